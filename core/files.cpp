@@ -1,0 +1,80 @@
+#include "core/files.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <sstream>
+
+#include "core/error.h"
+
+namespace scalselect {
+namespace {
+
+[[noreturn]] void cannot(const char* action, const std::filesystem::path& file, int code) {
+  throw UserError(ErrorKind::kEnvironment,
+                  std::string("Cannot ") + action + " '" + file.string() + "': " + std::strerror(code) + ".",
+                  "Check permissions and free space, or choose another place.");
+}
+
+void sync_path(const std::filesystem::path& path, int flags) {
+  const int handle = ::open(path.c_str(), flags | O_CLOEXEC);
+  if (handle < 0) cannot("open", path, errno);
+  if (::fsync(handle) != 0 && errno != EINVAL) {
+    const int code = errno;
+    ::close(handle);
+    cannot("flush", path, code);
+  }
+  ::close(handle);
+}
+
+}  // namespace
+
+std::string read_file(const std::filesystem::path& file) {
+  std::ifstream in(file, std::ios::binary);
+  if (!in || std::filesystem::is_directory(file)) {
+    throw UserError(ErrorKind::kInput, "Cannot read '" + file.string() + "'.", "Check the path and its permissions.");
+  }
+  std::ostringstream text;
+  text << in.rdbuf();
+  if (in.bad()) throw UserError(ErrorKind::kInput, "Reading '" + file.string() + "' failed.", "Check the disk.");
+  return std::move(text).str();
+}
+
+void ensure_folder(const std::filesystem::path& folder) {
+  if (folder.empty()) return;
+  std::error_code code;
+  std::filesystem::create_directories(folder, code);
+  if (code && !std::filesystem::is_directory(folder)) cannot("create the folder", folder, code.value());
+}
+
+void write_file_atomically(const std::filesystem::path& file, std::string_view bytes) {
+  ensure_folder(file.parent_path());
+  const std::filesystem::path temporary = file.string() + ".tmp" + std::to_string(::getpid());
+  const int handle = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+  if (handle < 0) cannot("write", file, errno);
+  while (!bytes.empty()) {
+    const ssize_t written = ::write(handle, bytes.data(), bytes.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) {
+      const int code = errno;
+      ::close(handle);
+      ::unlink(temporary.c_str());
+      cannot("write", file, code);
+    }
+    bytes.remove_prefix(static_cast<std::size_t>(written));
+  }
+  ::close(handle);
+  publish_file(temporary, file);
+}
+
+void publish_file(const std::filesystem::path& temporary, const std::filesystem::path& file) {
+  sync_path(temporary, O_RDONLY);
+  if (::rename(temporary.c_str(), file.c_str()) != 0) cannot("write", file, errno);
+  const auto folder = file.parent_path();
+  sync_path(folder.empty() ? std::filesystem::path(".") : folder, O_RDONLY | O_DIRECTORY);
+}
+
+}  // namespace scalselect

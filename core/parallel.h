@@ -1,0 +1,20 @@
+// Data-parallel loops with results that do not depend on the number of threads.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+
+namespace scalselect {
+
+/// Threads that loops may use: `set_threads`, else SCALSELECT_THREADS, else OMP_NUM_THREADS, else the cores this
+/// process may run on (affinity and cgroup quota respected).
+int thread_count();
+void set_threads(int count);
+
+/// Runs `body(begin, end)` over [0, count) cut into blocks of `block` items. Blocks are the same whatever the thread
+/// count, so a caller that keeps one partial result a block and adds them in block order is deterministic.
+/// The first exception thrown by a body is rethrown here after all threads have stopped.
+void parallel_blocks(std::int64_t count, std::int64_t block,
+                     const std::function<void(std::int64_t begin, std::int64_t end)>& body);
+
+}  // namespace scalselect

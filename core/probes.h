@@ -1,0 +1,122 @@
+// How the rest of the project reaches a model: it asks for signals, and is told them sample by sample.
+//
+// `vlm/` implements these interfaces with LibTorch; `selector/`, `baselines/` and `eval/` only ever see this header.
+// Layers are numbered from 1: "layer 1" is the first decoder layer, its output is HF's `hidden_states[1]`, its attention
+// HF's `attentions[0]`; layer 0 means the embeddings (HF's `hidden_states[0]`), layer -1 the last one **after** the
+// final norm (HF's `hidden_states[-1]`).
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "core/matrix.h"
+#include "core/sample.h"
+
+namespace scalselect {
+
+/// Which tokens count as the instruction when attention is averaged (parity.md section 1.3 and section 2).
+enum class TokenRoles {
+  kStrict,  ///< the user's text, from the chat template's character spans
+  kCompat,  ///< the authors' residual class: neither visual nor found to be an answer
+};
+
+/// Which tokens of a sequence a mean is taken over.
+enum class TokenSet { kVisual, kText, kUser, kAssistant, kAll };
+
+/// How tokens are weighted in a mean: equally, or in proportion to their 1-based position (RDS+).
+enum class TokenWeights { kUniform, kPosition };
+
+/// Visual tokens' states after a layer, with the attention they get from the instruction.
+struct EarlyStatesSpec {
+  int hidden_layer = 1;     ///< states after this layer
+  int attention_layer = 1;  ///< attention of this layer, >= 1
+  TokenRoles roles = TokenRoles::kStrict;
+  bool operator==(const EarlyStatesSpec&) const = default;
+};
+
+/// Mean hidden state over a set of tokens.
+struct HiddenMeanSpec {
+  int layer = -1;
+  TokenSet tokens = TokenSet::kAll;
+  TokenWeights weights = TokenWeights::kUniform;
+  bool operator==(const HiddenMeanSpec&) const = default;
+};
+
+/// The union of what all consumers want from one forward pass. The model runs no further than the deepest signal needs.
+struct SignalRequest {
+  std::vector<EarlyStatesSpec> early;
+  std::vector<HiddenMeanSpec> hidden_means;
+  bool tower_mean = false;    ///< mean over patches (and images) of the tower's output, before the projector
+  bool answer_loss = false;   ///< needs the full depth
+  bool token_counts = false;  ///< tokenizer only
+};
+
+struct EarlyStates {
+  MatrixView hidden;                 ///< V x d, visual tokens in sequence order, all images of the row
+  std::span<const float> attention;  ///< V; mean over heads and instruction tokens, not normalised; all zero if no token
+};
+
+/// Negative log-likelihood of the assistant's tokens given everything before them, in nats.
+struct AnswerLoss {
+  double sum = 0;
+  std::int64_t tokens = 0;
+  std::vector<double> turn_sums;           ///< one an assistant turn
+  std::vector<std::int64_t> turn_tokens;
+};
+
+/// Lengths under the model's tokenizer, image tokens not counted.
+struct TokenCounts {
+  std::int64_t user = 0, assistant = 0, all = 0;
+};
+
+/// What one sample showed. Views are valid during the callback only.
+struct SampleSignals {
+  std::int64_t row = 0;
+  std::string reject;  ///< why the sample was skipped; empty = everything asked for is there
+  std::vector<EarlyStates> early;                ///< parallel to SignalRequest::early
+  std::vector<std::vector<float>> hidden_means;  ///< parallel to SignalRequest::hidden_means
+  std::vector<float> tower_mean;
+  std::optional<AnswerLoss> loss;
+  std::optional<TokenCounts> counts;
+};
+
+using SignalSink = std::function<void(const SampleSignals&)>;
+
+/// A frozen model that can be looked into.
+class FeatureProbe {
+ public:
+  virtual ~FeatureProbe() = default;
+  virtual std::int64_t hidden_size() const = 0;  ///< d of the decoder
+  virtual std::int64_t tower_size() const = 0;   ///< width of the vision tower
+  virtual int num_layers() const = 0;            ///< decoder layers
+  /// Runs the samples once and hands the signals of each to `sink`, in the order given, from one thread at a time.
+  /// Results do not depend on how samples are grouped into calls. A sample that cannot be used (no image, unreadable
+  /// image, placeholder count) is reported by `reject`, never thrown.
+  virtual void observe(std::span<const Sample> samples, const SignalRequest& request, const SignalSink& sink) = 0;
+};
+
+/// One question to a model.
+struct GenerationPrompt {
+  std::string text;                 ///< the user's message without image tags
+  std::vector<std::string> images;  ///< paths
+};
+
+struct GenerationOptions {
+  int max_new_tokens = 32;
+  int batch_size = 32;
+};
+
+/// Greedy answers of a model.
+class TextGenerator {
+ public:
+  virtual ~TextGenerator() = default;
+  /// One answer a prompt, in order, special tokens removed and outer blanks stripped. Independent of batching.
+  virtual std::vector<std::string> generate(std::span<const GenerationPrompt> prompts,
+                                            const GenerationOptions& options) = 0;
+};
+
+}  // namespace scalselect

@@ -1,0 +1,56 @@
+// The vectors that methods ask for, one row a sample, named so that equal wishes share one forward pass and one file.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "core/options.h"
+#include "core/probes.h"
+
+namespace scalselect {
+
+/// How visual tokens are chosen before they are averaged.
+enum class TokenChoice {
+  kMass,      ///< smallest set whose attention share first exceeds `mass` (ScalSelect)
+  kTopK,      ///< the `top_k` most attended tokens
+  kFraction,  ///< the `fraction` most attended share of the tokens, rounded up
+  kAll,       ///< every visual token: no instruction conditioning
+};
+
+/// ScalSelect's instruction-conditioned early representation; d = decoder width.
+struct PooledVisualSpec {
+  EarlyStatesSpec states;
+  TokenChoice choice = TokenChoice::kMass;
+  double mass = 0.9;
+  int top_k = 0;
+  double fraction = 0.5;
+};
+
+/// Mean of the tower's patch features; d = tower width.
+struct TowerMeanSpec {};
+
+/// Per row: [sum nll, tokens, mean over turns of the turn's mean nll]; d = 3.
+struct AnswerLossSpec {};
+
+/// Per row: [user tokens, assistant tokens, all text tokens]; d = 3.
+struct TokenCountSpec {};
+
+using FeatureSpec = std::variant<PooledVisualSpec, HiddenMeanSpec, TowerMeanSpec, AnswerLossSpec, TokenCountSpec>;
+
+/// Kind and options as a canonical JSON object; equal wishes give equal objects (options that the choice does not use
+/// are left out).
+nlohmann::ordered_json describe_feature(const FeatureSpec& spec);
+
+/// A short readable name: "pooled_visual(hidden=1,attention=1,mass=0.9)".
+std::string feature_name(const FeatureSpec& spec);
+
+/// Vectors of the samples that could be used. `rows[i]` is the pool row of matrix row i, ascending.
+struct FeatureTable {
+  std::shared_ptr<const RowSource> vectors;
+  std::vector<std::int64_t> rows;
+};
+
+}  // namespace scalselect
