@@ -13,10 +13,10 @@ namespace scalselect {
 
 /// What kind of thing went wrong; decides the exit code of the command line (see `exit_code`).
 enum class ErrorKind {
-  kUsage,     ///< command line or configuration
-  kInput,     ///< a file that was given to us: pool, image, checkpoint, features
+  kUsage,        ///< command line or configuration
+  kInput,        ///< a file that was given to us: pool, image, checkpoint, features
   kEnvironment,  ///< disk, permissions, memory, device
-  kDiverged,  ///< a computation that left the finite numbers
+  kDiverged,     ///< a computation that left the finite numbers
 };
 
 class UserError : public std::runtime_error {

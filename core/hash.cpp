@@ -17,7 +17,8 @@ struct Sha256::Impl {
 };
 
 Sha256::Sha256() : impl_(std::make_unique<Impl>()) {
-  if (impl_->context == nullptr || EVP_DigestInit_ex(impl_->context, EVP_sha256(), nullptr) != 1) throw std::bad_alloc();
+  if (impl_->context == nullptr || EVP_DigestInit_ex(impl_->context, EVP_sha256(), nullptr) != 1)
+    throw std::bad_alloc();
 }
 Sha256::~Sha256() = default;
 Sha256::Sha256(Sha256&&) noexcept = default;
@@ -46,14 +47,16 @@ std::string sha256(std::string_view bytes) { return Sha256().update(bytes).finis
 
 std::string sha256_file(const std::filesystem::path& file) {
   std::ifstream in(file, std::ios::binary);
-  if (!in) throw UserError(ErrorKind::kInput, "Cannot read '" + file.string() + "'.", "Check the path and its permissions.");
+  if (!in)
+    throw UserError(ErrorKind::kInput, "Cannot read '" + file.string() + "'.", "Check the path and its permissions.");
   Sha256 hash;
   std::vector<char> block(1 << 20);
   while (in) {
     in.read(block.data(), static_cast<std::streamsize>(block.size()));
     hash.update(block.data(), static_cast<std::size_t>(in.gcount()));
   }
-  if (in.bad()) throw UserError(ErrorKind::kInput, "Reading '" + file.string() + "' failed half-way.", "Check the disk.");
+  if (in.bad())
+    throw UserError(ErrorKind::kInput, "Reading '" + file.string() + "' failed half-way.", "Check the disk.");
   return hash.finish();
 }
 

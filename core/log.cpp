@@ -37,8 +37,14 @@ void log_message(LogLevel level, const std::string& text) {
 }
 
 Progress::Progress(std::string label, std::string unit, std::int64_t total, std::int64_t done)
-    : label_(std::move(label)), unit_(std::move(unit)), total_(total), start_(done), done_(done),
-      begin_(std::chrono::steady_clock::now()), printed_(begin_), terminal_(isatty(STDERR_FILENO) == 1) {}
+    : label_(std::move(label)),
+      unit_(std::move(unit)),
+      total_(total),
+      start_(done),
+      done_(done),
+      begin_(std::chrono::steady_clock::now()),
+      printed_(begin_),
+      terminal_(isatty(STDERR_FILENO) == 1) {}
 
 Progress::~Progress() { print(true); }
 
@@ -62,7 +68,8 @@ void Progress::print(bool last) {
   const double rate = seconds > 0 ? static_cast<double>(done_ - start_) / seconds : 0;
   std::string line = label_ + ": " + std::to_string(done_);
   if (total_ >= 0) {
-    line += fmt::format(" / {} ({:.0f} %)", total_, total_ > 0 ? 100.0 * static_cast<double>(done_) / static_cast<double>(total_) : 100.0);
+    line += fmt::format(" / {} ({:.0f} %)", total_,
+                        total_ > 0 ? 100.0 * static_cast<double>(done_) / static_cast<double>(total_) : 100.0);
   }
   line += fmt::format(" {}, {:.4g}/s", unit_, rate);
   if (last) line += ", took " + duration_text(seconds);

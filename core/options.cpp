@@ -23,8 +23,8 @@ void throw_unknown_key(const std::string& key, const std::vector<std::string>& k
   const std::string leaf = dot == std::string::npos ? key : key.substr(dot + 1);
   std::string list;
   for (const auto& name : known) list += (list.empty() ? "" : ", ") + name;
-  throw UserError(ErrorKind::kUsage, fmt::format("There is no key '{}'{}.{}", key, where(key, origin),
-                                                 did_you_mean(leaf, known)),
+  throw UserError(ErrorKind::kUsage,
+                  fmt::format("There is no key '{}'{}.{}", key, where(key, origin), did_you_mean(leaf, known)),
                   "Known keys here: " + list + ".");
 }
 

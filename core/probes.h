@@ -1,9 +1,9 @@
 // How the rest of the project reaches a model: it asks for signals, and is told them sample by sample.
 //
 // `vlm/` implements these interfaces with LibTorch; `selector/`, `baselines/` and `eval/` only ever see this header.
-// Layers are numbered from 1: "layer 1" is the first decoder layer, its output is HF's `hidden_states[1]`, its attention
-// HF's `attentions[0]`; layer 0 means the embeddings (HF's `hidden_states[0]`), layer -1 the last one **after** the
-// final norm (HF's `hidden_states[-1]`).
+// Layers are numbered from 1: "layer 1" is the first decoder layer, its output is HF's `hidden_states[1]`, its
+// attention HF's `attentions[0]`; layer 0 means the embeddings (HF's `hidden_states[0]`), layer -1 the last one
+// **after** the final norm (HF's `hidden_states[-1]`).
 #pragma once
 
 #include <cstdint>
@@ -56,15 +56,16 @@ struct SignalRequest {
 };
 
 struct EarlyStates {
-  MatrixView hidden;                 ///< V x d, visual tokens in sequence order, all images of the row
-  std::span<const float> attention;  ///< V; mean over heads and instruction tokens, not normalised; all zero if no token
+  MatrixView hidden;  ///< V x d, visual tokens in sequence order, all images of the row
+  std::span<const float>
+      attention;  ///< V; mean over heads and instruction tokens, not normalised; all zero if no token
 };
 
 /// Negative log-likelihood of the assistant's tokens given everything before them, in nats.
 struct AnswerLoss {
   double sum = 0;
   std::int64_t tokens = 0;
-  std::vector<double> turn_sums;           ///< one an assistant turn
+  std::vector<double> turn_sums;  ///< one an assistant turn
   std::vector<std::int64_t> turn_tokens;
 };
 
@@ -76,7 +77,7 @@ struct TokenCounts {
 /// What one sample showed. Views are valid during the callback only.
 struct SampleSignals {
   std::int64_t row = 0;
-  std::string reject;  ///< why the sample was skipped; empty = everything asked for is there
+  std::string reject;                            ///< why the sample was skipped; empty = everything asked for is there
   std::vector<EarlyStates> early;                ///< parallel to SignalRequest::early
   std::vector<std::vector<float>> hidden_means;  ///< parallel to SignalRequest::hidden_means
   std::vector<float> tower_mean;

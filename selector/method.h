@@ -1,8 +1,8 @@
 // What every selection method is: it names the features that it needs, and turns them into rows of the pool.
 //
-// Ranking methods give each row a score that does not depend on the budget (ScalSelect, length, perplexity); set methods
-// build the subset itself, greedily or by cluster (k-center, facility location). The planner gathers `needs()` of all
-// methods of a sweep, runs the model once, and calls the methods with the tables.
+// Ranking methods give each row a score that does not depend on the budget (ScalSelect, length, perplexity); set
+// methods build the subset itself, greedily or by cluster (k-center, facility location). The planner gathers `needs()`
+// of all methods of a sweep, runs the model once, and calls the methods with the tables.
 #pragma once
 
 #include <cstdint>
@@ -23,7 +23,7 @@ enum class BudgetUse {
 
 struct MethodInput {
   std::int64_t pool_size = 0;
-  std::vector<FeatureTable> features;  ///< parallel to needs()
+  std::vector<FeatureTable> features;    ///< parallel to needs()
   std::vector<std::int64_t> candidates;  ///< rows that may be chosen, ascending; all rows with every needed feature
   std::uint64_t seed = 0;
 };
@@ -45,8 +45,8 @@ class SelectionMethod {
   virtual SelectionResult select(const MethodInput& input, std::int64_t budget) const = 0;
 };
 
-/// The `budget` best of `candidates` by (score descending, row ascending). NaN scores are never chosen: UserError(kInput)
-/// if fewer than `budget` rows have a score.
+/// The `budget` best of `candidates` by (score descending, row ascending). NaN scores are never chosen:
+/// UserError(kInput) if fewer than `budget` rows have a score.
 std::vector<std::int64_t> top_rows(const std::vector<double>& scores, const std::vector<std::int64_t>& candidates,
                                    std::int64_t budget);
 

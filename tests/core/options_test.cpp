@@ -46,8 +46,9 @@ TEST(Options, BindsAndDumpsEveryKindOfField) {
 }
 
 TEST(Options, NamesTheNearestKeyAndTheKnownOnes) {
-  EXPECT_EQ(message({{"tetha", 1}}),
-            "There is no key 'method.tetha'. Did you mean 'theta'? Known keys here: theta, top_k, names, pooling, inner.");
+  EXPECT_EQ(
+      message({{"tetha", 1}}),
+      "There is no key 'method.tetha'. Did you mean 'theta'? Known keys here: theta, top_k, names, pooling, inner.");
 }
 
 TEST(Options, NamesKeyValueAndExpectedType) {

@@ -1,0 +1,36 @@
+# One door for newcomers; everything else is CMake (see CMakePresets.json).
+PRESET ?= release
+BUILD := build/$(PRESET)
+JOBS ?= $(shell nproc)
+
+help: ## this list
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+
+setup: ## install Debian packages and LibTorch (idempotent)
+	@scripts/setup.sh
+
+build: setup ## build everything; the program is build/release/scalselect
+	@cmake --preset $(PRESET) --log-level=WARNING
+	@cmake --build $(BUILD) --parallel $(JOBS)
+
+demo: build ## the main job on the mini world, about ten minutes on two cores
+	@$(BUILD)/scalselect experiment=mini/demo
+
+test: build ## all tests
+	@ctest --test-dir $(BUILD) --output-on-failure --parallel $(JOBS)
+
+lint: ## formatting, clang-tidy, include arrows
+	@scripts/setup.sh --lint
+	@scripts/lint.sh
+
+format: ## rewrite sources in the project's format
+	@git ls-files '*.h' '*.cpp' '*.cu' | xargs clang-format-14 -i
+
+bench: build ## Google Benchmark programs
+	@for program in $(BUILD)/bench_*; do $$program || exit 1; done
+
+clean: ## remove builds (caches and results stay)
+	@rm -rf build
+
+.PHONY: help setup build demo test lint format bench clean
+.DEFAULT_GOAL := help

@@ -1,0 +1,78 @@
+// Results of stages, kept in folders that are named by everything that went into them.
+//
+// key = SHA-256 of canonical JSON {stage, version, inputs, params}; folder = ROOT/<stage>/<2 hex>/<key>/ with the
+// stage's files and a meta.json that repeats the payload. A folder is complete if and only if it exists under that
+// name: work is done in `<key>.partial` and renamed at the end. A killed stage leaves its partial folder, and the next
+// attempt finds it and goes on (feature shards, training checkpoints, answered questions).
+#pragma once
+
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace scalselect {
+
+/// Identity of one stage's output.
+struct StageKey {
+  std::string stage;  ///< "features", "scores", "selection", "adapter", "predictions", "metrics"
+  int version = 1;    ///< raised by hand when the meaning of the output changes
+  nlohmann::json inputs = nlohmann::json::object();  ///< name -> digest of what was read
+  nlohmann::json params = nlohmann::json::object();  ///< options that change the output, and no others
+
+  nlohmann::json payload() const;
+  std::string digest() const;  ///< 64 hex characters
+};
+
+class ArtifactCache {
+ public:
+  /// `root` is created when first written to.
+  explicit ArtifactCache(std::filesystem::path root);
+
+  /// The finished folder of `key`, if there is one. Throws UserError(kInput) if its meta.json tells of another payload.
+  std::optional<std::filesystem::path> find(const StageKey& key) const;
+
+  /// Where `key`'s folder is or will be.
+  std::filesystem::path folder(const StageKey& key) const;
+
+  /// A stage at work: holds an exclusive lock on the key until destroyed (a killed process loses it by itself).
+  class Work {
+   public:
+    Work(Work&&) noexcept;
+    Work& operator=(Work&&) = delete;
+    ~Work();
+    /// Folder to write into; may hold what an earlier, killed attempt left.
+    const std::filesystem::path& folder() const { return partial_; }
+    /// Writes meta.json (payload, `facts`, file sizes) and renames the folder to its final name, which is returned.
+    std::filesystem::path commit(const nlohmann::json& facts = nlohmann::json::object());
+
+   private:
+    friend class ArtifactCache;
+    Work(const ArtifactCache& cache, const StageKey& key);
+    std::filesystem::path partial_, final_;
+    nlohmann::json payload_;
+    int lock_ = -1;
+  };
+
+  /// Waits for another process that works on the same key, then takes the lock. Check `find` again afterwards.
+  Work begin(const StageKey& key) const;
+
+  struct Entry {
+    std::string stage, digest;
+    std::uintmax_t bytes = 0;
+    bool complete = false;
+  };
+  /// Everything in the cache, by stage and digest.
+  std::vector<Entry> list() const;
+
+  const std::filesystem::path& root() const { return root_; }
+
+ private:
+  std::filesystem::path root_;
+};
+
+/// "params.theta: 0.9 -> 0.8": the first field in which two payloads differ; empty if they are equal.
+std::string first_difference(const nlohmann::json& before, const nlohmann::json& after);
+
+}  // namespace scalselect

@@ -1,0 +1,51 @@
+#!/usr/bin/env bash
+# Installs what the project needs on Debian 12: system packages and LibTorch. Safe to run again; does nothing if all is there.
+#
+#   scripts/setup.sh           what `make build`, `make demo` and `make test` need
+#   scripts/setup.sh --lint    also clang-format and clang-tidy
+#
+# LIBTORCH=/path/to/site-packages/torch uses a LibTorch that you have already (2.6 or newer; 2.11.0 is the supported one).
+set -euo pipefail
+root=$(cd "$(dirname "$0")/.." && pwd)
+deps="$root/.deps"
+
+packages=(
+  g++ cmake ninja-build ccache mold pkg-config git ca-certificates python3 python3-pip unzip
+  libeigen3-dev libopenblas-dev nlohmann-json3-dev libfmt-dev libsimdjson-dev libyaml-cpp-dev libsqlite3-dev
+  libsqlitecpp-dev libssl-dev zlib1g-dev libpng-dev libjpeg-dev libwebp-dev libgif-dev libpcre2-dev libicu-dev
+  libgtest-dev libgmock-dev libbenchmark-dev gnuplot-nox fonts-dejavu-core
+)
+[ "${1:-}" = --lint ] && packages+=(clang-format-14 clang-tidy-14)
+
+missing=()
+for package in "${packages[@]}"; do
+  dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing+=("$package")
+done
+if [ ${#missing[@]} -gt 0 ]; then
+  if [ "$(id -u)" = 0 ]; then as_root=(); elif command -v sudo >/dev/null; then as_root=(sudo); else
+    echo "setup: these packages are missing and neither root nor sudo is at hand: ${missing[*]}" >&2; exit 1
+  fi
+  command -v apt-get >/dev/null || { echo "setup: no apt-get here; install the like of: ${missing[*]}" >&2; exit 1; }
+  echo "setup: installing ${missing[*]}"
+  "${as_root[@]}" apt-get update -qq
+  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+fi
+
+if [ -n "${LIBTORCH:-}" ]; then
+  [ -e "$LIBTORCH/lib/libtorch_cpu.so" ] || { echo "setup: LIBTORCH='$LIBTORCH' has no lib/libtorch_cpu.so" >&2; exit 1; }
+  exit 0
+fi
+
+# The wheel's libtorch_cpu.so looks for the CUDA runtime beside itself (../../nvidia), with or without a GPU.
+stamp="$deps/.complete-$(sha256sum "$root/scripts/libtorch.txt" | cut -c1-16)"
+if [ ! -e "$stamp" ]; then
+  echo "setup: fetching LibTorch (0.5 GB, pinned by hash in scripts/libtorch.txt)"
+  rm -rf "$deps"; mkdir -p "$deps/wheels"
+  python3 -m pip download --quiet --disable-pip-version-check --no-deps --only-binary=:all: --require-hashes \
+    --python-version 3.11 --implementation cp --platform manylinux_2_28_x86_64 --platform manylinux2014_x86_64 \
+    --platform manylinux_2_25_x86_64 --platform manylinux_2_17_x86_64 -d "$deps/wheels" -r "$root/scripts/libtorch.txt"
+  unzip -q -o "$deps"/wheels/torch-*.whl 'torch/lib/*' 'torch/include/*' -x 'torch/lib/libtorch_python.so' -d "$deps"
+  for wheel in "$deps"/wheels/nvidia_*.whl; do unzip -q -o "$wheel" 'nvidia/*/lib/*' -d "$deps"; done
+  rm -rf "$deps/wheels"
+  touch "$stamp"
+fi
