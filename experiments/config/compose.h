@@ -1,0 +1,73 @@
+// Composition of a configuration from a folder of YAML groups, a primary file and command-line overrides, as
+// hydra-core 1.3.2 does it (defaults lists, packages, override grammar, closed result).
+#pragma once
+
+#include <iosfwd>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "core/options.h"
+#include "experiments/config/override.h"
+#include "experiments/config/resolve.h"
+#include "experiments/config/value.h"
+
+namespace scalselect::config {
+
+struct ComposeRequest {
+  std::vector<std::string> config_dirs;  ///< first wins; the first one is "the" config folder
+  std::string config_name;               ///< primary file without .yaml; empty = an empty primary config
+  std::vector<std::string> overrides;    ///< command-line words
+  bool multirun = false;                 ///< leave sweeps and `group: ???` alone (the sweep's own configuration)
+  std::string job_name = "scalselect";   ///< hydra.job.name
+};
+
+/// One line of the final defaults list.
+struct DefaultsEntry {
+  std::string config_path;  ///< "dataset/llava"
+  std::string package;      ///< "dataset"; empty = root
+  std::string parent;       ///< path of the including config; empty for the primary one
+  bool is_self = false;
+  bool primary = false;
+};
+
+/// A node of the defaults tree for `--info defaults-tree`.
+struct DefaultsTree {
+  std::string label;  ///< "group: option", "path" or "_self_"
+  std::vector<DefaultsTree> children;
+};
+
+struct ComposedConfig {
+  Value config;  ///< the job's configuration, not resolved, without `hydra`
+  Value hydra;   ///< the `hydra` node (run and sweep directories, choices…)
+  std::vector<std::pair<std::string, std::string>> choices;  ///< group (or group@package) -> option, in defaults order
+  std::vector<std::string> task_overrides, hydra_overrides;  ///< the words, split by what they address
+  std::vector<DefaultsEntry> defaults;
+  DefaultsTree tree;
+  ResolveContext context;
+
+  /// Configuration with interpolations resolved. Throws UserError.
+  Value resolved() const;
+  /// Resolved and converted, for `bind_options`.
+  nlohmann::json json() const;
+  /// Tells where a dotted key was last set, for `bind_options`.
+  KeyOrigin origin() const;
+};
+
+/// Throws UserError(kUsage) with Hydra's text for every refusal.
+ComposedConfig compose(const ComposeRequest& request);
+
+/// Throws UserError(kUsage) that lists every key that is still `???` ("Missing mandatory value(s): a.b, c").
+void require_complete(const ComposedConfig& config);
+
+/// The jobs of `-m`: each is a list of words for `compose`. Sweeps in `hydra.sweeper.params` of the composed config
+/// come first, the command line wins per key. A request without sweeps is one job.
+std::vector<std::vector<std::string>> multirun_jobs(const ComposeRequest& request);
+
+/// Options and sub-groups of a group over all config folders, sorted.
+std::vector<std::string> group_options(const std::vector<std::string>& config_dirs, const std::string& group);
+/// Every group of the folders ("method", "server/db") with its options, sorted.
+std::vector<std::pair<std::string, std::vector<std::string>>> list_groups(const std::vector<std::string>& config_dirs);
+
+}  // namespace scalselect::config

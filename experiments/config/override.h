@@ -1,0 +1,58 @@
+// Hydra's command-line override grammar (hydra/grammar/OverrideLexer.g4 and OverrideParser.g4 of 1.3.2), and sweeps.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "experiments/config/value.h"
+
+namespace scalselect::config {
+
+enum class OverrideType { kChange, kAdd, kForceAdd, kDelete };
+enum class SweepKind { kNone, kSimpleChoice, kChoice, kRange, kGlob, kInterval };
+
+/// A value inside an override: what a sweep enumerates, together with how its text was quoted.
+struct Element {
+  Value value;          ///< with plain strings
+  std::string written;  ///< text that parses to the same value again, as Hydra writes it into the jobs of a sweep
+};
+
+struct Sweep {
+  SweepKind kind = SweepKind::kNone;
+  std::vector<Element> choices;               ///< simple choice and choice
+  Value start, stop, step;                    ///< range (numbers); start and stop also of an interval
+  std::vector<std::string> include, exclude;  ///< glob over the options of a group
+};
+
+/// One parsed command-line word.
+struct Override {
+  OverrideType type = OverrideType::kChange;
+  std::string key;                     ///< dotted key or group path
+  std::optional<std::string> package;  ///< text after '@'
+  bool has_value = false;              ///< false only for `~key`
+  Element element;                     ///< if not a sweep
+  Sweep sweep;
+  std::string text;  ///< the word as given
+
+  bool is_sweep() const noexcept { return sweep.kind != SweepKind::kNone; }
+  bool is_hydra() const { return key.starts_with("hydra.") || key.starts_with("hydra/"); }
+  /// key or key@package.
+  std::string full_key() const;
+  /// full_key with `+`, `++` or `~` in front.
+  std::string key_element() const;
+};
+
+/// Throws UserError(kUsage): the reason, with a caret under the column where the grammar fails.
+Override parse_override(const std::string& text);
+std::vector<Override> parse_overrides(const std::vector<std::string>& texts);
+
+/// The jobs of a sweep: every combination of the swept values, in the order of the words, the last one varying fastest;
+/// words that are not sweeps are repeated as they are. `group_options(group)` lists the options a glob chooses from.
+/// Throws UserError for intervals, which have no list of values, and for sweeps over `hydra.*`.
+std::vector<std::vector<std::string>> expand_sweep(
+    const std::vector<std::string>& texts,
+    const std::function<std::vector<std::string>(const std::string& group)>& group_options);
+
+}  // namespace scalselect::config

@@ -1,0 +1,36 @@
+// Interpolation: `${a.b}`, `${.sibling}`, `${list[0]}`, `${resolver:args}`, nested, by OmegaConf 2.3's grammar.
+//
+// Resolvers: oc.env, oc.decode, oc.select, oc.create, oc.dict.keys, oc.dict.values, oc.deprecated, now, hydra.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "experiments/config/value.h"
+
+namespace scalselect::config {
+
+/// What the tree does not know itself.
+struct ResolveContext {
+  Value hydra;  ///< answers `${hydra:…}` and `${hydra.…}`
+  std::function<std::optional<std::string>(const std::string&)> environment;  ///< default: getenv
+  std::int64_t now_seconds = 0;  ///< time for `${now:…}`, seconds since 1970; 0 = the time of the first call, kept
+};
+
+/// Checks the grammar of a string that holds `${`. Throws UserError(kUsage).
+void check_interpolation(const std::string& text);
+
+/// The whole tree with every interpolation replaced by its value; `???` stays. Throws UserError(kUsage) naming the full
+/// key of the reader and the key sought, also for cycles.
+Value resolve(const Value& root, const ResolveContext& context = {});
+
+/// One node (a dotted path) with its interpolations resolved; nullopt if it does not exist.
+std::optional<Value> resolve_path(const Value& root, const std::string& path, const ResolveContext& context = {});
+
+/// Dotted keys of every `???` left in the tree, in order.
+std::vector<std::string> missing_keys(const Value& root);
+
+}  // namespace scalselect::config
