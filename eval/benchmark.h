@@ -1,0 +1,169 @@
+// A benchmark: where its questions come from, how prompts are made, how answers are read and how scores add up.
+//
+// Formats, prompts and rules: evaluation.md sections 2 to 4 (harnesses pinned there). To add a benchmark write one .cpp
+// with a subclass and add one line to registry.cpp.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "core/options.h"
+#include "eval/question.h"
+
+namespace scalselect::eval {
+
+/// Whose prompt text is used (evaluation.md section 2.2 and the "Prompts" paragraphs of section 3).
+enum class PromptStyle {
+  kLlava,              ///< haotian-liu/LLaVA's evaluation scripts: the default, as the models here are LLaVA-like
+  kVlmEvalKit,         ///< VLMEvalKit's LLaVA wrapper: bare questions for yes/no and OCR sets
+  kVlmEvalKitDefault,  ///< VLMEvalKit's dataset default for multiple choice ("Question: … Options: …")
+};
+
+/// Which rules read the answer (evaluation.md section 4). Rules change with time, so each is a named version.
+enum class Matcher {
+  kDefault,   ///< vk-2026 for multiple choice, official for POPE and MME
+  kVk2024,    ///< VLMEvalKit before 2025-08
+  kVk2025,    ///< 2025-08 to 2026-06
+  kVk2026,    ///< since 2026-06-17
+  kOfficial,  ///< the benchmark's own script: POPE, MME, LLaVA's ScienceQA
+  kStrict,    ///< ours: a lone letter (or yes/no) with punctuation around it, or exactly one option's full text
+};
+
+/// MMBench: what a question is.
+enum class Circular {
+  kFile,    ///< CircularEval over the rotations that the file holds (index + r * 1,000,000); a missing one is an error
+  kExpand,  ///< the file holds first rotations only, the others are made here
+  kOff,     ///< first rotations only, plain accuracy
+};
+
+struct BenchmarkOptions {
+  std::string kind;     ///< "mmbench", "pope", "mme", "scienceqa", "ai2d", "ocrbench"
+  std::string name;     ///< identity in records and cache keys, e.g. "mini-mmbench"; default: the kind
+  std::string display;  ///< printed name, e.g. "mini-MMBench"; default: the kind's usual one
+  std::string path;     ///< file or folder, see the kind
+  std::string images;   ///< image folder; default: the kind's usual place beside `path`
+  std::string skills;   ///< skill sidecar (see eval/skills.h); default: `skills.jsonl` beside the questions, if there
+  std::string language = "en";  ///< "cn" makes LLaVA's prompt ask in Chinese
+  PromptStyle style = PromptStyle::kLlava;
+  Matcher matcher = Matcher::kDefault;
+  Circular circular = Circular::kFile;
+  std::vector<std::string> columns;  ///< metrics to show as table columns; default: the kind's
+  std::int64_t limit = 0;            ///< first questions only (0 = all); for trials
+
+  template <class Visitor>
+  static void describe(Visitor& v, BenchmarkOptions& o) {
+    v.field("kind", o.kind, "mmbench, pope, mme, scienceqa, ai2d or ocrbench");
+    v.field("name", o.name, "identity in records; default: the kind");
+    v.field("display", o.display, "name in tables; default: the kind's");
+    v.field("path", o.path, "benchmark file or folder");
+    v.field("images", o.images, "image folder; default: the usual place beside path");
+    v.field("skills", o.skills, "file of skill tags; default: skills.jsonl beside the questions, if there");
+    v.field("language", o.language, "en or cn");
+    v.choice("style", o.style,
+             {{"llava", PromptStyle::kLlava},
+              {"vlmevalkit", PromptStyle::kVlmEvalKit},
+              {"vlmevalkit-default", PromptStyle::kVlmEvalKitDefault}},
+             "whose prompt text");
+    v.choice("matcher", o.matcher,
+             {{"default", Matcher::kDefault},
+              {"vk-2024", Matcher::kVk2024},
+              {"vk-2025", Matcher::kVk2025},
+              {"vk-2026", Matcher::kVk2026},
+              {"official", Matcher::kOfficial},
+              {"strict", Matcher::kStrict}},
+             "whose answer rules");
+    v.choice("circular", o.circular,
+             {{"file", Circular::kFile}, {"expand", Circular::kExpand}, {"off", Circular::kOff}},
+             "MMBench's rotations");
+    v.field("columns", o.columns, "metrics shown as table columns; default: the kind's");
+    v.field("limit", o.limit, "first questions only, 0 = all", Range{0, 1e12});
+  }
+};
+
+/// A number of a benchmark. `value` and the levels are in the metric's own unit, 0..scale_max.
+struct Metric {
+  std::string name;     ///< "f1", "perception", "skill/count", ...; unique within a benchmark
+  std::string display;  ///< "mini-POPE", "MME-P", ...
+  double value = 0;
+  double scale_max = 100;
+  double chance = 0;    ///< expected value of independent fair guessing, computed from the questions
+  double majority = 0;  ///< value of the best constant answer
+  bool higher_is_better = true;
+  bool column = false;  ///< shown in the table and counted in Rel.
+  std::int64_t questions = 0;
+};
+
+/// A metric as a function of sums over clusters, so that a bootstrap replicate is a weighted sum (section 8.3).
+struct MetricStats {
+  struct Entry {
+    std::int32_t cluster = 0;  ///< index into ScoredBenchmark::clusters
+    std::int32_t slot = 0;
+    double amount = 0;
+  };
+  Metric metric;
+  std::int32_t slots = 0;
+  std::vector<Entry> entries;  ///< ordered by cluster; one a (cluster, slot) at most
+  std::function<double(std::span<const double> sums)> formula;
+
+  /// The value under cluster weights (`weights[c]` = times cluster c was drawn).
+  double value(std::span<const double> weights) const;
+};
+
+struct Cluster {
+  std::string stratum, name;
+  auto operator<=>(const Cluster&) const = default;
+};
+
+/// All scores of one benchmark under one model.
+struct ScoredBenchmark {
+  std::string name, family;          ///< benchmarks of a family share their draws (MMBench-En and -Cn)
+  std::vector<Cluster> clusters;     ///< sorted, unique
+  std::vector<MetricStats> metrics;  ///< columns first
+  double unreadable = 0;             ///< share of answers that no rule could read, 0..1
+  const MetricStats* find(const std::string& metric) const;  ///< nullptr if there is none
+};
+
+class Benchmark {
+ public:
+  explicit Benchmark(BenchmarkOptions options);
+  virtual ~Benchmark() = default;
+
+  const BenchmarkOptions& options() const { return options_; }
+  const std::string& name() const { return options_.name; }
+  const std::string& display() const { return options_.display; }
+  /// Benchmarks that ask about the same images share a family; default: the kind.
+  virtual std::string family() const { return options_.kind; }
+
+  /// Reads options().path. Images inside the file (base64) are decoded into `image_cache`, named by their SHA-256.
+  /// Throws UserError(kInput), naming file and row: missing file, column or image, repeated id, bad base64, bad answer.
+  std::vector<Question> load(const std::string& image_cache) const;
+
+  /// SHA-256 over the annotation files that `load` reads (not the images, whose hashes stand in the predictions).
+  std::string fingerprint() const;
+
+  virtual Parsed parse(const Question& question, const std::string& raw) const = 0;
+  /// 1 if `parsed` answers the question, else 0. Default: parsed.value equals answers[0].
+  virtual double score(const Question& question, const Parsed& parsed) const;
+  Outcome judge(const Question& question, const std::string& raw) const;
+
+  /// Sums up. `outcomes` runs parallel to `questions`, which must be complete (all rotations, both questions of a
+  /// pair).
+  ScoredBenchmark aggregate(std::span<const Question> questions, std::span<const Outcome> outcomes) const;
+
+ protected:
+  /// Files whose bytes identify the benchmark.
+  virtual std::vector<std::string> annotation_files() const = 0;
+  /// Questions in file order; `load` adds rows, skills, checks and the limit.
+  virtual std::vector<Question> read(const std::string& image_cache) const = 0;
+  /// Fills metrics but for `column`, `questions` order and the skills, which `aggregate` adds.
+  virtual std::vector<MetricStats> metrics(std::span<const Question> questions, std::span<const Outcome> outcomes,
+                                           std::span<const std::int32_t> clusters) const = 0;
+  virtual std::vector<std::string> default_columns() const = 0;
+
+  BenchmarkOptions options_;
+};
+
+}  // namespace scalselect::eval

@@ -1,0 +1,91 @@
+// Paired cluster bootstrap over questions and training seeds (evaluation.md sections 8.3 and 8.4).
+//
+// A replicate draws clusters (images) with replacement, within strata, once a benchmark family and for **all** methods
+// alike; columns and Rel. are recomputed from per-cluster sums. With several seeds the seeds are drawn too (two-level),
+// the same draw for all methods that ran the same seeds. Each replicate has streams of its own, so results do not
+// depend on threads, order or the other families.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "eval/benchmark.h"
+#include "eval/statistics.h"
+
+namespace scalselect::eval {
+
+struct BootstrapOptions {
+  std::int64_t replicates = 10000;
+  std::uint64_t seed = 20240607;
+  double level = 0.95;
+  bool resample_seeds = true;  ///< false: intervals of question sampling alone
+  bool bca = false;            ///< bias-corrected and accelerated (clusters jack-knifed) instead of percentile
+
+  template <class Visitor>
+  static void describe(Visitor& v, BootstrapOptions& o) {
+    v.field("replicates", o.replicates, "bootstrap replicates", Range{1, 1e7});
+    v.field("seed", o.seed, "seed of the resampling");
+    v.field("level", o.level, "coverage of the intervals", Range{0.5, 0.9999});
+    v.field("resample_seeds", o.resample_seeds, "draw training seeds as well as questions");
+    v.field("bca", o.bca, "BCa instead of percentile intervals");
+  }
+};
+
+/// One trained and evaluated model: a method under one training seed.
+struct MethodRun {
+  std::string method;  ///< row of the table ("scalselect 16 %")
+  std::int64_t seed = 0;
+  std::vector<ScoredBenchmark> benchmarks;  ///< same benchmarks in the same order in every run
+};
+
+/// A number with its interval. `p` is two-sided: for differences against 0, else NaN.
+struct Estimate {
+  double value = 0;
+  Interval interval;
+  double p = 0;
+};
+
+/// Which scalar of a method.
+enum class Score { kRel, kRelAboveChance, kRelGeometric };
+
+class PairedBootstrap {
+ public:
+  /// `reference`: the method whose seed-averaged columns are Rel.'s denominators (recomputed in every replicate).
+  /// Throws UserError(kUsage) if it is not among the runs, UserError(kInput) if runs were scored on other questions.
+  PairedBootstrap(std::span<const MethodRun> runs, const std::string& reference, const BootstrapOptions& options = {});
+
+  const std::vector<std::string>& methods() const { return methods_; }  ///< in order of first appearance
+  const std::vector<Metric>& columns() const { return columns_; }       ///< table columns over all benchmarks
+
+  /// Mean over seeds of a column.
+  Estimate column(const std::string& method, std::size_t column) const;
+  /// Relative performance against the reference. The mean over seeds of per-seed Rel. equals Rel. of the mean columns.
+  Estimate relative(const std::string& method, Score score = Score::kRel) const;
+  /// relative(first) - relative(second) on the same draws: the interval that ranks methods.
+  Estimate difference(const std::string& first, const std::string& second, Score score = Score::kRel) const;
+  /// Rel. of each seed of a method (denominators: the reference's mean columns), in order of its runs.
+  std::vector<double> relative_by_seed(const std::string& method, Score score = Score::kRel) const;
+  /// A column's value for each seed.
+  std::vector<double> column_by_seed(const std::string& method, std::size_t column) const;
+
+ private:
+  struct Runs;
+  std::size_t index(const std::string& method) const;
+  double score(std::span<const double> columns, std::span<const double> reference, Score score) const;
+  std::vector<double> scores(std::size_t method, Score score) const;
+  std::vector<double> jackknife_scores(std::size_t method, Score score) const;
+  Estimate estimate(double value, std::vector<double> replicates, const std::vector<double>& jackknife) const;
+
+  BootstrapOptions options_;
+  std::vector<std::string> methods_;
+  std::vector<Metric> columns_;
+  std::size_t reference_ = 0;
+  std::vector<std::vector<std::vector<double>>> by_seed_;  ///< method, seed, column
+  std::vector<std::vector<double>> point_;                 ///< method, column
+  std::vector<std::vector<double>> replicate_;             ///< method, replicate * K + column
+  std::vector<std::vector<double>> jackknife_;             ///< method, left-out cluster * K + column
+};
+
+}  // namespace scalselect::eval

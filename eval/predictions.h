@@ -1,0 +1,57 @@
+// Answers of a model on disk, and scores recomputed from them.
+//
+// predictions.jsonl holds one object a question in benchmark order (evaluation.md section 7.1), keys sorted, no time
+// stamps: {"answers","bench","bench_file_sha256","categories","category","cluster","error","gen","group","hint","id",
+// "images","options","profile","prompt","question","response","rot","row","schema","skill","stratum"}. It is appended
+// to and flushed a batch at a time. A killed evaluation goes on behind the last whole line, and the finished file
+// equals that of an uninterrupted one byte for byte (TextGenerator's answers do not depend on batching).
+#pragma once
+
+#include <filesystem>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "core/log.h"
+#include "core/probes.h"
+#include "eval/benchmark.h"
+
+namespace scalselect::eval {
+
+struct EvaluateOptions {
+  GenerationOptions generation;
+  int flush_every = 256;  ///< questions handed to the generator at a time; never changes the answers
+};
+
+/// A question with the model's raw answer.
+struct Prediction {
+  Question question;
+  std::string response;
+};
+
+/// Answers all questions that `file` does not hold yet. `progress` (may be null) is advanced by newly answered ones.
+/// Throws UserError(kInput) if `file` holds answers to other questions or prompts.
+void evaluate(const Benchmark& benchmark, std::span<const Question> questions, TextGenerator& generator,
+              const EvaluateOptions& options, const std::filesystem::path& file, Progress* progress = nullptr);
+
+/// How many whole records `file` holds (0 if it does not exist): where a resumed progress bar starts.
+std::int64_t count_predictions(const std::filesystem::path& file);
+
+/// Throws UserError(kInput), naming file and line, on a cut or malformed record.
+std::vector<Prediction> read_predictions(const std::filesystem::path& file);
+
+/// Everything that follows from stored answers.
+struct Rescored {
+  std::vector<Question> questions;
+  std::vector<Outcome> outcomes;  ///< parallel to questions
+  ScoredBenchmark scores;
+};
+
+/// Reads `file` and scores it by the benchmark's rules, without the model, the images or the benchmark's own files.
+/// Throws UserError(kInput) if the predictions are another benchmark's or incomplete (a missing rotation or pair).
+Rescored rescore(const Benchmark& benchmark, const std::filesystem::path& file);
+
+/// scores.jsonl: one object a question, {"id","parsed","rule","score"}, keys sorted.
+void write_scores(const Rescored& rescored, const std::filesystem::path& file);
+
+}  // namespace scalselect::eval

@@ -1,0 +1,18 @@
+// Benchmarks by kind.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "eval/benchmark.h"
+
+namespace scalselect::eval {
+
+/// Throws UserError(kUsage) if the kind is unknown (with the nearest names) or the options do not fit it.
+std::unique_ptr<Benchmark> make_benchmark(const BenchmarkOptions& options);
+
+/// Kinds in the order of the registry.
+std::vector<std::string> benchmark_kinds();
+
+}  // namespace scalselect::eval
