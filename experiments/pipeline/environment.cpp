@@ -1,0 +1,86 @@
+#include "experiments/pipeline/environment.h"
+
+#include <Eigen/Core>
+#include <fmt/format.h>
+#include <sqlite3.h>
+#include <sys/resource.h>
+#include <torch/version.h>
+#include <unistd.h>
+
+#include <array>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <fstream>
+#include <memory>
+
+#include "core/parallel.h"
+
+namespace scalselect::pipeline {
+namespace {
+
+std::string output_of(const std::string& command) {
+  const std::unique_ptr<FILE, int (*)(FILE*)> pipe(::popen((command + " 2>/dev/null").c_str(), "r"), ::pclose);
+  if (!pipe) return {};
+  std::string text;
+  std::array<char, 512> block{};
+  while (std::fgets(block.data(), block.size(), pipe.get()) != nullptr) text += block.data();
+  while (!text.empty() && text.back() == '\n') text.pop_back();
+  return text;
+}
+
+std::string cpu_model() {
+  std::ifstream in("/proc/cpuinfo");
+  for (std::string line; std::getline(in, line);) {
+    if (line.rfind("model name", 0) == 0) return line.substr(line.find(':') + 2);
+  }
+  return "unknown";
+}
+
+double seconds(const timeval& time) { return static_cast<double>(time.tv_sec) + 1e-6 * static_cast<double>(time.tv_usec); }
+
+rusage usage() {
+  rusage result{};
+  ::getrusage(RUSAGE_SELF, &result);
+  return result;
+}
+
+double wall_clock() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+double cpu_clock() {
+  const rusage used = usage();
+  return seconds(used.ru_utime) + seconds(used.ru_stime);
+}
+
+}  // namespace
+
+nlohmann::ordered_json describe_environment(const std::vector<std::string>& command_line) {
+  nlohmann::ordered_json facts;
+  facts["version"] = SCALSELECT_VERSION;
+  const std::string git = "git -C '" SCALSELECT_SOURCE_DIR "' ";
+  const std::string commit = output_of(git + "rev-parse HEAD");
+  facts["git_commit"] = commit.empty() ? "unknown" : commit;
+  facts["git_dirty"] = !output_of(git + "status --porcelain --untracked-files=no").empty();
+  facts["compiler"] = "g++ " __VERSION__;
+  facts["libtorch"] = TORCH_VERSION;
+  facts["eigen"] = fmt::format("{}.{}.{}", EIGEN_WORLD_VERSION, EIGEN_MAJOR_VERSION, EIGEN_MINOR_VERSION);
+  facts["sqlite"] = sqlite3_libversion();
+  facts["cpu"] = cpu_model();
+  facts["threads"] = thread_count();
+  facts["command"] = command_line;
+  auto variables = nlohmann::ordered_json::object();
+  for (const char* name : {"OMP_NUM_THREADS", "SCALSELECT_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"}) {
+    if (const char* value = std::getenv(name)) variables[name] = value;
+  }
+  facts["environment"] = variables;
+  return facts;
+}
+
+Meter::Meter() : wall_(wall_clock()), cpu_(cpu_clock()) {}
+double Meter::wall_s() const { return wall_clock() - wall_; }
+double Meter::cpu_s() const { return cpu_clock() - cpu_; }
+std::int64_t Meter::peak_rss() { return static_cast<std::int64_t>(usage().ru_maxrss) * 1024; }
+
+}  // namespace scalselect::pipeline

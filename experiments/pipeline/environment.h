@@ -1,0 +1,26 @@
+// What a result depended on besides its inputs: versions, machine, threads, commit.
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+namespace scalselect::pipeline {
+
+/// Program and library versions, compiler, CPU model, threads, host, git commit with a dirty flag, and the command line.
+/// Environment variables are taken from a short allow-list only.
+nlohmann::ordered_json describe_environment(const std::vector<std::string>& command_line);
+
+/// Resources used since construction.
+class Meter {
+ public:
+  Meter();
+  double wall_s() const;
+  double cpu_s() const;  ///< of this process, all threads
+  static std::int64_t peak_rss();  ///< bytes, of this process since it started
+
+ private:
+  double wall_ = 0, cpu_ = 0;
+};
+
+}  // namespace scalselect::pipeline
