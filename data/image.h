@@ -1,15 +1,46 @@
-// Pictures in memory.
+// Pictures: decoding what pools contain into 8-bit RGB exactly as Pillow's `Image.open(f).convert("RGB")` does, and
+// writing PNG.
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
+#include <span>
+#include <string>
+#include <string_view>
 #include <vector>
 
 namespace scalselect {
 
-/// 8-bit RGB, row-major, three bytes a pixel without gaps.
+/// Row-major RGB, 8 bits a channel: pixel (x, y) starts at rgb[3 * (y * width + x)].
 struct Image {
-  int width = 0, height = 0;
+  int width = 0;
+  int height = 0;
   std::vector<std::uint8_t> rgb;
+
+  bool operator==(const Image&) const = default;
 };
+
+struct DecodeOptions {
+  /// A file that declares more pixels is refused before memory is taken for it. Default: Pillow's limit
+  /// (DecompressionBombError), 2 * (1 GiB / 4 / 3).
+  std::int64_t max_pixels = 178'956'970;
+  /// Turns a JPEG as its EXIF orientation says. Off by default: neither the authors' loader nor HF's processors do it.
+  bool apply_exif_orientation = false;
+};
+
+/// Decodes PNG, JPEG, WebP, GIF (first frame) or BMP, recognised by their first bytes, never by the file's name.
+/// Alpha is dropped, not blended; palettes are expanded, greys replicated, CMYK converted by Pillow's formula; 16-bit
+/// RGB keeps its high byte, 16-bit grey is clipped at 255 (as Pillow does).
+/// Throws UserError(kInput), naming the file: missing, empty, not an image, truncated, corrupt, too large.
+Image decode_image(const std::filesystem::path& file, const DecodeOptions& options = {});
+
+/// The same from memory; `name` stands for the file in messages.
+Image decode_image(std::span<const std::uint8_t> bytes, const std::string& name, const DecodeOptions& options = {});
+
+/// PNG bytes (8-bit RGB, zlib level 6, no time stamps: equal pixels give equal bytes with the same zlib).
+std::string encode_png(const Image& image);
+
+/// Writes a PNG atomically. Throws UserError(kEnvironment) if that is impossible.
+void write_png(const std::filesystem::path& file, const Image& image);
 
 }  // namespace scalselect

@@ -1,0 +1,12 @@
+// Pillow's bicubic resampling to the last bit (Pillow, src/libImaging/Resample.c).
+#pragma once
+
+#include "data/image.h"
+
+namespace scalselect {
+
+/// Antialiased bicubic (a = -0.5): horizontal pass, then vertical, each rounded to 8 bits; a pass whose size does not
+/// change is left out. `width`, `height` >= 1.
+Image resize_bicubic(const Image& image, int width, int height);
+
+}  // namespace scalselect

@@ -1,0 +1,108 @@
+// From messages to token ids, with the role of every token.
+//
+// A layout is data (headers, ends of turns, the image placeholder), not a program: the few templates that vision-
+// language models use all fit (HF chat template of llava-1.5-hf; Qwen's ChatML). Rendering follows parity.md section 1:
+// the first user message of a row with images loses its `<image>`/`<img>` tags, is stripped, and gets one placeholder
+// per image before its text; the whole string is tokenised once; roles come from character spans.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "core/sample.h"
+#include "vlm/tokenizer.h"
+
+namespace scalselect::vlm {
+
+enum class TokenRoleTag : std::uint8_t {
+  kTemplate,   ///< BOS, headers, separators, end-of-turn tokens, the newline behind an image
+  kSystem,     ///< holds a character of a system message
+  kUser,       ///< holds a character of a user message's text as rendered
+  kImage,      ///< image placeholder
+  kAssistant,  ///< holds a character of an assistant message
+};
+
+/// The strings of a prompt format.
+struct ChatLayout {
+  std::string name;
+  std::string system_header, user_header, assistant_header;
+  std::string system_end, user_end;
+  std::string assistant_end;           ///< behind an assistant message where features are read
+  std::string assistant_end_training;  ///< behind an assistant message in training
+  std::string supervised_end;          ///< the part of assistant_end_training that is a target ("</s>")
+  std::string image_token;             ///< placeholder, one added token: repeated once a visual token
+  std::string image_before, image_after;
+  std::string generation_prompt;
+  bool drop_empty_messages = false;  ///< a message with neither text nor image vanishes, header included
+  bool end_needs_text = false;       ///< user_end / assistant_end only follow a text (LLaVA: "text + ' '")
+};
+
+/// "llava-1.5": `USER: <image>\nquestion ASSISTANT: answer ` (no system prompt; training: `answer</s>`).
+/// "qwen3-vl": ChatML. Throws UserError(kUsage) for an unknown name, with the nearest one.
+const ChatLayout& chat_layout(const std::string& name);
+std::vector<std::string> chat_layout_names();
+
+struct RenderOptions {
+  /// false: the authors' feature template (HF's, no end-of-sequence between turns); true: as trained (`</s>` behind
+  /// each answer).
+  bool training = false;
+  bool generation_prompt = false;  ///< end with the header that asks for an answer ("ASSISTANT:")
+  bool add_special_tokens = true;  ///< BOS, where the tokenizer adds one
+};
+
+struct RenderedChat {
+  std::vector<std::int64_t> ids;
+  std::vector<TokenRoleTag> roles;       ///< one a token
+  std::vector<std::int32_t> turns;       ///< index into the messages given, -1 for BOS and the generation prompt
+  std::vector<std::uint8_t> supervised;  ///< 1 where the token is a training target: the answer's tokens and its end
+  std::int64_t placeholders = 0;         ///< image placeholders before expansion
+
+  std::int64_t size() const { return static_cast<std::int64_t>(ids.size()); }
+};
+
+/// A stretch of rendered text that belongs to one message.
+struct ChatSpan {
+  ByteSpan bytes;
+  TokenRoleTag role = TokenRoleTag::kTemplate;
+  std::int32_t turn = -1;
+  bool supervised = false;
+};
+
+/// The string before tokenisation (placeholders not expanded) and what its parts are.
+struct ChatText {
+  std::string text;
+  std::vector<ChatSpan> spans;  ///< ascending; between them the text is template
+};
+
+class ChatTemplate {
+ public:
+  /// Throws UserError(kInput) if the tokenizer does not hold the layout's placeholder as one added token.
+  ChatTemplate(ChatLayout layout, std::shared_ptr<const Tokenizer> tokenizer);
+
+  /// Text of `turns` with `images` images.
+  ChatText text(std::span<const Turn> turns, std::int64_t images, const RenderOptions& options = {}) const;
+
+  /// Ids and roles. `image_tokens[i]`: visual tokens of image i, to which its placeholder is expanded (in order). If
+  /// the text holds another number of placeholders, throws UserError(kInput) with both numbers.
+  RenderedChat render(std::span<const Turn> turns, std::span<const std::int64_t> image_tokens,
+                      const RenderOptions& options = {}) const;
+
+  /// Why strict extraction must skip this row (parity.md section 1.2), without decoding its images: no image; an image
+  /// file that is missing; a number of placeholders that differs from the number of images. Empty: use it. Images that
+  /// cannot be decoded are the third reason of that list: take UserError::problem() of `decode_image`.
+  std::string reject_reason(const Sample& sample) const;
+
+  const ChatLayout& layout() const { return layout_; }
+  const Tokenizer& tokenizer() const { return *tokenizer_; }
+  std::int64_t image_id() const { return image_id_; }
+
+ private:
+  ChatLayout layout_;
+  std::shared_ptr<const Tokenizer> tokenizer_;
+  std::int64_t image_id_ = 0;
+};
+
+}  // namespace scalselect::vlm

@@ -1,0 +1,73 @@
+// The safetensors container: 8 bytes of header length, a JSON header, raw little-endian tensors (format description of
+// huggingface/safetensors). Files are mapped, not read: a tensor costs its pages only when touched.
+#pragma once
+
+#include <torch/torch.h>
+
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace scalselect::vlm {
+
+/// One mapped file. Tensors keep the mapping alive. dtypes: F64 F32 F16 BF16 I64 I32 I16 I8 U8 BOOL.
+class SafetensorsFile {
+ public:
+  /// Throws UserError(kInput), naming the file: missing, truncated, false header length, header that is not JSON,
+  /// unknown dtype, offsets that overlap, leave holes, or disagree with the shape, duplicate names.
+  explicit SafetensorsFile(const std::filesystem::path& file);
+  ~SafetensorsFile();
+  SafetensorsFile(SafetensorsFile&&) noexcept;
+  SafetensorsFile& operator=(SafetensorsFile&&) noexcept;
+
+  bool has(const std::string& name) const;
+  /// A CPU tensor over the mapping (a private, read-only mapping: **never write to it**; clone or convert first). An
+  /// unaligned tensor is copied instead. Throws UserError(kInput) if there is no such name (with the nearest one).
+  torch::Tensor tensor(const std::string& name) const;
+  /// Shape without touching the data.
+  std::vector<std::int64_t> shape(const std::string& name) const;
+  std::vector<std::string> names() const;  ///< sorted
+  const std::map<std::string, std::string>& metadata() const;
+  const std::filesystem::path& path() const;
+
+ private:
+  struct Impl;
+  std::shared_ptr<const Impl> impl_;
+};
+
+/// The weights of an HF model folder: model.safetensors.index.json with its shards, else model.safetensors.
+/// (An index wins over a single file beside it, which is then taken for a leftover.) A path to one .safetensors file
+/// is accepted too.
+class SafetensorsFolder {
+ public:
+  /// Throws UserError(kInput): no weights there, a shard is missing, a name that the index gives to the wrong shard, or
+  /// whatever SafetensorsFile refuses.
+  explicit SafetensorsFolder(const std::filesystem::path& folder);
+
+  bool has(const std::string& name) const;
+  /// As SafetensorsFile::tensor.
+  torch::Tensor tensor(const std::string& name) const;
+  std::vector<std::int64_t> shape(const std::string& name) const;
+  std::vector<std::string> names() const;            ///< sorted
+  std::vector<std::filesystem::path> files() const;  ///< the files that hold the weights, for hashing
+  const std::filesystem::path& path() const { return path_; }
+
+ private:
+  std::size_t shard_of(const std::string& name) const;
+  std::filesystem::path path_;
+  std::vector<SafetensorsFile> shards_;
+  std::map<std::string, std::size_t> where_;  ///< name -> shard
+};
+
+/// Writes tensors atomically, laid out as HF's writer does (widest dtype first, then by name; header padded to 8
+/// bytes). Tensors are moved to the CPU and made contiguous; at most two names may share storage without harm (each is
+/// written in full). `metadata` should hold {"format", "pt"} for HF's loaders. Throws UserError(kEnvironment) if the
+/// file cannot be written; asserts on duplicate names.
+void write_safetensors(const std::filesystem::path& file,
+                       const std::vector<std::pair<std::string, torch::Tensor>>& tensors,
+                       const std::map<std::string, std::string>& metadata = {{"format", "pt"}});
+
+}  // namespace scalselect::vlm
