@@ -1,0 +1,35 @@
+// Models from and to HF folders: config.json and (sharded) safetensors.
+#pragma once
+
+#include <torch/torch.h>
+
+#include <filesystem>
+#include <string>
+
+#include "vlm/llava.h"
+
+namespace scalselect::vlm {
+
+struct LoadOptions {
+  torch::ScalarType dtype = torch::kFloat32;  ///< weights are converted one by one while loading
+  torch::Device device = torch::kCPU;
+  ModelParts parts;
+  bool needed_tower_only = true;  ///< build only the tower blocks that the features need (parts.tower_layers == -1)
+};
+
+/// HF's name in the newest layout for a tensor name in any known one ("language_model.model.layers.0..." ->
+/// "model.language_model.layers.0...", "vision_tower..." -> "model.vision_tower...", and so on). vlm.md section 1.3.
+std::string canonical_tensor_name(const std::string& name);
+
+/// Builds the model of `folder`/config.json and fills it, reading only the tensors that `options.parts` need. In
+/// evaluation mode, no parameter requires grad. Throws UserError(kInput), naming folder or file, tensor, expected and
+/// found shape, for a missing tensor, a wrong shape, or an unknown architecture.
+LlavaModel load_llava(const std::filesystem::path& folder, const LoadOptions& options = {});
+
+/// Writes config.json and model.safetensors (one file, names of the newest layout, weights as they are or cast to
+/// `dtype`). LoRA branches are not written: merge them first. The model must have all its parts. Other files of the
+/// folder (tokenizer, preprocessor) are the caller's.
+void save_llava(const std::filesystem::path& folder, const LlavaModel& model,
+                std::optional<torch::ScalarType> dtype = {});
+
+}  // namespace scalselect::vlm

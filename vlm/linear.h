@@ -1,0 +1,54 @@
+// A linear layer that may carry a LoRA branch, in PEFT's semantics (peft/tuners/lora/layer.py).
+#pragma once
+
+#include <torch/torch.h>
+
+#include <string>
+
+namespace scalselect::vlm {
+
+/// y = x W^T + b, and with a branch: y += scaling * (dropout(x) A^T) B^T.
+/// Parameters: "weight" [out, in]; "bias" [out] if any; "lora_A" [r, in] and "lora_B" [out, r] while attached.
+/// Weights are uninitialised until loaded or filled.
+class LinearImpl : public torch::nn::Module {
+ public:
+  LinearImpl(std::int64_t in, std::int64_t out, bool with_bias);
+
+  /// x [..., in] in the weight's dtype -> [..., out] in the same dtype. Dropout acts in training mode only, on the
+  /// branch's input only. The branch is computed in its own dtype (float32 over a bfloat16 base, as PEFT does).
+  torch::Tensor forward(const torch::Tensor& x);
+
+  std::int64_t in_features() const { return weight.size(1); }
+  std::int64_t out_features() const { return weight.size(0); }
+
+  /// Adds a branch: A uniform in +-1/sqrt(in) from torch's default generator, B zero; float32, both require grad.
+  void attach_lora(std::int64_t rank, double scaling, double dropout);
+  /// Adds a branch with given matrices (A [r, in], B [out, r]); they are used as they are, not copied.
+  void attach_lora(torch::Tensor A, torch::Tensor B, double scaling, double dropout);
+  /// Drops the branch without a trace.
+  void detach_lora();
+  /// W += scaling * B A (product in float32), then drops the branch.
+  void merge_lora();
+  bool has_lora() const { return lora_A.defined(); }
+
+  torch::Tensor weight, bias, lora_A, lora_B;
+  double lora_scaling = 1.0, lora_dropout = 0.0;
+};
+TORCH_MODULE(Linear);
+
+/// An embedding table: parameter "weight" [rows, width].
+class EmbeddingImpl : public torch::nn::Module {
+ public:
+  EmbeddingImpl(std::int64_t rows, std::int64_t width);
+  /// ids int64 [...] -> [..., width].
+  torch::Tensor forward(const torch::Tensor& ids) { return torch::embedding(weight, ids); }
+  torch::Tensor weight;
+};
+TORCH_MODULE(Embedding);
+
+/// The activation of that HF name: gelu (erf), gelu_pytorch_tanh, gelu_new, quick_gelu, silu, relu.
+/// Throws UserError(kInput) for another name, listing these.
+using Activation = torch::Tensor (*)(const torch::Tensor&);
+Activation activation(const std::string& hf_name);
+
+}  // namespace scalselect::vlm

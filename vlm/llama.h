@@ -1,0 +1,144 @@
+// A Llama decoder (transformers: models/llama/modeling_llama.py), with HF's parameter names, in pieces that can be run
+// alone: layers up to n, keys and queries without values, attention of chosen rows.
+#pragma once
+
+#include <torch/torch.h>
+
+#include <vector>
+
+#include "vlm/config.h"
+#include "vlm/linear.h"
+
+namespace scalselect::vlm {
+
+/// Statistics in float32, result cast to the input's dtype, then multiplied by the weight.
+class RmsNormImpl : public torch::nn::Module {
+ public:
+  RmsNormImpl(std::int64_t width, double eps);
+  torch::Tensor forward(const torch::Tensor& x);
+  torch::Tensor weight;
+
+ private:
+  double eps_;
+};
+TORCH_MODULE(RmsNorm);
+
+/// cos and sin of the rotary angles, [B or 1, 1, S, head_dim / 2] in the activation's dtype (angles in float32).
+struct Rope {
+  torch::Tensor cos, sin;
+  /// positions int64 [B, S] (or [1, S], shared by the batch).
+  static Rope at(const torch::Tensor& positions, std::int64_t head_dim, double theta, torch::ScalarType dtype);
+};
+
+/// x [B, heads, S, head_dim] turned by `rope`; pairs are (j, j + head_dim / 2).
+torch::Tensor apply_rope(const torch::Tensor& x, const Rope& rope);
+
+/// Keys and values of earlier positions, after RoPE. Buffers grow by doubling; rows of a batch share one length, so
+/// prompts of different lengths are padded on the left and masked.
+class KvCache {
+ public:
+  explicit KvCache(std::int64_t layers) : keys_(layers), values_(layers) {}
+  std::int64_t length() const { return length_; }
+  /// Appends [B, kv, S, head_dim] to layer `layer` (0-based) and returns all of it, [B, kv, length + S, head_dim].
+  std::pair<torch::Tensor, torch::Tensor> append(std::int64_t layer, const torch::Tensor& k, const torch::Tensor& v);
+  /// Called once after all layers have appended their S positions.
+  void advance(std::int64_t positions) { length_ += positions; }
+  /// Keeps only these rows of the batch (int64 [n]).
+  void select_rows(const torch::Tensor& rows);
+  torch::Tensor keys(std::int64_t layer) const { return keys_[layer].narrow(2, 0, length_); }
+  torch::Tensor values(std::int64_t layer) const { return values_[layer].narrow(2, 0, length_); }
+
+ private:
+  std::vector<torch::Tensor> keys_, values_;  // [B, kv, capacity, head_dim]
+  std::int64_t length_ = 0;
+};
+
+/// Softmax probabilities in float32 of chosen queries, without values and without an S x S map.
+/// q [B, heads, U, hd], k [B, kv, K, hd] (both after RoPE); `allowed` bool [B or 1, 1, U, K], true = may look; every
+/// row needs at least one. -> float32 [B, heads, U, K].
+torch::Tensor attention_rows(const torch::Tensor& q, const torch::Tensor& k, const torch::Tensor& allowed);
+
+class LlamaAttentionImpl : public torch::nn::Module {
+ public:
+  explicit LlamaAttentionImpl(const LlamaConfig& config);
+  /// x [B, S, d] (normed). `mask`: undefined = causal among the S positions (and everything in the cache); else
+  /// additive, in x's dtype, [B or 1, 1 or heads, S, K]. `cache` may be null; `layer` is its 0-based slot.
+  torch::Tensor forward(const torch::Tensor& x, const Rope& rope, const torch::Tensor& mask, KvCache* cache,
+                        std::int64_t layer);
+  torch::Tensor queries(const torch::Tensor& x, const Rope& rope);  ///< [B, S, d] -> [B, heads, S, hd], turned
+  torch::Tensor keys(const torch::Tensor& x, const Rope& rope);     ///< [B, S, d] -> [B, kv, S, hd], turned
+  torch::Tensor values(const torch::Tensor& x);                     ///< [B, S, d] -> [B, kv, S, hd]
+
+  Linear q_proj{nullptr}, k_proj{nullptr}, v_proj{nullptr}, o_proj{nullptr};
+
+ private:
+  std::int64_t heads_, kv_heads_, head_dim_;
+};
+TORCH_MODULE(LlamaAttention);
+
+/// down(act(gate x) * up x).
+class LlamaMlpImpl : public torch::nn::Module {
+ public:
+  explicit LlamaMlpImpl(const LlamaConfig& config);
+  torch::Tensor forward(const torch::Tensor& x);
+  Linear gate_proj{nullptr}, up_proj{nullptr}, down_proj{nullptr};
+
+ private:
+  Activation activate_;
+};
+TORCH_MODULE(LlamaMlp);
+
+class LlamaLayerImpl : public torch::nn::Module {
+ public:
+  explicit LlamaLayerImpl(const LlamaConfig& config);
+  torch::Tensor forward(const torch::Tensor& x, const Rope& rope, const torch::Tensor& mask, KvCache* cache,
+                        std::int64_t layer);
+  RmsNorm input_layernorm{nullptr}, post_attention_layernorm{nullptr};
+  LlamaAttention self_attn{nullptr};
+  LlamaMlp mlp{nullptr};
+};
+TORCH_MODULE(LlamaLayer);
+
+/// How a stack of layers is to be run.
+struct DecodeOptions {
+  torch::Tensor positions;                       ///< int64 [B or 1, S]; undefined = cache length + 0 .. S-1
+  torch::Tensor mask;                            ///< see LlamaAttentionImpl::forward; undefined = causal
+  KvCache* cache = nullptr;                      ///< appended to and advanced
+  std::int64_t layers = -1;                      ///< run only the first n layers; -1 = all, and the final norm
+  std::vector<torch::Tensor>* hidden = nullptr;  ///< receives the states before layer 1 and after each layer run
+};
+
+/// `language_model`: embed_tokens, layers.N, norm.
+class LlamaModelImpl : public torch::nn::Module {
+ public:
+  /// `layers`: decoder layers to build; -1 = all. With fewer than all, `norm` is left out.
+  explicit LlamaModelImpl(const LlamaConfig& config, std::int64_t layers = -1);
+
+  /// embeddings [B, S, d] -> states [B, S, d] after the last layer run; through the final norm only if all layers of
+  /// the config were run (options.layers == -1). `hidden` entries are raw layer outputs, never normed.
+  torch::Tensor forward(const torch::Tensor& embeddings, const DecodeOptions& options = {});
+
+  /// Rope for int64 positions [B or 1, S].
+  Rope rope(const torch::Tensor& positions) const;
+  LlamaLayer& layer(std::int64_t index) { return layers_[index]; }  ///< 0-based
+  std::int64_t built_layers() const { return static_cast<std::int64_t>(layers_.size()); }
+  const LlamaConfig& config() const { return config_; }
+
+  Embedding embed_tokens{nullptr};
+  RmsNorm norm{nullptr};
+
+ private:
+  LlamaConfig config_;
+  std::vector<LlamaLayer> layers_;
+};
+TORCH_MODULE(LlamaModel);
+
+/// Additive mask [B, 1, S, past + S] in `dtype` from int64/bool keep [B, past + S] (1 = real token, 0 = padding):
+/// causal and not padding, the most negative finite number elsewhere (a padded row must stay finite).
+torch::Tensor causal_mask(const torch::Tensor& keep, std::int64_t queries, torch::ScalarType dtype);
+
+/// Additive mask [B, 1, S, S] of sequences packed behind a shared prefix: position i sees j <= i if segment[j] equals
+/// segment[i] or is 0 (the prefix that everything sees); segment -1 is padding. segments int64 [B, S].
+torch::Tensor packed_mask(const torch::Tensor& segments, torch::ScalarType dtype);
+
+}  // namespace scalselect::vlm
