@@ -1,0 +1,123 @@
+#include <csetjmp>
+#include <cstdio>
+#include <cstring>
+#include <string>
+#include <vector>
+
+#include "data/image_codecs.h"
+// libjpeg's header needs <cstdio> before it.
+#include <jerror.h>
+#include <jpeglib.h>
+
+namespace scalselect::codecs {
+namespace {
+
+struct Reader {
+  jpeg_error_mgr errors{};  // first: libjpeg hands back its address
+  std::jmp_buf jump{};
+  jpeg_decompress_struct jpeg{};
+  bool at_end = false;
+  bool created = false;
+  std::string error;
+  Image image;
+  std::vector<std::uint8_t> cmyk;  // one row
+
+  Reader() = default;
+  ~Reader() {
+    if (created) jpeg_destroy_decompress(&jpeg);
+  }
+};
+
+void on_error(j_common_ptr common) {
+  auto* reader = reinterpret_cast<Reader*>(common->err);
+  char text[JMSG_LENGTH_MAX];
+  common->err->format_message(common, text);
+  reader->error = text;
+  std::longjmp(reader->jump, 1);
+}
+
+/// libjpeg goes on with grey where the data end and only warns; Pillow refuses, and so do we.
+void on_message(j_common_ptr common, int level) {
+  if (level >= 0) return;
+  ++common->err->num_warnings;
+  if (common->err->msg_code != JWRN_JPEG_EOF) return;
+  reinterpret_cast<Reader*>(common->err)->at_end = true;
+  on_error(common);
+}
+
+bool read_header(Reader& reader, const Source& source) {
+  if (setjmp(reader.jump)) return false;
+  jpeg_create_decompress(&reader.jpeg);
+  reader.created = true;
+  jpeg_save_markers(&reader.jpeg, JPEG_APP0 + 1, 0xffff);
+  jpeg_mem_src(&reader.jpeg, source.bytes.data(), source.bytes.size());
+  jpeg_read_header(&reader.jpeg, TRUE);
+  return true;
+}
+
+/// Pillow takes every four-channel JPEG for inverted CMYK, as Adobe writes it; RGB = (255 - K) minus C's share of it.
+void row_to_rgb(const std::vector<std::uint8_t>& cmyk, std::uint8_t* rgb) {
+  for (std::size_t i = 0; i < cmyk.size(); i += 4) {
+    const int white = cmyk[i + 3];  // 255 - K after the inversion
+    for (int c = 0; c < 3; ++c) {
+      const int product = (255 - cmyk[i + c]) * white + 128;
+      *rgb++ = static_cast<std::uint8_t>(white - ((product + (product >> 8)) >> 8));
+    }
+  }
+}
+
+bool read_pixels(Reader& reader) {
+  if (setjmp(reader.jump)) return false;
+  const bool four = reader.jpeg.num_components == 4;
+  reader.jpeg.out_color_space = four ? JCS_CMYK : JCS_RGB;
+  jpeg_start_decompress(&reader.jpeg);
+  if (four) reader.cmyk.resize(static_cast<std::size_t>(reader.image.width) * 4);
+  while (reader.jpeg.output_scanline < reader.jpeg.output_height) {
+    auto* rgb = &reader.image.rgb[static_cast<std::size_t>(reader.jpeg.output_scanline) * reader.image.width * 3];
+    JSAMPROW row = four ? reader.cmyk.data() : rgb;
+    jpeg_read_scanlines(&reader.jpeg, &row, 1);
+    if (four) row_to_rgb(reader.cmyk, rgb);
+  }
+  return true;
+}
+
+/// Tag 0x0112 of the first directory of an EXIF block; 1 if there is none.
+int exif_orientation(const std::uint8_t* data, std::size_t size) {
+  if (size < 14 || std::memcmp(data, "Exif\0\0", 6) != 0) return 1;
+  const auto* tiff = data + 6;
+  size -= 6;
+  const bool big = tiff[0] == 'M';
+  const auto u16 = [&](std::size_t at) -> unsigned {
+    if (at + 2 > size) return 0;
+    return big ? tiff[at] << 8 | tiff[at + 1] : tiff[at + 1] << 8 | tiff[at];
+  };
+  const std::size_t directory = big ? (std::size_t{u16(4)} << 16 | u16(6)) : (std::size_t{u16(6)} << 16 | u16(4));
+  const unsigned entries = u16(directory);
+  for (unsigned i = 0; i < entries; ++i) {
+    const std::size_t entry = directory + 2 + 12 * std::size_t{i};
+    if (u16(entry) == 0x0112) return static_cast<int>(u16(entry + 8));
+  }
+  return 1;
+}
+
+}  // namespace
+
+Image decode_jpeg(const Source& source, int& orientation) {
+  Reader reader;
+  reader.jpeg.err = jpeg_std_error(&reader.errors);
+  reader.errors.error_exit = on_error;
+  reader.errors.emit_message = on_message;
+  const auto fail = [&] {
+    if (reader.at_end) cut_short(source);
+    damaged(source, "JPEG", reader.error);
+  };
+  if (!read_header(reader, source)) fail();
+  for (auto* marker = reader.jpeg.marker_list; marker != nullptr; marker = marker->next) {
+    if (orientation == 1) orientation = exif_orientation(marker->data, marker->data_length);
+  }
+  reader.image = allocate(source, reader.jpeg.image_width, reader.jpeg.image_height);
+  if (!read_pixels(reader)) fail();
+  return std::move(reader.image);
+}
+
+}  // namespace scalselect::codecs

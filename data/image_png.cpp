@@ -1,0 +1,150 @@
+#include <png.h>
+
+#include <algorithm>
+#include <cassert>
+#include <csetjmp>
+#include <cstring>
+
+#include "core/files.h"
+#include "data/image_codecs.h"
+
+namespace scalselect {
+namespace codecs {
+namespace {
+
+// libpng leaves by longjmp; everything with a destructor lives in here, outside the frames that it jumps over.
+struct Reader {
+  const Source& source;
+  png_structp png = nullptr;
+  png_infop info = nullptr;
+  std::size_t at = 0;
+  bool at_end = false;
+  std::string error;
+  Image image;
+  std::vector<std::uint8_t> wide;  // 16-bit grey before clipping
+  std::vector<png_bytep> rows;
+
+  explicit Reader(const Source& s) : source(s) {}
+  ~Reader() { png_destroy_read_struct(&png, info ? &info : nullptr, nullptr); }
+};
+
+void on_error(png_structp png, png_const_charp message) {
+  static_cast<Reader*>(png_get_error_ptr(png))->error = message;
+  png_longjmp(png, 1);
+}
+void on_warning(png_structp, png_const_charp) {}
+
+void on_read(png_structp png, png_bytep out, std::size_t count) {
+  auto& reader = *static_cast<Reader*>(png_get_io_ptr(png));
+  if (count > reader.source.bytes.size() - reader.at) {
+    reader.at_end = true;
+    png_error(png, "end of file");
+  }
+  std::memcpy(out, reader.source.bytes.data() + reader.at, count);
+  reader.at += count;
+}
+
+bool read_header(Reader& reader) {
+  if (setjmp(png_jmpbuf(reader.png))) return false;
+  png_set_read_fn(reader.png, &reader, on_read);
+  png_read_info(reader.png, reader.info);
+  return true;
+}
+
+/// Asks libpng for 8-bit RGB; true if the file is 16-bit grey, which Pillow clips instead of shifting.
+bool request_rgb(Reader& reader) {
+  const auto type = png_get_color_type(reader.png, reader.info);
+  const auto depth = png_get_bit_depth(reader.png, reader.info);
+  if (type == PNG_COLOR_TYPE_GRAY && depth == 16) return true;
+  if (type == PNG_COLOR_TYPE_PALETTE) png_set_palette_to_rgb(reader.png);
+  if (type == PNG_COLOR_TYPE_GRAY && depth < 8) png_set_expand_gray_1_2_4_to_8(reader.png);
+  if (depth == 16) png_set_strip_16(reader.png);
+  if (!(type & PNG_COLOR_MASK_COLOR)) png_set_gray_to_rgb(reader.png);
+  png_set_strip_alpha(reader.png);
+  return false;
+}
+
+bool read_pixels(Reader& reader) {
+  if (setjmp(png_jmpbuf(reader.png))) return false;
+  const bool wide = request_rgb(reader);
+  png_set_interlace_handling(reader.png);
+  png_read_update_info(reader.png, reader.info);
+  const std::size_t stride = png_get_rowbytes(reader.png, reader.info);
+  assert(stride == static_cast<std::size_t>(reader.image.width) * (wide ? 2 : 3));
+  if (wide) reader.wide.resize(stride * reader.image.height);
+  auto* pixels = wide ? reader.wide.data() : reader.image.rgb.data();
+  reader.rows.resize(reader.image.height);
+  for (int y = 0; y < reader.image.height; ++y) reader.rows[y] = pixels + stride * y;
+  png_read_image(reader.png, reader.rows.data());
+  png_read_end(reader.png, nullptr);
+  return true;
+}
+
+}  // namespace
+
+Image decode_png(const Source& source) {
+  Reader reader(source);
+  reader.png = png_create_read_struct(PNG_LIBPNG_VER_STRING, &reader, on_error, on_warning);
+  reader.info = png_create_info_struct(reader.png);
+  const auto fail = [&] {
+    if (reader.at_end) cut_short(source);
+    damaged(source, "PNG", reader.error);
+  };
+  if (!read_header(reader)) fail();
+  reader.image =
+      allocate(source, png_get_image_width(reader.png, reader.info), png_get_image_height(reader.png, reader.info));
+  if (!read_pixels(reader)) fail();
+  for (std::size_t i = 0; i < reader.wide.size() / 2; ++i) {
+    const std::uint8_t grey = reader.wide[2 * i] ? 255 : reader.wide[2 * i + 1];
+    std::fill_n(&reader.image.rgb[3 * i], 3, grey);
+  }
+  return std::move(reader.image);
+}
+
+}  // namespace codecs
+
+namespace {
+
+struct Writer {
+  png_structp png = nullptr;
+  png_infop info = nullptr;
+  std::string bytes;
+  ~Writer() { png_destroy_write_struct(&png, &info); }
+};
+
+void on_write(png_structp png, png_bytep data, std::size_t count) {
+  static_cast<Writer*>(png_get_io_ptr(png))->bytes.append(reinterpret_cast<const char*>(data), count);
+}
+void on_flush(png_structp) {}
+
+bool write_pixels(Writer& writer, const Image& image) {
+  if (setjmp(png_jmpbuf(writer.png))) return false;
+  png_set_write_fn(writer.png, &writer, on_write, on_flush);
+  png_set_IHDR(writer.png, writer.info, image.width, image.height, 8, PNG_COLOR_TYPE_RGB, PNG_INTERLACE_NONE,
+               PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
+  png_set_compression_level(writer.png, 6);
+  png_write_info(writer.png, writer.info);
+  const std::size_t stride = static_cast<std::size_t>(image.width) * 3;
+  for (int y = 0; y < image.height; ++y) png_write_row(writer.png, image.rgb.data() + stride * y);
+  png_write_end(writer.png, nullptr);
+  return true;
+}
+
+}  // namespace
+
+std::string encode_png(const Image& image) {
+  assert(image.width > 0 && image.height > 0 &&
+         image.rgb.size() == static_cast<std::size_t>(image.width) * image.height * 3);
+  Writer writer;
+  writer.png = png_create_write_struct(PNG_LIBPNG_VER_STRING, nullptr, nullptr, nullptr);
+  writer.info = png_create_info_struct(writer.png);
+  [[maybe_unused]] const bool written = write_pixels(writer, image);
+  assert(written);
+  return std::move(writer.bytes);
+}
+
+void write_png(const std::filesystem::path& file, const Image& image) {
+  write_file_atomically(file, encode_png(image));
+}
+
+}  // namespace scalselect
