@@ -1,0 +1,88 @@
+#include "vlm/linear.h"
+
+#include <array>
+#include <cmath>
+
+#include "core/error.h"
+
+namespace scalselect::vlm {
+
+LinearImpl::LinearImpl(std::int64_t in, std::int64_t out, bool with_bias) {
+  weight = register_parameter("weight", torch::empty({out, in}));
+  if (with_bias) bias = register_parameter("bias", torch::empty({out}));
+}
+
+torch::Tensor LinearImpl::forward(const torch::Tensor& x) {
+  auto y = torch::linear(x, weight, bias);
+  if (!has_lora()) return y;
+  auto input = x;
+  if (is_training() && lora_dropout > 0) input = torch::dropout(input, lora_dropout, true);
+  auto branch = torch::linear(torch::linear(input.to(lora_A.scalar_type()), lora_A), lora_B);
+  return torch::add(y, branch.to(y.scalar_type()), lora_scaling);
+}
+
+void LinearImpl::attach_lora(std::int64_t rank, double scaling, double dropout) {
+  const double bound = 1.0 / std::sqrt(static_cast<double>(in_features()));
+  const auto options = torch::TensorOptions().device(weight.device()).dtype(torch::kFloat32);
+  attach_lora(torch::empty({rank, in_features()}, options).uniform_(-bound, bound).requires_grad_(),
+              torch::zeros({out_features(), rank}, options).requires_grad_(), scaling, dropout);
+}
+
+void LinearImpl::attach_lora(torch::Tensor A, torch::Tensor B, double scaling, double dropout) {
+  TORCH_CHECK(A.size(1) == in_features() && B.size(0) == out_features() && A.size(0) == B.size(1),
+              "LoRA matrices do not fit the layer");
+  detach_lora();
+  const bool trainable = A.requires_grad();
+  lora_A = register_parameter("lora_A", std::move(A), trainable);
+  lora_B = register_parameter("lora_B", std::move(B), trainable);
+  lora_scaling = scaling;
+  lora_dropout = dropout;
+}
+
+void LinearImpl::detach_lora() {
+  if (!has_lora()) return;
+  parameters_.erase("lora_A");
+  parameters_.erase("lora_B");
+  lora_A = lora_B = torch::Tensor();
+}
+
+void LinearImpl::merge_lora() {
+  if (!has_lora()) return;
+  torch::NoGradGuard no_grad;
+  const auto update = torch::mm(lora_B.to(torch::kFloat32), lora_A.to(torch::kFloat32)) * lora_scaling;
+  weight.copy_(weight.to(torch::kFloat32) + update);
+  detach_lora();
+}
+
+EmbeddingImpl::EmbeddingImpl(std::int64_t rows, std::int64_t width) {
+  weight = register_parameter("weight", torch::empty({rows, width}));
+}
+
+namespace {
+
+struct NamedActivation {
+  const char* name;
+  Activation function;
+};
+
+const std::array<NamedActivation, 6> kActivations = {{
+    {"gelu", [](const torch::Tensor& x) { return torch::gelu(x); }},
+    {"gelu_pytorch_tanh", [](const torch::Tensor& x) { return torch::gelu(x, "tanh"); }},
+    {"gelu_new", [](const torch::Tensor& x) { return torch::gelu(x, "tanh"); }},
+    {"quick_gelu", [](const torch::Tensor& x) { return x * torch::sigmoid(1.702 * x); }},
+    {"silu", [](const torch::Tensor& x) { return torch::silu(x); }},
+    {"relu", [](const torch::Tensor& x) { return torch::relu(x); }},
+}};
+
+}  // namespace
+
+Activation activation(const std::string& hf_name) {
+  std::string known;
+  for (const auto& entry : kActivations) {
+    if (hf_name == entry.name) return entry.function;
+    known += (known.empty() ? "" : ", ") + std::string(entry.name);
+  }
+  throw UserError(ErrorKind::kInput, "activation '" + hf_name + "' is not known", "Known are: " + known + ".");
+}
+
+}  // namespace scalselect::vlm

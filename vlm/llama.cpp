@@ -1,0 +1,193 @@
+#include "vlm/llama.h"
+
+#include <limits>
+
+namespace scalselect::vlm {
+
+RmsNormImpl::RmsNormImpl(std::int64_t width, double eps) : eps_(eps) {
+  weight = register_parameter("weight", torch::ones({width}));
+}
+
+torch::Tensor RmsNormImpl::forward(const torch::Tensor& x) {
+  const auto wide = x.to(torch::kFloat32);
+  const auto scale = torch::rsqrt(wide.square().mean(-1, true) + eps_);
+  return (wide * scale).to(x.scalar_type()) * weight;
+}
+
+Rope Rope::at(const torch::Tensor& positions, std::int64_t head_dim, double theta, torch::ScalarType dtype) {
+  const auto options = torch::TensorOptions().dtype(torch::kFloat32).device(positions.device());
+  const auto exponents = torch::arange(0, head_dim, 2, options) / static_cast<double>(head_dim);
+  const auto frequencies = 1.0 / torch::pow(theta, exponents);
+  const auto angles = (positions.to(torch::kFloat32).unsqueeze(-1) * frequencies).unsqueeze(1);
+  return {angles.cos().to(dtype), angles.sin().to(dtype)};
+}
+
+torch::Tensor apply_rope(const torch::Tensor& x, const Rope& rope) {
+  const auto halves = x.chunk(2, -1);
+  return torch::cat({halves[0] * rope.cos - halves[1] * rope.sin, halves[1] * rope.cos + halves[0] * rope.sin}, -1);
+}
+
+std::pair<torch::Tensor, torch::Tensor> KvCache::append(std::int64_t layer, const torch::Tensor& k,
+                                                        const torch::Tensor& v) {
+  const auto total = length_ + k.size(2);
+  auto grow = [&](torch::Tensor& buffer, const torch::Tensor& like) {
+    if (buffer.defined() && buffer.size(2) >= total) return;
+    const auto capacity = buffer.defined() ? std::max(total, 2 * buffer.size(2)) : total + 32;
+    auto larger = torch::empty({like.size(0), like.size(1), capacity, like.size(3)}, like.options());
+    if (buffer.defined()) larger.narrow(2, 0, length_).copy_(buffer.narrow(2, 0, length_));
+    buffer = larger;
+  };
+  grow(keys_[layer], k);
+  grow(values_[layer], v);
+  keys_[layer].narrow(2, length_, k.size(2)).copy_(k);
+  values_[layer].narrow(2, length_, v.size(2)).copy_(v);
+  return {keys_[layer].narrow(2, 0, total), values_[layer].narrow(2, 0, total)};
+}
+
+void KvCache::select_rows(const torch::Tensor& rows) {
+  for (auto& keys : keys_) keys = keys.index_select(0, rows);
+  for (auto& values : values_) values = values.index_select(0, rows);
+}
+
+namespace {
+
+/// Repeats key/value heads so that query head i meets kv head i / (heads / kv).
+torch::Tensor repeat_heads(const torch::Tensor& x, std::int64_t heads) {
+  return x.size(1) == heads ? x : x.repeat_interleave(heads / x.size(1), 1);
+}
+
+}  // namespace
+
+torch::Tensor attention_rows(const torch::Tensor& q, const torch::Tensor& k, const torch::Tensor& allowed) {
+  const double scale = 1.0 / std::sqrt(static_cast<double>(q.size(3)));
+  auto scores = torch::matmul(q, repeat_heads(k, q.size(1)).transpose(2, 3)) * scale;
+  scores = scores.to(torch::kFloat32).masked_fill(allowed.logical_not(), std::numeric_limits<float>::lowest());
+  return torch::softmax(scores, -1);
+}
+
+LlamaAttentionImpl::LlamaAttentionImpl(const LlamaConfig& config)
+    : heads_(config.num_attention_heads), kv_heads_(config.num_key_value_heads), head_dim_(config.head_dim) {
+  const bool bias = config.attention_bias;
+  q_proj = register_module("q_proj", Linear(config.hidden_size, heads_ * head_dim_, bias));
+  k_proj = register_module("k_proj", Linear(config.hidden_size, kv_heads_ * head_dim_, bias));
+  v_proj = register_module("v_proj", Linear(config.hidden_size, kv_heads_ * head_dim_, bias));
+  o_proj = register_module("o_proj", Linear(heads_ * head_dim_, config.hidden_size, bias));
+}
+
+torch::Tensor LlamaAttentionImpl::queries(const torch::Tensor& x, const Rope& rope) {
+  return apply_rope(q_proj(x).view({x.size(0), x.size(1), heads_, head_dim_}).transpose(1, 2), rope);
+}
+
+torch::Tensor LlamaAttentionImpl::keys(const torch::Tensor& x, const Rope& rope) {
+  return apply_rope(k_proj(x).view({x.size(0), x.size(1), kv_heads_, head_dim_}).transpose(1, 2), rope);
+}
+
+torch::Tensor LlamaAttentionImpl::values(const torch::Tensor& x) {
+  return v_proj(x).view({x.size(0), x.size(1), kv_heads_, head_dim_}).transpose(1, 2);
+}
+
+torch::Tensor LlamaAttentionImpl::forward(const torch::Tensor& x, const Rope& rope, const torch::Tensor& mask,
+                                          KvCache* cache, std::int64_t layer) {
+  const auto q = queries(x, rope);
+  auto k = keys(x, rope), v = values(x);
+  if (cache != nullptr) std::tie(k, v) = cache->append(layer, k, v);
+  // SDPA's own causal flag aligns the triangle to the upper left, so it serves only where nothing is cached.
+  const bool causal = !mask.defined() && q.size(2) == k.size(2) && q.size(2) > 1;
+  auto bias = mask;
+  if (!mask.defined() && !causal && q.size(2) > 1) {
+    const auto keep = torch::ones({1, k.size(2)}, torch::TensorOptions().dtype(torch::kBool).device(x.device()));
+    bias = causal_mask(keep, q.size(2), x.scalar_type());
+  }
+  const auto optional_mask = bias.defined() ? std::optional<torch::Tensor>(bias) : std::nullopt;
+  const auto mixed =
+      at::scaled_dot_product_attention(q, repeat_heads(k, heads_), repeat_heads(v, heads_), optional_mask, 0.0, causal);
+  return o_proj(mixed.transpose(1, 2).reshape({x.size(0), x.size(1), heads_ * head_dim_}));
+}
+
+LlamaMlpImpl::LlamaMlpImpl(const LlamaConfig& config) : activate_(activation(config.hidden_act)) {
+  gate_proj = register_module("gate_proj", Linear(config.hidden_size, config.intermediate_size, config.mlp_bias));
+  up_proj = register_module("up_proj", Linear(config.hidden_size, config.intermediate_size, config.mlp_bias));
+  down_proj = register_module("down_proj", Linear(config.intermediate_size, config.hidden_size, config.mlp_bias));
+}
+
+torch::Tensor LlamaMlpImpl::forward(const torch::Tensor& x) { return down_proj(activate_(gate_proj(x)) * up_proj(x)); }
+
+LlamaLayerImpl::LlamaLayerImpl(const LlamaConfig& config) {
+  input_layernorm = register_module("input_layernorm", RmsNorm(config.hidden_size, config.rms_norm_eps));
+  self_attn = register_module("self_attn", LlamaAttention(config));
+  post_attention_layernorm =
+      register_module("post_attention_layernorm", RmsNorm(config.hidden_size, config.rms_norm_eps));
+  mlp = register_module("mlp", LlamaMlp(config));
+}
+
+torch::Tensor LlamaLayerImpl::forward(const torch::Tensor& x, const Rope& rope, const torch::Tensor& mask,
+                                      KvCache* cache, std::int64_t layer) {
+  const auto attended = x + self_attn(input_layernorm(x), rope, mask, cache, layer);
+  return attended + mlp(post_attention_layernorm(attended));
+}
+
+LlamaModelImpl::LlamaModelImpl(const LlamaConfig& config, std::int64_t layers) : config_(config) {
+  if (layers < 0) layers = config.num_hidden_layers;
+  embed_tokens = register_module("embed_tokens", Embedding(config.vocab_size, config.hidden_size));
+  auto list = register_module("layers", std::make_shared<torch::nn::Module>("layers"));
+  for (std::int64_t i = 0; i < layers; ++i) {
+    layers_.push_back(list->register_module(std::to_string(i), LlamaLayer(config)));
+  }
+  if (layers == config.num_hidden_layers) {
+    norm = register_module("norm", RmsNorm(config.hidden_size, config.rms_norm_eps));
+  }
+}
+
+Rope LlamaModelImpl::rope(const torch::Tensor& positions) const {
+  return Rope::at(positions, config_.head_dim, config_.rope_theta, embed_tokens->weight.scalar_type());
+}
+
+torch::Tensor LlamaModelImpl::forward(const torch::Tensor& embeddings, const DecodeOptions& options) {
+  const auto count = options.layers < 0 ? config_.num_hidden_layers : options.layers;
+  TORCH_CHECK(count <= built_layers(), "decoder layer ", count, " was not built");
+  auto positions = options.positions;
+  if (!positions.defined()) {
+    const auto past = options.cache == nullptr ? 0 : options.cache->length();
+    positions = torch::arange(past, past + embeddings.size(1),
+                              torch::TensorOptions().dtype(torch::kInt64).device(embeddings.device()))
+                    .unsqueeze(0);
+  }
+  const auto angles = rope(positions);
+  auto x = embeddings;
+  if (options.hidden != nullptr) options.hidden->assign(1, x);
+  for (std::int64_t i = 0; i < count; ++i) {
+    x = layers_[i](x, angles, options.mask, options.cache, i);
+    if (options.hidden != nullptr) options.hidden->push_back(x);
+  }
+  if (options.cache != nullptr) options.cache->advance(embeddings.size(1));
+  return options.layers < 0 ? norm(x) : x;
+}
+
+namespace {
+
+torch::Tensor additive(const torch::Tensor& allowed, torch::ScalarType dtype) {
+  const double lowest = dtype == torch::kBFloat16 ? -3.3895313892515355e38
+                        : dtype == torch::kHalf   ? -65504.0
+                                                  : static_cast<double>(std::numeric_limits<float>::lowest());
+  return torch::zeros(allowed.sizes(), allowed.options().dtype(dtype)).masked_fill(allowed.logical_not(), lowest);
+}
+
+}  // namespace
+
+torch::Tensor causal_mask(const torch::Tensor& keep, std::int64_t queries, torch::ScalarType dtype) {
+  const auto total = keep.size(1);
+  const auto index = torch::arange(total, torch::TensorOptions().dtype(torch::kInt64).device(keep.device()));
+  const auto triangle = index.unsqueeze(0) <= index.narrow(0, total - queries, queries).unsqueeze(1);
+  return additive(triangle.unsqueeze(0).unsqueeze(0).logical_and(keep.to(torch::kBool).unsqueeze(1).unsqueeze(1)),
+                  dtype);
+}
+
+torch::Tensor packed_mask(const torch::Tensor& segments, torch::ScalarType dtype) {
+  const auto length = segments.size(1);
+  const auto key = segments.unsqueeze(1), query = segments.unsqueeze(2);
+  const auto visible = key.eq(query).logical_or(key.eq(0)).logical_and(query.ge(0));
+  const auto triangle = torch::ones({length, length}, visible.options()).tril();
+  return additive(visible.logical_and(triangle).unsqueeze(1), dtype);
+}
+
+}  // namespace scalselect::vlm
