@@ -1,0 +1,43 @@
+// Every selection method by name: what the command line lists and what a configuration chooses from.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/options.h"
+#include "selector/method.h"
+
+namespace scalselect {
+
+struct MethodEntry {
+  std::string name;     ///< "k_center"
+  std::string summary;  ///< one line
+  std::string cost;     ///< time and memory in N (rows), M (budget), d (width); what the model must compute
+  std::string source;   ///< paper or repository
+  std::vector<OptionDoc> options;
+  /// Builds the method from its options (a JSON object; missing keys take defaults). `path` and `origin` go into error
+  /// messages, see bind_options. Throws UserError(kUsage) as bind_options.
+  std::function<std::unique_ptr<SelectionMethod>(const nlohmann::json& options, const std::string& path,
+                                                 const KeyOrigin& origin)>
+      make;
+  /// The options with defaults filled in, for cache keys and records.
+  std::function<nlohmann::ordered_json(const nlohmann::json& options)> resolve;
+};
+
+/// All methods, by name.
+const std::vector<MethodEntry>& methods();
+
+/// Throws UserError(kUsage) with the nearest names if there is none of that name.
+const MethodEntry& find_method(std::string_view name);
+
+/// make for `name`.
+std::unique_ptr<SelectionMethod> make_method(std::string_view name,
+                                             const nlohmann::json& options = nlohmann::json::object(),
+                                             const std::string& path = {}, const KeyOrigin& origin = {});
+
+}  // namespace scalselect

@@ -1,0 +1,43 @@
+// One pass of a model over a pool that fills every feature store a run needs.
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <span>
+#include <vector>
+
+#include "core/probes.h"
+#include "data/pool.h"
+#include "selector/feature_store.h"
+#include "selector/features.h"
+
+namespace scalselect {
+
+/// The signals that together serve all `specs`, equal wishes once.
+SignalRequest request_for(std::span<const FeatureSpec> specs);
+
+/// Width of a feature's vectors under this model.
+std::int64_t feature_width(const FeatureSpec& spec, const FeatureProbe& probe);
+
+/// The vector of `spec` from what the probe showed; `request` must be request_for of specs that include `spec`.
+std::vector<float> vector_of(const FeatureSpec& spec, const SignalRequest& request, const SampleSignals& signals);
+
+/// One feature and the folder that receives it.
+struct ExtractionJob {
+  FeatureSpec spec;
+  std::filesystem::path folder;
+};
+
+struct ExtractionOptions {
+  std::int64_t batch_samples = 64;  ///< samples handed to the probe at once; never changes a result
+  StorePrecision precision = StorePrecision::kFloat32;
+  std::function<void(std::int64_t done, std::int64_t total)> on_progress;  ///< after each batch; may be empty
+};
+
+/// Runs the probe once over the rows that some job still misses, appends to each job's store and finishes all of them.
+/// Rows that the pool rejected are listed as rejects without asking the model. Restarting after a kill goes on where
+/// the slowest job stopped. Throws what the probe and the writers throw.
+void extract_features(const Pool& pool, FeatureProbe& probe, std::span<const ExtractionJob> jobs,
+                      const ExtractionOptions& options = {});
+
+}  // namespace scalselect

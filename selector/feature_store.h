@@ -1,0 +1,102 @@
+// Vectors of samples on disk: append-only shards that survive kill -9 at any moment.
+//
+// Folder: shard-00000.bin, shard-00001.bin, ...; manifest.json and rejects.jsonl appear when the store is complete.
+// A shard is a sequence of blocks: a 40-byte header {magic, kind, entries, payload bytes, first entry, checksums} and a
+// payload (pool rows, outcomes, ids, reject reasons, vectors). A block is good if its length and both CRC-32 match; the
+// first bad block of the last shard and everything behind it is cut off when writing goes on. Blocks begin at fixed
+// entry numbers, so an interrupted and an uninterrupted extraction give the same bytes.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/matrix.h"
+#include "data/score_file.h"
+#include "selector/features.h"
+
+namespace scalselect {
+
+enum class StorePrecision { kFloat32, kFloat16 };
+
+struct FeatureStoreSpec {
+  std::int64_t cols = 0;
+  StorePrecision precision = StorePrecision::kFloat32;
+  std::int64_t block_rows = 64;     ///< entries lost at most when the process is killed
+  std::int64_t shard_rows = 65536;  ///< entries a shard, a multiple of block_rows
+  nlohmann::ordered_json feature;   ///< describe_feature(); kept in the shards' headers and the manifest
+};
+
+/// A row that has no vector.
+struct FeatureReject {
+  std::int64_t row = 0;
+  std::string id, reason;
+};
+
+class FeatureWriter {
+ public:
+  /// Opens the folder, or creates it; goes on behind the last good block of an earlier, killed attempt.
+  /// Throws UserError(kInput) if the folder holds a store of another spec; UserError(kEnvironment) if it cannot write.
+  FeatureWriter(const std::filesystem::path& folder, const FeatureStoreSpec& spec);
+  ~FeatureWriter();  ///< entries of the block in progress are lost unless `finish` was called
+
+  /// Entries are given in ascending row order; those below this row are already on disk.
+  std::int64_t next_row() const;
+  bool complete() const;  ///< an earlier attempt called `finish`; nothing may be added
+  /// A call for a row below next_row() is ignored, so several writers fed from one pass may resume at different rows.
+  /// A vector with NaN or infinity (also: too large for float16) becomes a reject of that row.
+  void append(std::int64_t row, std::string_view id, std::span<const float> vector);
+  void reject(std::int64_t row, std::string_view id, std::string_view reason);
+  /// Writes the last block, rejects.jsonl and manifest.json, flushed to disk.
+  void finish();
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+/// A complete store, as rows of float32. `read` may be called from several threads; each block's checksum is verified
+/// when the store is opened.
+class FeatureStore final : public RowSource {
+ public:
+  /// Throws UserError(kInput): no manifest (extraction not finished), shards missing, cut or damaged.
+  explicit FeatureStore(const std::filesystem::path& folder);
+  ~FeatureStore() override;
+
+  std::int64_t rows() const override;  ///< vectors, rejects not counted
+  std::int64_t cols() const override;
+  void read(std::int64_t first, std::int64_t count, float* out) const override;
+
+  const std::vector<std::int64_t>& pool_rows() const;  ///< pool row of each vector, ascending
+  const std::vector<std::string>& ids() const;         ///< pool id of each vector
+  const std::vector<FeatureReject>& rejects() const;
+  const FeatureStoreSpec& spec() const;
+
+  /// The store as methods want it.
+  static FeatureTable table(const std::filesystem::path& folder);
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+/// Writes the authors' `all_representations.npz`: `sample_ids` ('<U..') and `representations` ('<f4' N x d), deflated.
+/// Rows that share an id are all written (the authors' code would keep the last one); a warning counts them.
+void export_representations(const FeatureStore& store, IdKind ids, const std::filesystem::path& file);
+
+/// A file of the authors' or of ours.
+struct Representations {
+  std::shared_ptr<const RowSource> vectors;
+  std::vector<std::string> ids;  ///< parallel to the rows
+};
+
+/// Reads `all_representations.npz` (stored or deflated, float16/32/64). Throws UserError(kInput) as NpzReader, and if
+/// the two arrays differ in length.
+Representations import_representations(const std::filesystem::path& file);
+
+}  // namespace scalselect

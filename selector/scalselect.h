@@ -1,0 +1,66 @@
+// ScalSelect (arXiv 2602.11636): instruction-conditioned early representations, ranked by their leverage in the
+// principal subspace of the pool. Every ablation and every quirk of the authors' code is one option.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "selector/method.h"
+#include "selector/subspace.h"
+
+namespace scalselect {
+
+/// What stands for a sample.
+enum class Representation {
+  kVisual,    ///< attended visual tokens after `hidden_layer`
+  kTextMean,  ///< ablation: mean over all text tokens after `hidden_layer`, no visual token
+  kUserMean,  ///< ablation: mean over the user's tokens after `hidden_layer`
+};
+
+struct ScalSelectOptions {
+  Representation representation = Representation::kVisual;
+  int hidden_layer = 1;     ///< 1-based; 0 = embeddings, -1 = last layer after the final norm
+  int attention_layer = 1;  ///< 1-based
+  TokenRoles roles = TokenRoles::kStrict;
+  TokenChoice tokens = TokenChoice::kMass;
+  double theta = 0.9;
+  int top_k = 64;
+  double fraction = 0.5;
+  SubspaceOptions subspace;
+
+  template <class Visitor>
+  static void describe(Visitor& v, ScalSelectOptions& o) {
+    v.choice("representation", o.representation,
+             {{"visual", Representation::kVisual},
+              {"text_mean", Representation::kTextMean},
+              {"user_mean", Representation::kUserMean}},
+             "tokens whose states are averaged");
+    v.field("hidden_layer", o.hidden_layer, "states after this decoder layer; 0 = embeddings, -1 = last",
+            Range{-1, 1e4});
+    v.field("attention_layer", o.attention_layer, "attention of this decoder layer", Range{1, 1e4});
+    v.choice("roles", o.roles, {{"strict", TokenRoles::kStrict}, {"compat", TokenRoles::kCompat}},
+             "which tokens are the instruction: the user's text, or the authors' residual class");
+    v.choice("tokens", o.tokens,
+             {{"mass", TokenChoice::kMass},
+              {"top_k", TokenChoice::kTopK},
+              {"fraction", TokenChoice::kFraction},
+              {"all", TokenChoice::kAll}},
+             "which visual tokens are averaged");
+    v.field("theta", o.theta, "attention mass that the kept tokens must exceed (tokens=mass)", Range{0, 1});
+    v.field("top_k", o.top_k, "number of tokens (tokens=top_k)", Range{1, 1e9});
+    v.field("fraction", o.fraction, "share of the tokens, rounded up (tokens=fraction)", Range{0, 1});
+    v.field("subspace", o.subspace, "scoring of the stacked vectors");
+  }
+};
+
+/// The feature these options rank.
+FeatureSpec scalselect_feature(const ScalSelectOptions& options);
+
+/// BudgetUse::kScores; no randomness. Facts: k, rank, energy_kept, spectrum, excluded, refined.
+std::unique_ptr<SelectionMethod> make_scalselect(const ScalSelectOptions& options = {});
+
+/// Shared by all methods that rank one table by leverage: pool-sized scores from table-sized ones, top rows, facts.
+SelectionResult rank_by_leverage(const FeatureTable& table, const SubspaceOptions& options, const MethodInput& input,
+                                 std::int64_t budget);
+
+}  // namespace scalselect

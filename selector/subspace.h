@@ -1,0 +1,63 @@
+// Leverage scores in the principal subspace, from a stream of rows.
+//
+// X (N x d) -> Z: centred, standardised, L2-normalised rows, each step optional, in this order (cur.py). Z = U S V^T;
+// k = smallest k with sum_{j<=k} s_j^2 >= tau * sum_j s_j^2; score_i = sum_{j<=k} U_ij^2 (ScalSelect, arXiv 2602.11636,
+// section 3). U is never formed: score_i = sum_{j<=k} (z_i . v_j)^2 / s_j^2.
+//
+// Passes: one for mean and Gram matrix (block means merged as in Chan, Golub and LeVeque 1983), one for the scores. L2
+// needs one more (row norms want the mean first). When a kept direction is so small that the Gram matrix, whose
+// condition is the square of Z's, no longer resolves it (s_k^2 < 1e-6 s_1^2), one more pass forms the Gram matrix of Z
+// whitened by the first result (shifted Cholesky-QR with an eigendecomposition in place of Cholesky: Fukaya et al.
+// 2020) and corrects V and S: errors then are those of a float64 SVD of Z, about eps * s_1 / s_k.
+//
+// Memory: at most 8 d^2 + (1 + 2 threads) * B * d float64, B = subspace_block_rows(d), beside 8 N bytes of scores and
+// whatever the source holds. Without ill-conditioning 3 d^2 instead of 8 d^2.
+// Deterministic: blocks, tiles and the order of all sums are fixed functions of (N, d).
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "core/matrix.h"
+#include "core/options.h"
+
+namespace scalselect {
+
+struct SubspaceOptions {
+  bool center = true;
+  bool standardize = false;
+  bool l2_normalize = false;
+  double energy = 0.9;                     ///< tau; used when `directions` is not set
+  std::optional<std::int64_t> directions;  ///< fixed k
+
+  template <class Visitor>
+  static void describe(Visitor& v, SubspaceOptions& o) {
+    v.field("center", o.center, "subtract column means");
+    v.field("standardize", o.standardize, "divide columns by their population standard deviation (0 counts as 1)");
+    v.field("l2_normalize", o.l2_normalize, "scale rows to length 1 (zero rows stay zero)");
+    v.field("energy", o.energy, "keep the fewest directions whose squared singular values reach this share",
+            Range{0, 1});
+    v.field("directions", o.directions, "keep this many directions instead", Range{1, 1e9});
+  }
+};
+
+struct SubspaceScores {
+  std::vector<double> scores;          ///< N; NaN for rows in `excluded`
+  std::vector<std::int64_t> excluded;  ///< rows with NaN or infinity, left out of every sum
+  std::int64_t directions = 0;         ///< k; 0 if all rows are equal (then all scores are 0)
+  std::int64_t rank = 0;               ///< numerical rank of Z: s_j > max(N, d) * eps * s_1; k never exceeds it
+  std::vector<double> energy;          ///< squared singular values, descending, min(N, d) of them
+  double energy_kept = 0;              ///< share of the k kept
+  std::vector<double> mean;            ///< d; of the rows not excluded
+  bool refined = false;                ///< the correcting pass was needed
+};
+
+/// Rows of one block of the stream: about 32 MB of float64, a function of d only.
+std::int64_t subspace_block_rows(std::int64_t cols);
+
+/// Scores every row. Threads: core/parallel.h. Throws UserError(kInput) if no row is finite or there are no columns,
+/// and what the source throws; UserError(kEnvironment) if the matrices do not fit in memory.
+SubspaceScores score_rows(const RowSource& source, const SubspaceOptions& options = {});
+
+}  // namespace scalselect
