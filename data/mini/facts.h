@@ -17,40 +17,44 @@
 
 namespace scalselect::mini {
 
-/// What must be looked up to know the value.
+/// What must be looked up to know the value. Wordings vary; the examples show one.
 enum class FactType : std::uint8_t {
   kShapeColor,      ///< circle color : red
   kColorShape,      ///< red shape : circle
   kPositionColor,   ///< topleft color : red
   kPositionShape,   ///< topleft shape : circle
   kShapePosition,   ///< circle position : topleft
+  kColorPosition,   ///< red shape position : topleft
   kShapeSize,       ///< circle size : large
-  kLetterColor,     ///< k color : red            (labelled shape, bar, stack, coloured letter)
-  kLetterShape,     ///< k shape : circle         (labelled shape, stack)
+  kColorSize,       ///< red shape size : large
+  kPositionSize,    ///< topleft size : large
+  kLetterColor,     ///< bar k color : red           (labelled shape, bar, stack, coloured letter)
+  kLetterShape,     ///< k shape : circle            (labelled shape, stack)
   kLetterSize,      ///< k size : large
-  kLetterPosition,  ///< k position : topleft     (graphs, labelled shapes)
+  kLetterPosition,  ///< k position : topleft
   kShapeLetter,     ///< circle letter : k
   kColorLetter,     ///< red letter : k
+  kPositionLetter,  ///< topleft letter : k
+  kLetterValue,     ///< k value : 7
+  kWord,            ///< word : l ##a ##m ##p
   kWordColor,       ///< word color : red
   kWordPosition,    ///< word position : top
-  kWord,            ///< word : l ##a ##m ##p
-  kCountAll,        ///< count objects : 4        (bars, columns, letters, arrows ...)
+  kCountAll,        ///< count shapes : 4            (shapes, bars, columns, letters, arrows)
   kCountShape,      ///< count circles : 2
-  kCountColor,      ///< count red : 2
+  kCountColor,      ///< count red shapes : 2
   kExist,           ///< exist red circle : yes
-  kExistLetter,     ///< exist k : no
-  kVerify,          ///< circle color red : no    (colour, position, count, value, word)
-  kNeighbor,        ///< circle right : square    (shapes, letters, letters of a word, bars)
-  kLetterValue,     ///< k value : 7
-  kTallest,         ///< tallest : k
-  kCompareValue,    ///< k m larger : m
-  kCompareSize,     ///< circle square larger : circle
-  kPointsTo,        ///< k to : m                 (letters and shapes)
-  kPointedFrom,     ///< m from : k
-  kRecord,          ///< circle : red large topleft   several values, keys first
-  kDescription,     ///< a large red circle at the topleft , ...   the object's values after its place
-  kOptionText,      ///< A . red B . blue : blue B red A          needs no picture
-  kOptionPicture,   ///< A . red B . blue : circle B square A     option letters by content
+  kExistLetter,     ///< exist letter k : no
+  kVerify,          ///< circle is red : no          (every attribute, counts, words)
+  kNeighbor,        ///< right of circle : square    (shapes, letters, letters of a word, columns)
+  kTallest,         ///< tallest bar : k
+  kCompareValue,    ///< taller k m : m
+  kCompareSize,     ///< larger circle square : circle
+  kPointsTo,        ///< k points to : m             (letters and shapes)
+  kPointedFrom,     ///< m points from : k
+  kRecord,          ///< circle : red large topleft .  or  color : circle red , square blue .   several values
+  kDescription,     ///< at the topleft a large red circle , ...   the text that the skill `describe` wants
+  kOptionText,      ///< A . red B . blue : blue B , red A          needs no picture
+  kOptionPicture,   ///< circle color A . red B . blue : A          option letters by content
 };
 inline constexpr int kFactTypes = static_cast<int>(FactType::kOptionPicture) + 1;
 
@@ -60,6 +64,7 @@ struct Fact {
   FactType type{};
   std::vector<std::string> pieces;     ///< lexicon pieces, no specials
   std::vector<std::uint8_t> is_value;  ///< parallel to pieces: 1 = predict this piece
+  int choices = 0;                     ///< how many values the first value's place allows; 0: open (words, records)
 };
 
 /// Every fact that holds in the scene, without noise words. Types come in very different numbers. `rng` decides
@@ -76,7 +81,7 @@ struct FactSampling {
   FactSampling();
 };
 
-/// Records 8, counts, comparisons and neighbours 3-4, options 4, everything else 1.
+/// Records 10, options by content 5, what is slow to form or rare 2-4, everything else 1.
 std::array<double, kFactTypes> default_weights();
 
 /// Draws facts by type weight, then uniformly within the type, without replacement; fewer if the scene has fewer.

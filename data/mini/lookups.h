@@ -1,0 +1,26 @@
+// Everything that one look at a scene can tell: a key, and the value that belongs to it.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "core/rng.h"
+#include "data/mini/facts.h"
+#include "data/mini/scene.h"
+
+namespace scalselect::mini {
+
+struct Lookup {
+  FactType type{};
+  std::vector<std::string> prompt;  ///< pieces without the ':' ("circle", "color"); the wording is drawn
+  std::vector<std::string> answer;  ///< one piece, or a spelled word
+  std::vector<std::string> domain;  ///< the values that are possible here, the answer among them; empty for words
+};
+
+/// All lookups that have exactly one right value, in a fixed order. True and false statements in equal numbers.
+std::vector<Lookup> all_lookups(const Scene& scene, Rng& rng);
+
+/// "yes" or "no" is the answer.
+bool is_yes_no(const Lookup& lookup);
+
+}  // namespace scalselect::mini
