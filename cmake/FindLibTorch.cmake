@@ -36,6 +36,8 @@ if(LibTorch_FOUND AND NOT TARGET LibTorch::LibTorch)
   set_target_properties(LibTorch::LibTorch PROPERTIES
     IMPORTED_LOCATION ${LibTorch_CPU}
     INTERFACE_INCLUDE_DIRECTORIES "${LibTorch_INCLUDE_DIR};${LibTorch_INCLUDE_DIR}/torch/csrc/api/include"
+    # The wheel brings a newer {fmt} that comes before Debian's; header-only use keeps the two apart.
+    INTERFACE_COMPILE_DEFINITIONS FMT_HEADER_ONLY
     INTERFACE_LINK_LIBRARIES LibTorch::C10
     INTERFACE_LINK_OPTIONS "-Wl,-rpath,${LibTorch_LIB_DIR};-Wl,-rpath-link,${LibTorch_LIB_DIR};-Wl,--allow-shlib-undefined")
 endif()
