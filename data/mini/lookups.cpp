@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <map>
-#include <optional>
 #include <set>
 
 #include "data/mini/lexicon.h"
@@ -14,24 +13,6 @@ namespace {
 using Pieces = std::vector<std::string>;
 
 const Pieces kYesNo = {"yes", "no"};
-
-std::optional<FactType> type_of(Attribute key, Attribute value) {
-  using A = Attribute;
-  using F = FactType;
-  static const std::map<std::pair<A, A>, F> table = {
-      {{A::kShape, A::kColor}, F::kShapeColor},         {{A::kColor, A::kShape}, F::kColorShape},
-      {{A::kPosition, A::kColor}, F::kPositionColor},   {{A::kPosition, A::kShape}, F::kPositionShape},
-      {{A::kShape, A::kPosition}, F::kShapePosition},   {{A::kColor, A::kPosition}, F::kColorPosition},
-      {{A::kShape, A::kSize}, F::kShapeSize},           {{A::kColor, A::kSize}, F::kColorSize},
-      {{A::kPosition, A::kSize}, F::kPositionSize},     {{A::kLetter, A::kColor}, F::kLetterColor},
-      {{A::kLetter, A::kShape}, F::kLetterShape},       {{A::kLetter, A::kSize}, F::kLetterSize},
-      {{A::kLetter, A::kPosition}, F::kLetterPosition}, {{A::kShape, A::kLetter}, F::kShapeLetter},
-      {{A::kColor, A::kLetter}, F::kColorLetter},       {{A::kPosition, A::kLetter}, F::kPositionLetter},
-      {{A::kLetter, A::kValue}, F::kLetterValue}};
-  const auto found = table.find({key, value});
-  if (found == table.end()) return std::nullopt;
-  return found->second;
-}
 
 class LookupMaker {
  public:
@@ -105,7 +86,7 @@ class LookupMaker {
     for (std::size_t i = 0; i < things_.size(); ++i) {
       for (Attribute key : keys_of(things_, static_cast<int>(i))) {
         for (Attribute value : askable(things_[i], key, scene_.type)) {
-          const auto type = type_of(key, value);
+          const auto type = attribute_fact(key, value);
           if (!type) continue;
           const std::string& answer = things_[i].get(value);
           add(*type, prompt(phrase(things_[i], key), value), {answer}, domain(value, scene_.type));
@@ -273,6 +254,24 @@ class LookupMaker {
 };
 
 }  // namespace
+
+std::optional<FactType> attribute_fact(Attribute key, Attribute value) {
+  using A = Attribute;
+  using F = FactType;
+  static const std::map<std::pair<A, A>, F> table = {
+      {{A::kShape, A::kColor}, F::kShapeColor},         {{A::kColor, A::kShape}, F::kColorShape},
+      {{A::kPosition, A::kColor}, F::kPositionColor},   {{A::kPosition, A::kShape}, F::kPositionShape},
+      {{A::kShape, A::kPosition}, F::kShapePosition},   {{A::kColor, A::kPosition}, F::kColorPosition},
+      {{A::kShape, A::kSize}, F::kShapeSize},           {{A::kColor, A::kSize}, F::kColorSize},
+      {{A::kPosition, A::kSize}, F::kPositionSize},     {{A::kLetter, A::kColor}, F::kLetterColor},
+      {{A::kLetter, A::kShape}, F::kLetterShape},       {{A::kLetter, A::kSize}, F::kLetterSize},
+      {{A::kLetter, A::kPosition}, F::kLetterPosition}, {{A::kShape, A::kLetter}, F::kShapeLetter},
+      {{A::kColor, A::kLetter}, F::kColorLetter},       {{A::kPosition, A::kLetter}, F::kPositionLetter},
+      {{A::kLetter, A::kValue}, F::kLetterValue}};
+  const auto found = table.find({key, value});
+  if (found == table.end()) return std::nullopt;
+  return found->second;
+}
 
 bool is_yes_no(const Lookup& lookup) { return lookup.domain == kYesNo; }
 
