@@ -23,7 +23,7 @@ Value type_plain_scalar(const std::string& text);
 std::string to_yaml(const Value& value);
 
 /// Python's `json.dumps(value, indent=indent, ensure_ascii=False)`; indent < 0 prints one line. NaN and infinities are
-/// printed as Python does (NaN, Infinity).
+/// printed as Python does (NaN, Infinity). Ends in a newline.
 std::string to_json_text(const Value& value, int indent = 2);
 
 }  // namespace scalselect::config

@@ -1,0 +1,90 @@
+#include <fmt/format.h>
+
+#include <filesystem>
+#include <functional>
+#include <map>
+
+#include "core/error.h"
+#include "experiments/app/commands.h"
+#include "experiments/config/command.h"
+
+namespace scalselect::app {
+namespace {
+
+std::string own_config_folder() {
+  if (const char* folder = std::getenv("SCALSELECT_CONF")) return folder;
+  return SCALSELECT_SOURCE_DIR "/experiments/conf";
+}
+
+}  // namespace
+
+Flags parse_flags(const Words& words) {
+  Flags flags;
+  std::map<std::string, std::function<void()>> switches = {
+      {"--multirun", [&] { flags.multirun = true; }},
+      {"-m", [&] { flags.multirun = true; }},
+      {"--help", [&] { flags.help = true; }},
+      {"-h", [&] { flags.help = true; }},
+      {"--resolve", [&] { flags.resolve = true; }},
+  };
+  const auto add_dir = [&](const std::string& value) { flags.config_dirs.push_back(value); };
+  const auto set = [](std::string& target) { return [&target](const std::string& value) { target = value; }; };
+  std::map<std::string, std::function<void(const std::string&)>> valued = {
+      {"--cfg", set(flags.cfg)},           {"-c", set(flags.cfg)},
+      {"--info", set(flags.info)},         {"-i", set(flags.info)},
+      {"--package", set(flags.package)},   {"-p", set(flags.package)},
+      {"--config-name", set(flags.config_name)}, {"-cn", set(flags.config_name)},
+      {"--config-path", set(flags.config_path)}, {"-cp", set(flags.config_path)},
+      {"--config-dir", add_dir},           {"-cd", add_dir},
+  };
+  for (std::size_t i = 0; i < words.size(); ++i) {
+    const std::string& word = words[i];
+    const auto equals = word.find('=');
+    const std::string name = word.substr(0, equals);
+    if (word.empty() || word[0] != '-') {
+      flags.overrides.push_back(word);
+    } else if (switches.contains(word)) {
+      switches[word]();
+    } else if (valued.contains(name)) {
+      if (equals != std::string::npos) valued[name](word.substr(equals + 1));
+      else if (i + 1 < words.size()) valued[name](words[++i]);
+      else throw UserError(ErrorKind::kUsage, fmt::format("The flag '{}' needs a value.", word));
+    } else {
+      Words known;
+      for (const auto& [flag, action] : switches) known.push_back(flag);
+      for (const auto& [flag, action] : valued) known.push_back(flag);
+      throw UserError(ErrorKind::kUsage, fmt::format("There is no flag '{}'.{}", word, did_you_mean(word, known)),
+                      "`scalselect run --help` lists them.");
+    }
+  }
+  return flags;
+}
+
+config::ComposeRequest request_for(const Flags& flags, const std::string& config_name) {
+  config::ComposeRequest request;
+  request.config_dirs.push_back(flags.config_path.empty() ? own_config_folder() : flags.config_path);
+  request.config_dirs.insert(request.config_dirs.end(), flags.config_dirs.begin(), flags.config_dirs.end());
+  request.config_name = flags.config_name.empty() ? config_name : flags.config_name;
+  request.overrides = flags.overrides;
+  request.multirun = flags.multirun;
+  return request;
+}
+
+int answer_questions(const Flags& flags, const config::ComposeRequest& request, const std::string& usage) {
+  if (!flags.help && flags.cfg.empty() && flags.info.empty()) return -1;
+  auto lenient = request;
+  lenient.multirun = true;  // a question about a sweep is a question about its common part
+  const auto composed = config::compose(lenient);
+  if (flags.help) {
+    fmt::print("{}\n\nFlags: -m/--multirun, --cfg job|hydra|all, --resolve, --package KEY, --info defaults|defaults-tree,\n"
+               "       -cn/--config-name NAME, -cp/--config-path DIR, -cd/--config-dir DIR, -h/--help\n\n{}",
+               usage, config::help_text(request, composed));
+  } else if (!flags.cfg.empty()) {
+    fmt::print("{}", config::cfg_text(composed, flags.cfg, flags.resolve, flags.package));
+  } else {
+    fmt::print("{}", config::info_text(composed, flags.info));
+  }
+  return 0;
+}
+
+}  // namespace scalselect::app

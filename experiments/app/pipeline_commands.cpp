@@ -1,0 +1,75 @@
+// The pipeline as a command, and the worker that it starts.
+#include <fmt/format.h>
+
+#include <cstdio>
+
+#include "core/files.h"
+#include "core/log.h"
+#include "experiments/app/commands.h"
+#include "experiments/pipeline/sweep.h"
+#include "experiments/pipeline/train_job.h"
+#include "experiments/report/report.h"
+
+namespace scalselect::app {
+namespace {
+
+constexpr char kUsage[] = "scalselect [run] [-m] key=value …: pool -> features -> scores -> selection -> adapter -> predictions -> metrics -> report";
+
+/// True if the composed configuration itself asks for a sweep (hydra.mode=MULTIRUN in an experiment).
+bool asks_for_sweep(const config::ComposeRequest& request) {
+  auto lenient = request;
+  lenient.multirun = true;
+  const auto composed = config::compose(lenient);
+  const auto* mode = config::find_path(composed.hydra, "mode");
+  return mode != nullptr && mode->is_string() && mode->as_string() == "MULTIRUN";
+}
+
+}  // namespace
+
+int run_pipeline(const Words& words) {
+  const Flags flags = parse_flags(words);
+  auto request = request_for(flags, "config");
+  if (const int code = answer_questions(flags, request, kUsage); code >= 0) return code;
+  request.multirun = flags.multirun || asks_for_sweep(request);
+
+  std::vector<pipeline::RunConfig> configs;
+  if (request.multirun) {
+    auto single = request;
+    single.multirun = false;
+    const auto jobs = config::multirun_jobs(request);
+    for (const auto& overrides : jobs) {
+      single.overrides = overrides;
+      configs.push_back(pipeline::bind_run(config::compose(single)));
+    }
+    log_info("{} runs", configs.size());
+    for (std::size_t i = 0; i < configs.size(); ++i) log_info("  #{}: {}", i, pipeline::run_label(configs[i]));
+  } else {
+    configs.push_back(pipeline::bind_run(config::compose(request)));
+  }
+  Words command_line = {"scalselect"};
+  command_line.insert(command_line.end(), words.begin(), words.end());
+  const auto summary = pipeline::run_sweep(configs, command_line);
+  log_info("feature extractions {}, selections {}, trainings {}, evaluations {} (the rest came from the cache)", summary.extractions,
+           summary.selections, summary.trainings, summary.evaluations);
+  const auto& first = configs.front();
+  if (first.stop_after == pipeline::StopAfter::kMetrics && summary.failed < summary.runs) {
+    const auto written = report::write_report({first.store, first.name, first.report, fmt::format("{}", fmt::join(command_line, " "))});
+    fmt::print("{}\nreport: {}\n", written.table_text, written.page.string());
+  }
+  if (summary.failed > 0) log_warning("{} of {} runs failed; `scalselect runs store={}` tells why", summary.failed, summary.runs, first.store);
+  return summary.failed > 0 ? 1 : 0;
+}
+
+int run_worker(const Words& words) {
+  if (words.size() != 1) throw UserError(ErrorKind::kUsage, "`_work` is started by the pipeline itself.");
+  try {
+    pipeline::run_train_job(pipeline::TrainJob::from_json(nlohmann::json::parse(read_file(words[0]))));
+    return 0;
+  } catch (const std::exception& error) {
+    fmt::print("{}\n", nlohmann::json({{"error", error.what()}}).dump());
+    std::fflush(stdout);
+    throw;
+  }
+}
+
+}  // namespace scalselect::app

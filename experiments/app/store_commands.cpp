@@ -1,0 +1,156 @@
+// runs, show, compare: questions to the result store.
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "core/artifact_cache.h"
+#include "core/store.h"
+#include "experiments/app/commands.h"
+
+namespace scalselect::app {
+namespace {
+
+constexpr char kDefaultStore[] = "results/local/results.sqlite";
+
+/// Words of these commands: `store=FILE`, `experiment=NAME`, and run ids.
+struct StoreWords {
+  std::string store = kDefaultStore, experiment;
+  Words ids;
+};
+
+StoreWords parse(const Words& words, const std::string& usage) {
+  StoreWords parsed;
+  for (const auto& word : words) {
+    if (word.rfind("store=", 0) == 0) parsed.store = word.substr(6);
+    else if (word.rfind("experiment=", 0) == 0) parsed.experiment = word.substr(11);
+    else if (!word.empty() && word[0] != '-' && word.find('=') == std::string::npos) parsed.ids.push_back(word);
+    else throw UserError(ErrorKind::kUsage, fmt::format("'{}' is not understood here.", word), "Usage: " + usage);
+  }
+  return parsed;
+}
+
+std::string time_text(std::int64_t ms) {
+  return fmt::format("{:%Y-%m-%d %H:%M:%S}", fmt::gmtime(static_cast<std::time_t>(ms / 1000)));
+}
+
+void flatten(const nlohmann::ordered_json& tree, const std::string& path, std::map<std::string, std::string>& out) {
+  if (tree.is_object() && !tree.empty()) {
+    for (const auto& [key, value] : tree.items()) flatten(value, path.empty() ? key : path + "." + key, out);
+  } else {
+    out[path] = tree.is_string() ? tree.get<std::string>() : tree.dump();
+  }
+}
+
+}  // namespace
+
+int list_runs(const Words& words) {
+  const auto asked = parse(words, "scalselect runs [experiment=NAME] [store=FILE]");
+  const Store store(asked.store, Store::Mode::kReadOnly);
+  fmt::print("{:12}  {:8}  {:19}  {:>8}  {:16}  {}\n", "id", "status", "started (UTC)", "seconds", "experiment", "run");
+  for (const auto& run : store.runs(asked.experiment)) {
+    const std::string seconds = run.ended_ms > 0 ? fmt::format("{:.1f}", static_cast<double>(run.ended_ms - run.started_ms) / 1000) : "-";
+    fmt::print("{:12}  {:8}  {:19}  {:>8}  {:16}  {}\n", run.id, run.status, time_text(run.started_ms), seconds, run.experiment, run.name);
+    if (!run.error.empty()) fmt::print("              {}\n", run.error);
+  }
+  return 0;
+}
+
+int show_run(const Words& words) {
+  const std::string usage = "scalselect show ID [store=FILE]";
+  const auto asked = parse(words, usage);
+  if (asked.ids.size() != 1) throw UserError(ErrorKind::kUsage, "`show` needs one run id.", "Usage: " + usage);
+  const Store store(asked.store, Store::Mode::kReadOnly);
+  const auto run = store.run(asked.ids[0]);
+  fmt::print("{} ({}), attempt {}, {}\nexperiment {}\nstarted {} UTC\n", run.name, run.id, run.attempt, run.status, run.experiment, time_text(run.started_ms));
+  if (!run.error.empty()) fmt::print("error: {}\n", run.error);
+  fmt::print("\nconfiguration\n{}\n\nenvironment\n{}\n\nstages\n", run.config.dump(2), run.provenance.dump(2));
+  fmt::print("  {:24} {:>8} {:>9} {:>9} {:>9}  {}\n", "stage", "", "wall s", "cpu s", "peak MiB", "artifact");
+  for (const auto& stage : store.stages(run.id)) {
+    fmt::print("  {:24} {:>8} {:9.2f} {:9.2f} {:9.1f}  {}\n", stage.stage, stage.cached ? "cached" : "computed", stage.wall_s, stage.cpu_s,
+               static_cast<double>(stage.peak_rss) / (1 << 20), stage.key.substr(0, 12));
+  }
+  fmt::print("\nartifacts\n");
+  for (const auto& artifact : store.artifacts(run.id)) fmt::print("  {:24} {}\n", artifact.name, artifact.path);
+  fmt::print("\nmetrics (last step)\n");
+  for (const auto& [key, value] : store.latest_metrics(run.id)) fmt::print("  {:40} {:.6g}\n", key, value);
+  return 0;
+}
+
+int compare_runs(const Words& words) {
+  const std::string usage = "scalselect compare ID ID [ID…] [store=FILE]";
+  const auto asked = parse(words, usage);
+  if (asked.ids.size() < 2) throw UserError(ErrorKind::kUsage, "`compare` needs two or more run ids.", "Usage: " + usage);
+  const Store store(asked.store, Store::Mode::kReadOnly);
+  std::vector<RunRow> runs;
+  std::vector<std::map<std::string, std::string>> settings;
+  std::vector<std::map<std::string, double>> metrics;
+  std::set<std::string> setting_keys, metric_keys;
+  for (const auto& id : asked.ids) {
+    runs.push_back(store.run(id));
+    flatten(runs.back().config, "", settings.emplace_back());
+    metrics.push_back(store.latest_metrics(runs.back().id));
+    for (const auto& [key, value] : settings.back()) setting_keys.insert(key);
+    for (const auto& [key, value] : metrics.back()) metric_keys.insert(key);
+  }
+  const auto print_row = [&](const std::string& name, const auto& cell) {
+    fmt::print("{:40}", name);
+    for (std::size_t i = 0; i < runs.size(); ++i) fmt::print("  {:>18}", cell(i));
+    fmt::print("\n");
+  };
+  print_row("", [&](std::size_t i) { return runs[i].id; });
+  for (const auto& key : setting_keys) {
+    std::set<std::string> values;
+    const auto value = [&](std::size_t i) {
+      const auto found = settings[i].find(key);
+      return found == settings[i].end() ? std::string("-") : found->second;
+    };
+    for (std::size_t i = 0; i < runs.size(); ++i) values.insert(value(i));
+    if (values.size() > 1) print_row(key, value);
+  }
+  for (const auto& key : metric_keys) {
+    print_row(key, [&](std::size_t i) {
+      const auto found = metrics[i].find(key);
+      return found == metrics[i].end() ? std::string("-") : fmt::format("{:.6g}", found->second);
+    });
+  }
+  return 0;
+}
+
+int run_cache(const Words& words) {
+  const std::string usage = "scalselect cache ls|rm [cache=DIR] [store=FILE]   (rm: what no run in the store refers to)";
+  std::string root = "cache", store_file = kDefaultStore, verb;
+  for (const auto& word : words) {
+    if (word.rfind("cache=", 0) == 0) root = word.substr(6);
+    else if (word.rfind("store=", 0) == 0) store_file = word.substr(6);
+    else if (verb.empty() && (word == "ls" || word == "rm")) verb = word;
+    else throw UserError(ErrorKind::kUsage, fmt::format("'{}' is not understood here.", word), "Usage: " + usage);
+  }
+  if (verb.empty()) throw UserError(ErrorKind::kUsage, "`cache` needs ls or rm.", "Usage: " + usage);
+  const ArtifactCache cache(root);
+  std::set<std::string> used;
+  if (verb == "rm") {
+    const Store store(store_file, Store::Mode::kReadOnly);
+    for (const auto& run : store.runs()) {
+      for (const auto& stage : store.stages(run.id)) used.insert(stage.key);
+    }
+  }
+  std::uintmax_t bytes = 0;
+  for (const auto& entry : cache.list()) {
+    if (verb == "rm") {
+      if (used.contains(entry.digest)) continue;
+      const auto place = cache.root() / entry.stage / entry.digest.substr(0, 2) / entry.digest;
+      std::filesystem::remove_all(place);
+      std::filesystem::remove_all(place.string() + ".partial");
+      std::filesystem::remove(place.string() + ".lock");
+    }
+    bytes += entry.bytes;
+    fmt::print("{:12}  {}  {:>10} KiB{}\n", entry.stage, entry.digest.substr(0, 16), entry.bytes / 1024, entry.complete ? "" : "  unfinished");
+  }
+  fmt::print("{} {:.1f} MiB\n", verb == "rm" ? "removed" : "in all", static_cast<double>(bytes) / (1 << 20));
+  return 0;
+}
+
+}  // namespace scalselect::app

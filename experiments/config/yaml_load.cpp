@@ -1,0 +1,231 @@
+// YAML into our own tree, through yaml-cpp's parser events (its node tree drops duplicate keys and aliases copies).
+#include <yaml-cpp/eventhandler.h>
+#include <yaml-cpp/exceptions.h>
+#include <yaml-cpp/parser.h>
+
+#include <algorithm>
+#include <fstream>
+#include <iterator>
+#include <map>
+#include <sstream>
+
+#include "core/error.h"
+#include "experiments/config/python_text.h"
+#include "experiments/config/resolve.h"
+#include "experiments/config/text.h"
+
+namespace scalselect::config {
+namespace {
+
+/// Builds one document. Mappings collect their children flat (key, value, key, value) until they end.
+class TreeBuilder : public YAML::EventHandler {
+ public:
+  explicit TreeBuilder(std::string file) : file_(std::move(file)) {}
+
+  bool has_root() const { return has_root_; }
+  Value take_root() { return std::move(root_); }
+
+  void OnDocumentStart(const YAML::Mark&) override {}
+  void OnDocumentEnd() override {}
+
+  void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override { add(Value::null(), mark, anchor); }
+
+  void OnAlias(const YAML::Mark& mark, YAML::anchor_t anchor) override {
+    const auto found = anchors_.find(anchor);
+    if (found == anchors_.end()) fail(mark, "an alias refers to the node it is in", "Repeat the value.");
+    place(found->second, false);
+  }
+
+  void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
+                const std::string& text) override {
+    const bool merge = tag == "?" && text == "<<";
+    add(typed(mark, tag, text), mark, anchor, merge);
+  }
+
+  void OnSequenceStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
+                       YAML::EmitterStyle::value) override {
+    check_tag(mark, tag, "tag:yaml.org,2002:seq");
+    open_.push_back({Value::list(), {}, anchor, mark});
+  }
+  void OnSequenceEnd() override { close(); }
+
+  void OnMapStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
+                  YAML::EmitterStyle::value) override {
+    check_tag(mark, tag, "tag:yaml.org,2002:map");
+    open_.push_back({Value::map(), {}, anchor, mark});
+  }
+  void OnMapEnd() override { close(); }
+
+ private:
+  struct Child {
+    Value value;
+    bool merge_key;
+  };
+  struct Open {
+    Value value;
+    std::vector<Child> children;
+    YAML::anchor_t anchor;
+    YAML::Mark mark;
+  };
+
+  [[noreturn]] void fail(const YAML::Mark& mark, const std::string& problem, const std::string& remedy) const {
+    throw UserError(ErrorKind::kUsage, origin(mark).text() + ": " + problem + ".", remedy);
+  }
+
+  Origin origin(const YAML::Mark& mark) const { return {file_, mark.line + 1}; }
+
+  void check_tag(const YAML::Mark& mark, const std::string& tag, const std::string& allowed) const {
+    if (tag.empty() || tag == "?" || tag == "!" || tag == allowed) return;
+    fail(mark, "could not determine a constructor for the tag '" + tag + "'", "Remove the tag.");
+  }
+
+  Value typed(const YAML::Mark& mark, const std::string& tag, const std::string& text) const {
+    if (tag == "!" || tag == "tag:yaml.org,2002:str") return checked(mark, text);
+    try {
+      Value value = type_plain_scalar(text);
+      if (tag == "?") return value.is_string() ? checked(mark, text) : value;
+      if (tag == "tag:yaml.org,2002:int" && value.is_int()) return value;
+      if (tag == "tag:yaml.org,2002:bool" && value.is_bool()) return value;
+      if (tag == "tag:yaml.org,2002:null") return Value::null();
+      if (tag == "tag:yaml.org,2002:float") {
+        if (value.is_float()) return value;
+        if (const auto number = parse_python_float(text)) return Value::floating(*number);
+      }
+    } catch (const UserError& error) {
+      fail(mark, error.problem(), error.remedy());
+    }
+    fail(mark, "the value '" + text + "' does not fit the tag '" + tag + "'", "Remove the tag.");
+  }
+
+  Value checked(const YAML::Mark& mark, const std::string& text) const {
+    if (!open_.empty() && open_.back().value.is_map() && open_.back().children.size() % 2 == 0) {
+      return Value::string(text);  // a key: never an interpolation
+    }
+    try {
+      if (text.find("${") != std::string::npos) check_interpolation(text);
+    } catch (const UserError& error) {
+      throw UserError(ErrorKind::kUsage, error.problem(), "It is written in " + origin(mark).text() + ".");
+    }
+    return Value::string(text);
+  }
+
+  void add(Value value, const YAML::Mark& mark, YAML::anchor_t anchor, bool merge_key = false) {
+    value.set_origin(origin(mark));
+    if (anchor) anchors_[anchor] = value;
+    place(std::move(value), merge_key);
+  }
+
+  void place(Value value, bool merge_key) {
+    if (open_.empty()) {
+      root_ = std::move(value);
+      has_root_ = true;
+    } else {
+      open_.back().children.push_back({std::move(value), merge_key});
+    }
+  }
+
+  void close() {
+    Open done = std::move(open_.back());
+    open_.pop_back();
+    if (done.value.is_list()) {
+      for (auto& child : done.children) done.value.items().push_back(std::move(child.value));
+    } else {
+      fill_map(done);
+    }
+    done.value.set_origin(origin(done.mark));
+    if (done.anchor) anchors_[done.anchor] = done.value;
+    place(std::move(done.value), false);
+  }
+
+  void fill_map(Open& done) const {
+    Value::Map own;
+    std::vector<Value> merged;
+    for (std::size_t i = 0; i + 1 < done.children.size(); i += 2) {
+      auto& [key, is_merge] = done.children[i];
+      Value& value = done.children[i + 1].value;
+      if (is_merge) {
+        collect_merge(done.mark, value, merged);
+        continue;
+      }
+      check_key(done.mark, key, own);
+      own.emplace_back(std::move(key), std::move(value));
+    }
+    // As in PyYAML, merged keys come first and the map's own entries replace them in place.
+    for (const auto& source : merged) {
+      for (const auto& [key, value] : source.entries()) done.value.set(key, value);
+    }
+    for (auto& [key, value] : own) done.value.set(key, std::move(value));
+  }
+
+  void check_key(const YAML::Mark& mark, const Value& key, const Value::Map& own) const {
+    const YAML::Mark& place = mark;
+    if (key.is_container() || key.is_null()) {
+      fail(place, "a " + std::string(kind_name(key.kind())) + " is used as a key",
+           "Use a text, a number or a boolean.");
+    }
+    if (!key.is_string()) return;  // PyYAML lets numbers repeat; the last one wins
+    for (const auto& entry : own) {
+      if (!entry.first.is_string() || !(entry.first == key)) continue;
+      throw UserError(ErrorKind::kUsage, key.origin().text() + ": found duplicate key " + key.as_string() + ".",
+                      "It is also written in line " + std::to_string(entry.first.origin().line) + "; keep one.");
+    }
+  }
+
+  void collect_merge(const YAML::Mark& mark, const Value& value, std::vector<Value>& merged) const {
+    if (value.is_map()) {
+      merged.push_back(value);
+      return;
+    }
+    const bool all_maps = value.is_list() && std::all_of(value.items().begin(), value.items().end(),
+                                                         [](const Value& v) { return v.is_map(); });
+    if (!all_maps) fail(mark, "'<<' expects a mapping or a list of mappings", "Name an anchored mapping.");
+    for (auto it = value.items().rbegin(); it != value.items().rend(); ++it) merged.push_back(*it);
+  }
+
+  std::string file_;
+  std::vector<Open> open_;
+  std::map<YAML::anchor_t, Value> anchors_;
+  Value root_;
+  bool has_root_ = false;
+};
+
+}  // namespace
+
+Value parse_yaml(const std::string& text, const std::string& file) {
+  TreeBuilder builder(file);
+  try {
+    std::istringstream stream(text);
+    YAML::Parser parser(stream);
+    parser.HandleNextDocument(builder);
+    TreeBuilder second(file);
+    if (parser.HandleNextDocument(second)) {
+      throw UserError(ErrorKind::kUsage, file + " holds more than one YAML document.", "Keep one.");
+    }
+  } catch (const YAML::Exception& error) {
+    throw UserError(ErrorKind::kUsage, file + ":" + std::to_string(error.mark.line + 1) + ": " + error.msg + ".",
+                    "Mend the YAML.");
+  }
+  Value root = builder.has_root() ? builder.take_root() : Value::null();
+  if (root.is_null()) root = Value::map();
+  if (root.is_string()) {
+    // A document that is one word is that word as a key without value.
+    Value map = Value::map();
+    map.set(root, Value::null());
+    root = std::move(map);
+  }
+  if (!root.is_container()) {
+    throw UserError(ErrorKind::kUsage, file + " holds a single " + std::string(kind_name(root.kind())) + ".",
+                    "A configuration is a mapping of keys to values.");
+  }
+  if (root.origin().file.empty()) root.set_origin({file, 1});
+  return root;
+}
+
+Value load_yaml(const std::string& path) {
+  std::ifstream stream(path, std::ios::binary);
+  if (!stream) throw UserError(ErrorKind::kUsage, "The file '" + path + "' cannot be read.", "Check its permissions.");
+  const std::string text{std::istreambuf_iterator<char>(stream), {}};
+  return parse_yaml(text, path);
+}
+
+}  // namespace scalselect::config

@@ -1,0 +1,156 @@
+// Opening what a run reads: configuration values, the pool, the model folder.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "baselines/registry.h"
+#include "core/error.h"
+#include "core/hash.h"
+#include "core/log.h"
+#include "experiments/pipeline/stages.h"
+
+namespace scalselect::pipeline {
+namespace fs = std::filesystem;
+namespace {
+
+constexpr int kWorldVersion = 1;
+
+constexpr char kFullPool[] = "full";
+
+/// Keys that say where and how fast, not what.
+constexpr const char* kVolatile[] = {"cache", "store", "report", "threads", "parallel", "name", "experiment", "stop_after"};
+
+std::string choice_of(const config::ComposedConfig& composed, const std::string& group) {
+  for (const auto& [name, option] : composed.choices) {
+    if (name == group) return option;
+  }
+  return {};
+}
+
+}  // namespace
+
+fs::path find_path(const std::string& path) {
+  if (path.empty() || fs::exists(path)) return path;
+  const fs::path inside = fs::path(SCALSELECT_SOURCE_DIR) / path;
+  return fs::exists(inside) ? inside : fs::path(path);
+}
+
+Budget budget_from(const nlohmann::json& value) {
+  if (value.is_number_integer() || value.is_number_float()) return parse_budget(value.dump());
+  if (value.is_string()) return parse_budget(value.get<std::string>());
+  throw UserError(ErrorKind::kUsage, fmt::format("'budget' is {}, but must be a share like 0.16 or a number of samples.", value.dump()));
+}
+
+RunConfig bind_run(const config::ComposedConfig& composed) {
+  config::require_complete(composed);
+  nlohmann::json tree = composed.json();
+  const auto origin = composed.origin();
+  const auto take = [&](const char* key) {
+    auto value = tree.value(key, nlohmann::json());
+    tree.erase(key);
+    return value;
+  };
+  RunConfig run;
+  run.resolved = nlohmann::ordered_json(tree);
+  for (const auto& [group, option] : composed.choices) run.choices[group] = option;
+  run.overrides = composed.task_overrides;
+  run.method_choice = choice_of(composed, "method");
+
+  run.model = bind_options<ModelOptions>(take("model"), "model", origin);
+  run.pool = bind_options<PoolOptions>(take("pool"), "pool", origin);
+  run.trainer = bind_options<trainer::TrainOptions>(take("trainer"), "trainer", origin);
+  run.eval = bind_options<EvalOptions>(take("eval"), "eval", origin);
+  run.method_options = take("method");
+  if (!run.method_options.is_object() || !run.method_options.value("name", nlohmann::json()).is_string()) {
+    throw UserError(ErrorKind::kUsage, "'method.name' is missing.", "Choose a method with method=NAME.");
+  }
+  run.method = run.method_options["name"];
+  run.method_options.erase("name");
+  make_method(run.method, run.method_options, "method", origin);  // refuses what the method does not know
+  run.budget = budget_from(take("budget"));
+  if (run.method == kFullPool) run.budget = {1.0, 0};
+  take("selector");  // read by interpolation from the methods
+
+  struct Rest {
+    std::string name, cache, store, report;
+    std::int64_t seed = 1;
+    std::optional<int> threads, parallel;
+    Regime regime = Regime::kEpochs;
+    StopAfter stop_after = StopAfter::kMetrics;
+    static void describe(OptionBinder& v, Rest& o) {
+      v.field("name", o.name, "");
+      v.field("cache", o.cache, "");
+      v.field("store", o.store, "");
+      v.field("report", o.report, "");
+      v.field("seed", o.seed, "", Range{0, 9e15});
+      v.field("threads", o.threads, "", Range{1, 4096});
+      v.field("parallel", o.parallel, "", Range{1, 4096});
+      v.choice("regime", o.regime, {{"epochs", Regime::kEpochs}, {"steps", Regime::kSteps}}, "");
+      v.choice("stop_after", o.stop_after, {{"features", StopAfter::kFeatures}, {"selection", StopAfter::kSelection},
+               {"adapter", StopAfter::kAdapter}, {"predictions", StopAfter::kPredictions}, {"metrics", StopAfter::kMetrics}}, "");
+    }
+  };
+  const Rest rest = bind_options<Rest>(tree, "", origin);
+  run.name = rest.name;
+  run.cache = rest.cache;
+  run.store = rest.store;
+  run.report = rest.report;
+  run.seed = rest.seed;
+  run.regime = rest.regime;
+  run.threads = rest.threads;
+  run.parallel = rest.parallel;
+  run.stop_after = rest.stop_after;
+
+  auto identity = run.resolved;
+  for (const char* key : kVolatile) identity.erase(key);
+  run.config_hash = sha256_json(nlohmann::json(identity));
+  return run;
+}
+
+OpenPool open_pool(const PoolOptions& options, const ArtifactCache& cache) {
+  OpenPool open;
+  if (options.kind == PoolOptions::Kind::kMini) {
+    StageKey key{"world", kWorldVersion, nlohmann::json::object(), nlohmann::json(dump_options(options.world))};
+    auto folder = cache.find(key);
+    if (!folder) {
+      auto work = cache.begin(key);
+      folder = cache.find(key);
+      if (!folder) {
+        log_info("rendering the mini world (pool and benchmarks)");
+        mini::write_mini_world(work.folder(), options.world);
+        folder = work.commit();
+      }
+    }
+    open.path = *folder / "pool.json";
+    open.benchmarks = *folder / "benchmarks";
+    open.pool = std::make_shared<Pool>(open.path);
+  } else {
+    open.path = find_path(options.path);
+    std::optional<fs::path> root;
+    if (options.image_root) root = *options.image_root;
+    open.pool = std::make_shared<Pool>(open.path, root);
+  }
+  open.digest = open.pool->digest();
+  return open;
+}
+
+std::string model_digest(const fs::path& folder) {
+  if (!fs::is_directory(folder)) {
+    throw UserError(ErrorKind::kInput, fmt::format("There is no model folder '{}'.", folder.string()),
+                    "Give the path of a Hugging Face folder (config.json, *.safetensors, tokenizer.json) as model.path.");
+  }
+  std::vector<fs::path> files;
+  for (const auto& entry : fs::directory_iterator(folder)) {
+    const auto extension = entry.path().extension();
+    if (entry.is_regular_file() && (extension == ".json" || extension == ".safetensors" || extension == ".model")) files.push_back(entry.path());
+  }
+  std::sort(files.begin(), files.end());
+  Sha256 hash;
+  for (const auto& file : files) {
+    // Probe values are a record about the checkpoint, not a part of it.
+    if (file.filename() != "probes.json") hash.update(file.filename().string()).update("\n").update(sha256_file(file));
+  }
+  return hash.finish();
+}
+
+}  // namespace scalselect::pipeline

@@ -1,0 +1,103 @@
+// One run's configuration as typed structs. YAML and JSON trees end here.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/options.h"
+#include "data/mini/generate.h"
+#include "data/selection.h"
+#include "eval/benchmark.h"
+#include "eval/bootstrap.h"
+#include "experiments/config/compose.h"
+#include "trainer/options.h"
+
+namespace scalselect::pipeline {
+
+struct ModelOptions {
+  std::string path;
+  std::string dtype = "float32";
+
+  template <class Visitor>
+  static void describe(Visitor& v, ModelOptions& o) {
+    v.field("path", o.path, "Hugging Face model folder");
+    v.field("dtype", o.dtype, "weights of the forward passes: float32 or bfloat16");
+  }
+};
+
+struct PoolOptions {
+  enum class Kind { kFile, kMini };
+  Kind kind = Kind::kFile;
+  std::string path;
+  std::optional<std::string> image_root;
+  mini::MiniWorldOptions world;
+
+  template <class Visitor>
+  static void describe(Visitor& v, PoolOptions& o) {
+    v.choice("kind", o.kind, {{"file", Kind::kFile}, {"mini", Kind::kMini}}, "a pool on disk, or the rendered one");
+    v.field("path", o.path, "pool file");
+    v.field("image_root", o.image_root, "folder of the images; null: the pool file's");
+    v.field("world", o.world, "the mini world's options");
+  }
+};
+
+struct EvalOptions {
+  std::optional<std::string> root;  ///< folder that relative benchmark paths start from; null: the mini world's
+  std::vector<eval::BenchmarkOptions> benchmarks;
+  int max_new_tokens = 24;
+  int batch_size = 64;
+  eval::BootstrapOptions bootstrap;
+
+  template <class Visitor>
+  static void describe(Visitor& v, EvalOptions& o) {
+    v.field("root", o.root, "folder of the benchmarks; null: those of the mini world");
+    v.field("benchmarks", o.benchmarks, "what to evaluate");
+    v.field("max_new_tokens", o.max_new_tokens, "length limit of an answer", Range{1, 1e6});
+    v.field("batch_size", o.batch_size, "questions answered at once; never changes an answer", Range{1, 1e6});
+    v.field("bootstrap", o.bootstrap, "confidence intervals");
+  }
+};
+
+/// How long subsets are trained: for the trainer's epochs (the paper's regime), or for as many steps as the whole pool
+/// takes at those epochs (the control that separates data from compute).
+enum class Regime { kEpochs, kSteps };
+
+enum class StopAfter { kFeatures, kSelection, kAdapter, kPredictions, kMetrics };
+
+struct RunConfig {
+  ModelOptions model;
+  PoolOptions pool;
+  std::string method;             ///< registry name
+  nlohmann::json method_options;  ///< bound by the registry's factory
+  trainer::TrainOptions trainer;
+  EvalOptions eval;
+  Budget budget;
+  std::string name;
+  std::int64_t seed = 1;
+  Regime regime = Regime::kEpochs;
+  std::optional<int> threads, parallel;
+  std::string cache, store, report;
+  StopAfter stop_after = StopAfter::kMetrics;
+
+  // What the run was made of, for labels and records.
+  std::string method_choice;  ///< option name of the group: "perplexity_high"
+  nlohmann::ordered_json choices, resolved;
+  std::vector<std::string> overrides;
+  std::string config_hash;  ///< of `resolved` without places, threads and names
+};
+
+/// Types, ranges and unknown keys are checked here, before anything runs. Throws UserError(kUsage) naming key, value,
+/// expected type and the file and line it came from.
+RunConfig bind_run(const config::ComposedConfig& composed);
+
+/// A path as given if it exists, else below the project's own folder (so that `data/mini/model` works anywhere).
+std::filesystem::path find_path(const std::string& path);
+
+/// The value of `budget` in a configuration: a number or text. Throws UserError(kUsage).
+Budget budget_from(const nlohmann::json& value);
+
+}  // namespace scalselect::pipeline

@@ -1,0 +1,65 @@
+// The stages of a run, each a function of its configuration and the content of its inputs, kept in the artifact cache.
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/artifact_cache.h"
+#include "core/store.h"
+#include "data/pool.h"
+#include "experiments/pipeline/run_config.h"
+#include "selector/features.h"
+#include "selector/method.h"
+
+namespace scalselect::pipeline {
+
+/// What a stage cost and where its output lies.
+struct StageRecord {
+  StageRow row;
+  std::filesystem::path folder;
+};
+
+/// A pool ready to use, with the folder of the mini world's benchmarks if it is one.
+struct OpenPool {
+  std::shared_ptr<const Pool> pool;
+  std::string digest;
+  std::filesystem::path path, benchmarks;
+};
+
+/// Reads the pool; renders the mini world into the cache first if that is what `options` ask for.
+OpenPool open_pool(const PoolOptions& options, const ArtifactCache& cache);
+
+/// SHA-256 over the names and contents of a model folder's configuration, tokenizer and weight files.
+std::string model_digest(const std::filesystem::path& folder);
+
+/// Tables of features by the canonical text of their spec.
+struct FeatureBundle {
+  std::map<std::string, FeatureTable> tables;
+  std::map<std::string, std::string> keys;  ///< spec text -> artifact digest
+  std::map<std::string, StageRecord> records;
+  bool extracted = false;  ///< false: everything came from the cache
+};
+
+/// All `specs` from one pass of the model over the pool, those that the cache lacks; resumable row by row. Rejected
+/// rows are listed in each table's folder (rejects.jsonl) and counted in the log.
+FeatureBundle ensure_features(const std::vector<FeatureSpec>& specs, const OpenPool& pool, const ModelOptions& model,
+                              const ArtifactCache& cache);
+
+/// The chosen rows, best or first-chosen first.
+struct SelectionOutput {
+  std::vector<std::int64_t> rows;
+  std::string key;  ///< artifact digest
+  std::string rows_digest;  ///< SHA-256 of the set of rows: two methods that agree share a training
+  std::int64_t candidates = 0;
+  std::vector<StageRecord> records;
+};
+
+/// Scores (kept apart for methods whose scores do not depend on the budget) and the selection.
+/// Files: rows.txt (one row a line, in order of choice), facts.json, and scores.jsonl where the method scores.
+SelectionOutput ensure_selection(const RunConfig& config, const OpenPool& pool, const FeatureBundle& features,
+                                 const ArtifactCache& cache);
+
+}  // namespace scalselect::pipeline

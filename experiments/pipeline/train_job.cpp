@@ -1,0 +1,199 @@
+#include "experiments/pipeline/train_job.h"
+
+#include <fmt/format.h>
+
+#include <chrono>
+#include <cstdio>
+#include <set>
+
+#include "core/files.h"
+#include "core/hash.h"
+#include "eval/predictions.h"
+#include "eval/registry.h"
+#include "experiments/pipeline/environment.h"
+#include "trainer/train.h"
+#include "vlm/text_generator.h"
+
+namespace scalselect::pipeline {
+namespace fs = std::filesystem;
+namespace {
+
+constexpr int kAdapterVersion = 1;
+constexpr int kPredictionsVersion = 1;
+
+StageKey key_from(const nlohmann::json& payload) {
+  return {payload.at("stage"), payload.at("version"), payload.at("inputs"), payload.at("params")};
+}
+
+/// A line for the parent; see worker_pool.h.
+void report(const nlohmann::json& line) {
+  std::printf("%s\n", line.dump().c_str());
+  std::fflush(stdout);
+}
+
+/// Tells the parent how far the whole job is, a few times a second at most.
+class JobProgress {
+ public:
+  JobProgress(double training_share, std::string label) : share_(training_share), label_(std::move(label)) {}
+  void training(std::int64_t step, std::int64_t steps, double loss) {
+    tell(share_ * static_cast<double>(step) / static_cast<double>(std::max<std::int64_t>(1, steps)), fmt::format("{}: step {}/{}, loss {:.3f}", label_, step, steps, loss));
+  }
+  void answering(double done, const std::string& benchmark) { tell(share_ + (1 - share_) * done, label_ + ": " + benchmark); }
+
+ private:
+  void tell(double done, const std::string& note) {
+    const auto now = std::chrono::steady_clock::now();
+    if (now - last_ < std::chrono::milliseconds(300)) return;
+    last_ = now;
+    report({{"done", done}, {"total", 1.0}, {"note", note}});
+  }
+  double share_;
+  std::string label_;
+  std::chrono::steady_clock::time_point last_{};
+};
+
+nlohmann::json stage_json(const std::string& stage, const StageKey& key, bool cached, const Meter& meter) {
+  return {{"stage", stage}, {"key", key.digest()}, {"cached", cached}, {"wall_s", meter.wall_s()}, {"cpu_s", meter.cpu_s()}, {"peak_rss", Meter::peak_rss()}};
+}
+
+std::vector<Sample> selected_samples(const TrainJob& job) {
+  const Pool pool(job.pool, job.image_root.empty() ? std::nullopt : std::optional<fs::path>(job.image_root));
+  std::vector<Sample> samples;
+  for (const auto row : read_rows(pool, job.rows)) samples.push_back(pool.sample(row));
+  return samples;
+}
+
+/// Fine-tunes into `folder`: the adapter, train_log.jsonl and, until it is done, checkpoints.
+void fine_tune(const TrainJob& job, const fs::path& folder, JobProgress& progress) {
+  const auto samples = selected_samples(job);
+  trainer::TrainInputs inputs;
+  inputs.model = job.model;
+  inputs.samples = samples;
+  inputs.folder = folder;
+  inputs.on_step = [&](const trainer::StepReport& step) { progress.training(step.step, step.total_steps, step.loss); };
+  trainer::train(inputs, job.trainer);
+}
+
+void answer(const TrainJob& job, const fs::path& adapter, std::size_t index, vlm::LlavaGenerator& generator, const fs::path& folder, JobProgress& progress) {
+  (void)adapter;
+  const auto benchmark = eval::make_benchmark(job.eval.benchmarks[index]);
+  const auto questions = benchmark->load((fs::path(job.cache) / "images").string());
+  eval::EvaluateOptions options;
+  options.generation.max_new_tokens = job.eval.max_new_tokens;
+  options.generation.batch_size = job.eval.batch_size;
+  const auto count = static_cast<double>(job.eval.benchmarks.size());
+  progress.answering(static_cast<double>(index) / count, benchmark->display());
+  eval::evaluate(*benchmark, questions, generator, options, folder / "predictions.jsonl");
+}
+
+}  // namespace
+
+nlohmann::json TrainJob::to_json() const {
+  nlohmann::json tree = {{"label", label}, {"cache", cache}, {"model", model.string()}, {"pool", pool.string()},
+                         {"image_root", image_root.string()}, {"rows", rows.string()}, {"dtype", dtype},
+                         {"trainer", nlohmann::json(dump_options(trainer))}, {"eval", nlohmann::json(dump_options(eval))},
+                         {"adapter", adapter.payload()}, {"predictions", nlohmann::json::array()}};
+  for (const auto& key : predictions) tree["predictions"].push_back(key.payload());
+  return tree;
+}
+
+TrainJob TrainJob::from_json(const nlohmann::json& tree) {
+  TrainJob job;
+  job.label = tree.at("label");
+  job.cache = tree.at("cache");
+  job.model = tree.at("model").get<std::string>();
+  job.pool = tree.at("pool").get<std::string>();
+  job.image_root = tree.at("image_root").get<std::string>();
+  job.rows = tree.at("rows").get<std::string>();
+  job.dtype = tree.at("dtype");
+  job.trainer = bind_options<trainer::TrainOptions>(tree.at("trainer"), "trainer");
+  job.eval = bind_options<EvalOptions>(tree.at("eval"), "eval");
+  job.adapter = key_from(tree.at("adapter"));
+  for (const auto& payload : tree.at("predictions")) job.predictions.push_back(key_from(payload));
+  return job;
+}
+
+TrainJob plan_training(const RunConfig& config, const OpenPool& pool, const SelectionOutput& selection, const std::string& model_hash) {
+  TrainJob job;
+  job.label = fmt::format("{} budget={} seed={}", config.method_choice, config.budget.text(), config.seed);
+  job.cache = config.cache;
+  job.model = fs::absolute(find_path(config.model.path));
+  job.pool = fs::absolute(pool.path);
+  if (config.pool.kind == PoolOptions::Kind::kFile && config.pool.image_root) job.image_root = fs::absolute(*config.pool.image_root);
+  job.rows = fs::absolute(selection.records.back().folder / "rows.txt");
+  job.dtype = config.model.dtype;
+  job.trainer = config.trainer;
+  job.trainer.seed = config.seed;
+  if (config.regime == Regime::kSteps && job.trainer.max_steps <= 0) {
+    job.trainer.max_steps = trainer::steps_for(pool.pool->size(), config.trainer);
+  }
+  auto train_params = nlohmann::json(dump_options(job.trainer));
+  trainer::drop_unrelated(train_params);
+  job.adapter = {"adapter", kAdapterVersion,
+                 {{"model", model_hash}, {"pool", pool.digest}, {"rows", selection.rows_digest}}, {{"trainer", train_params}}};
+  if (config.stop_after <= StopAfter::kAdapter) return job;
+
+  job.eval = config.eval;
+  const fs::path root = config.eval.root ? find_path(*config.eval.root) : pool.benchmarks;
+  std::set<std::string> names;
+  for (auto& benchmark : job.eval.benchmarks) {
+    if (fs::path(benchmark.path).is_relative()) benchmark.path = fs::absolute(root / benchmark.path).string();
+    benchmark = eval::make_benchmark(benchmark)->options();  // fills names and displays
+    if (!names.insert(benchmark.name).second) {
+      throw UserError(ErrorKind::kUsage, fmt::format("Two benchmarks are called '{}'.", benchmark.name), "Give each a name of its own (eval.benchmarks).");
+    }
+    auto params = nlohmann::json(dump_options(benchmark));
+    for (const char* place : {"path", "images", "skills", "display", "columns", "matcher"}) params.erase(place);
+    job.predictions.push_back({"predictions", kPredictionsVersion,
+                               {{"adapter", job.adapter.digest()}, {"benchmark", eval::make_benchmark(benchmark)->fingerprint()}},
+                               {{"benchmark", params}, {"max_new_tokens", job.eval.max_new_tokens}, {"dtype", job.dtype}}});
+  }
+  return job;
+}
+
+bool is_done(const TrainJob& job, const ArtifactCache& cache) {
+  if (!cache.find(job.adapter)) return false;
+  for (const auto& key : job.predictions) {
+    if (!cache.find(key)) return false;
+  }
+  return true;
+}
+
+void run_train_job(const TrainJob& job) {
+  const ArtifactCache cache(job.cache);
+  auto stages = nlohmann::json::array();
+  JobProgress progress(job.predictions.empty() ? 1.0 : 0.9, job.label);
+
+  const Meter training;
+  auto adapter = cache.find(job.adapter);
+  const bool cached = adapter.has_value();
+  if (!adapter) {
+    auto work = cache.begin(job.adapter);
+    adapter = cache.find(job.adapter);
+    if (!adapter) {
+      fine_tune(job, work.folder(), progress);
+      adapter = work.commit();
+    }
+  }
+  stages.push_back(stage_json("adapter", job.adapter, cached, training));
+
+  std::unique_ptr<vlm::LlavaGenerator> generator;
+  for (std::size_t i = 0; i < job.predictions.size(); ++i) {
+    const Meter answering;
+    const std::string stage = "predictions/" + job.eval.benchmarks[i].name;
+    if (cache.find(job.predictions[i])) {
+      stages.push_back(stage_json(stage, job.predictions[i], true, answering));
+      continue;
+    }
+    auto work = cache.begin(job.predictions[i]);
+    if (!cache.find(job.predictions[i])) {
+      if (!generator) generator = vlm::open_generator(job.model, *adapter, job.dtype);
+      answer(job, *adapter, i, *generator, work.folder(), progress);
+      work.commit();
+    }
+    stages.push_back(stage_json(stage, job.predictions[i], false, answering));
+  }
+  report({{"result", {{"stages", stages}}}});
+}
+
+}  // namespace scalselect::pipeline
