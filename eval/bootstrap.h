@@ -71,11 +71,9 @@ class PairedBootstrap {
   std::vector<double> column_by_seed(const std::string& method, std::size_t column) const;
 
  private:
-  struct Runs;
   std::size_t index(const std::string& method) const;
   double score(std::span<const double> columns, std::span<const double> reference, Score score) const;
-  std::vector<double> scores(std::size_t method, Score score) const;
-  std::vector<double> jackknife_scores(std::size_t method, Score score) const;
+  std::vector<double> scores_of(const std::vector<std::vector<double>>& table, std::size_t method, Score score) const;
   Estimate estimate(double value, std::vector<double> replicates, const std::vector<double>& jackknife) const;
 
   BootstrapOptions options_;
@@ -84,8 +82,8 @@ class PairedBootstrap {
   std::size_t reference_ = 0;
   std::vector<std::vector<std::vector<double>>> by_seed_;  ///< method, seed, column
   std::vector<std::vector<double>> point_;                 ///< method, column
-  std::vector<std::vector<double>> replicate_;             ///< method, replicate * K + column
-  std::vector<std::vector<double>> jackknife_;             ///< method, left-out cluster * K + column
+  std::vector<std::vector<double>> replicates_;            ///< method, replicate * K + column
+  std::vector<std::vector<double>> jackknife_;             ///< method, left-out cluster * K + column; BCa only
 };
 
 }  // namespace scalselect::eval

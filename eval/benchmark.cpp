@@ -1,0 +1,187 @@
+#include "eval/benchmark.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cassert>
+#include <filesystem>
+#include <set>
+#include <unordered_set>
+
+#include "core/error.h"
+#include "core/hash.h"
+#include "eval/metric_stats.h"
+#include "eval/skills.h"
+
+namespace scalselect::eval {
+namespace {
+
+std::filesystem::path skills_file(const BenchmarkOptions& options) {
+  namespace fs = std::filesystem;
+  if (!options.skills.empty()) return options.skills;
+  const fs::path path(options.path);
+  if (fs::is_directory(path)) return path / "skills.jsonl";
+  fs::path own = path;
+  own.replace_extension(".skills.jsonl");
+  return fs::exists(own) ? own : path.parent_path() / "skills.jsonl";
+}
+
+// A rotation carries its first pass's skill, a question of an MME pair its image's.
+void tag_skills(const BenchmarkOptions& options, std::vector<Question>& questions) {
+  const auto file = skills_file(options);
+  if (options.skills.empty() && !std::filesystem::exists(file)) return;
+  const auto skills = read_skills(file);
+  for (auto& question : questions) {
+    auto found = skills.find(question.id);
+    if (found == skills.end()) found = skills.find(question.group);
+    if (found == skills.end()) {
+      throw UserError(ErrorKind::kInput,
+                      fmt::format("{}: question '{}' of {} has no skill", file.string(), question.id, options.path),
+                      "Every question needs a line, or remove the file.");
+    }
+    question.skill = found->second;
+  }
+}
+
+void check_images(const BenchmarkOptions& options, const std::vector<Question>& questions) {
+  std::unordered_set<std::string> seen;
+  for (const auto& question : questions) {
+    for (const auto& image : question.images) {
+      if (!seen.insert(image).second || std::filesystem::is_regular_file(image)) continue;
+      throw UserError(ErrorKind::kInput,
+                      fmt::format("{}: the image of question '{}' is not there: {}", options.path, question.id, image),
+                      "Set `images` to the benchmark's image folder.");
+    }
+  }
+}
+
+void check_ids(const BenchmarkOptions& options, const std::vector<Question>& questions) {
+  std::unordered_set<std::string> seen;
+  for (const auto& question : questions) {
+    if (seen.insert(question.id).second) continue;
+    throw UserError(ErrorKind::kInput, fmt::format("{}: question id '{}' occurs twice", options.path, question.id),
+                    "Ids are the keys under which answers are stored; they must be unique.");
+  }
+}
+
+// Keeps whole groups, so that a shortened benchmark can still be scored.
+void limit_questions(std::int64_t limit, std::vector<Question>& questions) {
+  if (limit <= 0 || static_cast<std::int64_t>(questions.size()) <= limit) return;
+  std::set<std::string> groups;
+  for (std::int64_t i = 0; i < limit; ++i) groups.insert(questions[static_cast<std::size_t>(i)].group);
+  std::erase_if(questions, [&](const Question& question) { return !groups.contains(question.group); });
+}
+
+std::vector<MetricStats> skill_metrics(std::span<const Question> questions, std::span<const Outcome> outcomes,
+                                       std::span<const std::int32_t> clusters) {
+  std::map<std::string, std::vector<std::size_t>> by_skill;
+  for (std::size_t i = 0; i < questions.size(); ++i) {
+    if (!questions[i].skill.empty()) by_skill[questions[i].skill].push_back(i);
+  }
+  std::vector<MetricStats> metrics;
+  for (const auto& [skill, rows] : by_skill) {
+    Metric metric{.name = "skill/" + skill, .display = skill};
+    std::vector<const Question*> members;
+    std::vector<std::pair<std::int32_t, double>> items;
+    for (const std::size_t i : rows) {
+      members.push_back(&questions[i]);
+      items.emplace_back(clusters[i], outcomes[i].score);
+      metric.chance += 100 * guess_chance(questions[i]) / static_cast<double>(rows.size());
+    }
+    metric.majority = 100 * majority_share(members);
+    metrics.push_back(percent_metric(std::move(metric), items));
+  }
+  return metrics;
+}
+
+}  // namespace
+
+double MetricStats::value(std::span<const double> weights) const {
+  std::vector<double> sums(static_cast<std::size_t>(slots), 0.0);
+  for (const auto& entry : entries) {
+    sums[static_cast<std::size_t>(entry.slot)] += weights[static_cast<std::size_t>(entry.cluster)] * entry.amount;
+  }
+  return formula(sums);
+}
+
+const MetricStats* ScoredBenchmark::find(const std::string& metric) const {
+  for (const auto& candidate : metrics) {
+    if (candidate.metric.name == metric) return &candidate;
+  }
+  return nullptr;
+}
+
+Benchmark::Benchmark(BenchmarkOptions options) : options_(std::move(options)) {
+  if (options_.name.empty()) options_.name = options_.kind;
+}
+
+std::vector<Question> Benchmark::load(const std::string& image_cache) const {
+  if (!std::filesystem::exists(options_.path)) {
+    throw UserError(ErrorKind::kInput, fmt::format("benchmark '{}': {} does not exist", name(), options_.path),
+                    "Set its `path` to where the benchmark lies.");
+  }
+  std::vector<Question> questions = read(image_cache);
+  if (questions.empty()) {
+    throw UserError(ErrorKind::kInput, fmt::format("{}: holds no questions for '{}'", options_.path, options_.kind));
+  }
+  check_ids(options_, questions);
+  tag_skills(options_, questions);
+  limit_questions(options_.limit, questions);
+  check_images(options_, questions);
+  for (std::size_t i = 0; i < questions.size(); ++i) questions[i].row = static_cast<std::int64_t>(i);
+  return questions;
+}
+
+std::string Benchmark::fingerprint() const {
+  Sha256 hash;
+  for (const auto& file : annotation_files()) hash.update(sha256_file(file));
+  return hash.finish();
+}
+
+double Benchmark::score(const Question& question, const Parsed& parsed) const {
+  return !parsed.value.empty() && parsed.value == question.answers.front() ? 1 : 0;
+}
+
+Outcome Benchmark::judge(const Question& question, const std::string& raw) const {
+  Outcome outcome{parse(question, raw), 0};
+  outcome.score = score(question, outcome.parsed);
+  return outcome;
+}
+
+ScoredBenchmark Benchmark::aggregate(std::span<const Question> questions, std::span<const Outcome> outcomes) const {
+  assert(questions.size() == outcomes.size());
+  ScoredBenchmark scored{.name = name(), .family = family(), .clusters = {}, .metrics = {}, .unreadable = 0};
+  std::set<Cluster> clusters;
+  for (const auto& question : questions) clusters.insert({question.stratum, question.cluster});
+  scored.clusters.assign(clusters.begin(), clusters.end());
+  std::vector<std::int32_t> of_question;
+  for (std::size_t i = 0; i < questions.size(); ++i) {
+    const Cluster cluster{questions[i].stratum, questions[i].cluster};
+    const auto place = std::lower_bound(scored.clusters.begin(), scored.clusters.end(), cluster);
+    of_question.push_back(static_cast<std::int32_t>(place - scored.clusters.begin()));
+    if (outcomes[i].parsed.rule == "none") scored.unreadable += 1.0 / static_cast<double>(questions.size());
+  }
+  scored.metrics = metrics(questions, outcomes, of_question);
+  const auto columns = options_.columns.empty() ? default_columns() : options_.columns;
+  for (const auto& column : columns) {
+    const auto found = std::find_if(scored.metrics.begin(), scored.metrics.end(),
+                                    [&](const MetricStats& stats) { return stats.metric.name == column; });
+    if (found != scored.metrics.end()) {
+      found->metric.column = true;
+    } else if (!options_.columns.empty()) {
+      std::vector<std::string> names;
+      for (const auto& stats : scored.metrics) names.push_back(stats.metric.name);
+      throw UserError(ErrorKind::kUsage,
+                      fmt::format("benchmark '{}' has no metric '{}'.{}", name(), column, did_you_mean(column, names)),
+                      "Set `columns` to metrics that it has, e.g. " + names.front() + ".");
+    }
+  }
+  std::stable_partition(scored.metrics.begin(), scored.metrics.end(),
+                        [](const MetricStats& stats) { return stats.metric.column; });
+  for (auto& stats : skill_metrics(questions, outcomes, of_question)) scored.metrics.push_back(std::move(stats));
+  const std::vector<double> ones(scored.clusters.size(), 1.0);
+  for (auto& stats : scored.metrics) stats.metric.value = stats.value(ones);
+  return scored;
+}
+
+}  // namespace scalselect::eval

@@ -1,0 +1,130 @@
+// OCRBench v1: the answer must occur in the response (evaluation.md section 3.6).
+#include <fmt/format.h>
+
+#include <filesystem>
+#include <map>
+#include <nlohmann/json.hpp>
+
+#include "core/error.h"
+#include "eval/benchmarks/factories.h"
+#include "eval/images.h"
+#include "eval/json_files.h"
+#include "eval/matching.h"
+#include "eval/metric_stats.h"
+#include "eval/prompts.h"
+#include "eval/text.h"
+#include "eval/tsv_questions.h"
+
+namespace scalselect::eval {
+namespace {
+
+namespace fs = std::filesystem;
+
+const char* const kFormulas = "Handwritten Mathematical Expression Recognition";
+
+// The benchmark reports six types of recognition as one group.
+std::string group_of(const std::string& type) {
+  return type.ends_with("Recognition") && type != kFormulas ? "Text Recognition" : type;
+}
+
+class OcrBench final : public Benchmark {
+ public:
+  using Benchmark::Benchmark;
+
+  Parsed parse(const Question& question, const std::string& raw) const override {
+    return ocrbench_match(raw, question.answers, question.category == kFormulas);
+  }
+
+  double score(const Question& question, const Parsed& parsed) const override {
+    for (const auto& answer : question.answers) {
+      if (parsed.value == answer) return 1;
+    }
+    return 0;
+  }
+
+ protected:
+  std::vector<std::string> annotation_files() const override { return {options_.path}; }
+  std::vector<std::string> default_columns() const override { return {"accuracy"}; }
+
+  std::vector<Question> read(const std::string& image_cache) const override {
+    auto questions = is_tsv(options_.path) ? read_tsv(image_cache) : read_json();
+    for (auto& question : questions) {
+      for (const auto& answer : question.answers) {
+        if (!strip(answer).empty()) continue;
+        throw UserError(ErrorKind::kInput,
+                        fmt::format("{}: question '{}' has an empty answer", options_.path, question.id),
+                        "An empty answer would match every response.");
+      }
+      if (!question.category.empty()) question.splits = {group_of(question.category)};
+      question.prompt = short_answer_prompt(options_.style, question.question);
+    }
+    return questions;
+  }
+
+  std::vector<MetricStats> metrics(std::span<const Question> questions, std::span<const Outcome> outcomes,
+                                   std::span<const std::int32_t> clusters) const override {
+    std::map<std::string, std::vector<std::pair<std::int32_t, double>>> groups;
+    std::vector<std::pair<std::int32_t, double>> all;
+    for (std::size_t i = 0; i < questions.size(); ++i) {
+      all.emplace_back(clusters[i], outcomes[i].score);
+      if (!questions[i].category.empty()) groups["category/" + questions[i].category].push_back(all.back());
+      for (const auto& split : questions[i].splits) groups["split/" + split].push_back(all.back());
+    }
+    std::vector<MetricStats> result = {percent_metric({.name = "accuracy", .display = display()}, all)};
+    for (const auto& [name, items] : groups) {
+      result.push_back(percent_metric({.name = name, .display = name.substr(name.find('/') + 1)}, items));
+    }
+    MetricStats points = result.front();  // the benchmark's own unit: one point a question
+    points.metric.name = "points";
+    points.metric.display = display() + " points";
+    points.metric.scale_max = static_cast<double>(all.size());
+    points.formula = [](std::span<const double> sums) { return sums[0]; };
+    result.push_back(std::move(points));
+    return result;
+  }
+
+ private:
+  std::vector<Question> read_tsv(const std::string& image_cache) const {
+    auto questions =
+        tsv_questions(TsvTable::read(options_.path), options_.style, image_cache, tsv_image_root(options_));
+    for (auto& question : questions) {
+      question.options.clear();
+      question.answers = list_or_text(question.answers.front());
+    }
+    return questions;
+  }
+
+  std::vector<Question> read_json() const {
+    const nlohmann::json list = parse_json_file(options_.path);
+    if (!list.is_array()) throw UserError(ErrorKind::kInput, options_.path + ": a JSON list of questions is expected");
+    const fs::path root =
+        options_.images.empty() ? fs::path(options_.path).parent_path() / "OCRBench_Images" : fs::path(options_.images);
+    std::vector<Question> questions;
+    for (std::size_t i = 0; i < list.size(); ++i) {
+      const std::string where = fmt::format("{}: question {}", options_.path, i);
+      Question question;
+      // `id` repeats between the source data sets, and some of them lack it.
+      question.id = question.group = std::to_string(i);
+      question.question = json_string(list[i], "question", where);
+      question.category = json_string(list[i], "type", where);
+      const auto& answers = json_field(list[i], "answers", where);
+      for (const auto& answer : answers.is_array() ? answers : nlohmann::json::array({answers})) {
+        question.answers.push_back(answer.is_string() ? answer.get<std::string>() : answer.dump());
+      }
+      if (question.answers.empty()) throw UserError(ErrorKind::kInput, where + " has no answers");
+      question.image_names = {json_string(list[i], "image_path", where)};
+      question.images = {(root / question.image_names[0]).string()};
+      question.cluster = question.image_names[0];
+      questions.push_back(std::move(question));
+    }
+    return questions;
+  }
+};
+
+}  // namespace
+
+std::unique_ptr<Benchmark> make_ocrbench(const BenchmarkOptions& options) {
+  return std::make_unique<OcrBench>(options);
+}
+
+}  // namespace scalselect::eval

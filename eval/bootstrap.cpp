@@ -1,0 +1,345 @@
+#include "eval/bootstrap.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <cassert>
+#include <cmath>
+#include <limits>
+#include <map>
+
+#include "core/error.h"
+#include "core/parallel.h"
+#include "core/rng.h"
+#include "eval/metrics.h"
+
+namespace scalselect::eval {
+namespace {
+
+constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
+
+// Clusters of all benchmarks that share their draws, and the ranges of equal strata.
+struct Family {
+  std::string name;
+  std::vector<Cluster> clusters;  // sorted, unique
+  std::vector<std::pair<std::size_t, std::size_t>> strata;
+};
+
+// A column of one run, its clusters renumbered by family.
+struct RunColumn {
+  std::size_t family = 0;
+  std::int32_t slots = 0;
+  std::vector<MetricStats::Entry> entries;  // ordered by cluster
+  std::function<double(std::span<const double>)> formula;
+};
+
+struct Run {
+  std::vector<RunColumn> columns;
+};
+
+using Weights = std::vector<std::vector<double>>;  // family, cluster
+
+double weighted_value(const RunColumn& column, const Weights& weights, std::vector<double>& sums) {
+  sums.assign(static_cast<std::size_t>(column.slots), 0.0);
+  const double* weight = weights[column.family].data();
+  for (const auto& entry : column.entries)
+    sums[static_cast<std::size_t>(entry.slot)] += weight[entry.cluster] * entry.amount;
+  return column.formula(sums);
+}
+
+std::vector<Family> collect_families(const MethodRun& run) {
+  std::vector<Family> families;
+  for (const auto& bench : run.benchmarks) {
+    auto family =
+        std::find_if(families.begin(), families.end(), [&](const Family& f) { return f.name == bench.family; });
+    if (family == families.end()) family = families.insert(families.end(), Family{bench.family, {}, {}});
+    family->clusters.insert(family->clusters.end(), bench.clusters.begin(), bench.clusters.end());
+  }
+  for (auto& family : families) {
+    auto& clusters = family.clusters;
+    std::sort(clusters.begin(), clusters.end());
+    clusters.erase(std::unique(clusters.begin(), clusters.end()), clusters.end());
+    for (std::size_t begin = 0, end = 0; begin < clusters.size(); begin = end) {
+      while (end < clusters.size() && clusters[end].stratum == clusters[begin].stratum) ++end;
+      family.strata.emplace_back(begin, end);
+    }
+  }
+  return families;
+}
+
+Run flatten(const MethodRun& run, const std::vector<Family>& families) {
+  Run flat;
+  for (const auto& bench : run.benchmarks) {
+    const auto family =
+        std::find_if(families.begin(), families.end(), [&](const Family& f) { return f.name == bench.family; });
+    std::vector<std::int32_t> place;
+    for (const auto& cluster : bench.clusters) {
+      const auto found = std::lower_bound(family->clusters.begin(), family->clusters.end(), cluster);
+      place.push_back(static_cast<std::int32_t>(found - family->clusters.begin()));
+    }
+    for (const auto& stats : bench.metrics) {
+      if (!stats.metric.column) continue;
+      RunColumn column{static_cast<std::size_t>(family - families.begin()), stats.slots, stats.entries, stats.formula};
+      for (auto& entry : column.entries) entry.cluster = place[static_cast<std::size_t>(entry.cluster)];
+      flat.columns.push_back(std::move(column));
+    }
+  }
+  return flat;
+}
+
+void check_same_questions(const MethodRun& run, const MethodRun& first) {
+  const auto fail = [&](const std::string& what) {
+    throw UserError(ErrorKind::kInput,
+                    fmt::format("runs '{}' (seed {}) and '{}' (seed {}) were scored on different {}", first.method,
+                                first.seed, run.method, run.seed, what),
+                    "Paired intervals need the same benchmarks and questions: evaluate them again.");
+  };
+  if (run.benchmarks.size() != first.benchmarks.size()) fail("benchmarks");
+  for (std::size_t i = 0; i < run.benchmarks.size(); ++i) {
+    const auto &a = run.benchmarks[i], &b = first.benchmarks[i];
+    if (a.name != b.name || a.family != b.family) fail("benchmarks");
+    std::vector<std::string> ours, theirs;
+    for (const auto& stats : a.metrics)
+      if (stats.metric.column) ours.push_back(stats.metric.name);
+    for (const auto& stats : b.metrics)
+      if (stats.metric.column) theirs.push_back(stats.metric.name);
+    if (ours != theirs) fail("columns of " + a.name);
+    const auto questions = [](const ScoredBenchmark& bench) { return bench.metrics.front().metric.questions; };
+    if (a.clusters != b.clusters || questions(a) != questions(b)) fail("questions of " + a.name);
+  }
+}
+
+// How often each cluster was drawn in replicate `b`.
+void draw_clusters(const std::vector<Family>& families, std::uint64_t seed, std::int64_t b, Weights& weights) {
+  weights.resize(families.size());
+  for (std::size_t f = 0; f < families.size(); ++f) {
+    Rng rng(seed, fmt::format("eval/bootstrap/{}/{}", families[f].name, b));
+    weights[f].assign(families[f].clusters.size(), 0.0);
+    for (const auto& [begin, end] : families[f].strata) {
+      for (std::size_t i = begin; i < end; ++i) weights[f][begin + rng.below(end - begin)] += 1;
+    }
+  }
+}
+
+// How often each of a method's seeds counts in replicate `b`; methods with the same seeds get the same draw.
+std::vector<double> draw_seeds(const std::vector<std::int64_t>& seeds, const BootstrapOptions& options,
+                               std::int64_t b) {
+  if (!options.resample_seeds || seeds.size() < 2) return std::vector<double>(seeds.size(), 1.0);
+  Rng rng(options.seed, fmt::format("eval/bootstrap/seeds {}/{}", fmt::join(seeds, ","), b));
+  std::vector<double> weights(seeds.size(), 0.0);
+  for (std::size_t i = 0; i < seeds.size(); ++i) weights[rng.below(seeds.size())] += 1;
+  return weights;
+}
+
+// The values of `run`'s columns when one cluster after the other is left out: families' clusters in order, K a cluster.
+std::vector<double> leave_one_out(const Run& run, const std::vector<Family>& families,
+                                  const std::vector<double>& full) {
+  const std::size_t columns = run.columns.size();
+  std::vector<double> result;
+  std::size_t first = 0;
+  std::size_t total = 0;
+  for (const auto& family : families) total += family.clusters.size();
+  for (std::size_t c = 0; c < total; ++c) result.insert(result.end(), full.begin(), full.end());
+  for (std::size_t f = 0; f < families.size(); first += families[f].clusters.size(), ++f) {
+    for (std::size_t k = 0; k < columns; ++k) {
+      const RunColumn& column = run.columns[k];
+      if (column.family != f) continue;
+      std::vector<double> sums(static_cast<std::size_t>(column.slots), 0.0);
+      for (const auto& entry : column.entries) sums[static_cast<std::size_t>(entry.slot)] += entry.amount;
+      for (std::size_t at = 0; at < column.entries.size();) {
+        const auto cluster = column.entries[at].cluster;
+        std::vector<double> rest = sums;
+        for (; at < column.entries.size() && column.entries[at].cluster == cluster; ++at) {
+          rest[static_cast<std::size_t>(column.entries[at].slot)] -= column.entries[at].amount;
+        }
+        result[(first + static_cast<std::size_t>(cluster)) * columns + k] = column.formula(rest);
+      }
+    }
+  }
+  return result;
+}
+
+// A method's runs in order of their seeds.
+struct Method {
+  std::vector<std::int64_t> seeds;
+  std::vector<Run> runs;
+};
+
+}  // namespace
+
+PairedBootstrap::PairedBootstrap(std::span<const MethodRun> runs, const std::string& reference,
+                                 const BootstrapOptions& options)
+    : options_(options) {
+  if (runs.empty()) throw UserError(ErrorKind::kUsage, "there are no evaluated runs to compare");
+  const std::vector<Family> families = collect_families(runs.front());
+  for (const auto& bench : runs.front().benchmarks) {
+    for (const auto& stats : bench.metrics)
+      if (stats.metric.column) columns_.push_back(stats.metric);
+  }
+  if (columns_.empty()) throw UserError(ErrorKind::kUsage, "no benchmark has a table column", "Set `columns`.");
+  std::vector<Method> methods;
+  std::vector<const MethodRun*> ordered;
+  for (const auto& run : runs) ordered.push_back(&run);
+  for (const auto& run : runs) {
+    if (std::find(methods_.begin(), methods_.end(), run.method) == methods_.end()) methods_.push_back(run.method);
+  }
+  std::stable_sort(ordered.begin(), ordered.end(), [](const auto* a, const auto* b) { return a->seed < b->seed; });
+  methods.resize(methods_.size());
+  for (const auto* run : ordered) {
+    check_same_questions(*run, runs.front());
+    Method& method = methods[index(run->method)];
+    if (!method.seeds.empty() && method.seeds.back() == run->seed) {
+      throw UserError(ErrorKind::kUsage, fmt::format("method '{}' has two runs with seed {}", run->method, run->seed));
+    }
+    method.seeds.push_back(run->seed);
+    method.runs.push_back(flatten(*run, families));
+  }
+  if (std::find(methods_.begin(), methods_.end(), reference) == methods_.end()) {
+    throw UserError(
+        ErrorKind::kUsage,
+        fmt::format("the reference '{}' is not among the runs.{}", reference, did_you_mean(reference, methods_)),
+        "Rel. needs the model that was trained on the full pool.");
+  }
+  reference_ = index(reference);
+
+  const std::size_t columns = columns_.size();
+  Weights ones;
+  for (const auto& family : families) ones.emplace_back(family.clusters.size(), 1.0);
+  std::vector<double> sums;
+  for (const auto& method : methods) {
+    auto& per_seed = by_seed_.emplace_back();
+    auto& mean = point_.emplace_back(columns, 0.0);
+    auto& jackknife = jackknife_.emplace_back();
+    for (const auto& run : method.runs) {
+      auto& values = per_seed.emplace_back();
+      for (const auto& column : run.columns) values.push_back(weighted_value(column, ones, sums));
+      for (std::size_t k = 0; k < columns; ++k) mean[k] += values[k] / static_cast<double>(method.runs.size());
+      if (!options_.bca) continue;
+      const auto rest = leave_one_out(run, families, values);
+      jackknife.resize(rest.size(), 0.0);
+      for (std::size_t i = 0; i < rest.size(); ++i) jackknife[i] += rest[i] / static_cast<double>(method.runs.size());
+    }
+  }
+  replicates_.assign(methods.size(), std::vector<double>(static_cast<std::size_t>(options_.replicates) * columns, 0.0));
+  parallel_blocks(options_.replicates, 64, [&](std::int64_t begin, std::int64_t end) {
+    Weights weights;
+    std::vector<double> scratch;
+    for (std::int64_t b = begin; b < end; ++b) {
+      draw_clusters(families, options_.seed, b, weights);
+      for (std::size_t m = 0; m < methods.size(); ++m) {
+        const auto seed_weights = draw_seeds(methods[m].seeds, options_, b);
+        double* out = replicates_[m].data() + static_cast<std::size_t>(b) * columns;
+        for (std::size_t r = 0; r < methods[m].runs.size(); ++r) {
+          if (seed_weights[r] == 0) continue;
+          const double share = seed_weights[r] / static_cast<double>(methods[m].runs.size());
+          for (std::size_t k = 0; k < columns; ++k) {
+            out[k] += share * weighted_value(methods[m].runs[r].columns[k], weights, scratch);
+          }
+        }
+      }
+    }
+  });
+}
+
+std::size_t PairedBootstrap::index(const std::string& method) const {
+  const auto found = std::find(methods_.begin(), methods_.end(), method);
+  assert(found != methods_.end());
+  return static_cast<std::size_t>(found - methods_.begin());
+}
+
+double PairedBootstrap::score(std::span<const double> columns, std::span<const double> reference, Score score) const {
+  switch (score) {
+    case Score::kRelGeometric: return relative_geometric(columns, reference);
+    case Score::kRelAboveChance: {
+      std::vector<double> chance;
+      for (const auto& column : columns_) chance.push_back(column.chance);
+      return relative_above_chance(columns, reference, chance);
+    }
+    default: return relative_performance(columns, reference);
+  }
+}
+
+std::vector<double> PairedBootstrap::scores_of(const std::vector<std::vector<double>>& table, std::size_t method,
+                                               Score which) const {
+  const std::size_t columns = columns_.size();
+  std::vector<double> result;
+  for (std::size_t at = 0; at + columns <= table[method].size(); at += columns) {
+    result.push_back(score({table[method].data() + at, columns}, {table[reference_].data() + at, columns}, which));
+  }
+  return result;
+}
+
+Estimate PairedBootstrap::estimate(double value, std::vector<double> replicates,
+                                   const std::vector<double>& jackknife) const {
+  Estimate result{value, {kNan, kNan}, kNan};
+  const auto finite = [](double x) { return std::isfinite(x); };
+  if (!std::all_of(replicates.begin(), replicates.end(), finite)) return result;
+  std::sort(replicates.begin(), replicates.end());
+  double low = (1 - options_.level) / 2, high = 1 - low;
+  if (options_.bca && replicates.front() < replicates.back()) {
+    const auto count = static_cast<double>(replicates.size());
+    const auto below = std::lower_bound(replicates.begin(), replicates.end(), value) - replicates.begin();
+    const auto upto = std::upper_bound(replicates.begin(), replicates.end(), value) - replicates.begin();
+    const double share = std::clamp(static_cast<double>(below + upto) / 2 / count, 0.5 / count, 1 - 0.5 / count);
+    double mean = 0, squares = 0, cubes = 0;
+    for (const double x : jackknife) mean += x / static_cast<double>(jackknife.size());
+    for (const double x : jackknife) squares += (mean - x) * (mean - x), cubes += std::pow(mean - x, 3);
+    const double acceleration = squares > 0 ? cubes / (6 * std::pow(squares, 1.5)) : 0;
+    const double bias = normal_quantile(share);
+    for (double* level : {&low, &high}) {
+      const double z = bias + normal_quantile(*level);
+      *level = normal_cdf(bias + z / (1 - acceleration * z));
+    }
+  }
+  result.interval = {quantile(replicates, low), quantile(replicates, high)};
+  return result;
+}
+
+Estimate PairedBootstrap::column(const std::string& method, std::size_t column) const {
+  const std::size_t m = index(method), columns = columns_.size();
+  std::vector<double> replicates, jackknife;
+  for (std::size_t at = column; at < replicates_[m].size(); at += columns) replicates.push_back(replicates_[m][at]);
+  for (std::size_t at = column; at < jackknife_[m].size(); at += columns) jackknife.push_back(jackknife_[m][at]);
+  return estimate(point_[m][column], std::move(replicates), jackknife);
+}
+
+Estimate PairedBootstrap::relative(const std::string& method, Score which) const {
+  const std::size_t m = index(method);
+  return estimate(score(point_[m], point_[reference_], which), scores_of(replicates_, m, which),
+                  scores_of(jackknife_, m, which));
+}
+
+Estimate PairedBootstrap::difference(const std::string& first, const std::string& second, Score which) const {
+  const std::size_t a = index(first), b = index(second);
+  const auto subtract = [&](const std::vector<std::vector<double>>& table) {
+    std::vector<double> left = scores_of(table, a, which);
+    const std::vector<double> right = scores_of(table, b, which);
+    for (std::size_t i = 0; i < left.size(); ++i) left[i] -= right[i];
+    return left;
+  };
+  const std::vector<double> replicates = subtract(replicates_);
+  Estimate result = estimate(score(point_[a], point_[reference_], which) - score(point_[b], point_[reference_], which),
+                             replicates, subtract(jackknife_));
+  const auto up = std::count_if(replicates.begin(), replicates.end(), [](double x) { return x >= 0; });
+  const auto down = std::count_if(replicates.begin(), replicates.end(), [](double x) { return x <= 0; });
+  const auto total = static_cast<double>(replicates.size() + 1);
+  if (std::isfinite(result.interval.low)) {
+    result.p = std::min(1.0, 2 * static_cast<double>(std::min(up, down) + 1) / total);
+  }
+  return result;
+}
+
+std::vector<double> PairedBootstrap::relative_by_seed(const std::string& method, Score which) const {
+  std::vector<double> result;
+  for (const auto& values : by_seed_[index(method)]) result.push_back(score(values, point_[reference_], which));
+  return result;
+}
+
+std::vector<double> PairedBootstrap::column_by_seed(const std::string& method, std::size_t column) const {
+  std::vector<double> result;
+  for (const auto& values : by_seed_[index(method)]) result.push_back(values[column]);
+  return result;
+}
+
+}  // namespace scalselect::eval

@@ -1,0 +1,30 @@
+// Images that a benchmark carries inside its file.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace scalselect::eval {
+
+/// Decodes standard base64; blanks and newlines are skipped, padding may be absent. Throws std::invalid_argument with a
+/// short reason on any other character.
+std::string decode_base64(std::string_view text);
+
+/// A folder of images named by the SHA-256 of their bytes, so that equal images are one file.
+class ImageCache {
+ public:
+  explicit ImageCache(std::filesystem::path folder) : folder_(std::move(folder)) {}
+  /// Writes `bytes` (as they are, no re-encoding) unless the file is there already; returns its path. The extension
+  /// follows the content (png, jpg, gif, webp, bmp). Throws std::invalid_argument if it is none of these.
+  std::string store(std::string_view bytes) const;
+
+ private:
+  std::filesystem::path folder_;
+};
+
+/// "['a', 'b']" -> {a, b}; any other text -> {text}. A Python list literal of strings is parsed, never executed.
+std::vector<std::string> list_or_text(const std::string& cell);
+
+}  // namespace scalselect::eval

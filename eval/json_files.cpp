@@ -1,0 +1,55 @@
+#include "eval/json_files.h"
+
+#include <fmt/format.h>
+
+#include <string_view>
+
+#include "core/error.h"
+#include "core/files.h"
+
+namespace scalselect::eval {
+
+nlohmann::json parse_json_file(const std::filesystem::path& file) {
+  const std::string bytes = read_file(file);
+  try {
+    return nlohmann::json::parse(bytes);
+  } catch (const nlohmann::json::parse_error& error) {
+    throw UserError(ErrorKind::kInput, fmt::format("{}: not valid JSON near byte {}", file.string(), error.byte),
+                    "The file may be cut short; fetch it again.");
+  }
+}
+
+void for_each_json_line(const std::filesystem::path& file,
+                        const std::function<void(const nlohmann::json&, const std::string&)>& visit) {
+  const std::string bytes = read_file(file);
+  std::size_t number = 0;
+  for (std::size_t begin = 0; begin < bytes.size();) {
+    const std::size_t end = std::min(bytes.find('\n', begin), bytes.size());
+    const std::string_view line = std::string_view(bytes).substr(begin, end - begin);
+    begin = end + 1;
+    ++number;
+    if (line.find_first_not_of(" \t\r") == std::string_view::npos) continue;
+    const std::string where = fmt::format("{}: line {}", file.string(), number);
+    const auto object = nlohmann::json::parse(line, nullptr, false);
+    if (!object.is_object()) {
+      throw UserError(ErrorKind::kInput, where + " is not a JSON object",
+                      "One object a line is expected; the file may be cut short.");
+    }
+    visit(object, where);
+  }
+}
+
+const nlohmann::json& json_field(const nlohmann::json& object, const char* key, const std::string& where) {
+  const auto found = object.is_object() ? object.find(key) : object.end();
+  if (found == object.end()) throw UserError(ErrorKind::kInput, fmt::format("{} has no '{}'", where, key));
+  return *found;
+}
+
+std::string json_string(const nlohmann::json& object, const char* key, const std::string& where) {
+  const auto& value = json_field(object, key, where);
+  if (value.is_string()) return value.get<std::string>();
+  if (value.is_number()) return value.dump();
+  throw UserError(ErrorKind::kInput, fmt::format("{} has a '{}' that is not text", where, key));
+}
+
+}  // namespace scalselect::eval

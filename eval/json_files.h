@@ -1,0 +1,24 @@
+// JSON and JSON Lines annotation files, with errors that name the file and the place.
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <nlohmann/json.hpp>
+#include <string>
+
+namespace scalselect::eval {
+
+/// Throws UserError(kInput), naming the file, if it cannot be read or is not JSON.
+nlohmann::json parse_json_file(const std::filesystem::path& file);
+
+/// Calls `visit(object, "FILE: line N")` for each non-blank line. Throws UserError(kInput) on a line that is no object.
+void for_each_json_line(const std::filesystem::path& file,
+                        const std::function<void(const nlohmann::json&, const std::string& where)>& visit);
+
+/// A member of an object. Throws UserError(kInput) "<where> has no '<key>'".
+const nlohmann::json& json_field(const nlohmann::json& object, const char* key, const std::string& where);
+
+/// A member as text; numbers are written out. Throws UserError(kInput) if it is absent or of another type.
+std::string json_string(const nlohmann::json& object, const char* key, const std::string& where);
+
+}  // namespace scalselect::eval

@@ -1,0 +1,261 @@
+#include "eval/predictions.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <map>
+#include <nlohmann/json.hpp>
+
+#include "core/error.h"
+#include "core/files.h"
+#include "core/hash.h"
+#include "eval/json_files.h"
+
+namespace scalselect::eval {
+namespace {
+
+using nlohmann::json;
+
+const char* profile_name(PromptStyle style) {
+  switch (style) {
+    case PromptStyle::kLlava: return "llava";
+    case PromptStyle::kVlmEvalKit: return "vlmevalkit";
+    case PromptStyle::kVlmEvalKitDefault: return "vlmevalkit-default";
+  }
+  return "";
+}
+
+// What makes two calls of the model the same call.
+std::string call_key(const Question& question) {
+  std::string key = question.prompt;
+  for (const auto& name : question.image_names) key += '\0' + name;
+  return key;
+}
+
+// Writes records and forces them out; keeps what is constant in a file.
+class RecordWriter {
+ public:
+  RecordWriter(const Benchmark& benchmark, const EvaluateOptions& options)
+      : bench_(benchmark.name()),
+        fingerprint_(benchmark.fingerprint()),
+        profile_(profile_name(benchmark.options().style)),
+        limit_(options.generation.max_new_tokens) {}
+
+  // JSON cannot hold bytes that are no UTF-8; a tokenizer may produce them. They become U+FFFD.
+  std::string line(const Question& question, const std::string& response) {
+    json options = json::array(), images = json::array();
+    for (const auto& option : question.options) options.push_back({option.label, option.text});
+    for (std::size_t i = 0; i < question.images.size(); ++i) {
+      images.push_back({{"file", question.image_names[i]}, {"bytes_sha256", image_hash(question.images[i])}});
+    }
+    const json record = {{"schema", 1},
+                         {"bench", bench_},
+                         {"bench_file_sha256", fingerprint_},
+                         {"id", question.id},
+                         {"row", question.row},
+                         {"group", question.group},
+                         {"rot", question.rotation},
+                         {"cluster", question.cluster},
+                         {"stratum", question.stratum},
+                         {"category", question.category},
+                         {"categories", question.splits},
+                         {"skill", question.skill},
+                         {"images", images},
+                         {"question", question.question},
+                         {"hint", question.hint},
+                         {"options", options},
+                         {"answers", question.answers},
+                         {"profile", profile_},
+                         {"prompt", question.prompt},
+                         {"response", response},
+                         {"gen", {{"max_new_tokens", limit_}, {"temperature", 0}}}};
+    return record.dump(-1, ' ', false, json::error_handler_t::replace) + "\n";
+  }
+
+ private:
+  const std::string& image_hash(const std::string& path) {
+    auto [place, added] = hashes_.try_emplace(path);
+    if (added) place->second = sha256_file(path);
+    return place->second;
+  }
+
+  std::string bench_, fingerprint_, profile_;
+  int limit_;
+  std::map<std::string, std::string> hashes_;
+};
+
+// A file that is only ever appended to.
+class AppendFile {
+ public:
+  AppendFile(const std::filesystem::path& file, std::uintmax_t keep) : file_(file) {
+    if (file.has_parent_path()) ensure_folder(file.parent_path());
+    handle_ = ::open(file.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+    if (handle_ < 0 || ::ftruncate(handle_, static_cast<off_t>(keep)) != 0) fail("be written");
+  }
+  ~AppendFile() {
+    if (handle_ >= 0) ::close(handle_);
+  }
+  AppendFile(const AppendFile&) = delete;
+  AppendFile& operator=(const AppendFile&) = delete;
+
+  void append(std::string_view bytes) {
+    while (!bytes.empty()) {
+      const ssize_t written = ::write(handle_, bytes.data(), bytes.size());
+      if (written < 0 && errno != EINTR) fail("be appended to");
+      if (written > 0) bytes.remove_prefix(static_cast<std::size_t>(written));
+    }
+    if (::fsync(handle_) != 0) fail("be flushed");
+  }
+
+ private:
+  [[noreturn]] void fail(const char* what) const {
+    throw UserError(ErrorKind::kEnvironment,
+                    fmt::format("{}: cannot {}: {}", file_.string(), what, std::strerror(errno)),
+                    "Check free space and permissions of the folder.");
+  }
+  std::filesystem::path file_;
+  int handle_ = -1;
+};
+
+// Bytes up to and including the last newline: what a killed writer has surely finished.
+std::string whole_lines(const std::filesystem::path& file) {
+  if (!std::filesystem::exists(file)) return {};
+  std::string bytes = read_file(file);
+  bytes.resize(bytes.rfind('\n') == std::string::npos ? 0 : bytes.rfind('\n') + 1);
+  return bytes;
+}
+
+Prediction prediction_of(const json& record, const std::string& where) {
+  Prediction prediction;
+  Question& question = prediction.question;
+  question.id = json_string(record, "id", where);
+  prediction.response = json_string(record, "response", where);
+  try {
+    question.row = record.at("row").get<std::int64_t>();
+    question.prompt = record.at("prompt").get<std::string>();
+    question.group = record.at("group").get<std::string>();
+    question.rotation = record.at("rot").get<int>();
+    question.cluster = record.at("cluster").get<std::string>();
+    question.stratum = record.at("stratum").get<std::string>();
+    question.category = record.at("category").get<std::string>();
+    question.splits = record.at("categories").get<std::vector<std::string>>();
+    question.skill = record.at("skill").get<std::string>();
+    question.question = record.at("question").get<std::string>();
+    question.hint = record.at("hint").get<std::string>();
+    question.answers = record.at("answers").get<std::vector<std::string>>();
+    for (const auto& option : record.at("options")) {
+      question.options.push_back({option.at(0).get<std::string>(), option.at(1).get<std::string>()});
+    }
+    for (const auto& image : record.at("images")) question.image_names.push_back(image.at("file").get<std::string>());
+  } catch (const json::exception& error) {
+    throw UserError(ErrorKind::kInput, fmt::format("{} is not a prediction record ({})", where, error.what()),
+                    "Delete the file and evaluate again.");
+  }
+  if (question.answers.empty()) throw UserError(ErrorKind::kInput, where + " has no answers");
+  return prediction;
+}
+
+// Checks that stored lines are the first answers of this very evaluation, and remembers the answers.
+std::size_t check_prefix(std::span<const Question> questions, const std::string& bytes, RecordWriter& writer,
+                         const std::filesystem::path& file, std::map<std::string, std::string>& known) {
+  std::size_t count = 0;
+  for (std::size_t begin = 0; begin < bytes.size(); ++count) {
+    const std::size_t end = bytes.find('\n', begin) + 1;
+    const std::string line = bytes.substr(begin, end - begin);
+    begin = end;
+    const json record = json::parse(line, nullptr, false);
+    const std::string response = record.is_object() && record.contains("response") && record["response"].is_string()
+                                     ? record["response"].get<std::string>()
+                                     : std::string();
+    if (count >= questions.size() || writer.line(questions[count], response) != line) {
+      throw UserError(
+          ErrorKind::kInput,
+          fmt::format("{}: line {} is not an answer to question {} of this evaluation", file.string(), count + 1,
+                      count < questions.size() ? "'" + questions[count].id + "'" : "(none left)"),
+          "The file stems from another benchmark, prompt or limit: delete it, or write to another place.");
+    }
+    known.emplace(call_key(questions[count]), response);
+  }
+  return count;
+}
+
+}  // namespace
+
+void evaluate(const Benchmark& benchmark, std::span<const Question> questions, TextGenerator& generator,
+              const EvaluateOptions& options, const std::filesystem::path& file, Progress* progress) {
+  RecordWriter writer(benchmark, options);
+  std::map<std::string, std::string> known;  // POPE's splits share questions: each is put to the model once
+  const std::string stored = whole_lines(file);
+  std::size_t next = check_prefix(questions, stored, writer, file, known);
+  AppendFile out(file, stored.size());
+  const auto step = static_cast<std::size_t>(std::max(1, options.flush_every));
+  while (next < questions.size()) {
+    const std::size_t end = std::min(questions.size(), next + step);
+    std::vector<GenerationPrompt> prompts;
+    std::vector<std::string> keys;
+    for (std::size_t i = next; i < end; ++i) {
+      std::string key = call_key(questions[i]);
+      if (!known.emplace(key, std::string()).second) continue;
+      prompts.push_back({questions[i].prompt, questions[i].images});
+      keys.push_back(std::move(key));
+    }
+    if (!prompts.empty()) {
+      const auto answers = generator.generate(prompts, options.generation);
+      for (std::size_t i = 0; i < keys.size(); ++i) known[keys[i]] = answers.at(i);
+    }
+    std::string lines;
+    for (std::size_t i = next; i < end; ++i) lines += writer.line(questions[i], known.at(call_key(questions[i])));
+    out.append(lines);
+    if (progress != nullptr) progress->advance(static_cast<std::int64_t>(end - next));
+    next = end;
+  }
+}
+
+std::int64_t count_predictions(const std::filesystem::path& file) {
+  const std::string bytes = whole_lines(file);
+  return std::count(bytes.begin(), bytes.end(), '\n');
+}
+
+std::vector<Prediction> read_predictions(const std::filesystem::path& file) {
+  std::vector<Prediction> predictions;
+  for_each_json_line(
+      file, [&](const json& record, const std::string& where) { predictions.push_back(prediction_of(record, where)); });
+  return predictions;
+}
+
+Rescored rescore(const Benchmark& benchmark, const std::filesystem::path& file) {
+  Rescored result;
+  for_each_json_line(file, [&](const json& record, const std::string& where) {
+    const std::string bench = json_string(record, "bench", where);
+    if (bench != benchmark.name()) {
+      throw UserError(ErrorKind::kInput,
+                      fmt::format("{} belongs to benchmark '{}', not '{}'", where, bench, benchmark.name()));
+    }
+    Prediction prediction = prediction_of(record, where);
+    result.outcomes.push_back(benchmark.judge(prediction.question, prediction.response));
+    result.questions.push_back(std::move(prediction.question));
+  });
+  if (result.questions.empty()) {
+    throw UserError(ErrorKind::kInput, file.string() + ": holds no predictions", "Evaluate first.");
+  }
+  result.scores = benchmark.aggregate(result.questions, result.outcomes);
+  return result;
+}
+
+void write_scores(const Rescored& rescored, const std::filesystem::path& file) {
+  std::string lines;
+  for (std::size_t i = 0; i < rescored.questions.size(); ++i) {
+    const Outcome& outcome = rescored.outcomes[i];
+    const json record = {{"id", rescored.questions[i].id},
+                         {"parsed", outcome.parsed.value},
+                         {"rule", outcome.parsed.rule},
+                         {"score", outcome.score}};
+    lines += record.dump(-1, ' ', false, json::error_handler_t::replace) + "\n";
+  }
+  write_file_atomically(file, lines);
+}
+
+}  // namespace scalselect::eval

@@ -1,0 +1,132 @@
+#include "eval/statistics.h"
+
+#include <algorithm>
+#include <array>
+#include <cassert>
+#include <cmath>
+#include <limits>
+#include <numbers>
+#include <numeric>
+
+namespace scalselect::eval {
+namespace {
+
+constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
+
+// log of C(n, k) / 2^n
+double log_binomial_half(std::int64_t n, std::int64_t k) {
+  const auto lg = [](std::int64_t x) { return std::lgamma(static_cast<double>(x) + 1); };
+  return lg(n) - lg(k) - lg(n - k) - static_cast<double>(n) * std::numbers::ln2;
+}
+
+}  // namespace
+
+SeedSummary summarize_seeds(std::span<const double> values) {
+  assert(!values.empty());
+  const auto n = static_cast<double>(values.size());
+  SeedSummary summary;
+  summary.seeds = static_cast<std::int64_t>(values.size());
+  summary.mean = std::accumulate(values.begin(), values.end(), 0.0) / n;
+  if (values.size() < 2) {
+    summary.std = summary.t95.low = summary.t95.high = kNan;
+    return summary;
+  }
+  double squares = 0;
+  for (const double value : values) squares += (value - summary.mean) * (value - summary.mean);
+  summary.std = std::sqrt(squares / (n - 1));
+  const double half = student_t975(summary.seeds - 1) * summary.std / std::sqrt(n);
+  summary.t95 = {summary.mean - half, summary.mean + half};
+  return summary;
+}
+
+double clustered_standard_error(std::span<const double> scores, std::span<const std::int32_t> cluster) {
+  assert(scores.size() == cluster.size() && !scores.empty());
+  const auto n = static_cast<double>(scores.size());
+  const double mean = std::accumulate(scores.begin(), scores.end(), 0.0) / n;
+  std::vector<double> sums;
+  std::vector<bool> used;
+  for (std::size_t i = 0; i < scores.size(); ++i) {
+    const auto c = static_cast<std::size_t>(cluster[i]);
+    if (c >= sums.size()) sums.resize(c + 1, 0.0), used.resize(c + 1, false);
+    sums[c] += scores[i] - mean;
+    used[c] = true;
+  }
+  const auto groups = static_cast<double>(std::count(used.begin(), used.end(), true));
+  if (groups < 2) return kNan;
+  double squares = 0;
+  for (const double sum : sums) squares += sum * sum;
+  return std::sqrt(groups / (groups - 1) * squares) / n;
+}
+
+McNemar mcnemar(std::int64_t n10, std::int64_t n01) {
+  McNemar result{n10, n01, 1, 1};
+  const std::int64_t total = n10 + n01, least = std::min(n10, n01);
+  if (total == 0) return result;
+  double tail = 0;
+  for (std::int64_t k = 0; k <= least; ++k) tail += std::exp(log_binomial_half(total, k));
+  result.exact = std::min(1.0, 2 * tail);
+  result.mid_p = std::min(1.0, 2 * tail - std::exp(log_binomial_half(total, least)));
+  return result;
+}
+
+McNemar mcnemar(std::span<const double> first, std::span<const double> second) {
+  assert(first.size() == second.size());
+  std::int64_t n10 = 0, n01 = 0;
+  for (std::size_t i = 0; i < first.size(); ++i) {
+    n10 += first[i] > second[i];
+    n01 += first[i] < second[i];
+  }
+  return mcnemar(n10, n01);
+}
+
+std::vector<double> holm(std::span<const double> p_values) {
+  std::vector<std::size_t> order(p_values.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return p_values[a] < p_values[b]; });
+  std::vector<double> adjusted(p_values.size());
+  double floor = 0;
+  for (std::size_t rank = 0; rank < order.size(); ++rank) {
+    const double p = std::min(1.0, p_values[order[rank]] * static_cast<double>(order.size() - rank));
+    floor = std::max(floor, p);
+    adjusted[order[rank]] = floor;
+  }
+  return adjusted;
+}
+
+double quantile(std::span<const double> sorted, double q) {
+  assert(!sorted.empty());
+  const double at = q * static_cast<double>(sorted.size() - 1);
+  const auto low = static_cast<std::size_t>(std::floor(at));
+  const std::size_t high = std::min(low + 1, sorted.size() - 1);
+  return sorted[low] + (sorted[high] - sorted[low]) * (at - static_cast<double>(low));
+}
+
+double normal_cdf(double x) { return 0.5 * std::erfc(-x / std::numbers::sqrt2); }
+
+// Newton's method from 0; the step is limited, so far tails converge too.
+double normal_quantile(double p) {
+  assert(p > 0 && p < 1);
+  double x = 0;
+  for (int i = 0; i < 100; ++i) {
+    const double density = std::exp(-0.5 * x * x) / std::sqrt(2 * std::numbers::pi);
+    const double step = std::clamp((normal_cdf(x) - p) / density, -1.0, 1.0);
+    x -= step;
+    if (std::abs(step) < 1e-14) break;
+  }
+  return x;
+}
+
+double student_t975(std::int64_t freedom) {
+  static constexpr std::array<double, 10> kTable = {12.706204736, 4.302652730, 3.182446305, 2.776445105, 2.570581836,
+                                                    2.446911851,  2.364624252, 2.306004135, 2.262157163, 2.228138852};
+  assert(freedom >= 1);
+  if (freedom <= static_cast<std::int64_t>(kTable.size())) return kTable[static_cast<std::size_t>(freedom - 1)];
+  // Expansion in 1/n around the normal quantile (Abramowitz and Stegun 26.7.5).
+  const double x = 1.959963984540054, n = static_cast<double>(freedom);
+  const double x3 = x * x * x, x5 = x3 * x * x, x7 = x5 * x * x, x9 = x7 * x * x;
+  return x + (x3 + x) / (4 * n) + (5 * x5 + 16 * x3 + 3 * x) / (96 * n * n) +
+         (3 * x7 + 19 * x5 + 17 * x3 - 15 * x) / (384 * n * n * n) +
+         (79 * x9 + 776 * x7 + 1482 * x5 - 1920 * x3 - 945 * x) / (92160 * n * n * n * n);
+}
+
+}  // namespace scalselect::eval

@@ -1,0 +1,29 @@
+// Text as Python sees it: the harnesses whose rules we follow are written in Python, and their `lower`, `split` and
+// lengths speak of Unicode code points (evaluation.md section 4.5). All text is UTF-8; ill-formed bytes are kept.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace scalselect::eval {
+
+/// str.lower(): full Unicode lower case.
+std::string lower(std::string_view text);
+
+/// str.split(): words between runs of Unicode white space (U+00A0 and U+3000 included).
+std::vector<std::string> split_words(std::string_view text);
+
+/// str.strip() without arguments.
+std::string strip(std::string_view text);
+
+/// len(): code points.
+std::size_t length(std::string_view text);
+
+/// Every occurrence of `from` (not empty) replaced.
+std::string replace_all(std::string text, std::string_view from, std::string_view to);
+
+/// A character in U+4E00..U+9FFF: VLMEvalKit's test for Chinese.
+bool has_han(std::string_view text);
+
+}  // namespace scalselect::eval

@@ -1,0 +1,30 @@
+// Questions out of VLMEvalKit's TSV files (evaluation.md section 2.3).
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "eval/benchmark.h"
+#include "eval/tsv.h"
+
+namespace scalselect::eval {
+
+/// Rows of `table` as questions: id = index, question, hint, options A..Z, answers = {answer}, category, splits =
+/// {l2-category}, images, cluster = identity of the image. Prompts are left to the benchmark.
+///
+/// Images: base64 (decoded into `image_cache`), the index of another row (one hop), a list literal of several, or, in a
+/// table without an `image` column, paths in `image_path` below `image_root`. Rows whose image cell is empty are left
+/// out with a warning, as VLMEvalKit does. Cells that pandas reads as missing count as missing, so an option whose text
+/// is "None" is no option; LLaVA's style also ends the options at the first one that is missing or reads nan/none.
+/// Throws UserError(kInput), naming file, line and column.
+std::vector<Question> tsv_questions(const TsvTable& table, PromptStyle style, const std::string& image_cache,
+                                    const std::filesystem::path& image_root);
+
+/// True for a path that ends in ".tsv".
+bool is_tsv(const std::string& path);
+
+/// Folder in which `image_path` is looked up: options.images, else the table's folder.
+std::filesystem::path tsv_image_root(const BenchmarkOptions& options);
+
+}  // namespace scalselect::eval
