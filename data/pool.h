@@ -9,13 +9,13 @@
 
 #include <cstdint>
 #include <filesystem>
-#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "core/sample.h"
+#include "data/json_scan.h"
 
 namespace scalselect {
 
@@ -56,17 +56,15 @@ class Pool {
   std::string digest() const;
 
  private:
-  struct Span {
-    std::size_t begin = 0, size = 0;
-    std::int64_t line = 1;
-  };
-  friend class PoolReader;
+  void read_spans();
+  void parse_rows();
+  void check_ids();
+  void report_problems() const;
 
-  std::filesystem::path file_;
-  std::string bytes_;  ///< the file, followed by simdjson's padding
-  std::size_t length_ = 0;
+  std::filesystem::path file_, image_root_;
+  std::string bytes_;  ///< the file
   PoolLayout layout_ = PoolLayout::kArray;
-  std::vector<Span> spans_;
+  std::vector<JsonSpan> spans_;
   std::vector<Sample> samples_;
   std::vector<PoolProblem> problems_;
   mutable std::string digest_;

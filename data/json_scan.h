@@ -1,0 +1,32 @@
+// Where the values of a JSON array, or of a file of JSON lines, begin and end, without parsing them.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace scalselect {
+
+/// Bytes of one top-level value and the line on which it begins.
+struct JsonSpan {
+  std::size_t begin = 0, size = 0;
+  std::int64_t line = 1;
+};
+
+/// Why and where a scan stopped before the end.
+struct JsonScanError {
+  std::string what;  ///< empty: the text is whole
+  std::size_t byte = 0;
+  std::int64_t line = 1;
+};
+
+/// The values of the array that `text` is. Brackets and strings are balanced, nothing else is checked: a parser reads
+/// each value afterwards. Text behind the closing bracket, a missing comma or an end in the middle is an error.
+JsonScanError scan_json_array(std::string_view text, std::vector<JsonSpan>& values);
+
+/// One value a line, blank lines skipped.
+JsonScanError scan_json_lines(std::string_view text, std::vector<JsonSpan>& values);
+
+}  // namespace scalselect

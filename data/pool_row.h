@@ -1,0 +1,36 @@
+// One JSON object of a pool as a Sample.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "core/sample.h"
+
+namespace scalselect {
+
+/// What reading one row gave.
+struct PoolRow {
+  Sample sample;
+  std::string malformed;  ///< the parser's complaint if this is not JSON; nothing else is set then
+  std::string rejected;   ///< why the row cannot be used; its sample has no turns then
+  std::string remark;     ///< something odd about a row that is used all the same
+};
+
+/// Reads rows one after the other; one reader a thread.
+class PoolRowReader {
+ public:
+  explicit PoolRowReader(std::filesystem::path image_root);
+  ~PoolRowReader();
+
+  /// `json` must be followed by at least kPadding readable bytes.
+  PoolRow read(std::string_view json);
+  static const std::size_t kPadding;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace scalselect
