@@ -1,0 +1,72 @@
+// The fine-tuning loop: LoRA on the decoder, projector / embeddings / head in full by option, loss on assistant tokens.
+//
+//   auto set = make_training_set(samples, chat, config.tokens_per_image(), options.max_length);
+//   ImageFeatures features(model, processor, set, options.feature_cache_mb);
+//   auto result = train(model, set, features, options, callbacks, work / "training");
+//   vlm::save_adapter(work / "adapter", model, adapter_spec(options, base_path));
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "trainer/dataset.h"
+#include "trainer/image_features.h"
+#include "trainer/options.h"
+#include "vlm/adapter.h"
+#include "vlm/llava.h"
+
+namespace scalselect::trainer {
+
+/// One optimiser step.
+struct StepRecord {
+  std::int64_t step = 0;        ///< 1-based
+  double epoch = 0;             ///< passes over the data after this step
+  double loss = 0;              ///< mean negative log-likelihood of the step's supervised tokens, nats
+  double learning_rate = 0;     ///< of the step, without projector_lr
+  double grad_norm = 0;         ///< before clipping
+  std::int64_t tokens = 0;      ///< real tokens of the step (no padding)
+  std::int64_t supervised = 0;  ///< targets of the step
+  double seconds = 0;  ///< wall time of the step; not part of the checkpoint (0 for steps of earlier processes)
+
+  double tokens_per_second() const { return seconds > 0 ? static_cast<double>(tokens) / seconds : 0; }
+};
+
+struct TrainCallbacks {
+  std::function<void(const StepRecord&)> on_step;  ///< after every step of this process; may throw to stop
+  bool progress = true;                            ///< a progress line on stderr
+};
+
+struct TrainResult {
+  std::int64_t steps = 0;               ///< optimiser steps in all
+  std::int64_t resumed_from = 0;        ///< steps that an earlier process had done
+  double final_loss = 0;                ///< mean over the last 10 % of the steps (at least one)
+  std::vector<StepRecord> history;      ///< every step, those before a resume included
+  std::vector<std::string> trained;     ///< names of the trained parameters
+  std::int64_t trained_parameters = 0;  ///< scalars
+  double seconds = 0;                   ///< wall time of this process's steps
+};
+
+/// Number of optimiser steps that `options` ask for on `samples` samples.
+std::int64_t total_steps(const TrainOptions& options, std::int64_t samples);
+
+/// The adapter that a run with `options` makes, as `vlm::attach_adapter` and `vlm::save_adapter` take it.
+vlm::AdapterSpec adapter_spec(const TrainOptions& options, const std::string& base_model_path = {});
+
+/// Trains `model` in place: attaches the adapter, freezes the rest, runs the steps; afterwards the model is in
+/// evaluation mode, its branches attached, nothing requires grad. Loss: sum of token losses of all of a step's batches
+/// over their number of targets (HF's Trainer >= 4.46). Learning rate, clipping, epochs as HF's Trainer.
+///
+/// `checkpoint_folder` (may be empty: no checkpoints) holds `train-state.safetensors`, replaced atomically every
+/// `checkpoint_every` steps and at the end: trained weights, optimiser, random generator, data position, history. If it
+/// is there, training goes on from it and the result is bit-identical to an uninterrupted run on the CPU.
+///
+/// Deterministic in (model, set, options, number of threads). Seeds torch's default generator.
+/// Throws UserError: kDiverged (loss or gradient not finite; names the step; the last checkpoint stays as it is),
+/// kUsage (a checkpoint of other options or data; targets that match no module), kEnvironment (disk full).
+TrainResult train(vlm::LlavaModel& model, const TrainingSet& set, ImageFeatures& features, const TrainOptions& options,
+                  const TrainCallbacks& callbacks = {}, const std::filesystem::path& checkpoint_folder = {});
+
+}  // namespace scalselect::trainer
