@@ -63,6 +63,7 @@ class Tokenizer {
   const std::filesystem::path& path() const;  ///< the tokenizer.json that was read
 
  private:
+  Tokenizer() = default;
   struct Impl;
   std::shared_ptr<const Impl> impl_;
 };

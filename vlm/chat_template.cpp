@@ -1,0 +1,170 @@
+#include "vlm/chat_template.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cassert>
+#include <filesystem>
+
+#include "core/error.h"
+#include "vlm/tokenizers/aligned_text.h"
+
+namespace scalselect::vlm {
+namespace {
+
+void remove_all(std::string& text, std::string_view tag) {
+  for (auto at = text.find(tag); at != text.npos; at = text.find(tag, at)) text.erase(at, tag.size());
+}
+
+/// The first user message of a row with images: its tags go, whatever the template's own placeholder is.
+std::string without_tags(std::string text) {
+  remove_all(text, "<image>");
+  remove_all(text, "<img>");
+  return std::string(tok::strip_spaces(text));
+}
+
+std::int64_t count(std::string_view text, std::string_view tag) {
+  std::int64_t hits = 0;
+  for (auto at = text.find(tag); at != text.npos; at = text.find(tag, at + tag.size())) ++hits;
+  return hits;
+}
+
+struct MessageLayout {
+  const std::string& header;
+  const std::string& end;
+  TokenRoleTag role;
+};
+
+MessageLayout message_layout(const ChatLayout& layout, Role role, bool training) {
+  switch (role) {
+    case Role::kSystem: return {layout.system_header, layout.system_end, TokenRoleTag::kSystem};
+    case Role::kUser: return {layout.user_header, layout.user_end, TokenRoleTag::kUser};
+    case Role::kAssistant: break;
+  }
+  return {layout.assistant_header, training ? layout.assistant_end_training : layout.assistant_end,
+          TokenRoleTag::kAssistant};
+}
+
+/// Appends one message; which stretches of the text it made goes into `spans`.
+void add_message(const ChatLayout& layout, const Turn& turn, std::int32_t index, std::int64_t images, bool training,
+                 ChatText& out) {
+  const std::string text = images > 0 ? without_tags(turn.text) : turn.text;
+  if (layout.drop_empty_messages && text.empty() && images == 0) return;
+  const auto message = message_layout(layout, turn.role, training);
+  const auto add = [&](const std::string& part, TokenRoleTag role, bool supervised) {
+    if (part.empty()) return;
+    const auto begin = static_cast<std::int64_t>(out.text.size());
+    out.text += part;
+    out.spans.push_back({{begin, static_cast<std::int64_t>(out.text.size())}, role, index, supervised});
+  };
+  const bool answer = training && turn.role == Role::kAssistant;
+  add(message.header, TokenRoleTag::kTemplate, false);
+  for (std::int64_t i = 0; i < images; ++i) {
+    add(layout.image_before + layout.image_token + layout.image_after, TokenRoleTag::kTemplate, false);
+  }
+  add(text, message.role, answer);
+  if (!text.empty() || !layout.end_needs_text) add(message.end, TokenRoleTag::kTemplate, answer);
+}
+
+/// A token crosses borders; the message's own text wins over the template, and the target over what is none.
+struct Label {
+  TokenRoleTag role = TokenRoleTag::kTemplate;
+  std::int32_t turn = -1;
+  bool supervised = false;
+};
+
+Label label_of(const std::vector<ChatSpan>& spans, const ByteSpan& token, std::size_t& first) {
+  Label label;
+  while (first < spans.size() && spans[first].bytes.end <= token.begin) ++first;
+  for (std::size_t i = first; i < spans.size() && spans[i].bytes.begin < token.end; ++i) {
+    if (label.role == TokenRoleTag::kTemplate) {
+      label.role = spans[i].role;
+      label.turn = spans[i].turn;
+    }
+    label.supervised = label.supervised || spans[i].supervised;
+  }
+  return label;
+}
+
+void push(RenderedChat& out, std::int64_t id, const Label& label) {
+  out.ids.push_back(id);
+  out.roles.push_back(label.role);
+  out.turns.push_back(label.turn);
+  out.supervised.push_back(label.supervised ? 1 : 0);
+}
+
+std::string mismatch(std::int64_t placeholders, std::size_t images) {
+  return fmt::format("the rendered text holds {} image placeholder{} for {} image{}", placeholders,
+                     placeholders == 1 ? "" : "s", images, images == 1 ? "" : "s");
+}
+
+}  // namespace
+
+ChatTemplate::ChatTemplate(ChatLayout layout, std::shared_ptr<const Tokenizer> tokenizer)
+    : layout_(std::move(layout)), tokenizer_(std::move(tokenizer)) {
+  const auto encoded = tokenizer_->encode(layout_.image_token, false);
+  const auto id = tokenizer_->token_to_id(layout_.image_token);
+  if (!id || std::count(encoded.ids.begin(), encoded.ids.end(), *id) != 1) {
+    throw UserError(ErrorKind::kInput,
+                    fmt::format("'{}' has no added token '{}', which the chat template '{}' puts where images go.",
+                                tokenizer_->path().string(), layout_.image_token, layout_.name),
+                    "Choose the template that belongs to the model.");
+  }
+  image_id_ = *id;
+}
+
+ChatText ChatTemplate::text(std::span<const Turn> turns, std::int64_t images, const RenderOptions& options) const {
+  ChatText out;
+  for (std::size_t i = 0; i < turns.size(); ++i) {
+    const bool here = images > 0 && turns[i].role == Role::kUser;
+    add_message(layout_, turns[i], static_cast<std::int32_t>(i), here ? images : 0, options.training, out);
+    if (here) images = 0;
+  }
+  if (options.generation_prompt) out.text += layout_.generation_prompt;
+  return out;
+}
+
+RenderedChat ChatTemplate::render(std::span<const Turn> turns, std::span<const std::int64_t> image_tokens,
+                                  const RenderOptions& options) const {
+  const auto chat = text(turns, static_cast<std::int64_t>(image_tokens.size()), options);
+  const auto encoded = tokenizer_->encode(chat.text, options.add_special_tokens);
+  RenderedChat out;
+  out.placeholders = std::count(encoded.ids.begin(), encoded.ids.end(), image_id_);
+  if (out.placeholders != static_cast<std::int64_t>(image_tokens.size())) {
+    throw UserError(ErrorKind::kInput, "In this sample " + mismatch(out.placeholders, image_tokens.size()) + ".",
+                    "Remove stray tags from later messages, or list the images that belong to them.");
+  }
+  std::size_t first = 0, image = 0;
+  for (std::size_t i = 0; i < encoded.ids.size(); ++i) {
+    if (encoded.special[i]) {
+      push(out, encoded.ids[i], {});
+      continue;
+    }
+    Label label = label_of(chat.spans, encoded.offsets[i], first);
+    if (encoded.ids[i] != image_id_) {
+      push(out, encoded.ids[i], label);
+      continue;
+    }
+    label.role = TokenRoleTag::kImage;
+    // Nothing lies between repeated placeholders, so repeating the id is what tokenising the repeated text gives.
+    for (std::int64_t k = 0; k < image_tokens[image]; ++k) push(out, image_id_, label);
+    ++image;
+  }
+  return out;
+}
+
+std::string ChatTemplate::reject_reason(const Sample& sample) const {
+  if (sample.images.empty()) return "it has no image";
+  for (const auto& image : sample.images) {
+    std::error_code code;
+    if (!std::filesystem::is_regular_file(image, code)) return fmt::format("image '{}' is missing", image);
+  }
+  const auto chat = text(sample.turns, static_cast<std::int64_t>(sample.images.size()));
+  const auto placeholders = count(chat.text, layout_.image_token);
+  if (placeholders != static_cast<std::int64_t>(sample.images.size())) {
+    return mismatch(placeholders, sample.images.size());
+  }
+  return {};
+}
+
+}  // namespace scalselect::vlm

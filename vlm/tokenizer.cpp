@@ -1,0 +1,264 @@
+#include "vlm/tokenizer.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <nlohmann/json.hpp>
+
+#include "core/error.h"
+#include "core/files.h"
+#include "vlm/tokenizers/added_tokens.h"
+#include "vlm/tokenizers/decoders.h"
+#include "vlm/tokenizers/models.h"
+#include "vlm/tokenizers/normalizers.h"
+#include "vlm/tokenizers/pattern.h"
+#include "vlm/tokenizers/post_processors.h"
+#include "vlm/tokenizers/pre_tokenizers.h"
+
+namespace scalselect::vlm {
+namespace {
+
+using Json = nlohmann::json;
+
+Json read_object(const std::filesystem::path& file) {
+  auto tree = Json::parse(read_file(file), nullptr, false);
+  if (!tree.is_object()) {
+    throw UserError(ErrorKind::kInput, fmt::format("'{}' is not a JSON object.", file.string()),
+                    "Fetch the file again.");
+  }
+  return tree;
+}
+
+Json entry(const Json& tree, const char* key) { return tree.contains(key) ? tree[key] : Json(); }
+
+tok::AddedToken added_token(std::int64_t id, const Json& tree) {
+  tok::AddedToken token;
+  token.id = id;
+  token.content = tree.at("content").get<std::string>();
+  token.single_word = tree.value("single_word", false);
+  token.lstrip = tree.value("lstrip", false);
+  token.rstrip = tree.value("rstrip", false);
+  token.special = tree.value("special", false);
+  token.normalized = tree.value("normalized", !token.special);
+  return token;
+}
+
+/// "</s>" or {"content": "</s>", ...}.
+std::string special_name(const Json& config, const char* key) {
+  const auto value = entry(config, key);
+  if (value.is_string()) return value.get<std::string>();
+  if (value.is_object() && value.contains("content")) return value["content"].get<std::string>();
+  return {};
+}
+
+}  // namespace
+
+struct Tokenizer::Impl {
+  std::filesystem::path path;
+  std::vector<tok::AddedToken> added;
+  std::map<std::string, const tok::AddedToken*, std::less<>> added_by_content;
+  std::map<std::int64_t, const tok::AddedToken*> added_by_id;
+  tok::AddedTokenFinder raw, normalized;
+  tok::Normalizer normalize;
+  tok::PreTokenizer pre_tokenize;
+  std::unique_ptr<tok::Model> model;
+  tok::PostProcessor post;
+  tok::Decoder decode;
+  std::map<std::string, std::int64_t> named;  // "bos_token" ...
+
+  void read(const std::filesystem::path& folder, const Json& tree) {
+    normalize = tok::make_normalizer(entry(tree, "normalizer"));
+    pre_tokenize = tok::make_pre_tokenizer(entry(tree, "pre_tokenizer"));
+    model = tok::make_model(tree.at("model"));
+    post = tok::make_post_processor(entry(tree, "post_processor"));
+    decode = tok::make_decoder(entry(tree, "decoder"));
+    read_added(folder, tree);
+  }
+
+  /// tokenizer.json first; tokens that only the older files know are added behind.
+  void read_added(const std::filesystem::path& folder, const Json& tree) {
+    for (const auto& item : tree.value("added_tokens", Json::array())) {
+      added.push_back(added_token(item.at("id").get<std::int64_t>(), item));
+    }
+    const auto known = [&](const std::string& content) {
+      return std::any_of(added.begin(), added.end(), [&](const auto& token) { return token.content == content; });
+    };
+    const Json config = config_file(folder, "tokenizer_config.json");
+    if (config.contains("added_tokens_decoder")) {
+      for (const auto& [id, item] : config["added_tokens_decoder"].items()) {
+        auto token = added_token(std::stoll(id), item);
+        if (!known(token.content)) added.push_back(std::move(token));
+      }
+    }
+    for (const auto& [content, id] : config_file(folder, "added_tokens.json").items()) {
+      if (!known(content)) added.push_back(added_token(id.get<std::int64_t>(), {{"content", content}}));
+    }
+    for (const auto& token : added) {
+      added_by_content[token.content] = &token;
+      added_by_id[token.id] = &token;
+      if (token.normalized) {
+        normalized.add(normalize(tok::align_original(token.content)).text, &token);
+      } else {
+        raw.add(token.content, &token);
+      }
+    }
+    read_named(config, config_file(folder, "special_tokens_map.json"));
+  }
+
+  void read_named(const Json& config, const Json& map) {
+    for (const char* key : {"bos_token", "eos_token", "pad_token", "unk_token"}) {
+      auto name = special_name(config, key);
+      if (name.empty()) name = special_name(map, key);
+      if (const auto id = find(name); id && !name.empty()) named[key] = *id;
+    }
+  }
+
+  static Json config_file(const std::filesystem::path& folder, const char* name) {
+    const auto file = folder / name;
+    return std::filesystem::exists(file) ? read_object(file) : Json::object();
+  }
+
+  std::optional<std::int64_t> find(std::string_view token) const {
+    const auto found = added_by_content.find(token);
+    return found != added_by_content.end() ? found->second->id : model->vocabulary().find(token);
+  }
+
+  const std::string* name_of(std::int64_t id) const {
+    const auto found = added_by_id.find(id);
+    return found != added_by_id.end() ? &found->second->content : model->vocabulary().token(id);
+  }
+
+  std::optional<std::int64_t> named_id(const char* key) const {
+    const auto found = named.find(key);
+    return found == named.end() ? std::nullopt : std::optional(found->second);
+  }
+
+  /// A part of the text without added tokens: words, then tokens.
+  void encode_plain(tok::AlignedText text, Encoding& out) const {
+    std::vector<tok::AlignedText> words;
+    pre_tokenize(std::move(text), words);
+    std::vector<tok::Token> tokens;
+    for (const auto& word : words) {
+      tokens.clear();
+      model->tokenize(word.text, tokens);
+      for (const auto& token : tokens) {
+        out.ids.push_back(token.id);
+        out.offsets.push_back({word.align[token.begin].first, word.align[token.end - 1].second});
+      }
+    }
+  }
+
+  static void push_added(const tok::AddedToken& token, const tok::AlignedText& text, tok::Range range, Encoding& out) {
+    out.ids.push_back(token.id);
+    out.offsets.push_back({text.align[range.first].first, text.align[range.second - 1].second});
+  }
+
+  void encode_text(std::string_view bytes, Encoding& out) const {
+    const auto text = tok::align_original(bytes);
+    for (const auto& part : raw.split(text.text)) {
+      if (part.token) {
+        push_added(*part.token, text, part.range, out);
+        continue;
+      }
+      const auto piece = normalize(text.slice(part.range.first, part.range.second));
+      for (const auto& inner : normalized.split(piece.text)) {
+        if (inner.token) {
+          push_added(*inner.token, piece, inner.range, out);
+        } else if (inner.range.first == 0 && inner.range.second == piece.text.size()) {
+          encode_plain(piece, out);
+        } else {
+          encode_plain(piece.slice(inner.range.first, inner.range.second), out);
+        }
+      }
+    }
+  }
+
+  void trim(Encoding& out) const {
+    if (!post.trim_offsets) return;
+    for (std::size_t i = 0; i < out.ids.size(); ++i) {
+      tok::trim_span(*name_of(out.ids[i]), i == 0, post.prefix_space, out.offsets[i].begin, out.offsets[i].end);
+    }
+  }
+};
+
+Tokenizer Tokenizer::load(const std::filesystem::path& folder) {
+  const bool is_folder = std::filesystem::is_directory(folder);
+  const auto file = is_folder ? folder / "tokenizer.json" : folder;
+  if (!std::filesystem::exists(file)) {
+    throw UserError(ErrorKind::kInput, fmt::format("There is no '{}'.", file.string()),
+                    "Save the tokenizer in Hugging Face's fast format (tokenizer.json).");
+  }
+  auto impl = std::make_shared<Impl>();
+  impl->path = file;
+  try {
+    impl->read(is_folder ? folder : folder.parent_path(), read_object(file));
+  } catch (const tok::Unsupported& problem) {
+    throw UserError(ErrorKind::kInput, fmt::format("'{}': {}.", file.string(), problem.what));
+  } catch (const UserError&) {
+    throw;
+  } catch (const std::exception& problem) {
+    throw UserError(ErrorKind::kInput,
+                    fmt::format("'{}' is not a complete tokenizer: {}.", file.string(), problem.what()));
+  }
+  Tokenizer tokenizer;
+  tokenizer.impl_ = std::move(impl);
+  return tokenizer;
+}
+
+Encoding Tokenizer::encode(std::string_view text, bool add_special_tokens) const {
+  Encoding out;
+  std::size_t at = 0;
+  while (at < text.size() && static_cast<unsigned char>(text[at]) < 0x80) ++at;
+  impl_->encode_text(at == text.size() ? std::string(text) : tok::repair_utf8(text), out);
+  impl_->trim(out);
+  out.special.assign(out.ids.size(), 0);
+  if (add_special_tokens) {
+    const auto& [before, after, trims, prefix] = impl_->post;
+    out.ids.insert(out.ids.begin(), before.begin(), before.end());
+    out.offsets.insert(out.offsets.begin(), before.size(), ByteSpan{});
+    out.special.insert(out.special.begin(), before.size(), 1);
+    out.ids.insert(out.ids.end(), after.begin(), after.end());
+    out.offsets.insert(out.offsets.end(), after.size(), ByteSpan{});
+    out.special.insert(out.special.end(), after.size(), 1);
+  }
+  return out;
+}
+
+std::string Tokenizer::decode(const std::vector<std::int64_t>& ids, bool skip_special_tokens) const {
+  std::vector<std::string> tokens;
+  for (const auto id : ids) {
+    const auto* token = impl_->name_of(id);
+    if (token && !(skip_special_tokens && is_special(id))) tokens.push_back(*token);
+  }
+  std::string text;
+  for (const auto& piece : impl_->decode(std::move(tokens))) text += piece;
+  return text;
+}
+
+std::optional<std::int64_t> Tokenizer::token_to_id(std::string_view token) const { return impl_->find(token); }
+
+std::optional<std::string> Tokenizer::id_to_token(std::int64_t id) const {
+  const auto* token = impl_->name_of(id);
+  return token ? std::optional(*token) : std::nullopt;
+}
+
+bool Tokenizer::is_special(std::int64_t id) const {
+  const auto found = impl_->added_by_id.find(id);
+  return found != impl_->added_by_id.end() && found->second->special;
+}
+
+std::int64_t Tokenizer::vocab_size() const {
+  const auto last = impl_->added_by_id.empty() ? -1 : impl_->added_by_id.rbegin()->first;
+  return std::max(last, impl_->model->vocabulary().max_id()) + 1;
+}
+
+std::int64_t Tokenizer::base_vocab_size() const { return static_cast<std::int64_t>(impl_->model->vocabulary().size()); }
+
+std::optional<std::int64_t> Tokenizer::bos_id() const { return impl_->named_id("bos_token"); }
+std::optional<std::int64_t> Tokenizer::eos_id() const { return impl_->named_id("eos_token"); }
+std::optional<std::int64_t> Tokenizer::pad_id() const { return impl_->named_id("pad_token"); }
+std::optional<std::int64_t> Tokenizer::unk_id() const { return impl_->named_id("unk_token"); }
+const std::filesystem::path& Tokenizer::path() const { return impl_->path; }
+
+}  // namespace scalselect::vlm

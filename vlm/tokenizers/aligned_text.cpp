@@ -1,0 +1,170 @@
+#include "vlm/tokenizers/aligned_text.h"
+
+#include <unicode/uchar.h>
+
+#include <algorithm>
+
+namespace scalselect::vlm::tok {
+
+AlignedText AlignedText::slice(std::size_t begin, std::size_t end) const {
+  AlignedText part;
+  part.text = text.substr(begin, end - begin);
+  part.align.assign(align.begin() + static_cast<std::ptrdiff_t>(begin),
+                    align.begin() + static_cast<std::ptrdiff_t>(end));
+  part.origin = part.align.empty() ? origin : part.align[0].first;
+  return part;
+}
+
+void AlignedText::append(char32_t character, Range source) {
+  append_utf8(text, character);
+  align.resize(text.size(), source);
+}
+
+AlignedText align_original(std::string_view text) {
+  AlignedText out;
+  out.text = text;
+  out.align.reserve(text.size());
+  for (std::size_t at = 0; at < text.size();) {
+    const auto begin = static_cast<std::uint32_t>(at);
+    next_character(text, at);
+    out.align.resize(at, Range{begin, static_cast<std::uint32_t>(at)});
+  }
+  return out;
+}
+
+AlignedText map_characters(const AlignedText& in, const std::function<void(char32_t, std::u32string&)>& map) {
+  AlignedText out;
+  out.origin = in.origin;
+  out.text.reserve(in.text.size());
+  out.align.reserve(in.text.size());
+  std::u32string mapped;
+  for (std::size_t at = 0; at < in.text.size();) {
+    const Range source = in.align[at];
+    mapped.clear();
+    map(next_character(in.text, at), mapped);
+    for (const char32_t c : mapped) out.append(c, source);
+  }
+  return out;
+}
+
+AlignedText replace_ranges(const AlignedText& in, const std::vector<Range>& matches, std::string_view replacement) {
+  if (matches.empty()) return in;
+  AlignedText out;
+  out.origin = in.origin;
+  std::size_t at = 0;
+  const auto copy_to = [&](std::size_t end) {
+    out.text.append(in.text, at, end - at);
+    out.align.insert(out.align.end(), in.align.begin() + static_cast<std::ptrdiff_t>(at),
+                     in.align.begin() + static_cast<std::ptrdiff_t>(end));
+  };
+  for (const auto& [begin, end] : matches) {
+    copy_to(begin);
+    out.text += replacement;
+    out.align.resize(out.text.size(), end > 0 ? in.align[end - 1] : Range{0, 0});
+    at = end;
+  }
+  copy_to(in.text.size());
+  return out;
+}
+
+AlignedText prepend(const AlignedText& in, std::string_view prefix) {
+  if (in.text.empty()) return in;
+  AlignedText out;
+  out.origin = in.origin;
+  out.text = std::string(prefix) + in.text;
+  out.align.assign(prefix.size(), in.align[0]);
+  out.align.insert(out.align.end(), in.align.begin(), in.align.end());
+  return out;
+}
+
+char32_t next_character(std::string_view text, std::size_t& at) {
+  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
+  const unsigned char lead = byte(at);
+  const int more = lead < 0x80 ? 0 : lead < 0xe0 ? 1 : lead < 0xf0 ? 2 : 3;
+  char32_t c = more == 0 ? lead : lead & (0x3f >> more);
+  for (int i = 1; i <= more; ++i) c = c << 6 | (byte(at + static_cast<std::size_t>(i)) & 0x3f);
+  at += static_cast<std::size_t>(more) + 1;
+  return c;
+}
+
+void append_utf8(std::string& text, char32_t c) {
+  if (c < 0x80) {
+    text += static_cast<char>(c);
+  } else if (c < 0x800) {
+    text += {static_cast<char>(0xc0 | c >> 6), static_cast<char>(0x80 | (c & 0x3f))};
+  } else if (c < 0x10000) {
+    text += {static_cast<char>(0xe0 | c >> 12), static_cast<char>(0x80 | (c >> 6 & 0x3f)),
+             static_cast<char>(0x80 | (c & 0x3f))};
+  } else {
+    text += {static_cast<char>(0xf0 | c >> 18), static_cast<char>(0x80 | (c >> 12 & 0x3f)),
+             static_cast<char>(0x80 | (c >> 6 & 0x3f)), static_cast<char>(0x80 | (c & 0x3f))};
+  }
+}
+
+namespace {
+
+/// Length of the well-formed character at `at`, or 0; then `bad` is the length of the ill-formed part.
+std::size_t well_formed(std::string_view text, std::size_t at, std::size_t& bad) {
+  const auto byte = [&](std::size_t i) -> unsigned {
+    return i < text.size() ? static_cast<unsigned char>(text[i]) : 0u;
+  };
+  const unsigned lead = byte(at);
+  bad = 1;
+  if (lead < 0x80) return 1;
+  if (lead < 0xc2 || lead > 0xf4) return 0;
+  const std::size_t length = lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
+  const unsigned low = lead == 0xe0 ? 0xa0 : lead == 0xf0 ? 0x90 : 0x80;
+  const unsigned high = lead == 0xed ? 0x9f : lead == 0xf4 ? 0x8f : 0xbf;
+  if (byte(at + 1) < low || byte(at + 1) > high) return 0;
+  for (bad = 2; bad < length; ++bad) {
+    if ((byte(at + bad) & 0xc0) != 0x80) return 0;
+  }
+  return length;
+}
+
+}  // namespace
+
+std::string repair_utf8(std::string_view bytes) {
+  std::string out;
+  for (std::size_t at = 0; at < bytes.size();) {
+    std::size_t bad = 0;
+    if (const std::size_t length = well_formed(bytes, at, bad)) {
+      out += bytes.substr(at, length);
+      at += length;
+    } else {
+      out += "\xef\xbf\xbd";
+      at += bad;
+    }
+  }
+  return out;
+}
+
+bool is_space(char32_t c) { return u_isUWhiteSpace(static_cast<UChar32>(c)); }
+
+bool is_word(char32_t c) {
+  const auto u = static_cast<UChar32>(c);
+  return u_isUAlphabetic(u) || (U_GET_GC_MASK(u) & (U_GC_M_MASK | U_GC_ND_MASK | U_GC_PC_MASK)) != 0 ||
+         u_hasBinaryProperty(u, UCHAR_JOIN_CONTROL);
+}
+
+bool is_numeric(char32_t c) { return (U_GET_GC_MASK(static_cast<UChar32>(c)) & U_GC_N_MASK) != 0; }
+
+bool is_punctuation(char32_t c) {
+  if (c < 0x80) return (c >= 33 && c <= 47) || (c >= 58 && c <= 64) || (c >= 91 && c <= 96) || (c >= 123 && c <= 126);
+  return (U_GET_GC_MASK(static_cast<UChar32>(c)) & U_GC_P_MASK) != 0;
+}
+
+std::string_view strip_spaces(std::string_view text) {
+  const auto blank = [](char32_t c) { return is_space(c) || (c >= 0x1c && c <= 0x1f); };
+  std::size_t begin = 0;
+  for (std::size_t at = 0; at < text.size(); begin = at) {
+    if (!blank(next_character(text, at))) break;
+  }
+  std::size_t end = begin;
+  for (std::size_t at = begin; at < text.size();) {
+    if (!blank(next_character(text, at))) end = at;
+  }
+  return text.substr(begin, end - begin);
+}
+
+}  // namespace scalselect::vlm::tok

@@ -1,0 +1,52 @@
+// Text under normalisation, each byte of it knowing the bytes of the original that it stands for (NormalizedString in
+// Hugging Face's tokenizers).
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace scalselect::vlm::tok {
+
+/// [begin, end) in bytes.
+using Range = std::pair<std::uint32_t, std::uint32_t>;
+
+struct AlignedText {
+  std::string text;
+  std::vector<Range> align;  ///< one a byte of `text`
+  std::uint32_t origin = 0;  ///< where this piece begins in the original
+
+  AlignedText slice(std::size_t begin, std::size_t end) const;
+  void append(char32_t character, Range source);
+};
+
+/// Text as given: every byte stands for its whole character.
+AlignedText align_original(std::string_view text);
+
+/// Each character becomes what `map` appends, all of it standing for that character; nothing appended removes it.
+AlignedText map_characters(const AlignedText& in, const std::function<void(char32_t, std::u32string&)>& map);
+
+/// `replacement` for each of `matches` (ascending, disjoint); it stands for the last replaced character.
+AlignedText replace_ranges(const AlignedText& in, const std::vector<Range>& matches, std::string_view replacement);
+
+/// `prefix` in front, standing for the first character; an empty text stays empty.
+AlignedText prepend(const AlignedText& in, std::string_view prefix);
+
+// UTF-8, well-formed.
+char32_t next_character(std::string_view text, std::size_t& at);
+void append_utf8(std::string& text, char32_t character);
+/// U+FFFD for every maximal ill-formed part.
+std::string repair_utf8(std::string_view bytes);
+
+// Unicode classes as Rust's standard library and the crates of the tokenizers library define them.
+bool is_space(char32_t c);
+bool is_word(char32_t c);         ///< \w of Rust's regex crate
+bool is_numeric(char32_t c);      ///< category N
+bool is_punctuation(char32_t c);  ///< ASCII punctuation or category P
+/// Python's str.strip().
+std::string_view strip_spaces(std::string_view text);
+
+}  // namespace scalselect::vlm::tok

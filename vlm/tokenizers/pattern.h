@@ -1,0 +1,34 @@
+// Patterns of tokenizer.json: a literal string or a regular expression.
+#pragma once
+
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "vlm/tokenizers/aligned_text.h"
+
+namespace scalselect::vlm::tok {
+
+/// A component that cannot be read: "pre_tokenizer 'Foo' is not supported". The loader adds the file's name.
+struct Unsupported {
+  std::string what;
+};
+
+class Pattern {
+ public:
+  /// {"String": "x"} or {"Regex": "x"}. Throws Unsupported.
+  static Pattern from_json(const nlohmann::json& tree);
+  static Pattern regex(const std::string& expression);
+
+  /// Non-empty matches, ascending and disjoint.
+  std::vector<Range> matches(std::string_view text) const;
+
+ private:
+  struct Code;
+  std::string literal_;
+  std::shared_ptr<const Code> code_;  // null for literals
+};
+
+}  // namespace scalselect::vlm::tok
