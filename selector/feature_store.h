@@ -1,10 +1,10 @@
 // Vectors of samples on disk: append-only shards that survive kill -9 at any moment.
 //
 // Folder: shard-00000.bin, shard-00001.bin, ...; manifest.json and rejects.jsonl appear when the store is complete.
-// A shard is a sequence of blocks: a 40-byte header {magic, kind, entries, payload bytes, first entry, checksums} and a
-// payload (pool rows, outcomes, ids, reject reasons, vectors). A block is good if its length and both CRC-32 match; the
-// first bad block of the last shard and everything behind it is cut off when writing goes on. Blocks begin at fixed
-// entry numbers, so an interrupted and an uninterrupted extraction give the same bytes.
+// A shard is a sequence of blocks: a 40-byte header {magic, entries, payload bytes, first entry, vectors, checksums}
+// and a payload (pool rows, ids, reject reasons, then the vectors). A block is good if its length and both CRC-32
+// match; the first bad block of the last shard and everything behind it is cut off when writing goes on. Blocks begin
+// at fixed entry numbers, so an interrupted and an uninterrupted extraction give the same bytes.
 #pragma once
 
 #include <cstdint>
@@ -29,7 +29,8 @@ struct FeatureStoreSpec {
   StorePrecision precision = StorePrecision::kFloat32;
   std::int64_t block_rows = 64;     ///< entries lost at most when the process is killed
   std::int64_t shard_rows = 65536;  ///< entries a shard, a multiple of block_rows
-  nlohmann::ordered_json feature;   ///< describe_feature(); kept in the shards' headers and the manifest
+  nlohmann::ordered_json
+      feature;  ///< describe_feature(); kept in the manifest; stores of different features do not mix
 };
 
 /// A row that has no vector.
@@ -43,9 +44,11 @@ class FeatureWriter {
   /// Opens the folder, or creates it; goes on behind the last good block of an earlier, killed attempt.
   /// Throws UserError(kInput) if the folder holds a store of another spec; UserError(kEnvironment) if it cannot write.
   FeatureWriter(const std::filesystem::path& folder, const FeatureStoreSpec& spec);
+  FeatureWriter(FeatureWriter&&) noexcept;
   ~FeatureWriter();  ///< entries of the block in progress are lost unless `finish` was called
 
-  /// Entries are given in ascending row order; those below this row are already on disk.
+  /// Entries are given in ascending row order; those below this row were given before, by this attempt or an earlier
+  /// one.
   std::int64_t next_row() const;
   bool complete() const;  ///< an earlier attempt called `finish`; nothing may be added
   /// A call for a row below next_row() is ignored, so several writers fed from one pass may resume at different rows.

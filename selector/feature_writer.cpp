@@ -1,0 +1,188 @@
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <cassert>
+#include <cerrno>
+#include <cstring>
+#include <limits>
+
+#include "core/error.h"
+#include "core/files.h"
+#include "selector/feature_store.h"
+#include "selector/store_block.h"
+#include "selector/store_files.h"
+
+namespace scalselect {
+namespace {
+
+[[noreturn]] void cannot_write(const std::filesystem::path& file, int code) {
+  throw UserError(ErrorKind::kEnvironment, fmt::format("Cannot write '{}': {}.", file.string(), std::strerror(code)),
+                  "Check permissions and free space, or choose another place.");
+}
+
+[[noreturn]] void other_spec(const std::filesystem::path& folder) {
+  throw UserError(ErrorKind::kInput,
+                  fmt::format("'{}' holds features that were made with other options.", folder.string()),
+                  "Remove the folder or choose another.");
+}
+
+/// A shard open for appending.
+class ShardFile {
+ public:
+  ShardFile() = default;
+  ShardFile(const ShardFile&) = delete;
+  ~ShardFile() { close(); }
+
+  void open(const std::filesystem::path& file, std::int64_t keep_bytes) {
+    close();
+    file_ = file;
+    handle_ = ::open(file.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+    if (handle_ < 0 || ::ftruncate(handle_, keep_bytes) != 0 || ::lseek(handle_, 0, SEEK_END) < 0) {
+      cannot_write(file, errno);
+    }
+  }
+  bool is_open() const { return handle_ >= 0; }
+  void append(std::string_view bytes) {
+    while (!bytes.empty()) {
+      const ssize_t written = ::write(handle_, bytes.data(), bytes.size());
+      if (written < 0 && errno == EINTR) continue;
+      if (written < 0) cannot_write(file_, errno);
+      bytes.remove_prefix(static_cast<std::size_t>(written));
+    }
+  }
+  void flush_and_close() {
+    if (handle_ >= 0 && ::fsync(handle_) != 0 && errno != EINVAL) cannot_write(file_, errno);
+    close();
+  }
+
+ private:
+  void close() {
+    if (handle_ >= 0) ::close(handle_);
+    handle_ = -1;
+  }
+  std::filesystem::path file_;
+  int handle_ = -1;
+};
+
+}  // namespace
+
+struct FeatureWriter::Impl {
+  std::filesystem::path folder;
+  FeatureStoreSpec spec;
+  std::uint32_t spec_mark = 0;
+  ShardFile file;
+  StoreBlock pending;
+  std::vector<FeatureReject> rejects;
+  std::int64_t written = 0;  // entries on disk
+  std::int64_t vectors = 0;  // of these and of the pending ones
+  std::int64_t next_row = 0;
+  bool complete = false;
+
+  /// Finds the good blocks of an earlier attempt and cuts off the rest.
+  void resume() {
+    const std::int64_t blocks_per_shard = spec.shard_rows / spec.block_rows;
+    for (std::int64_t shard = 0;; ++shard) {
+      const auto path = shard_file(folder, shard);
+      if (!std::filesystem::exists(path)) return;
+      std::int64_t blocks = 0;
+      const auto keep = walk_shard(path, [&](const PlacedBlock& placed) {
+        if (placed.header.spec_crc != spec_mark) other_spec(folder);
+        const bool whole = placed.header.entries == spec.block_rows &&
+                           placed.header.first_entry == static_cast<std::uint64_t>(written);
+        if (whole) take_over(placed.block);
+        blocks += whole ? 1 : 0;
+        return whole;
+      });
+      if (blocks < blocks_per_shard) {
+        file.open(path, keep);
+        remove_shards_from(shard + 1);
+        return;
+      }
+    }
+  }
+
+  void take_over(const StoreBlock& block) {
+    for (const auto& entry : block.entries) {
+      if (entry.has_vector) ++vectors;
+      else rejects.push_back({entry.row, entry.id, entry.reason});
+      next_row = entry.row + 1;
+    }
+    written += static_cast<std::int64_t>(block.entries.size());
+  }
+
+  void remove_shards_from(std::int64_t shard) {
+    while (std::filesystem::remove(shard_file(folder, shard))) ++shard;
+  }
+
+  void add(std::int64_t row, std::string_view id, std::string_view reason, bool has_vector) {
+    pending.entries.push_back({row, has_vector, std::string(id), std::string(reason)});
+    if (has_vector) ++vectors;
+    else rejects.push_back({row, std::string(id), std::string(reason)});
+    next_row = row + 1;
+    if (static_cast<std::int64_t>(pending.entries.size()) == spec.block_rows) write_pending();
+  }
+
+  void write_pending() {
+    if (pending.entries.empty()) return;
+    if (!file.is_open()) file.open(shard_file(folder, written / spec.shard_rows), 0);
+    file.append(encode_block(pending, static_cast<std::uint64_t>(written), spec_mark));
+    written += static_cast<std::int64_t>(pending.entries.size());
+    pending = {};
+    if (written % spec.shard_rows == 0) file.flush_and_close();
+  }
+
+  void write_rejects() const {
+    std::string text;
+    for (const auto& reject : rejects) {
+      text += nlohmann::ordered_json{{"row", reject.row}, {"id", reject.id}, {"reason", reject.reason}}.dump() + "\n";
+    }
+    write_file_atomically(folder / "rejects.jsonl", text);
+  }
+};
+
+FeatureWriter::FeatureWriter(const std::filesystem::path& folder, const FeatureStoreSpec& spec) : impl_(new Impl) {
+  assert(spec.cols > 0 && spec.block_rows > 0 && spec.shard_rows % spec.block_rows == 0);
+  impl_->folder = folder;
+  impl_->spec = spec;
+  impl_->spec_mark = spec_crc(spec);
+  ensure_folder(folder);
+  if (const auto manifest = read_manifest(folder)) {
+    if (spec_crc(manifest->spec) != impl_->spec_mark) other_spec(folder);
+    impl_->complete = true;
+    impl_->next_row = std::numeric_limits<std::int64_t>::max();
+  } else {
+    impl_->resume();
+  }
+}
+
+FeatureWriter::FeatureWriter(FeatureWriter&&) noexcept = default;
+FeatureWriter::~FeatureWriter() = default;
+
+std::int64_t FeatureWriter::next_row() const { return impl_->next_row; }
+bool FeatureWriter::complete() const { return impl_->complete; }
+
+void FeatureWriter::append(std::int64_t row, std::string_view id, std::span<const float> vector) {
+  assert(static_cast<std::int64_t>(vector.size()) == impl_->spec.cols);
+  if (row < impl_->next_row) return;
+  const bool finite = encode_vector(vector, impl_->spec.precision, impl_->pending.values);
+  impl_->add(row, id, finite ? "" : "its vector is not finite", finite);
+}
+
+void FeatureWriter::reject(std::int64_t row, std::string_view id, std::string_view reason) {
+  if (row >= impl_->next_row) impl_->add(row, id, reason, false);
+}
+
+void FeatureWriter::finish() {
+  if (impl_->complete) return;
+  impl_->write_pending();
+  impl_->file.flush_and_close();
+  impl_->write_rejects();
+  const std::int64_t shards = (impl_->written + impl_->spec.shard_rows - 1) / impl_->spec.shard_rows;
+  impl_->remove_shards_from(shards);
+  write_manifest(impl_->folder, {impl_->spec, shards, impl_->written, impl_->vectors});
+  impl_->complete = true;
+  impl_->next_row = std::numeric_limits<std::int64_t>::max();
+}
+
+}  // namespace scalselect

@@ -1,0 +1,77 @@
+#include "selector/features.h"
+
+#include <fmt/format.h>
+
+namespace scalselect {
+namespace {
+
+template <class... Cases>
+struct Overloaded : Cases... {
+  using Cases::operator()...;
+};
+
+const char* name_of(TokenRoles roles) { return roles == TokenRoles::kStrict ? "strict" : "compat"; }
+
+const char* name_of(TokenSet tokens) {
+  switch (tokens) {
+    case TokenSet::kVisual: return "visual";
+    case TokenSet::kText: return "text";
+    case TokenSet::kUser: return "user";
+    case TokenSet::kAssistant: return "assistant";
+    case TokenSet::kAll: return "all";
+  }
+  return "";
+}
+
+nlohmann::ordered_json describe(const PooledVisualSpec& spec) {
+  nlohmann::ordered_json tree{{"kind", "pooled_visual"}, {"hidden_layer", spec.states.hidden_layer}};
+  // With all tokens the attention decides nothing; roles may still decide which tokens are visual.
+  if (spec.choice != TokenChoice::kAll) tree["attention_layer"] = spec.states.attention_layer;
+  tree["roles"] = name_of(spec.states.roles);
+  switch (spec.choice) {
+    case TokenChoice::kMass: tree["mass"] = spec.mass; break;
+    case TokenChoice::kTopK: tree["top_k"] = spec.top_k; break;
+    case TokenChoice::kFraction: tree["fraction"] = spec.fraction; break;
+    case TokenChoice::kAll: tree["tokens"] = "all"; break;
+  }
+  return tree;
+}
+
+}  // namespace
+
+nlohmann::ordered_json describe_feature(const FeatureSpec& spec) {
+  return std::visit(Overloaded{
+                        [](const PooledVisualSpec& s) { return describe(s); },
+                        [](const HiddenMeanSpec& s) {
+                          return nlohmann::ordered_json{
+                              {"kind", "hidden_mean"},
+                              {"layer", s.layer},
+                              {"tokens", name_of(s.tokens)},
+                              {"weights", s.weights == TokenWeights::kUniform ? "uniform" : "position"}};
+                        },
+                        [](const TowerMeanSpec&) {
+                          return nlohmann::ordered_json{{"kind", "tower_mean"}};
+                        },
+                        [](const AnswerLossSpec&) {
+                          return nlohmann::ordered_json{{"kind", "answer_loss"}};
+                        },
+                        [](const TokenCountSpec&) {
+                          return nlohmann::ordered_json{{"kind", "token_counts"}};
+                        },
+                    },
+                    spec);
+}
+
+std::string feature_name(const FeatureSpec& spec) {
+  const auto tree = describe_feature(spec);
+  std::string options;
+  for (const auto& [key, value] : tree.items()) {
+    if (key == "kind") continue;
+    options += fmt::format("{}{}={}", options.empty() ? "" : ",", key,
+                           value.is_string() ? value.get<std::string>() : value.dump());
+  }
+  const auto kind = tree["kind"].get<std::string>();
+  return options.empty() ? kind : fmt::format("{}({})", kind, options);
+}
+
+}  // namespace scalselect
