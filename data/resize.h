@@ -6,7 +6,8 @@
 namespace scalselect {
 
 /// Antialiased bicubic (a = -0.5): horizontal pass, then vertical, each rounded to 8 bits; a pass whose size does not
-/// change is left out. `width`, `height` >= 1.
+/// change is left out. `width`, `height` >= 1. (As Pillow up to version 12; version 13 takes the vertical pass first
+/// where an image is enlarged in width and reduced in height, which no processor here asks for.)
 Image resize_bicubic(const Image& image, int width, int height);
 
 }  // namespace scalselect

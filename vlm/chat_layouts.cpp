@@ -16,7 +16,7 @@ ChatLayout llava() {
   layout.user_header = "USER: ";
   layout.assistant_header = "ASSISTANT: ";
   layout.system_end = layout.user_end = layout.assistant_end = " ";
-  layout.assistant_end_training = layout.supervised_end = "</s>";
+  layout.assistant_end_training = "</s>";
   layout.image_token = "<image>";
   layout.image_after = "\n";
   layout.generation_prompt = "ASSISTANT:";
@@ -33,7 +33,7 @@ ChatLayout qwen3_vl() {
   layout.user_header = "<|im_start|>user\n";
   layout.assistant_header = layout.generation_prompt = "<|im_start|>assistant\n";
   layout.system_end = layout.user_end = layout.assistant_end = "<|im_end|>\n";
-  layout.assistant_end_training = layout.supervised_end = "<|im_end|>\n";
+  layout.assistant_end_training = "<|im_end|>\n";
   layout.image_token = "<|image_pad|>";
   layout.image_before = "<|vision_start|>";
   layout.image_after = "<|vision_end|>";

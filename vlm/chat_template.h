@@ -31,8 +31,7 @@ struct ChatLayout {
   std::string system_header, user_header, assistant_header;
   std::string system_end, user_end;
   std::string assistant_end;           ///< behind an assistant message where features are read
-  std::string assistant_end_training;  ///< behind an assistant message in training
-  std::string supervised_end;          ///< the part of assistant_end_training that is a target ("</s>")
+  std::string assistant_end_training;  ///< behind an assistant message in training; a target as a whole
   std::string image_token;             ///< placeholder, one added token: repeated once a visual token
   std::string image_before, image_after;
   std::string generation_prompt;
