@@ -8,7 +8,7 @@
 namespace scalselect::config {
 namespace {
 
-std::string quoted(std::string_view text) {
+std::string json_string(std::string_view text) {
   std::string out = "\"";
   for (const char c : text) {
     switch (c) {
@@ -41,7 +41,7 @@ std::string scalar_text(const Value& value) {
     case Kind::kNull: return "null";
     case Kind::kBool: return value.as_bool() ? "true" : "false";
     case Kind::kFloat: return number_text(value.as_float());
-    case Kind::kString: return quoted(value.as_string());
+    case Kind::kString: return json_string(value.as_string());
     default: return python_str(value);
   }
 }
