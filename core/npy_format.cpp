@@ -1,0 +1,151 @@
+#include "core/npy_format.h"
+
+#include <fmt/format.h>
+
+#include <bit>
+#include <charconv>
+#include <cstring>
+#include <limits>
+#include <numeric>
+
+#include "core/error.h"
+
+namespace scalselect {
+namespace {
+
+constexpr std::string_view kMagic = "\x93NUMPY";
+constexpr std::int64_t kAlignment = 64;
+
+[[noreturn]] void refuse(const std::string& where, const std::string& what, const std::string& remedy = {}) {
+  throw UserError(ErrorKind::kInput, fmt::format("{} {}.", where, what), remedy);
+}
+
+/// The text behind `'key':` in the dictionary.
+std::string_view value_of(std::string_view dictionary, std::string_view key, const std::string& where) {
+  const auto at = dictionary.find(fmt::format("'{}':", key));
+  if (at == std::string_view::npos) refuse(where, fmt::format("has no '{}' in its header", key));
+  auto rest = dictionary.substr(at + key.size() + 3);
+  return rest.substr(std::min(rest.find_first_not_of(' '), rest.size()));
+}
+
+std::int64_t digits(std::string_view text, const std::string& where) {
+  std::int64_t value = 0;
+  const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (code != std::errc{}) refuse(where, "has a header that makes no sense");
+  return value;
+}
+
+void parse_type(std::string_view value, NpyArray& array, const std::string& where) {
+  if (!value.starts_with('\'')) refuse(where, "is a structured array", "Save plain arrays of numbers or strings.");
+  const auto descr = value.substr(1, value.find('\'', 1) - 1);
+  const struct {
+    std::string_view descr;
+    NpyType type;
+    std::int64_t bytes;
+  } known[] = {{"<f2", NpyType::kFloat16, 2},
+               {"<f4", NpyType::kFloat32, 4},
+               {"<f8", NpyType::kFloat64, 8},
+               {"<i4", NpyType::kInt32, 4},
+               {"<i8", NpyType::kInt64, 8}};
+  for (const auto& entry : known) {
+    if (descr == entry.descr) {
+      array.type = entry.type;
+      array.item_bytes = entry.bytes;
+      return;
+    }
+  }
+  if (descr.starts_with("<U")) {
+    array.type = NpyType::kUnicode;
+    array.item_bytes = 4 * digits(descr.substr(2), where);
+    return;
+  }
+  if (descr.find('O') != std::string_view::npos) {
+    refuse(where, "is an array of Python objects", "Save it with dtype str or float32.");
+  }
+  refuse(where, fmt::format("has the type '{}', which is not supported", descr),
+         "Save float16/32/64, int32/64 or str, little-endian.");
+}
+
+std::vector<std::int64_t> parse_shape(std::string_view value, const std::string& where) {
+  if (!value.starts_with('(')) refuse(where, "has a header that makes no sense");
+  auto list = value.substr(1, value.find(')') - 1);
+  std::vector<std::int64_t> shape;
+  while (true) {
+    const auto begin = list.find_first_not_of(" ,L");
+    if (begin == std::string_view::npos) return shape;
+    list.remove_prefix(begin);
+    shape.push_back(digits(list, where));
+    list.remove_prefix(std::min(list.find_first_of(" ,L"), list.size()));
+  }
+}
+
+}  // namespace
+
+std::int64_t NpyArray::count() const {
+  return std::accumulate(shape.begin(), shape.end(), std::int64_t{1}, std::multiplies<>());
+}
+
+NpyArray parse_npy_header(std::string_view bytes, const std::string& where) {
+  if (!bytes.starts_with(kMagic) || bytes.size() < 12) refuse(where, "is not a NumPy array");
+  const int version = static_cast<unsigned char>(bytes[6]);
+  if (version < 1 || version > 3) refuse(where, fmt::format("has the unknown .npy version {}", version));
+  std::uint32_t length = 0;
+  const std::size_t length_bytes = version == 1 ? 2 : 4;
+  std::memcpy(&length, bytes.data() + 8, length_bytes);
+  const std::size_t begin = 8 + length_bytes;
+  if (bytes.size() < begin + length) refuse(where, "is cut short", "Write or copy the file again.");
+  const auto dictionary = bytes.substr(begin, length);
+  NpyArray array;
+  array.header_bytes = static_cast<std::int64_t>(begin + length);
+  parse_type(value_of(dictionary, "descr", where), array, where);
+  array.shape = parse_shape(value_of(dictionary, "shape", where), where);
+  // In one dimension the two orders are the same.
+  if (value_of(dictionary, "fortran_order", where).starts_with("True") && array.shape.size() > 1) {
+    refuse(where, "is in Fortran order", "Save numpy.ascontiguousarray(..) of it.");
+  }
+  return array;
+}
+
+std::string make_npy_header(std::string_view descr, const std::vector<std::int64_t>& shape) {
+  std::string sizes;
+  for (const auto size : shape) sizes += fmt::format("{}, ", size);
+  if (shape.size() > 1) sizes.resize(sizes.size() - 2);
+  else if (!sizes.empty()) sizes.pop_back();
+  std::string text = fmt::format("{{'descr': '{}', 'fortran_order': False, 'shape': ({}), }}", descr, sizes);
+  const auto unpadded = static_cast<std::int64_t>(kMagic.size() + 4 + text.size() + 1);
+  text.append(static_cast<std::size_t>((kAlignment - unpadded % kAlignment) % kAlignment), ' ');
+  text += '\n';
+  const auto length = static_cast<std::uint16_t>(text.size());
+  std::string header(kMagic);
+  header += std::string_view("\x01\x00", 2);
+  header.append(reinterpret_cast<const char*>(&length), 2);
+  return header + text;
+}
+
+float half_to_float(std::uint16_t bits) {
+  const std::uint32_t sign = (bits & 0x8000U) << 16;
+  const std::uint32_t exponent = (bits >> 10) & 0x1fU, fraction = bits & 0x3ffU;
+  if (exponent == 0x1f) return std::bit_cast<float>(sign | 0x7f800000U | (fraction << 13));
+  if (exponent == 0) {
+    const float magnitude = static_cast<float>(fraction) * 0x1p-24F;
+    return sign != 0 ? -magnitude : magnitude;
+  }
+  return std::bit_cast<float>(sign | ((exponent + 112) << 23) | (fraction << 13));
+}
+
+std::uint16_t float_to_half(float value) {
+  const auto bits = std::bit_cast<std::uint32_t>(value);
+  const auto sign = static_cast<std::uint16_t>((bits >> 16) & 0x8000U);
+  const std::uint32_t magnitude = bits & 0x7fffffffU;
+  if (magnitude > 0x7f800000U) return sign | 0x7e00U;
+  if (magnitude >= 0x477ff000U) return sign | 0x7c00U;  // rounds to 65536 or more
+  if (magnitude < 0x38800000U) {                        // below the smallest normal half: a multiple of 2^-24
+    // Adding 0.5 aligns the last bit of the sum with 2^-24, so the addition does the rounding.
+    const float sum = std::bit_cast<float>(magnitude) + 0.5F;
+    return sign | static_cast<std::uint16_t>(std::bit_cast<std::uint32_t>(sum) - std::bit_cast<std::uint32_t>(0.5F));
+  }
+  const std::uint32_t odd = (magnitude >> 13) & 1U;
+  return sign | static_cast<std::uint16_t>((magnitude - 0x38000000U + 0xfffU + odd) >> 13);
+}
+
+}  // namespace scalselect

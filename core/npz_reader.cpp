@@ -1,0 +1,312 @@
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <zlib.h>
+
+#include <algorithm>
+#include <cassert>
+#include <cstdlib>
+#include <cstring>
+#include <fstream>
+
+#include "core/error.h"
+#include "core/npy_format.h"
+#include "core/npz.h"
+#include "core/zip_format.h"
+
+namespace scalselect {
+namespace {
+
+constexpr std::size_t kChunk = 1 << 20;
+
+[[noreturn]] void refuse(const std::string& where, const std::string& what, const std::string& remedy) {
+  throw UserError(ErrorKind::kInput, fmt::format("{} {}.", where, what), remedy);
+}
+
+/// A file mapped for reading, closed when the last user goes.
+class Mapping {
+ public:
+  Mapping(int handle, const std::string& where) {
+    struct stat info {};
+    if (handle < 0 || ::fstat(handle, &info) != 0) refuse(where, "cannot be read", "Check its permissions.");
+    size_ = static_cast<std::size_t>(info.st_size);
+    data_ = size_ == 0 ? nullptr : ::mmap(nullptr, size_, PROT_READ, MAP_SHARED, handle, 0);
+    ::close(handle);
+    if (data_ == MAP_FAILED) refuse(where, "cannot be mapped into memory", "Check the limits on address space.");
+  }
+  Mapping(const Mapping&) = delete;
+  ~Mapping() {
+    if (data_ != nullptr) ::munmap(data_, size_);
+  }
+  std::string_view bytes() const { return {static_cast<const char*>(data_), size_}; }
+
+ private:
+  void* data_ = nullptr;
+  std::size_t size_ = 0;
+};
+
+/// Float rows of any precision in a mapping.
+class MappedRows final : public RowSource {
+ public:
+  MappedRows(std::shared_ptr<Mapping> mapping, std::string_view data, const NpyArray& array)
+      : mapping_(std::move(mapping)), data_(data.data()), array_(array) {}
+  std::int64_t rows() const override { return array_.shape[0]; }
+  std::int64_t cols() const override { return array_.shape[1]; }
+  void read(std::int64_t first, std::int64_t count, float* out) const override {
+    assert(first >= 0 && first + count <= rows());
+    const char* from = data_ + first * cols() * array_.item_bytes;
+    const auto values = static_cast<std::size_t>(count * cols());
+    switch (array_.type) {
+      case NpyType::kFloat32: std::memcpy(out, from, values * 4); break;
+      case NpyType::kFloat64: convert<double>(from, values, out, [](double v) { return static_cast<float>(v); }); break;
+      default: convert<std::uint16_t>(from, values, out, half_to_float);
+    }
+  }
+
+ private:
+  template <class T, class Convert>
+  static void convert(const char* from, std::size_t values, float* out, Convert make) {
+    for (std::size_t i = 0; i < values; ++i) {
+      T value;  // zip members are not aligned
+      std::memcpy(&value, from + i * sizeof(T), sizeof(T));
+      out[i] = make(value);
+    }
+  }
+  std::shared_ptr<Mapping> mapping_;
+  const char* data_;
+  NpyArray array_;
+};
+
+std::unique_ptr<RowSource> rows_in(std::shared_ptr<Mapping> mapping, std::string_view member,
+                                   const std::string& where) {
+  const auto array = parse_npy_header(member, where);
+  const bool floats =
+      array.type == NpyType::kFloat16 || array.type == NpyType::kFloat32 || array.type == NpyType::kFloat64;
+  if (!floats || array.shape.size() != 2) refuse(where, "is not a matrix of floats", "Save an N x d float32 array.");
+  if (static_cast<std::int64_t>(member.size()) < array.header_bytes + array.count() * array.item_bytes) {
+    refuse(where, "is cut short", "Write or copy the file again.");
+  }
+  return std::make_unique<MappedRows>(std::move(mapping), member.substr(static_cast<std::size_t>(array.header_bytes)),
+                                      array);
+}
+
+/// An open file without a name, gone when closed.
+int temporary_file() {
+  const char* folder = std::getenv("TMPDIR");
+  std::string name = std::string(folder == nullptr ? "/tmp" : folder) + "/scalselect-XXXXXX";
+  const int handle = ::mkstemp(name.data());
+  if (handle < 0) {
+    throw UserError(ErrorKind::kEnvironment, fmt::format("Cannot write a temporary file '{}'.", name),
+                    "Point TMPDIR to a folder with space for the unpacked features.");
+  }
+  ::unlink(name.c_str());
+  return handle;
+}
+
+void write_all(int handle, const char* bytes, std::size_t count) {
+  while (count > 0) {
+    const auto written = ::write(handle, bytes, count);
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) {
+      throw UserError(ErrorKind::kEnvironment, "Cannot unpack a compressed .npz: the temporary folder is full.",
+                      "Point TMPDIR to a folder with space for the unpacked features.");
+    }
+    bytes += written;
+    count -= static_cast<std::size_t>(written);
+  }
+}
+
+/// Unpacks a deflate stream into `sink(bytes, count)` until `limit` bytes or its end; checks size and CRC at the end.
+template <class Sink>
+void inflate_member(std::string_view packed, const ZipMember& member, std::int64_t limit, const std::string& where,
+                    const Sink& sink) {
+  z_stream stream{};
+  if (inflateInit2(&stream, -MAX_WBITS) != Z_OK) throw std::bad_alloc();
+  std::vector<char> chunk(kChunk);
+  uLong crc = 0;
+  std::int64_t unpacked = 0;
+  int state = Z_OK;
+  const bool all = limit >= member.bytes;  // then the end of the stream must be seen
+  while (state != Z_STREAM_END && (all ? unpacked <= member.bytes : unpacked < limit)) {
+    if (stream.avail_in == 0 && !packed.empty()) {
+      stream.avail_in = static_cast<uInt>(std::min<std::size_t>(packed.size(), kChunk));
+      stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(packed.data()));
+      packed.remove_prefix(stream.avail_in);
+    }
+    stream.next_out = reinterpret_cast<Bytef*>(chunk.data());
+    stream.avail_out = kChunk;
+    state = inflate(&stream, Z_NO_FLUSH);
+    const std::size_t got = kChunk - stream.avail_out;
+    if (state != Z_OK && state != Z_STREAM_END) break;
+    crc = crc32(crc, reinterpret_cast<const Bytef*>(chunk.data()), static_cast<uInt>(got));
+    unpacked += static_cast<std::int64_t>(got);
+    sink(chunk.data(), got);
+  }
+  inflateEnd(&stream);
+  if (!all && unpacked >= limit) return;
+  if (state != Z_STREAM_END || unpacked != member.bytes || crc != member.crc) {
+    refuse(where, "is damaged: its compressed data or its checksum is wrong", "Write or copy the file again.");
+  }
+}
+
+}  // namespace
+
+struct NpzReader::Impl {
+  std::filesystem::path file;
+  std::vector<ZipMember> members;
+  std::shared_ptr<Mapping> mapping;
+
+  std::string where(const std::string& name) const {
+    return fmt::format("The array '{}' of '{}'", name, file.string());
+  }
+
+  const ZipMember& member(const std::string& name) const {
+    for (const auto& member : members) {
+      if (member.name == name + ".npy" || member.name == name) return member;
+    }
+    std::string known;
+    for (const auto& member : members) known += (known.empty() ? "" : ", ") + member.name;
+    throw UserError(ErrorKind::kInput, fmt::format("'{}' has no array '{}'.", file.string(), name),
+                    fmt::format("It has: {}.", known));
+  }
+
+  std::string_view packed(const ZipMember& member) const {
+    const auto offset = zip_data_offset(file, member);
+    return mapping->bytes().substr(static_cast<std::size_t>(offset), static_cast<std::size_t>(member.packed_bytes));
+  }
+
+  /// The first `limit` unpacked bytes.
+  std::string head(const std::string& name, std::int64_t limit) const {
+    const auto& found = member(name);
+    const auto bytes = packed(found);
+    if (!found.deflated) return std::string(bytes.substr(0, static_cast<std::size_t>(limit)));
+    std::string out;
+    inflate_member(bytes, found, limit, where(name), [&](const char* from, std::size_t n) { out.append(from, n); });
+    return out;
+  }
+
+  /// All unpacked bytes behind the header, which is put into `array`.
+  std::string body(const std::string& name, NpyArray& array) const {
+    std::string bytes = head(name, member(name).bytes);
+    array = parse_npy_header(bytes, where(name));
+    if (static_cast<std::int64_t>(bytes.size()) < array.header_bytes + array.count() * array.item_bytes) {
+      refuse(where(name), "is cut short", "Write or copy the file again.");
+    }
+    return bytes.substr(static_cast<std::size_t>(array.header_bytes));
+  }
+};
+
+NpzReader::NpzReader(const std::filesystem::path& file) : impl_(new Impl) {
+  impl_->file = file;
+  impl_->members = read_zip_directory(file);
+  impl_->mapping =
+      std::make_shared<Mapping>(::open(file.c_str(), O_RDONLY | O_CLOEXEC), fmt::format("'{}'", file.string()));
+}
+
+NpzReader::~NpzReader() = default;
+NpzReader::NpzReader(NpzReader&&) noexcept = default;
+
+std::vector<std::string> NpzReader::names() const {
+  std::vector<std::string> names;
+  for (const auto& member : impl_->members) {
+    names.push_back(member.name.ends_with(".npy") ? member.name.substr(0, member.name.size() - 4) : member.name);
+  }
+  return names;
+}
+
+bool NpzReader::has(const std::string& name) const {
+  const auto all = names();
+  return std::find(all.begin(), all.end(), name) != all.end();
+}
+
+NpyArray NpzReader::describe(const std::string& name) const {
+  return parse_npy_header(impl_->head(name, kNpyHeaderLimit), impl_->where(name));
+}
+
+std::vector<std::int64_t> NpzReader::integers(const std::string& name) const {
+  NpyArray array;
+  const auto bytes = impl_->body(name, array);
+  if (array.type != NpyType::kInt64 && array.type != NpyType::kInt32) {
+    refuse(impl_->where(name), "does not hold integers", "Save it with dtype int64.");
+  }
+  std::vector<std::int64_t> values(static_cast<std::size_t>(array.count()));
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    if (array.type == NpyType::kInt64) {
+      std::memcpy(&values[i], bytes.data() + 8 * i, 8);
+    } else {
+      std::int32_t value = 0;
+      std::memcpy(&value, bytes.data() + 4 * i, 4);
+      values[i] = value;
+    }
+  }
+  return values;
+}
+
+namespace {
+
+/// UTF-8 of UTF-32 code points up to the first zero (NumPy pads with zeros).
+std::string utf8_of(const char* bytes, std::int64_t count) {
+  std::string text;
+  for (std::int64_t i = 0; i < count; ++i) {
+    std::uint32_t c = 0;
+    std::memcpy(&c, bytes + 4 * i, 4);
+    if (c == 0) break;
+    if (c < 0x80) {
+      text += static_cast<char>(c);
+    } else if (c < 0x800) {
+      text += {static_cast<char>(0xc0 | c >> 6), static_cast<char>(0x80 | (c & 0x3f))};
+    } else if (c < 0x10000) {
+      text += {static_cast<char>(0xe0 | c >> 12), static_cast<char>(0x80 | (c >> 6 & 0x3f)),
+               static_cast<char>(0x80 | (c & 0x3f))};
+    } else {
+      text += {static_cast<char>(0xf0 | c >> 18), static_cast<char>(0x80 | (c >> 12 & 0x3f)),
+               static_cast<char>(0x80 | (c >> 6 & 0x3f)), static_cast<char>(0x80 | (c & 0x3f))};
+    }
+  }
+  return text;
+}
+
+}  // namespace
+
+std::vector<std::string> NpzReader::strings(const std::string& name) const {
+  const auto type = describe(name).type;
+  std::vector<std::string> texts;
+  if (type == NpyType::kInt64 || type == NpyType::kInt32) {
+    for (const auto value : integers(name)) texts.push_back(std::to_string(value));
+    return texts;
+  }
+  if (type != NpyType::kUnicode) refuse(impl_->where(name), "does not hold strings", "Save it with dtype str.");
+  NpyArray array;
+  const auto bytes = impl_->body(name, array);
+  for (std::int64_t i = 0; i < array.count(); ++i) {
+    texts.push_back(utf8_of(bytes.data() + i * array.item_bytes, array.item_bytes / 4));
+  }
+  return texts;
+}
+
+std::unique_ptr<RowSource> NpzReader::rows(const std::string& name) const {
+  const auto& member = impl_->member(name);
+  const auto packed = impl_->packed(member);
+  const auto where = impl_->where(name);
+  if (!member.deflated) return rows_in(impl_->mapping, packed, where);
+  const int handle = temporary_file();
+  try {
+    inflate_member(packed, member, member.bytes, where,
+                   [&](const char* bytes, std::size_t count) { write_all(handle, bytes, count); });
+  } catch (...) {
+    ::close(handle);
+    throw;
+  }
+  auto mapping = std::make_shared<Mapping>(handle, where);
+  return rows_in(mapping, mapping->bytes(), where);
+}
+
+std::unique_ptr<RowSource> open_npy_rows(const std::filesystem::path& file) {
+  const auto where = fmt::format("'{}'", file.string());
+  auto mapping = std::make_shared<Mapping>(::open(file.c_str(), O_RDONLY | O_CLOEXEC), where);
+  return rows_in(mapping, mapping->bytes(), where);
+}
+
+}  // namespace scalselect

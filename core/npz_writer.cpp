@@ -1,0 +1,206 @@
+#include <fmt/format.h>
+#include <unistd.h>
+#include <zlib.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+
+#include "core/error.h"
+#include "core/files.h"
+#include "core/npy_format.h"
+#include "core/npz.h"
+#include "core/zip_format.h"
+
+namespace scalselect {
+namespace {
+
+constexpr std::size_t kChunk = 1 << 20;
+
+/// The code points of UTF-8 text.
+std::vector<std::uint32_t> code_points(const std::string& text) {
+  std::vector<std::uint32_t> points;
+  for (std::size_t i = 0; i < text.size();) {
+    const auto lead = static_cast<unsigned char>(text[i]);
+    const std::size_t length = lead < 0x80             ? 1
+                               : (lead & 0xe0) == 0xc0 ? 2
+                               : (lead & 0xf0) == 0xe0 ? 3
+                               : (lead & 0xf8) == 0xf0 ? 4
+                                                       : 0;
+    bool good = length > 0 && i + length <= text.size();
+    std::uint32_t point = length == 1 ? lead : length > 0 ? lead & (0x7fU >> length) : 0;
+    for (std::size_t j = 1; good && j < length; ++j) {
+      const auto next = static_cast<unsigned char>(text[i + j]);
+      good = (next & 0xc0) == 0x80;
+      point = point << 6 | (next & 0x3fU);
+    }
+    if (!good) {
+      throw UserError(ErrorKind::kInput, fmt::format("The id '{}' is not UTF-8.", text),
+                      "Use ids=row, or mend the pool.");
+    }
+    points.push_back(point);
+    i += length;
+  }
+  return points;
+}
+
+/// One member on its way into the file: counts, checksum, compression.
+class MemberStream {
+ public:
+  MemberStream(std::ofstream& out, bool deflate) : out_(out), deflate_(deflate) {
+    if (deflate_ &&
+        deflateInit2(&stream_, Z_DEFAULT_COMPRESSION, Z_DEFLATED, -MAX_WBITS, 8, Z_DEFAULT_STRATEGY) != Z_OK) {
+      throw std::bad_alloc();
+    }
+  }
+  MemberStream(const MemberStream&) = delete;
+  ~MemberStream() {
+    if (deflate_) deflateEnd(&stream_);
+  }
+
+  void write(const void* data, std::size_t count) {
+    const auto* bytes = static_cast<const Bytef*>(data);
+    crc_ = crc32_z(crc_, bytes, count);
+    plain_ += static_cast<std::int64_t>(count);
+    if (!deflate_) return emit(bytes, count);
+    while (count > 0) {
+      const std::size_t part = std::min(count, kChunk);
+      pack(bytes, part, Z_NO_FLUSH);
+      bytes += part;
+      count -= part;
+    }
+  }
+
+  /// Fills in what is known now.
+  void finish(ZipMember& member) {
+    if (deflate_) pack(nullptr, 0, Z_FINISH);
+    member.crc = static_cast<std::uint32_t>(crc_);
+    member.bytes = plain_;
+    member.packed_bytes = packed_;
+  }
+
+ private:
+  void pack(const Bytef* bytes, std::size_t count, int flush) {
+    stream_.next_in = const_cast<Bytef*>(bytes);
+    stream_.avail_in = static_cast<uInt>(count);
+    do {
+      stream_.next_out = buffer_.data();
+      stream_.avail_out = static_cast<uInt>(buffer_.size());
+      deflate(&stream_, flush);
+      emit(buffer_.data(), buffer_.size() - stream_.avail_out);
+    } while (stream_.avail_out == 0);
+  }
+  void emit(const Bytef* bytes, std::size_t count) {
+    out_.write(reinterpret_cast<const char*>(bytes), static_cast<std::streamsize>(count));
+    packed_ += static_cast<std::int64_t>(count);
+  }
+
+  std::ofstream& out_;
+  bool deflate_;
+  z_stream stream_{};
+  std::vector<Bytef> buffer_ = std::vector<Bytef>(kChunk);
+  uLong crc_ = 0;
+  std::int64_t plain_ = 0, packed_ = 0;
+};
+
+}  // namespace
+
+struct NpzWriter::Impl {
+  std::filesystem::path file, temporary;
+  bool deflate = false;
+  std::ofstream out;
+  std::vector<ZipMember> members;
+
+  void check() {
+    if (!out) {
+      throw UserError(ErrorKind::kEnvironment,
+                      fmt::format("Cannot write '{}': {}.", file.string(), std::strerror(errno)),
+                      "Check permissions and free space, or choose another place.");
+    }
+  }
+
+  /// Writes a member whose bytes `fill(stream)` produces.
+  template <class Fill>
+  void add(const std::string& name, const std::string& header, const Fill& fill) {
+    ZipMember member;
+    member.name = name + ".npy";
+    member.deflated = deflate;
+    member.header_offset = static_cast<std::int64_t>(out.tellp());
+    out << zip_local_header(member);
+    MemberStream stream(out, deflate);
+    stream.write(header.data(), header.size());
+    fill(stream);
+    stream.finish(member);
+    const auto end = out.tellp();
+    out.seekp(member.header_offset);
+    out << zip_local_header(member);
+    out.seekp(end);
+    check();
+    members.push_back(std::move(member));
+  }
+
+  template <class T>
+  void add_values(const std::string& name, const char* descr, std::span<const T> values) {
+    add(name, make_npy_header(descr, {static_cast<std::int64_t>(values.size())}),
+        [&](MemberStream& stream) { stream.write(values.data(), values.size_bytes()); });
+  }
+};
+
+NpzWriter::NpzWriter(const std::filesystem::path& file, bool deflate) : impl_(new Impl) {
+  impl_->file = file;
+  impl_->temporary = file.string() + ".tmp" + std::to_string(::getpid());
+  impl_->deflate = deflate;
+  ensure_folder(file.parent_path());
+  impl_->out.open(impl_->temporary, std::ios::binary | std::ios::trunc);
+  impl_->check();
+}
+
+NpzWriter::~NpzWriter() {
+  if (impl_ == nullptr || impl_->temporary.empty()) return;
+  impl_->out.close();
+  std::error_code ignored;
+  std::filesystem::remove(impl_->temporary, ignored);
+}
+
+void NpzWriter::add(const std::string& name, const RowSource& rows) {
+  const std::int64_t block =
+      std::max<std::int64_t>(1, static_cast<std::int64_t>(kChunk) / std::max<std::int64_t>(rows.cols(), 1));
+  std::vector<float> buffer(static_cast<std::size_t>(block * rows.cols()));
+  impl_->add(name, make_npy_header("<f4", {rows.rows(), rows.cols()}), [&](MemberStream& stream) {
+    for (std::int64_t first = 0; first < rows.rows(); first += block) {
+      const auto count = std::min(block, rows.rows() - first);
+      rows.read(first, count, buffer.data());
+      stream.write(buffer.data(), static_cast<std::size_t>(count * rows.cols()) * sizeof(float));
+    }
+  });
+}
+
+void NpzWriter::add(const std::string& name, std::span<const float> values) { impl_->add_values(name, "<f4", values); }
+void NpzWriter::add(const std::string& name, std::span<const double> values) { impl_->add_values(name, "<f8", values); }
+void NpzWriter::add(const std::string& name, std::span<const std::int64_t> values) {
+  impl_->add_values(name, "<i8", values);
+}
+
+void NpzWriter::add(const std::string& name, const std::vector<std::string>& values) {
+  std::size_t width = 1;
+  for (const auto& value : values) width = std::max(width, code_points(value).size());
+  impl_->add(name, make_npy_header(fmt::format("<U{}", width), {static_cast<std::int64_t>(values.size())}),
+             [&](MemberStream& stream) {
+               for (const auto& value : values) {
+                 auto points = code_points(value);
+                 points.resize(width, 0);
+                 stream.write(points.data(), points.size() * sizeof(std::uint32_t));
+               }
+             });
+}
+
+void NpzWriter::finish() {
+  impl_->out << zip_directory(impl_->members, static_cast<std::int64_t>(impl_->out.tellp()));
+  impl_->out.close();
+  impl_->check();
+  publish_file(impl_->temporary, impl_->file);
+  impl_->temporary.clear();
+}
+
+}  // namespace scalselect

@@ -1,0 +1,33 @@
+// Just enough of the zip format for .npz files: the directory, local headers, zip64 (PKWARE APPNOTE 6.3.9).
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+namespace scalselect {
+
+struct ZipMember {
+  std::string name;
+  bool deflated = false;
+  std::uint32_t crc = 0;
+  std::int64_t packed_bytes = 0, bytes = 0;
+  std::int64_t header_offset = 0;  ///< of the local header
+};
+
+/// Members in directory order. Throws UserError(kInput): not a zip, cut short, encrypted, unknown compression.
+std::vector<ZipMember> read_zip_directory(const std::filesystem::path& file);
+
+/// Where the (packed) data of a member begin. Throws UserError(kInput) if its local header is damaged or its data reach
+/// beyond the file.
+std::int64_t zip_data_offset(const std::filesystem::path& file, const ZipMember& member);
+
+/// Local header with a zip64 field. Its length does not depend on sizes and checksum, so it can be written before they
+/// are known and again afterwards.
+std::string zip_local_header(const ZipMember& member);
+
+/// Directory and end records for members whose fields are all known; `offset`: where it will stand in the file.
+std::string zip_directory(const std::vector<ZipMember>& members, std::int64_t offset);
+
+}  // namespace scalselect
