@@ -1,0 +1,51 @@
+// The few dense kernels that subspace scoring needs, on column-major or row-major float64 buffers, single-threaded.
+//
+// They go to OpenBLAS (cblas_*) and LAPACK. Threads are ours (core/parallel.h): inside `OneThreadLinalg` the libraries
+// use one each, so that results do not depend on how many there are.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+namespace scalselect {
+
+/// A square or rectangular matrix, row-major.
+struct Dense {
+  std::int64_t rows = 0, cols = 0;
+  std::vector<double> values;
+
+  Dense() = default;
+  Dense(std::int64_t r, std::int64_t c) : rows(r), cols(c), values(static_cast<std::size_t>(r * c), 0.0) {}
+  double* row(std::int64_t i) { return values.data() + i * cols; }
+  const double* row(std::int64_t i) const { return values.data() + i * cols; }
+};
+
+/// While one lives, OpenBLAS and (where LibTorch brings it) MKL compute on the calling thread only.
+class OneThreadLinalg {
+ public:
+  OneThreadLinalg();
+  ~OneThreadLinalg();
+  OneThreadLinalg(const OneThreadLinalg&) = delete;
+
+ private:
+  int openblas_ = 0, mkl_ = 0;
+};
+
+/// gram += z^T z for the n x d rows `z`, lower triangle only. Parallel over tiles of the result; each tile adds up in
+/// the order of the calls, whatever the thread count.
+void add_gram(const double* z, std::int64_t n, std::int64_t d, Dense& gram);
+
+/// out (n x k) = z (n x d) * basis^T, `basis` k x d.
+void project(const double* z, std::int64_t n, const Dense& basis, std::int64_t k, double* out);
+
+/// Eigenvalues (descending) and eigenvectors (rows of `vectors`, same order) of the symmetric matrix whose lower
+/// triangle is given. Throws UserError(kDiverged) if LAPACK does not converge.
+void symmetric_eigen(Dense lower, std::vector<double>& values, Dense& vectors);
+
+/// Singular values (descending) and right singular vectors (rows of `right`) of a square matrix. Throws as above.
+void singular_values(Dense matrix, std::vector<double>& values, Dense& right);
+
+/// c = a * b.
+Dense multiply(const Dense& a, const Dense& b);
+
+}  // namespace scalselect
