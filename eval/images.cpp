@@ -1,9 +1,14 @@
 #include "eval/images.h"
 
+#include <fmt/format.h>
+#include <unistd.h>
+
 #include <array>
 #include <cstdint>
+#include <fstream>
 #include <stdexcept>
 
+#include "core/error.h"
 #include "core/files.h"
 #include "core/hash.h"
 
@@ -82,7 +87,19 @@ std::string decode_base64(std::string_view text) {
 
 std::string ImageCache::store(std::string_view bytes) const {
   const std::filesystem::path file = folder_ / (sha256(bytes) + extension(bytes));
-  if (!std::filesystem::exists(file)) write_file_atomically(file, bytes);
+  std::error_code none;
+  if (std::filesystem::file_size(file, none) == bytes.size() && !none) return file.string();
+  // A cache need not outlive a power cut: renaming without fsync is enough, and the size tells a lost file.
+  ensure_folder(folder_);
+  const std::filesystem::path partial = fmt::format("{}.{}", file.string(), ::getpid());
+  std::ofstream out(partial, std::ios::binary);
+  out.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+  out.close();
+  if (!out) {
+    throw UserError(ErrorKind::kEnvironment, fmt::format("{}: cannot be written", partial.string()),
+                    "Check free space and permissions of the image cache.");
+  }
+  std::filesystem::rename(partial, file);
   return file.string();
 }
 

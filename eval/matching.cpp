@@ -41,16 +41,11 @@ std::optional<Parsed> label_among_tokens(const std::string& answer, const std::v
 // Step 5: "answer is X", where X need not end the word.
 std::optional<Parsed> label_after_answer_is(const std::string& answer, const std::vector<Option>& options) {
   const std::string text = lower(answer);
-  const auto skip_space = [&](std::size_t at) {
-    const std::size_t begin = at;
-    while (at < text.size() && std::isspace(static_cast<unsigned char>(text[at]))) ++at;
-    return at > begin ? at : std::string::npos;
-  };
   for (std::size_t start = text.find("answer"); start != std::string::npos; start = text.find("answer", start + 1)) {
-    std::size_t at = skip_space(start + 6);
-    if (at == std::string::npos || text.compare(at, 2, "is") != 0) continue;
-    at = skip_space(at + 2);
-    if (at == std::string::npos) continue;
+    const std::size_t verb = skip_spaces(text, start + 6);
+    if (verb == start + 6 || text.compare(verb, 2, "is") != 0) continue;
+    std::size_t at = skip_spaces(text, verb + 2);
+    if (at == verb + 2) continue;
     while (at < text.size() && text[at] == '*') ++at;
     if (at >= text.size() || text[at] < 'a' || text[at] > 'd') continue;
     const std::string label(1, static_cast<char>(text[at] - 32));

@@ -117,8 +117,9 @@ double normal_quantile(double p) {
 }
 
 double student_t975(std::int64_t freedom) {
-  static constexpr std::array<double, 10> kTable = {12.706204736, 4.302652730, 3.182446305, 2.776445105, 2.570581836,
-                                                    2.446911851,  2.364624252, 2.306004135, 2.262157163, 2.228138852};
+  static constexpr std::array<double, 15> kTable = {12.706204736, 4.302652730, 3.182446305, 2.776445105, 2.570581836,
+                                                    2.446911851,  2.364624252, 2.306004135, 2.262157163, 2.228138852,
+                                                    2.200985160,  2.178812830, 2.160368656, 2.144786688, 2.131449546};
   assert(freedom >= 1);
   if (freedom <= static_cast<std::int64_t>(kTable.size())) return kTable[static_cast<std::size_t>(freedom - 1)];
   // Expansion in 1/n around the normal quantile (Abramowitz and Stegun 26.7.5).

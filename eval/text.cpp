@@ -75,6 +75,15 @@ std::string strip(std::string_view text) {
   return first == std::string_view::npos ? std::string() : std::string(text.substr(first, last - first));
 }
 
+std::size_t skip_spaces(std::string_view text, std::size_t at) {
+  while (at < text.size()) {
+    const auto [point, size] = decode(text, at);
+    if (!is_space(point) || (size == 1 && point >= 0x80)) break;
+    at += size;
+  }
+  return at;
+}
+
 std::size_t length(std::string_view text) {
   std::size_t points = 0;
   for (std::size_t at = 0; at < text.size(); at += decode(text, at).second) ++points;

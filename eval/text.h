@@ -17,6 +17,9 @@ std::vector<std::string> split_words(std::string_view text);
 /// str.strip() without arguments.
 std::string strip(std::string_view text);
 
+/// Position behind the run of Unicode white space that starts at `at`; `at` itself if there is none.
+std::size_t skip_spaces(std::string_view text, std::size_t at);
+
 /// len(): code points.
 std::size_t length(std::string_view text);
 

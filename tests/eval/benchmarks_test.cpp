@@ -1,0 +1,345 @@
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "eval/prompts.h"
+#include "eval/registry.h"
+#include "eval/skills.h"
+#include "fixtures.h"
+
+namespace scalselect::eval {
+namespace {
+
+using testing::base64;
+using ::testing::ElementsAre;
+using testing::error_of;
+using testing::fake_png;
+using ::testing::HasSubstr;
+using testing::TempFolder;
+
+BenchmarkOptions options_for(const std::string& kind, const std::string& path) {
+  BenchmarkOptions options;
+  options.kind = kind;
+  options.path = path;
+  return options;
+}
+
+// Scores a benchmark whose questions are answered by `answer`.
+ScoredBenchmark score_with(const Benchmark& bench, const std::vector<Question>& questions,
+                           const std::function<std::string(const Question&)>& answer) {
+  std::vector<Outcome> outcomes;
+  for (const auto& question : questions) outcomes.push_back(bench.judge(question, answer(question)));
+  return bench.aggregate(questions, outcomes);
+}
+
+double value(const ScoredBenchmark& scored, const std::string& metric) {
+  const auto* stats = scored.find(metric);
+  EXPECT_NE(stats, nullptr) << metric;
+  return stats == nullptr ? -1 : stats->metric.value;
+}
+
+TEST(Registry, RefusesUnknownKindsAndUnfitRules) {
+  EXPECT_THAT(error_of([] { make_benchmark(options_for("mmbnch", "")); }), HasSubstr("Did you mean 'mmbench'?"));
+  auto options = options_for("ai2d", "");
+  options.matcher = Matcher::kOfficial;
+  EXPECT_THAT(error_of([&] { make_benchmark(options); }), HasSubstr("no official answer rules"));
+  EXPECT_THAT(error_of([] { make_benchmark(options_for("pope", "/nowhere"))->load(""); }),
+              HasSubstr("/nowhere does not exist"));
+  EXPECT_EQ(benchmark_kinds().size(), 6u);
+}
+
+TEST(MmBench, ReadsRotationsPromptsAndImages) {
+  const TempFolder folder;
+  const auto bench = make_benchmark(testing::write_mmbench(folder));
+  const auto questions = bench->load((folder / "cache").string());
+  ASSERT_EQ(questions.size(), 9u);
+  EXPECT_EQ(questions[0].prompt,
+            "a\nhint\nWhat is it?\nA. red\nB. green\nC. blue\nD. grey\nAnswer with the option's letter from the given "
+            "choices directly.");
+  EXPECT_EQ(questions[1].id, "1000007");
+  EXPECT_EQ(questions[1].group, "7");
+  EXPECT_EQ(questions[1].rotation, 1);
+  EXPECT_EQ(questions[1].images, questions[0].images) << "an image cell may refer to another row";
+  EXPECT_EQ(questions[0].cluster, questions[3].cluster);
+  EXPECT_EQ(questions[8].options.size(), 2u);
+  EXPECT_EQ(bench->fingerprint().size(), 64u);
+}
+
+TEST(MmBench, CircularNeedsEveryRotation) {
+  const TempFolder folder;
+  const auto bench = make_benchmark(testing::write_mmbench(folder));
+  const auto questions = bench->load((folder / "cache").string());
+  // Question 8 (three options) fails in its second pass: circular 2/3, first pass 3/3, all passes 8/9.
+  const auto scored =
+      score_with(*bench, questions, [](const Question& q) { return q.id == "1000008" ? "Z" : q.answers[0]; });
+  EXPECT_NEAR(value(scored, "accuracy"), 200.0 / 3, 1e-9);
+  EXPECT_NEAR(value(scored, "vanilla_0"), 100, 1e-9);
+  EXPECT_NEAR(value(scored, "vanilla_all"), 800.0 / 9, 1e-9);
+  EXPECT_NEAR(value(scored, "category/cat1"), 0, 1e-9);
+  EXPECT_NEAR(scored.find("accuracy")->metric.chance, 100 * (1 / 256.0 + 1 / 27.0 + 1 / 4.0) / 3, 1e-9);
+  EXPECT_EQ(scored.find("accuracy")->metric.majority, 0) << "one letter for all fails every circle";
+  EXPECT_TRUE(scored.metrics.front().metric.column);
+  const auto letter = score_with(*bench, questions, [](const Question&) { return "A"; });
+  EXPECT_EQ(value(letter, "accuracy"), 0);
+}
+
+TEST(MmBench, ExpandsAndSwitchesOff) {
+  const TempFolder folder;
+  auto options = testing::write_mmbench(folder);
+  const auto from_file = make_benchmark(options)->load((folder / "cache").string());
+  options.circular = Circular::kExpand;
+  const auto expanded = make_benchmark(options)->load((folder / "cache").string());
+  ASSERT_EQ(expanded.size(), from_file.size());
+  for (std::size_t i = 0; i < expanded.size(); ++i) {
+    EXPECT_EQ(expanded[i].prompt, from_file[i].prompt);
+    EXPECT_EQ(expanded[i].answers, from_file[i].answers);
+  }
+  options.circular = Circular::kOff;
+  EXPECT_EQ(make_benchmark(options)->load((folder / "cache").string()).size(), 3u);
+}
+
+TEST(MmBench, RefusesBrokenTables) {
+  const TempFolder folder;
+  const auto load = [&](const std::string& table) {
+    return error_of([&] {
+      make_benchmark(options_for("mmbench", folder.write("bad.tsv", table)))->load((folder / "cache").string());
+    });
+  };
+  const std::string image = base64(fake_png(1)), head = "index\tquestion\tA\tB\tanswer\timage\n";
+  EXPECT_THAT(load(head + "1\tq\tx\ty\tA\t" + image + "\n"), HasSubstr("question '1' has 2 options but 1 rotations"));
+  EXPECT_THAT(load(head + "1\tq\tx\ty\tC\t" + image + "\n"),
+              HasSubstr("question '1' has 2 options and the answer 'C'"));
+  EXPECT_THAT(load(head + "1\tq\tx\tNone\tB\t" + image + "\n"), HasSubstr("has 1 options and the answer 'B'"));
+  EXPECT_THAT(load(head + "1\tq\tx\ty\tA\t9\n"), HasSubstr("refers to index '9', which has no image"));
+  EXPECT_THAT(load(head + "1\tq\tx\ty\tA\t1\n"), HasSubstr("which is itself a reference"));
+  EXPECT_THAT(load(head + "1\tq\tx\ty\tA\t" + image + "*\n"),
+              HasSubstr("line 2 (index '1'): column 'image' cannot be decoded"));
+  EXPECT_THAT(load(head + "x\tq\tx\ty\tA\t" + image + "\n"), HasSubstr("index 'x' is not a whole number"));
+  EXPECT_THAT(load("index\tquestion\tA\timage\n"), HasSubstr("column 'answer' is missing"));
+  EXPECT_THAT(load(head), HasSubstr("holds no questions"));
+}
+
+TEST(MmBench, SkillsBelongToAllRotations) {
+  const TempFolder folder;
+  const auto options = testing::write_mmbench(folder);
+  folder.write("mmbench.skills.jsonl", "{\"id\": \"7\", \"skill\": \"color\"}\n{\"id\": 8, \"skill\": \"count\"}\n");
+  EXPECT_THAT(error_of([&] { make_benchmark(options)->load((folder / "cache").string()); }),
+              HasSubstr("question '9' of"));
+  folder.write(
+      "mmbench.skills.jsonl",
+      "{\"id\": \"7\", \"skill\": \"color\"}\n{\"id\": 8, \"skill\": \"count\"}\n{\"id\": 9, \"skill\": \"count\"}\n");
+  const auto bench = make_benchmark(options);
+  const auto questions = bench->load((folder / "cache").string());
+  EXPECT_EQ(questions[3].skill, "color");
+  const auto scored = score_with(*bench, questions, [](const Question&) { return "A"; });
+  EXPECT_NEAR(value(scored, "skill/color"), 25, 1e-9);
+  std::vector<Outcome> outcomes;
+  for (const auto& question : questions) outcomes.push_back(bench->judge(question, "A"));
+  const auto skills = skill_scores(questions, outcomes);
+  ASSERT_EQ(skills.size(), 2u);
+  EXPECT_EQ(skills[1].skill, "count");
+  EXPECT_EQ(skills[1].questions, 5);
+  EXPECT_NEAR(skills[1].accuracy, 40, 1e-9);
+  EXPECT_NEAR(skills[1].chance, 100 * (3 / 3.0 + 2 / 2.0) / 5, 1e-9);
+  EXPECT_NEAR(skills[1].majority, 40, 1e-9);
+  EXPECT_NEAR(mean_skill_accuracy(skills), 32.5, 1e-9);
+}
+
+TEST(Pope, FourAnswersUnderTwoScorers) {
+  const TempFolder folder;
+  std::string lines;
+  for (int i = 0; i < 4; ++i) {
+    lines += fmt::format("{{\"question_id\": {}, \"image\": \"x.png\", \"text\": \"Q{}\", \"label\": \"{}\"}}\n", i, i,
+                         i < 2 ? "yes" : "no");
+  }
+  folder.write("coco_pope_random.json", lines);
+  folder.write("x.png", fake_png(0));
+  auto options = options_for("pope", folder.text());
+  const auto answer = [](const Question& q) { return std::vector<std::string>{"Yes", "maybe", "maybe", "No"}[q.row]; };
+  const auto official = make_benchmark(options);
+  const auto questions = official->load("");
+  EXPECT_EQ(questions[0].prompt, "Q0\nAnswer the question using a single word or phrase.");
+  EXPECT_EQ(questions[0].id, "random/0");
+  const auto scored = score_with(*official, questions, answer);
+  EXPECT_NEAR(value(scored, "accuracy"), 75, 1e-9);
+  EXPECT_NEAR(value(scored, "precision"), 200.0 / 3, 1e-9);
+  EXPECT_NEAR(value(scored, "recall"), 100, 1e-9);
+  EXPECT_NEAR(value(scored, "f1"), 80, 1e-9);
+  options.matcher = Matcher::kVk2026;
+  const auto vk = score_with(*make_benchmark(options), questions, answer);
+  EXPECT_NEAR(value(vk, "accuracy"), 50, 1e-9);
+  EXPECT_NEAR(value(vk, "precision"), 100, 1e-9);
+  EXPECT_NEAR(value(vk, "recall"), 50, 1e-9);
+  EXPECT_NEAR(value(vk, "random_f1"), 200.0 / 3, 1e-9);
+  EXPECT_NEAR(vk.unreadable, 0.5, 1e-9);
+  EXPECT_NEAR(vk.find("f1")->metric.chance, 50, 1e-9);
+  EXPECT_NEAR(vk.find("f1")->metric.majority, 200.0 / 3, 1e-9);
+}
+
+TEST(Pope, MeansOverSplitsShareImages) {
+  const TempFolder folder;
+  auto options = testing::write_pope(folder, 3);
+  options.columns = {"adversarial_f1", "popular_f1"};
+  const auto bench = make_benchmark(options);
+  const auto questions = bench->load("");
+  EXPECT_EQ(questions.size(), 18u);
+  const auto scored = score_with(*bench, questions,
+                                 [](const Question& q) { return q.splits[0] == "adversarial" ? "Yes" : q.answers[0]; });
+  EXPECT_EQ(scored.clusters.size(), 3u);
+  EXPECT_NEAR(value(scored, "adversarial_f1"), 200.0 / 3, 1e-9);
+  EXPECT_NEAR(value(scored, "popular_f1"), 100, 1e-9);
+  EXPECT_NEAR(value(scored, "f1"), (200.0 / 3 + 200) / 3, 1e-9);
+  EXPECT_TRUE(scored.metrics[1].metric.column);
+  EXPECT_FALSE(scored.find("f1")->metric.column);
+  options.columns = {"f2"};
+  EXPECT_THAT(error_of([&] { score_with(*make_benchmark(options), questions, [](const Question&) { return "no"; }); }),
+              HasSubstr("benchmark 'pope' has no metric 'f2'"));
+}
+
+TEST(Pope, RefusesBrokenLines) {
+  const TempFolder folder;
+  const auto load = [&](const std::string& lines) {
+    folder.write("coco_pope_random.json", lines);
+    return error_of([&] { make_benchmark(options_for("pope", folder.text()))->load(""); });
+  };
+  EXPECT_THAT(load("{\"question_id\": 1"), HasSubstr("coco_pope_random.json: line 1 is not a JSON object"));
+  EXPECT_THAT(load("{\"question_id\": 1}\n"), HasSubstr("line 1 has no 'text'"));
+  const std::string line = "{\"question_id\": 1, \"image\": \"x.png\", \"text\": \"Q\", \"label\": \"yes\"}\n";
+  EXPECT_THAT(load(line), HasSubstr("the image of question 'random/1' is not there"));
+  EXPECT_THAT(load(line + line), HasSubstr("question id 'random/1' occurs twice"));
+  EXPECT_THAT(load("{\"question_id\": 1, \"image\": \"x.png\", \"text\": \"Q\", \"label\": \"maybe\"}\n"),
+              HasSubstr("the label 'maybe'"));
+}
+
+// The official tree: `count` flat, `scene` split.
+BenchmarkOptions write_mme(const TempFolder& folder) {
+  for (int i = 0; i < 3; ++i) {
+    const std::string stem = fmt::format("{:03}", i);
+    const std::string text = "Is it one? Please answer yes or no.\tYes\nIs it two?  Please answer yes or no.\tNo\n";
+    folder.write("mme/count/" + stem + ".txt", text);
+    folder.write("mme/count/" + stem + ".png", fake_png(i));
+    folder.write("mme/scene/questions_answers_YN/" + stem + ".txt", text);
+    folder.write("mme/scene/images/" + stem + ".jpg", fake_png(i));
+  }
+  return options_for("mme", (folder / "mme").string());
+}
+
+TEST(Mme, PairsAndSums) {
+  const TempFolder folder;
+  const auto bench = make_benchmark(write_mme(folder));
+  const auto questions = bench->load("");
+  ASSERT_EQ(questions.size(), 12u);
+  EXPECT_EQ(questions[1].prompt, "Is it two?\nAnswer the question using a single word or phrase.")
+      << "two blanks before the request";
+  EXPECT_EQ(questions[1].id, "count/000.png#1");
+  EXPECT_EQ(questions[6].image_names[0], "scene/000.jpg");
+  // One wrong answer of six: accuracy 83.33, pairs 66.67.
+  const auto scored =
+      score_with(*bench, questions, [](const Question& q) { return q.id == "count/001.png#1" ? "Yes" : q.answers[0]; });
+  EXPECT_NEAR(value(scored, "category/count"), 150, 1e-9);
+  EXPECT_NEAR(value(scored, "category/count/acc"), 500.0 / 6, 1e-9);
+  EXPECT_NEAR(value(scored, "category/count/acc_plus"), 200.0 / 3, 1e-9);
+  EXPECT_NEAR(value(scored, "perception"), 350, 1e-9);
+  EXPECT_EQ(scored.find("cognition"), nullptr);
+  EXPECT_NEAR(scored.find("perception")->metric.chance, 150, 1e-9);
+  EXPECT_NEAR(scored.find("perception")->metric.majority, 100, 1e-9);
+  EXPECT_EQ(scored.find("perception")->metric.scale_max, 400);
+  const auto yes = score_with(*bench, questions, [](const Question&) { return "Yes"; });
+  EXPECT_NEAR(value(yes, "perception"), 100, 1e-9);
+}
+
+TEST(Mme, RefusesBrokenTrees) {
+  const TempFolder folder;
+  const auto options = write_mme(folder);
+  const auto load = [&] { return error_of([&] { make_benchmark(options)->load(""); }); };
+  folder.write("mme/count/003.txt", "Q\tYes\nR\tNo\n");
+  EXPECT_THAT(load(), HasSubstr("there is no image '003'"));
+  folder.write("mme/count/003.png", fake_png(3));
+  folder.write("mme/count/003.txt", "Q\tYes\n");
+  EXPECT_THAT(load(), HasSubstr("003.txt: holds 1 questions"));
+  folder.write("mme/count/003.txt", "Q\tYes\nR No\n");
+  EXPECT_THAT(load(), HasSubstr("line 2 is not 'question<TAB>Yes|No'"));
+  folder.write("mme/counts/x.txt", "");
+  EXPECT_THAT(load(), HasSubstr("'counts' is not a category of MME. Did you mean 'count'"));
+}
+
+TEST(ScienceQa, TestQuestionsWithAnImage) {
+  const TempFolder folder;
+  folder.write("problems.json", R"({"11": {"question": "Which?", "choices": ["x", "y"], "answer": 1, "hint": "Look.",
+      "image": "image.png", "topic": "maps", "subject": "geography"},
+      "12": {"question": "No image", "choices": ["x"], "answer": 0, "hint": "", "image": null}})");
+  folder.write("pid_splits.json", R"({"test": ["11", "12"], "train": []})");
+  folder.write("images/test/11/image.png", fake_png(1));
+  auto options = options_for("scienceqa", folder.text());
+  const auto bench = make_benchmark(options);
+  const auto questions = bench->load("");
+  ASSERT_EQ(questions.size(), 1u);
+  EXPECT_EQ(questions[0].prompt,
+            "Context: Look.\nWhich?\nA. x\nB. y\nAnswer with the option's letter from the given choices directly.");
+  EXPECT_EQ(bench->judge(questions[0], "B.").score, 1);
+  options.matcher = Matcher::kOfficial;
+  EXPECT_EQ(make_benchmark(options)->judge(questions[0], "B.").score, 0) << "LLaVA's script accepts 'B' but not 'B.'";
+  EXPECT_EQ(make_benchmark(options)->judge(questions[0], "B").score, 1);
+  folder.write("pid_splits.json", R"({"test": ["13"]})");
+  EXPECT_THAT(error_of([&] { bench->load(""); }), HasSubstr("problem '13' of the test split is not in"));
+  folder.write("problems.json", "{\"11\": ");
+  EXPECT_THAT(error_of([&] { bench->load(""); }), HasSubstr("problems.json: not valid JSON near byte"));
+}
+
+TEST(Ai2d, VanillaAccuracyByCategory) {
+  const TempFolder folder;
+  const std::string head = "index\tquestion\tA\tB\tC\tD\tanswer\tcategory\timage\n";
+  const std::string rows =
+      "101\tWhat?\tp\tq\tr\ts\tB\tfood\t" + base64(fake_png(1)) + "\n102\tWho?\tp\tq\tr\ts\tA\tlife\t101\n";
+  const auto bench = make_benchmark(options_for("ai2d", folder.write("a.tsv", head + rows)));
+  const auto questions = bench->load((folder / "cache").string());
+  const auto scored = score_with(*bench, questions, [](const Question&) { return "B"; });
+  EXPECT_NEAR(value(scored, "accuracy"), 50, 1e-9);
+  EXPECT_NEAR(value(scored, "category/food"), 100, 1e-9);
+  EXPECT_EQ(scored.clusters.size(), 1u) << "two questions about one image";
+  EXPECT_NEAR(scored.find("accuracy")->metric.chance, 25, 1e-9);
+}
+
+TEST(OcrBench, PointsAndGroups) {
+  const TempFolder folder;
+  const std::string formula = "Handwritten Mathematical Expression Recognition";
+  folder.write("OCRBench.json", R"([{"dataset_name": "d", "id": 0, "image_path": "a/1.png", "question": "what?",
+      "answers": ["CENTRE", "CENTER"], "type": "Regular Text Recognition"},
+      {"image_path": "a/1.png", "question": "formula?", "answers": "y = 1", "type": ")" +
+                                    formula + "\"}]");
+  folder.write("OCRBench_Images/a/1.png", fake_png(1));
+  const auto bench = make_benchmark(options_for("ocrbench", (folder / "OCRBench.json").string()));
+  const auto questions = bench->load("");
+  ASSERT_EQ(questions.size(), 2u);
+  const auto scored = score_with(*bench, questions, [](const Question&) { return "the center, Y=1"; });
+  EXPECT_NEAR(value(scored, "accuracy"), 50, 1e-9);
+  EXPECT_NEAR(value(scored, "points"), 1, 1e-9);
+  EXPECT_NEAR(value(scored, "split/Text Recognition"), 100, 1e-9);
+  EXPECT_NEAR(value(scored, "category/" + formula), 0, 1e-9);
+  EXPECT_EQ(scored.find("accuracy")->metric.chance, 0);
+  folder.write("OCRBench.json", R"([{"image_path": "a/1.png", "question": "q", "answers": [" "], "type": "t"}])");
+  EXPECT_THAT(error_of([&] { bench->load(""); }), HasSubstr("question '0' has an empty answer"));
+}
+
+TEST(Prompts, StylesDifferAsTheHarnessesDo) {
+  const std::vector<Option> options = {{"A", "x"}, {"B", "y"}};
+  EXPECT_EQ(multiple_choice_prompt(PromptStyle::kVlmEvalKit, "Q", "H", options, "en", "Context: "),
+            "H\nQ\nA. x\nB. y\nAnswer with the option's letter from the given choices directly.");
+  EXPECT_EQ(multiple_choice_prompt(PromptStyle::kVlmEvalKit, "猫?", "", options, "en"),
+            "猫?\nA. x\nB. y\n请直接回答选项字母。");
+  EXPECT_EQ(multiple_choice_prompt(PromptStyle::kLlava, "Q", "", options, "cn"), "Q\nA. x\nB. y\n请直接回答选项字母。");
+  EXPECT_EQ(multiple_choice_prompt(PromptStyle::kVlmEvalKitDefault, "Q", "H", options, "en"),
+            "Hint: H\nQuestion: Q\nOptions:\nA. x\nB. y\nPlease select the correct answer from the options above. \n");
+  EXPECT_EQ(short_answer_prompt(PromptStyle::kVlmEvalKit, "Q"), "Q");
+  EXPECT_EQ(mme_prompt(PromptStyle::kVlmEvalKit, "Q Please answer yes or no."), "Q Please answer yes or no.");
+}
+
+TEST(Benchmark, LimitKeepsWholeGroups) {
+  const TempFolder folder;
+  auto options = testing::write_mmbench(folder);
+  options.limit = 5;
+  EXPECT_EQ(make_benchmark(options)->load((folder / "cache").string()).size(), 7u) << "4 and 3 rotations";
+}
+
+}  // namespace
+}  // namespace scalselect::eval

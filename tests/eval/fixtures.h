@@ -1,0 +1,55 @@
+// Small benchmark files on disk, and a model that answers by a table.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "core/files.h"
+#include "core/probes.h"
+#include "eval/benchmark.h"
+
+namespace scalselect::eval::testing {
+
+/// A folder that disappears with the test.
+class TempFolder {
+ public:
+  TempFolder();
+  ~TempFolder() { std::filesystem::remove_all(path_); }
+  std::filesystem::path operator/(const std::string& name) const { return path_ / name; }
+  std::string write(const std::string& name, const std::string& bytes) const;
+  std::string text() const { return path_.string(); }
+
+ private:
+  std::filesystem::path path_;
+};
+
+/// Bytes that pass for a PNG; different for each number.
+std::string fake_png(int number);
+std::string base64(const std::string& bytes);
+std::string golden(const std::string& name);
+
+/// Answers by a function of the prompt; counts calls, and can be told to fail after some of them.
+class TableGenerator final : public TextGenerator {
+ public:
+  explicit TableGenerator(std::function<std::string(const GenerationPrompt&)> answer) : answer_(std::move(answer)) {}
+  std::vector<std::string> generate(std::span<const GenerationPrompt> prompts, const GenerationOptions&) override;
+  int prompts_seen = 0;
+  int fail_after_calls = -1;
+
+ private:
+  std::function<std::string(const GenerationPrompt&)> answer_;
+};
+
+/// Runs `body` and returns the UserError's message; fails the test if none is thrown.
+std::string error_of(const std::function<void()>& body);
+
+/// A 3-question MMBench file (4, 3 and 2 options, all rotations, image references), as BenchmarkOptions.
+BenchmarkOptions write_mmbench(const TempFolder& folder);
+/// POPE's folder: three splits of `images` pictures with one yes and one no question each.
+BenchmarkOptions write_pope(const TempFolder& folder, int images);
+
+}  // namespace scalselect::eval::testing

@@ -1,0 +1,120 @@
+#include "eval/predictions.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <stdexcept>
+
+#include "eval/registry.h"
+#include "fixtures.h"
+
+namespace scalselect::eval {
+namespace {
+
+using testing::error_of;
+using ::testing::HasSubstr;
+using testing::TableGenerator;
+using testing::TempFolder;
+
+std::string some_answer(const GenerationPrompt& prompt) {
+  return prompt.text.size() % 3 == 0 ? "Yes" : "No \"quoted\"\n\xff tail";
+}
+
+class PredictionsTest : public ::testing::Test {
+ protected:
+  PredictionsTest() : bench_(make_benchmark(testing::write_pope(folder_, 10))), questions_(bench_->load("")) {
+    options_.flush_every = 7;
+  }
+  std::string uninterrupted() {
+    TableGenerator generator(some_answer);
+    evaluate(*bench_, questions_, generator, options_, folder_ / "whole.jsonl");
+    return read_file(folder_ / "whole.jsonl");
+  }
+  TempFolder folder_;
+  std::unique_ptr<Benchmark> bench_;
+  std::vector<Question> questions_;
+  EvaluateOptions options_;
+};
+
+TEST_F(PredictionsTest, EqualQuestionsAreAskedOnce) {
+  TableGenerator generator(some_answer);
+  evaluate(*bench_, questions_, generator, options_, folder_ / "p.jsonl");
+  EXPECT_EQ(questions_.size(), 60u);
+  EXPECT_EQ(generator.prompts_seen, 40) << "10 positives shared by three splits, 30 negatives";
+  EXPECT_EQ(count_predictions(folder_ / "p.jsonl"), 60);
+}
+
+TEST_F(PredictionsTest, KilledAnywhereResumesToTheSameBytes) {
+  const std::string whole = uninterrupted();
+  for (std::size_t cut = 0; cut <= whole.size(); cut += 997) {
+    folder_.write("cut.jsonl", whole.substr(0, cut));
+    TableGenerator generator(some_answer);
+    evaluate(*bench_, questions_, generator, options_, folder_ / "cut.jsonl");
+    ASSERT_EQ(read_file(folder_ / "cut.jsonl"), whole) << "cut at " << cut;
+  }
+}
+
+TEST_F(PredictionsTest, FailingModelKeepsWhatItAnswered) {
+  const std::string whole = uninterrupted();
+  TableGenerator generator(some_answer);
+  generator.fail_after_calls = 3;
+  EXPECT_THROW(evaluate(*bench_, questions_, generator, options_, folder_ / "p.jsonl"), std::runtime_error);
+  EXPECT_EQ(count_predictions(folder_ / "p.jsonl"), 21);
+  generator.fail_after_calls = -1;
+  options_.flush_every = 4;
+  evaluate(*bench_, questions_, generator, options_, folder_ / "p.jsonl");
+  EXPECT_EQ(read_file(folder_ / "p.jsonl"), whole);
+}
+
+TEST_F(PredictionsTest, RefusesAnswersToOtherQuestions) {
+  uninterrupted();
+  TableGenerator generator(some_answer);
+  questions_[1].prompt += " ";
+  EXPECT_THAT(error_of([&] { evaluate(*bench_, questions_, generator, options_, folder_ / "whole.jsonl"); }),
+              HasSubstr("whole.jsonl: line 2 is not an answer to question 'adversarial/2' of this evaluation"));
+}
+
+TEST_F(PredictionsTest, RescoresWithoutModelOrBenchmark) {
+  const std::string whole = uninterrupted();
+  std::vector<Outcome> outcomes;
+  for (const auto& prediction : read_predictions(folder_ / "whole.jsonl")) {
+    outcomes.push_back(bench_->judge(prediction.question, prediction.response));
+  }
+  const auto direct = bench_->aggregate(questions_, outcomes);
+  std::filesystem::remove_all(folder_ / "pope");
+  const Rescored again = rescore(*bench_, folder_ / "whole.jsonl");
+  ASSERT_EQ(again.scores.metrics.size(), direct.metrics.size());
+  for (std::size_t i = 0; i < direct.metrics.size(); ++i) {
+    EXPECT_EQ(again.scores.metrics[i].metric.value, direct.metrics[i].metric.value) << direct.metrics[i].metric.name;
+    EXPECT_EQ(again.scores.metrics[i].metric.chance, direct.metrics[i].metric.chance);
+  }
+  write_scores(again, folder_ / "scores.jsonl");
+  EXPECT_THAT(read_file(folder_ / "scores.jsonl"), HasSubstr(R"({"id":"adversarial/1","parsed":)"));
+}
+
+TEST_F(PredictionsTest, RescoreNamesWhatIsWrong) {
+  const std::string whole = uninterrupted();
+  folder_.write("cut.jsonl", whole.substr(0, whole.size() - 5));
+  EXPECT_THAT(error_of([&] { rescore(*bench_, folder_ / "cut.jsonl"); }),
+              HasSubstr("cut.jsonl: line 60 is not a JSON object"));
+  folder_.write("empty.jsonl", "");
+  EXPECT_THAT(error_of([&] { rescore(*bench_, folder_ / "empty.jsonl"); }), HasSubstr("holds no predictions"));
+  auto options = bench_->options();
+  options.name = "other";
+  EXPECT_THAT(error_of([&] { rescore(*make_benchmark(options), folder_ / "whole.jsonl"); }),
+              HasSubstr("belongs to benchmark 'pope', not 'other'"));
+  folder_.write("odd.jsonl", "{\"bench\": \"pope\", \"id\": \"x\", \"response\": \"\"}\n");
+  EXPECT_THAT(error_of([&] { rescore(*bench_, folder_ / "odd.jsonl"); }),
+              HasSubstr("odd.jsonl: line 1 is not a prediction record"));
+}
+
+TEST_F(PredictionsTest, MissingRotationIsAnErrorNotAPass) {
+  const auto bench = make_benchmark(testing::write_mmbench(folder_));
+  const auto questions = bench->load((folder_ / "cache").string());
+  TableGenerator generator([](const GenerationPrompt&) { return "A"; });
+  evaluate(*bench, std::span(questions).first(6), generator, options_, folder_ / "m.jsonl");
+  EXPECT_THAT(error_of([&] { rescore(*bench, folder_ / "m.jsonl"); }), HasSubstr("has 3 options but 2 rotations"));
+}
+
+}  // namespace
+}  // namespace scalselect::eval
