@@ -67,6 +67,14 @@ class Weights {
 
 }  // namespace
 
+torch::ScalarType weight_dtype(const std::string& name) {
+  if (name == "float32") return torch::kFloat32;
+  if (name == "bfloat16") return torch::kBFloat16;
+  if (name == "float16") return torch::kHalf;
+  throw UserError(ErrorKind::kUsage, "dtype '" + name + "' is not known",
+                  "Known are 'float32', 'bfloat16' and 'float16'.");
+}
+
 std::string canonical_tensor_name(const std::string& name) {
   std::string result = name;
   for (const auto& [from, to] : kRenames) {

@@ -18,6 +18,9 @@ struct LoadOptions {
   bool needed_tower_only = true;  ///< build only the tower blocks that the features need (parts.tower_layers == -1)
 };
 
+/// "float32", "bfloat16" or "float16". Throws UserError(kUsage) for another name.
+torch::ScalarType weight_dtype(const std::string& name);
+
 /// HF's name in the newest layout for a tensor name in any known one ("language_model.model.layers.0..." ->
 /// "model.language_model.layers.0...", "vision_tower..." -> "model.vision_tower...", and so on). vlm.md section 1.3.
 std::string canonical_tensor_name(const std::string& name);

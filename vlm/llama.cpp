@@ -22,6 +22,10 @@ Rope Rope::at(const torch::Tensor& positions, std::int64_t head_dim, double thet
   return {angles.cos().to(dtype), angles.sin().to(dtype)};
 }
 
+Rope Rope::last(std::int64_t count) const {
+  return {cos.slice(2, cos.size(2) - count), sin.slice(2, sin.size(2) - count)};
+}
+
 torch::Tensor apply_rope(const torch::Tensor& x, const Rope& rope) {
   const auto halves = x.chunk(2, -1);
   return torch::cat({halves[0] * rope.cos - halves[1] * rope.sin, halves[1] * rope.cos + halves[0] * rope.sin}, -1);
@@ -42,6 +46,12 @@ std::pair<torch::Tensor, torch::Tensor> KvCache::append(std::int64_t layer, cons
   keys_[layer].narrow(2, length_, k.size(2)).copy_(k);
   values_[layer].narrow(2, length_, v.size(2)).copy_(v);
   return {keys_[layer].narrow(2, 0, total), values_[layer].narrow(2, 0, total)};
+}
+
+std::int64_t KvCache::bytes() const {
+  std::int64_t total = 0;
+  for (const auto& keys : keys_) total += keys.defined() ? 2 * static_cast<std::int64_t>(keys.nbytes()) : 0;
+  return total;
 }
 
 void KvCache::select_rows(const torch::Tensor& rows) {
@@ -87,13 +97,14 @@ torch::Tensor LlamaAttentionImpl::values(const torch::Tensor& x) {
 }
 
 torch::Tensor LlamaAttentionImpl::forward(const torch::Tensor& x, const Rope& rope, const torch::Tensor& mask,
-                                          KvCache* cache, std::int64_t layer) {
-  const auto q = queries(x, rope);
+                                          KvCache* cache, std::int64_t layer, std::int64_t tail) {
+  const auto asking = tail > 0 ? x.slice(1, x.size(1) - tail) : x;
+  const auto q = queries(asking, tail > 0 ? rope.last(tail) : rope);
   auto k = keys(x, rope), v = values(x);
   if (cache != nullptr) std::tie(k, v) = cache->append(layer, k, v);
   // SDPA's own causal flag aligns the triangle to the upper left, so it serves only where nothing is cached.
   const bool causal = !mask.defined() && q.size(2) == k.size(2) && q.size(2) > 1;
-  auto bias = mask;
+  auto bias = mask.defined() && tail > 0 ? mask.slice(2, mask.size(2) - tail) : mask;
   if (!mask.defined() && !causal && q.size(2) > 1) {
     const auto keep = torch::ones({1, k.size(2)}, torch::TensorOptions().dtype(torch::kBool).device(x.device()));
     bias = causal_mask(keep, q.size(2), x.scalar_type());
@@ -101,7 +112,7 @@ torch::Tensor LlamaAttentionImpl::forward(const torch::Tensor& x, const Rope& ro
   const auto optional_mask = bias.defined() ? std::optional<torch::Tensor>(bias) : std::nullopt;
   const auto mixed =
       at::scaled_dot_product_attention(q, repeat_heads(k, heads_), repeat_heads(v, heads_), optional_mask, 0.0, causal);
-  return o_proj(mixed.transpose(1, 2).reshape({x.size(0), x.size(1), heads_ * head_dim_}));
+  return o_proj(mixed.transpose(1, 2).reshape({x.size(0), q.size(2), heads_ * head_dim_}));
 }
 
 LlamaMlpImpl::LlamaMlpImpl(const LlamaConfig& config) : activate_(activation(config.hidden_act)) {
@@ -121,8 +132,9 @@ LlamaLayerImpl::LlamaLayerImpl(const LlamaConfig& config) {
 }
 
 torch::Tensor LlamaLayerImpl::forward(const torch::Tensor& x, const Rope& rope, const torch::Tensor& mask,
-                                      KvCache* cache, std::int64_t layer) {
-  const auto attended = x + self_attn(input_layernorm(x), rope, mask, cache, layer);
+                                      KvCache* cache, std::int64_t layer, std::int64_t tail) {
+  const auto kept = tail > 0 ? x.slice(1, x.size(1) - tail) : x;
+  const auto attended = kept + self_attn(input_layernorm(x), rope, mask, cache, layer, tail);
   return attended + mlp(post_attention_layernorm(attended));
 }
 
@@ -156,7 +168,7 @@ torch::Tensor LlamaModelImpl::forward(const torch::Tensor& embeddings, const Dec
   auto x = embeddings;
   if (options.hidden != nullptr) options.hidden->assign(1, x);
   for (std::int64_t i = 0; i < count; ++i) {
-    x = layers_[i](x, angles, options.mask, options.cache, i);
+    x = layers_[i](x, angles, options.mask, options.cache, i, i + 1 == count ? options.tail : 0);
     if (options.hidden != nullptr) options.hidden->push_back(x);
   }
   if (options.cache != nullptr) options.cache->advance(embeddings.size(1));

@@ -4,6 +4,7 @@
 
 #include <torch/torch.h>
 
+#include <utility>
 #include <vector>
 
 #include "vlm/config.h"
@@ -28,6 +29,8 @@ struct Rope {
   torch::Tensor cos, sin;
   /// positions int64 [B, S] (or [1, S], shared by the batch).
   static Rope at(const torch::Tensor& positions, std::int64_t head_dim, double theta, torch::ScalarType dtype);
+  /// Of the last `count` positions.
+  Rope last(std::int64_t count) const;
 };
 
 /// x [B, heads, S, head_dim] turned by `rope`; pairs are (j, j + head_dim / 2).
@@ -41,8 +44,12 @@ class KvCache {
   std::int64_t length() const { return length_; }
   /// Appends [B, kv, S, head_dim] to layer `layer` (0-based) and returns all of it, [B, kv, length + S, head_dim].
   std::pair<torch::Tensor, torch::Tensor> append(std::int64_t layer, const torch::Tensor& k, const torch::Tensor& v);
+  /// Memory held, in bytes.
+  std::int64_t bytes() const;
   /// Called once after all layers have appended their S positions.
   void advance(std::int64_t positions) { length_ += positions; }
+  /// Forgets all but the first `positions` (no more than there are).
+  void truncate(std::int64_t positions) { length_ = positions; }
   /// Keeps only these rows of the batch (int64 [n]).
   void select_rows(const torch::Tensor& rows);
   torch::Tensor keys(std::int64_t layer) const { return keys_[layer].narrow(2, 0, length_); }
@@ -62,9 +69,10 @@ class LlamaAttentionImpl : public torch::nn::Module {
  public:
   explicit LlamaAttentionImpl(const LlamaConfig& config);
   /// x [B, S, d] (normed). `mask`: undefined = causal among the S positions (and everything in the cache); else
-  /// additive, in x's dtype, [B or 1, 1 or heads, S, K]. `cache` may be null; `layer` is its 0-based slot.
+  /// additive, in x's dtype, [B or 1, 1 or heads, S, K]. `cache` may be null; `layer` is its 0-based slot. `tail` > 0:
+  /// only the last `tail` positions ask (all positions are seen): [B, tail, d].
   torch::Tensor forward(const torch::Tensor& x, const Rope& rope, const torch::Tensor& mask, KvCache* cache,
-                        std::int64_t layer);
+                        std::int64_t layer, std::int64_t tail = 0);
   torch::Tensor queries(const torch::Tensor& x, const Rope& rope);  ///< [B, S, d] -> [B, heads, S, hd], turned
   torch::Tensor keys(const torch::Tensor& x, const Rope& rope);     ///< [B, S, d] -> [B, kv, S, hd], turned
   torch::Tensor values(const torch::Tensor& x);                     ///< [B, S, d] -> [B, kv, S, hd]
@@ -92,7 +100,7 @@ class LlamaLayerImpl : public torch::nn::Module {
  public:
   explicit LlamaLayerImpl(const LlamaConfig& config);
   torch::Tensor forward(const torch::Tensor& x, const Rope& rope, const torch::Tensor& mask, KvCache* cache,
-                        std::int64_t layer);
+                        std::int64_t layer, std::int64_t tail = 0);
   RmsNorm input_layernorm{nullptr}, post_attention_layernorm{nullptr};
   LlamaAttention self_attn{nullptr};
   LlamaMlp mlp{nullptr};
@@ -105,6 +113,7 @@ struct DecodeOptions {
   torch::Tensor mask;                            ///< see LlamaAttentionImpl::forward; undefined = causal
   KvCache* cache = nullptr;                      ///< appended to and advanced
   std::int64_t layers = -1;                      ///< run only the first n layers; -1 = all, and the final norm
+  std::int64_t tail = 0;                         ///< > 0: the last layer run computes its last `tail` positions only
   std::vector<torch::Tensor>* hidden = nullptr;  ///< receives the states before layer 1 and after each layer run
 };
 

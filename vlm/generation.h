@@ -1,0 +1,39 @@
+// Greedy decoding of token ids with a key/value cache, in batches padded on the left.
+#pragma once
+
+#include <torch/torch.h>
+
+#include <cstdint>
+#include <vector>
+
+#include "vlm/llava.h"
+
+namespace scalselect::vlm {
+
+struct GreedyOptions {
+  int max_new_tokens = 32;             ///< the stop token counts
+  std::vector<std::int64_t> stop_ids;  ///< generation ends behind the first of these
+  std::int64_t pad_id = 0;             ///< any id of the vocabulary; never seen by real tokens
+  /// Prompts are padded to a multiple of this, which depends on the prompt alone, so that its company cannot move it.
+  std::int64_t length_multiple = 8;
+  /// Decoding steps are run with at least this many rows: below about 16 rows matrix libraries take other code paths,
+  /// whose last bits differ, and an answer could depend on how many others are asked with it.
+  std::int64_t least_rows = 16;
+};
+
+/// One prompt: token ids with the image placeholders expanded, and what its images look like to the decoder.
+struct GreedyPrompt {
+  std::vector<std::int64_t> ids;
+  torch::Tensor visual;  ///< projected features [images, V, d]; undefined without images
+};
+
+/// The generated ids of each prompt, stop id included. All prompts are run as one batch, so give prompts of one padded
+/// length (`padded_length`). Float32 argmax, ties to the lowest id. Logits are computed at the last position only.
+/// Throws UserError(kInput) if a prompt's image tokens do not fit its features.
+std::vector<std::vector<std::int64_t>> generate_greedy(LlavaModel& model, const std::vector<GreedyPrompt>& prompts,
+                                                       const GreedyOptions& options);
+
+/// Length that a prompt of `length` tokens is padded to.
+std::int64_t padded_length(std::int64_t length, const GreedyOptions& options);
+
+}  // namespace scalselect::vlm
