@@ -29,7 +29,7 @@ struct MethodEntry {
   std::function<nlohmann::ordered_json(const nlohmann::json& options)> resolve;
 };
 
-/// All methods, by name.
+/// All methods, in the order in which they are listed.
 const std::vector<MethodEntry>& methods();
 
 /// Throws UserError(kUsage) with the nearest names if there is none of that name.

@@ -45,6 +45,13 @@ std::vector<float> count_vector(const TokenCounts& counts) {
   return {static_cast<float>(counts.user), static_cast<float>(counts.assistant), static_cast<float>(counts.all)};
 }
 
+/// Why there is no vector of this kind, or an empty string.
+std::string why_not(const FeatureSpec& spec, const SampleSignals& signals) {
+  if (!signals.reject.empty()) return signals.reject;
+  const bool silent = std::holds_alternative<AnswerLossSpec>(spec) && signals.loss && signals.loss->tokens == 0;
+  return silent ? "no answer token" : "";
+}
+
 /// A job's writer and how far it is.
 struct Output {
   const ExtractionJob* job;
@@ -108,7 +115,8 @@ void extract_features(const Pool& pool, FeatureProbe& probe, std::span<const Ext
     const auto& id = pool.sample(signals.row).id;
     for (auto& output : outputs) {
       if (signals.row < output.writer.next_row()) continue;
-      if (!signals.reject.empty()) output.writer.reject(signals.row, id, signals.reject);
+      const auto reason = why_not(output.job->spec, signals);
+      if (!reason.empty()) output.writer.reject(signals.row, id, reason);
       else output.writer.append(signals.row, id, vector_of(output.job->spec, request, signals));
     }
   };

@@ -1,0 +1,41 @@
+#include "baselines/registry.h"
+
+#include <fmt/format.h>
+
+#include "baselines/entry.h"
+#include "core/error.h"
+
+namespace scalselect {
+
+const std::vector<MethodEntry>& methods() {
+  static const std::vector<MethodEntry> all = {
+      scalselect_entry(),
+      scalselect_no_instruction_entry(),
+      scalselect_all_tokens_entry(),
+      random_entry(),
+      length_entry(),
+      perplexity_entry(),
+      k_center_entry(),
+      rds_plus_entry(),
+  };
+  return all;
+}
+
+const MethodEntry& find_method(std::string_view name) {
+  std::vector<std::string> names;
+  std::string listed;
+  for (const auto& entry : methods()) {
+    if (entry.name == name) return entry;
+    names.push_back(entry.name);
+    listed += (listed.empty() ? "" : ", ") + entry.name;
+  }
+  throw UserError(ErrorKind::kUsage, fmt::format("There is no method '{}'.{}", name, did_you_mean(name, names)),
+                  fmt::format("Known methods: {}.", listed));
+}
+
+std::unique_ptr<SelectionMethod> make_method(std::string_view name, const nlohmann::json& options,
+                                             const std::string& path, const KeyOrigin& origin) {
+  return find_method(name).make(options, path, origin);
+}
+
+}  // namespace scalselect
