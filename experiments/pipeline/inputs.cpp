@@ -123,13 +123,12 @@ OpenPool open_pool(const PoolOptions& options, const ArtifactCache& cache) {
     }
     open.path = *folder / "pool.json";
     open.benchmarks = *folder / "benchmarks";
-    open.pool = std::make_shared<Pool>(open.path);
+    open.image_root = *folder / "images";
   } else {
     open.path = find_path(options.path);
-    std::optional<fs::path> root;
-    if (options.image_root) root = *options.image_root;
-    open.pool = std::make_shared<Pool>(open.path, root);
+    if (options.image_root) open.image_root = *options.image_root;
   }
+  open.pool = std::make_shared<Pool>(open.path, open.image_root);
   open.digest = open.pool->digest();
   return open;
 }

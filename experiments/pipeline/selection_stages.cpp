@@ -60,14 +60,6 @@ std::string scores_text(const std::vector<double>& scores) {
   return text;
 }
 
-std::vector<double> read_scores_text(const fs::path& file, std::int64_t pool_size) {
-  std::vector<double> scores(static_cast<std::size_t>(pool_size), std::nan(""));
-  std::istringstream in(read_file(file));
-  std::size_t row = 0;
-  for (std::string number; in >> row >> number;) scores[row] = std::stod(number);
-  return scores;
-}
-
 std::vector<std::int64_t> read_row_list(const fs::path& file) {
   std::vector<std::int64_t> rows;
   std::istringstream in(read_file(file));
@@ -113,6 +105,15 @@ StageRecord ensure(const ArtifactCache& cache, const std::string& stage, const S
 }
 
 }  // namespace
+
+std::vector<double> read_scores_table(const fs::path& folder, std::int64_t pool_size) {
+  if (!fs::exists(folder / "scores.tsv")) return {};
+  std::vector<double> scores(static_cast<std::size_t>(pool_size), std::nan(""));
+  std::istringstream in(read_file(folder / "scores.tsv"));
+  std::size_t row = 0;
+  for (std::string number; in >> row >> number;) scores[row] = std::stod(number);
+  return scores;
+}
 
 FeatureBundle ensure_features(const std::vector<FeatureSpec>& specs, const OpenPool& pool, const ModelOptions& model,
                               const ArtifactCache& cache) {
@@ -193,7 +194,7 @@ SelectionOutput ensure_selection(const RunConfig& config, const OpenPool& pool, 
     SelectionResult result;
     if (method->budget_use() == BudgetUse::kScores) {
       const auto& scored = output.records[0].folder;
-      result.scores = read_scores_text(scored / "scores.tsv", pool.pool->size());
+      result.scores = read_scores_table(scored, pool.pool->size());
       result.rows = top_rows(result.scores, input.candidates, budget);
       result.facts = nlohmann::ordered_json::parse(read_file(scored / "facts.json"));
     } else {

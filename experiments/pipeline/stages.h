@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -27,6 +28,7 @@ struct OpenPool {
   std::shared_ptr<const Pool> pool;
   std::string digest;
   std::filesystem::path path, benchmarks;
+  std::optional<std::filesystem::path> image_root;
 };
 
 /// Reads the pool; renders the mini world into the cache first if that is what `options` ask for.
@@ -58,8 +60,12 @@ struct SelectionOutput {
 };
 
 /// Scores (kept apart for methods whose scores do not depend on the budget) and the selection.
-/// Files: rows.txt (one row a line, in order of choice), facts.json, and scores.jsonl where the method scores.
+/// Files: rows.txt (one row a line, in order of choice), facts.json, subset.json (the pool's own objects), and
+/// scores.tsv (row, score) where the method scores.
 SelectionOutput ensure_selection(const RunConfig& config, const OpenPool& pool, const FeatureBundle& features,
                                  const ArtifactCache& cache);
+
+/// The pool-sized scores that a scores or selection folder holds, NaN where a row has none; empty for methods without.
+std::vector<double> read_scores_table(const std::filesystem::path& folder, std::int64_t pool_size);
 
 }  // namespace scalselect::pipeline

@@ -17,6 +17,7 @@
 #include "experiments/pipeline/stages.h"
 #include "experiments/pipeline/train_job.h"
 #include "experiments/pipeline/worker_pool.h"
+#include "trainer/train.h"
 
 namespace scalselect::pipeline {
 namespace fs = std::filesystem;
@@ -178,10 +179,9 @@ class Sweep {
   }
 
   static double training_weight(const Run& run) {
-    const double samples = run.job.trainer.max_steps > 0
-                               ? static_cast<double>(run.job.trainer.max_steps * run.job.trainer.batch_size)
-                               : run.job.trainer.epochs * static_cast<double>(run.selection.rows.size());
-    return samples + 1000;  // evaluation is worth about a thousand training samples
+    const auto& options = run.job.trainer;
+    const auto steps = trainer::total_steps(options, static_cast<std::int64_t>(run.selection.rows.size()));
+    return static_cast<double>(steps * options.batch_size * options.accumulation) + 1000;  // evaluation costs about 1,000 samples
   }
 
   /// Notes what a job made in every run that owns it. `answer`: what the worker reported; empty if all was cached.

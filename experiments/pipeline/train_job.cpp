@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <set>
@@ -11,7 +12,13 @@
 #include "eval/predictions.h"
 #include "eval/registry.h"
 #include "experiments/pipeline/environment.h"
+#include "data/selection.h"
+#include "trainer/dataset.h"
+#include "trainer/image_features.h"
 #include "trainer/train.h"
+#include "vlm/chat_template.h"
+#include "vlm/checkpoint.h"
+#include "vlm/image_processor.h"
 #include "vlm/text_generator.h"
 
 namespace scalselect::pipeline {
@@ -58,24 +65,49 @@ nlohmann::json stage_json(const std::string& stage, const StageKey& key, bool ca
 
 std::vector<Sample> selected_samples(const TrainJob& job) {
   const Pool pool(job.pool, job.image_root.empty() ? std::nullopt : std::optional<fs::path>(job.image_root));
+  auto rows = read_rows(pool, job.rows);
+  std::sort(rows.begin(), rows.end());  // methods that chose the same rows share a training, whatever their order
   std::vector<Sample> samples;
-  for (const auto row : read_rows(pool, job.rows)) samples.push_back(pool.sample(row));
+  for (const auto row : rows) samples.push_back(pool.sample(row));
   return samples;
 }
 
-/// Fine-tunes into `folder`: the adapter, train_log.jsonl and, until it is done, checkpoints.
-void fine_tune(const TrainJob& job, const fs::path& folder, JobProgress& progress) {
-  const auto samples = selected_samples(job);
-  trainer::TrainInputs inputs;
-  inputs.model = job.model;
-  inputs.samples = samples;
-  inputs.folder = folder;
-  inputs.on_step = [&](const trainer::StepReport& step) { progress.training(step.step, step.total_steps, step.loss); };
-  trainer::train(inputs, job.trainer);
+std::string log_text(const trainer::TrainResult& result) {
+  std::string text;
+  for (const auto& step : result.history) {
+    text += nlohmann::ordered_json({{"step", step.step}, {"epoch", step.epoch}, {"loss", step.loss}, {"learning_rate", step.learning_rate},
+                                    {"grad_norm", step.grad_norm}, {"tokens", step.tokens}}).dump() + "\n";
+  }
+  return text;
 }
 
-void answer(const TrainJob& job, const fs::path& adapter, std::size_t index, vlm::LlavaGenerator& generator, const fs::path& folder, JobProgress& progress) {
-  (void)adapter;
+std::string skipped_text(const trainer::TrainingSet& set) {
+  std::string text;
+  for (const auto& row : set.skipped) text += nlohmann::ordered_json({{"row", row.row}, {"reason", row.reason}}).dump() + "\n";
+  return text;
+}
+
+/// Fine-tunes into `folder`: adapter/ (PEFT), train_log.jsonl, skipped.jsonl, and until it is done the checkpoint.
+void fine_tune(const TrainJob& job, const fs::path& folder, JobProgress& progress) {
+  vlm::LoadOptions load;
+  auto model = vlm::load_llava(job.model, load);
+  const auto tokenizer = std::make_shared<vlm::Tokenizer>(vlm::Tokenizer::load(job.model));
+  const vlm::ChatTemplate chat(vlm::chat_layout("llava-1.5"), tokenizer);
+  const auto samples = selected_samples(job);
+  auto set = trainer::make_training_set(samples, chat, model->config().tokens_per_image(), job.trainer.max_length);
+  trainer::ImageFeatures features(model, vlm::ImageProcessor::load(job.model), set, job.trainer.feature_cache_mb);
+  const auto steps = trainer::total_steps(job.trainer, static_cast<std::int64_t>(set.samples.size()));
+  trainer::TrainCallbacks callbacks;
+  callbacks.progress = false;
+  callbacks.on_step = [&](const trainer::StepRecord& step) { progress.training(step.step, steps, step.loss); };
+  const auto result = trainer::train(model, set, features, job.trainer, callbacks, folder / "training");
+  write_file_atomically(folder / "train_log.jsonl", log_text(result));
+  write_file_atomically(folder / "skipped.jsonl", skipped_text(set));
+  vlm::save_adapter(folder / "adapter", model, trainer::adapter_spec(job.trainer));
+  fs::remove_all(folder / "training");
+}
+
+void answer(const TrainJob& job, std::size_t index, TextGenerator& generator, const fs::path& folder, JobProgress& progress) {
   const auto benchmark = eval::make_benchmark(job.eval.benchmarks[index]);
   const auto questions = benchmark->load((fs::path(job.cache) / "images").string());
   eval::EvaluateOptions options;
@@ -119,16 +151,16 @@ TrainJob plan_training(const RunConfig& config, const OpenPool& pool, const Sele
   job.cache = config.cache;
   job.model = fs::absolute(find_path(config.model.path));
   job.pool = fs::absolute(pool.path);
-  if (config.pool.kind == PoolOptions::Kind::kFile && config.pool.image_root) job.image_root = fs::absolute(*config.pool.image_root);
+  if (pool.image_root) job.image_root = fs::absolute(*pool.image_root);
   job.rows = fs::absolute(selection.records.back().folder / "rows.txt");
   job.dtype = config.model.dtype;
   job.trainer = config.trainer;
   job.trainer.seed = config.seed;
-  if (config.regime == Regime::kSteps && job.trainer.max_steps <= 0) {
-    job.trainer.max_steps = trainer::steps_for(pool.pool->size(), config.trainer);
+  if (config.regime == Regime::kSteps && !job.trainer.max_steps) {
+    job.trainer.max_steps = trainer::total_steps(config.trainer, pool.pool->size());
   }
   auto train_params = nlohmann::json(dump_options(job.trainer));
-  trainer::drop_unrelated(train_params);
+  for (const char* bookkeeping : {"checkpoint_every", "feature_cache_mb"}) train_params.erase(bookkeeping);
   job.adapter = {"adapter", kAdapterVersion,
                  {{"model", model_hash}, {"pool", pool.digest}, {"rows", selection.rows_digest}}, {{"trainer", train_params}}};
   if (config.stop_after <= StopAfter::kAdapter) return job;
@@ -177,7 +209,7 @@ void run_train_job(const TrainJob& job) {
   }
   stages.push_back(stage_json("adapter", job.adapter, cached, training));
 
-  std::unique_ptr<vlm::LlavaGenerator> generator;
+  std::unique_ptr<TextGenerator> generator;
   for (std::size_t i = 0; i < job.predictions.size(); ++i) {
     const Meter answering;
     const std::string stage = "predictions/" + job.eval.benchmarks[i].name;
@@ -187,8 +219,8 @@ void run_train_job(const TrainJob& job) {
     }
     auto work = cache.begin(job.predictions[i]);
     if (!cache.find(job.predictions[i])) {
-      if (!generator) generator = vlm::open_generator(job.model, *adapter, job.dtype);
-      answer(job, *adapter, i, *generator, work.folder(), progress);
+      if (!generator) generator = vlm::open_generator(job.model, *adapter / "adapter", job.dtype);
+      answer(job, i, *generator, work.folder(), progress);
       work.commit();
     }
     stages.push_back(stage_json(stage, job.predictions[i], false, answering));

@@ -1,0 +1,242 @@
+// extract, score, select: the steps for people who train elsewhere, on their files and the authors'.
+#include <fmt/format.h>
+
+#include <cmath>
+
+#include "baselines/registry.h"
+#include "core/files.h"
+#include "core/log.h"
+#include "core/parallel.h"
+#include "data/score_file.h"
+#include "experiments/app/commands.h"
+#include "experiments/pipeline/stages.h"
+#include "selector/feature_store.h"
+#include "selector/scalselect.h"
+
+namespace scalselect::app {
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+
+/// A composed command with everything bound but what the command reads itself.
+struct Bound {
+  json tree;
+  KeyOrigin origin;
+
+  template <class T>
+  T take(const char* key) {
+    T options = bind_options<T>(tree.value(key, json::object()), key, origin);
+    tree.erase(key);
+    return options;
+  }
+  json take_raw(const char* key) {
+    auto value = tree.value(key, json());
+    tree.erase(key);
+    return value;
+  }
+};
+
+Bound bind_command(const Flags& flags, const std::string& config_name, const Words& not_needed = {}) {
+  const auto composed = config::compose(request_for(flags, config_name));
+  auto checked = composed;
+  for (const auto& key : not_needed) checked.config.erase(key);
+  config::require_complete(checked);
+  return {checked.json(), checked.origin()};
+}
+
+struct MethodChoice {
+  std::string name;
+  json options;
+};
+
+MethodChoice take_method(Bound& bound) {
+  MethodChoice choice{"", bound.take_raw("method")};
+  if (!choice.options.is_object() || !choice.options.contains("name")) {
+    throw UserError(ErrorKind::kUsage, "'method.name' is missing.", "Choose a method with method=NAME.");
+  }
+  choice.name = choice.options["name"].get<std::string>();
+  choice.options.erase("name");
+  bound.take_raw("selector");
+  return choice;
+}
+
+IdKind id_kind(const std::string& text) { return text == "id" ? IdKind::kId : IdKind::kRow; }
+
+struct ExtractWords {
+  std::string out, cache;
+  IdKind ids = IdKind::kRow;
+  std::optional<int> threads;
+  static void describe(OptionBinder& v, ExtractWords& o) {
+    v.field("out", o.out, "");
+    v.field("cache", o.cache, "");
+    v.choice("ids", o.ids, {{"row", IdKind::kRow}, {"id", IdKind::kId}}, "");
+    v.field("threads", o.threads, "", Range{1, 4096});
+  }
+};
+
+struct ScoreWords {
+  std::string features, out;
+  std::optional<int> threads;
+  static void describe(OptionBinder& v, ScoreWords& o) {
+    v.field("features", o.features, "");
+    v.field("out", o.out, "");
+    v.field("threads", o.threads, "", Range{1, 4096});
+  }
+};
+
+struct SelectWords {
+  std::optional<std::string> scores, ranking;
+  std::string out, cache;
+  IdKind ids = IdKind::kRow;
+  std::int64_t seed = 1;
+  std::optional<int> threads;
+  static void describe(OptionBinder& v, SelectWords& o) {
+    v.field("scores", o.scores, "");
+    v.field("ranking", o.ranking, "");
+    v.field("out", o.out, "");
+    v.field("cache", o.cache, "");
+    v.choice("ids", o.ids, {{"row", IdKind::kRow}, {"id", IdKind::kId}}, "");
+    v.field("seed", o.seed, "", Range{0, 9e15});
+    v.field("threads", o.threads, "", Range{1, 4096});
+  }
+};
+
+std::vector<Budget> budgets_from(const json& value) {
+  std::vector<Budget> budgets;
+  if (value.is_array()) {
+    for (const auto& item : value) budgets.push_back(pipeline::budget_from(item));
+  } else if (value.is_string()) {
+    budgets = parse_budgets(value.get<std::string>());
+  } else {
+    budgets.push_back(pipeline::budget_from(value));
+  }
+  if (budgets.empty()) throw UserError(ErrorKind::kUsage, "'budget' is an empty list.", "Give at least one share or number.");
+  return budgets;
+}
+
+/// subset.json with budget 0.16 of several -> subset.0.16.json
+fs::path output_for(const fs::path& out, const Budget& budget, bool several) {
+  if (!several) return out;
+  return out.parent_path() / (out.stem().string() + "." + budget.text() + out.extension().string());
+}
+
+void write_selection(const Pool& pool, const std::vector<std::int64_t>& rows, const fs::path& file, const Budget& budget) {
+  write_subset(pool, rows, file);
+  fmt::print("{}: {} of {} samples (budget {})\n", file.string(), rows.size(), pool.size(), budget.text());
+}
+
+int select_from_scores(const SelectWords& asked, const pipeline::OpenPool& open, const std::vector<Budget>& budgets) {
+  const auto& pool = *open.pool;
+  const auto scores = scores_by_row(read_scores(*asked.scores), pool, asked.ids, *asked.scores);
+  std::vector<std::int64_t> candidates;
+  for (std::int64_t row = 0; row < pool.size(); ++row) {
+    if (!std::isnan(scores[static_cast<std::size_t>(row)])) candidates.push_back(row);
+  }
+  if (static_cast<std::int64_t>(candidates.size()) < pool.size()) {
+    log_warning("{} of {} samples of '{}' have no score in '{}' and cannot be chosen", pool.size() - static_cast<std::int64_t>(candidates.size()),
+                pool.size(), open.path.string(), *asked.scores);
+  }
+  for (const auto& budget : budgets) {
+    // A share means a share of the pool, also when some of its samples have no score.
+    const auto count = std::min<std::int64_t>(budget.rows(pool.size()), static_cast<std::int64_t>(candidates.size()));
+    write_selection(pool, top_rows(scores, candidates, count), output_for(asked.out, budget, budgets.size() > 1), budget);
+  }
+  if (asked.ranking) write_ranking(pool, top_rows(scores, candidates, static_cast<std::int64_t>(candidates.size())), scores, *asked.ranking);
+  return 0;
+}
+
+}  // namespace
+
+int run_extract(const Words& words) {
+  const Flags flags = parse_flags(words);
+  const auto request = request_for(flags, "extract");
+  if (const int code = answer_questions(flags, request, "scalselect extract model.path=DIR pool.path=POOL.json out=FILE.npz"); code >= 0) return code;
+  auto bound = bind_command(flags, "extract");
+  const auto model = bound.take<pipeline::ModelOptions>("model");
+  const auto pool_options = bound.take<pipeline::PoolOptions>("pool");
+  const auto method = take_method(bound);
+  const auto asked = bind_options<ExtractWords>(bound.tree, "", bound.origin);
+  if (asked.threads) set_threads(*asked.threads);
+
+  const auto needs = make_method(method.name, method.options, "method", bound.origin)->needs();
+  if (needs.size() != 1) {
+    throw UserError(ErrorKind::kUsage, fmt::format("Method '{}' needs {} feature tables; an .npz holds one.", method.name, needs.size()),
+                    "Choose a method that ranks one representation, such as method=scalselect.");
+  }
+  const ArtifactCache cache(asked.cache);
+  const auto pool = pipeline::open_pool(pool_options, cache);
+  const auto bundle = pipeline::ensure_features(needs, pool, model, cache);
+  const auto& record = bundle.records.begin()->second;
+  const FeatureStore store(record.folder);
+  export_representations(store, asked.ids, asked.out);
+  fmt::print("{}: {} x {} representations of '{}', {} samples rejected\n", asked.out, store.rows(), store.cols(), pool.path.string(), store.rejects().size());
+  return 0;
+}
+
+int run_score(const Words& words) {
+  const Flags flags = parse_flags(words);
+  const auto request = request_for(flags, "score");
+  if (const int code = answer_questions(flags, request, "scalselect score features=FILE.npz out=importance_scores.jsonl"); code >= 0) return code;
+  auto bound = bind_command(flags, "score");
+  const auto method = take_method(bound);
+  const auto asked = bind_options<ScoreWords>(bound.tree, "", bound.origin);
+  if (asked.threads) set_threads(*asked.threads);
+  if (method.name != "scalselect") {
+    throw UserError(ErrorKind::kUsage, fmt::format("`score` ranks a feature file by leverage; method '{}' does not.", method.name), "Leave method out, or use method=scalselect.");
+  }
+  const auto options = bind_options<ScalSelectOptions>(method.options, "method", bound.origin);
+  const auto features = import_representations(asked.features);
+  const auto result = score_rows(*features.vectors, options.subspace);
+  std::vector<ScoredId> entries;
+  for (std::size_t i = 0; i < features.ids.size(); ++i) entries.push_back({features.ids[i], result.scores[i]});
+  write_scores(entries, asked.out);
+  if (!result.excluded.empty()) log_warning("{} vectors hold NaN or infinity and got no score", result.excluded.size());
+  fmt::print("{}: {} scores, k = {} of {} directions hold {:.2f} % of the energy\n", asked.out, entries.size() - result.excluded.size(), result.directions,
+             features.vectors->cols(), 100 * result.energy_kept);
+  return 0;
+}
+
+int run_select(const Words& words) {
+  const Flags flags = parse_flags(words);
+  const auto request = request_for(flags, "select");
+  if (const int code = answer_questions(flags, request, "scalselect select (scores=FILE | model.path=DIR) pool.path=POOL.json budget=0.16 out=subset.json"); code >= 0) return code;
+  const bool from_scores = std::any_of(flags.overrides.begin(), flags.overrides.end(), [](const std::string& word) { return word.rfind("scores=", 0) == 0 && word != "scores=null"; });
+  auto bound = bind_command(flags, "select", from_scores ? Words{"model", "method"} : Words{});
+  const auto budgets = budgets_from(bound.take_raw("budget"));
+  const ArtifactCache cache(bound.tree.value("cache", "cache"));
+  const auto pool = pipeline::open_pool(bound.take<pipeline::PoolOptions>("pool"), cache);
+  bound.take_raw("selector");
+  if (from_scores) return select_from_scores(bind_options<SelectWords>(bound.tree, "", bound.origin), pool, budgets);
+
+  pipeline::RunConfig config;
+  config.model = bound.take<pipeline::ModelOptions>("model");
+  const auto method = take_method(bound);
+  const auto asked = bind_options<SelectWords>(bound.tree, "", bound.origin);
+  if (asked.threads) set_threads(*asked.threads);
+  config.method = method.name;
+  config.method_options = method.options;
+  config.seed = asked.seed;
+  const auto needs = make_method(method.name, method.options, "method", bound.origin)->needs();
+  const auto features = pipeline::ensure_features(needs, pool, config.model, cache);
+  for (const auto& budget : budgets) {
+    config.budget = budget;
+    const auto selection = pipeline::ensure_selection(config, pool, features, cache);
+    write_selection(*pool.pool, selection.rows, output_for(asked.out, budget, budgets.size() > 1), budget);
+    if (asked.ranking && &budget == &budgets.back()) {
+      const auto scores = pipeline::read_scores_table(selection.records.front().folder, pool.pool->size());
+      auto ranked = selection.rows;
+      if (!scores.empty()) {
+        std::vector<std::int64_t> candidates;
+        for (std::int64_t row = 0; row < pool.pool->size(); ++row) {
+          if (!std::isnan(scores[static_cast<std::size_t>(row)])) candidates.push_back(row);
+        }
+        ranked = top_rows(scores, candidates, static_cast<std::int64_t>(candidates.size()));
+      }
+      write_ranking(*pool.pool, ranked, scores, *asked.ranking);
+    }
+  }
+  return 0;
+}
+
+}  // namespace scalselect::app
