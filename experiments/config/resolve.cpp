@@ -167,7 +167,7 @@ Value Resolver::convert(const Value& node, const Chain& chain) {
     if (holds(converting_, found.node) || converting_.size() > 200) fail("Recursive interpolation detected");
     return convert(*found.node, found.chain);
   }
-  if (!node.is_container()) return node;
+  if (!node.is_container() || &node == left_out_) return node;
   const Pushed<const Value*> guard(converting_, &node);
   Chain inner = chain;
   inner.push_back(&node);
@@ -200,7 +200,9 @@ void check_interpolation(const std::string& text) { parse_interpolated(text); }
 
 Value resolve(const Value& root, const ResolveContext& context) {
   const Value full = with_hydra(root, context);
-  Value result = Resolver(full, context).convert(full, {});
+  Resolver resolver(full, context);
+  if (!root.find("hydra")) resolver.leave_out(full.find("hydra"));
+  Value result = resolver.convert(full, {});
   if (!root.find("hydra") && result.is_map()) result.erase("hydra");
   return result;
 }

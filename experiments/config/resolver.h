@@ -37,6 +37,9 @@ class Resolver {
   /// A copy of `node` with every interpolation below replaced.
   Value convert(const Value& node, const Chain& chain);
 
+  /// `convert` copies this node as it is: only its readers' interpolations count.
+  void leave_out(const Value* node) { left_out_ = node; }
+
  private:
   Found evaluate(const Expression& expression, const Chain& chain, const Value& reader);
   Value evaluate_value(const Expression& expression, const Chain& chain, const Value& reader);
@@ -48,6 +51,7 @@ class Resolver {
 
   const Value& root_;
   const ResolveContext& context_;
+  const Value* left_out_ = nullptr;
   std::vector<const Value*> active_;      // interpolations being dereferenced
   std::vector<const Value*> converting_;  // containers being copied
   std::vector<std::string> path_;         // dotted key of the node being copied, for messages
