@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <numeric>
 
 #include "core/error.h"
 #include "eval/benchmarks/factories.h"
@@ -63,21 +64,29 @@ class OcrBench final : public Benchmark {
 
   std::vector<MetricStats> metrics(std::span<const Question> questions, std::span<const Outcome> outcomes,
                                    std::span<const std::int32_t> clusters) const override {
-    std::map<std::string, std::vector<std::pair<std::int32_t, double>>> groups;
-    std::vector<std::pair<std::int32_t, double>> all;
+    std::map<std::string, std::vector<std::size_t>> groups;
+    std::vector<std::size_t> all(questions.size());
+    std::iota(all.begin(), all.end(), std::size_t{0});
     for (std::size_t i = 0; i < questions.size(); ++i) {
-      all.emplace_back(clusters[i], outcomes[i].score);
-      if (!questions[i].category.empty()) groups["category/" + questions[i].category].push_back(all.back());
-      for (const auto& split : questions[i].splits) groups["split/" + split].push_back(all.back());
+      if (!questions[i].category.empty()) groups["category/" + questions[i].category].push_back(i);
+      for (const auto& split : questions[i].splits) groups["split/" + split].push_back(i);
     }
-    std::vector<MetricStats> result = {percent_metric({.name = "accuracy", .display = display()}, all)};
-    for (const auto& [name, items] : groups) {
-      result.push_back(percent_metric({.name = name, .display = name.substr(name.find('/') + 1)}, items));
-    }
+    const auto accuracy = [&](const std::string& name, const std::string& label, const std::vector<std::size_t>& rows) {
+      std::vector<std::pair<std::int32_t, double>> items;
+      std::vector<const Question*> members;
+      for (const std::size_t i : rows) {
+        items.emplace_back(clusters[i], outcomes[i].score);
+        members.push_back(&questions[i]);
+      }
+      return percent_metric({.name = name, .display = label, .majority = 100 * majority_share(members)}, items);
+    };
+    std::vector<MetricStats> result = {accuracy("accuracy", display(), all)};
+    for (const auto& [name, rows] : groups) result.push_back(accuracy(name, name.substr(name.find('/') + 1), rows));
     MetricStats points = result.front();  // the benchmark's own unit: one point a question
     points.metric.name = "points";
     points.metric.display = display() + " points";
     points.metric.scale_max = static_cast<double>(all.size());
+    points.metric.majority *= points.metric.scale_max / 100;
     points.formula = [](std::span<const double> sums) { return sums[0]; };
     result.push_back(std::move(points));
     return result;
