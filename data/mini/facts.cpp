@@ -44,7 +44,8 @@ class FactMaker {
     fact.choices = static_cast<int>(lookup.domain.size());
     push(fact, ":", false);
     for (const std::string& piece : lookup.answer) push(fact, piece, true);
-    push(fact, ".", false);
+    // A spelled word has an end that must be known; every other answer is one piece long.
+    push(fact, ".", lookup.type == FactType::kWord);
   }
 
   /// "circle : red large topleft ." for each word that names the thing.
@@ -82,7 +83,7 @@ class FactMaker {
       push(fact, things_[i].get(value), true);
       push(fact, ",", false);
     }
-    fact.pieces.back() = ".";
+    fact.pieces.back().assign(1, '.');
   }
 
   void add_description() {
@@ -145,7 +146,7 @@ class FactMaker {
       push_question(fact, *other, options);
       ++asked;
     }
-    fact.pieces.back() = ".";
+    fact.pieces.back().assign(1, '.');
   }
 
   static void push_question(Fact& fact, const Lookup& lookup, const Pieces& options) {
@@ -284,7 +285,9 @@ std::vector<Probe> lookup_probes(const Scene& scene, Rng& rng) {
     probe.type = type;
     const auto first = std::find(fact.is_value.begin(), fact.is_value.end(), 1) - fact.is_value.begin();
     probe.prompt.assign(fact.pieces.begin(), fact.pieces.begin() + first);
-    for (std::size_t k = first; k < fact.pieces.size() && fact.is_value[k]; ++k) probe.answer.push_back(fact.pieces[k]);
+    for (std::size_t k = first; k < fact.pieces.size() && fact.is_value[k] && fact.pieces[k] != "."; ++k) {
+      probe.answer.push_back(fact.pieces[k]);
+    }
     probe.chance = fact.choices > 0 ? 1.0 / fact.choices : 0;
     probes.push_back(std::move(probe));
   }
