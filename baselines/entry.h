@@ -26,6 +26,7 @@ MethodEntry method_entry(std::string name, std::string summary, std::string cost
 }
 
 // One function a file of this folder.
+MethodEntry full_entry();
 MethodEntry random_entry();
 MethodEntry length_entry();
 MethodEntry perplexity_entry();

@@ -12,6 +12,7 @@ const std::vector<MethodEntry>& methods() {
       scalselect_entry(),
       scalselect_no_instruction_entry(),
       scalselect_all_tokens_entry(),
+      full_entry(),
       random_entry(),
       length_entry(),
       perplexity_entry(),
