@@ -1,0 +1,140 @@
+#include "core/npz.h"
+
+#include <gmock/gmock.h>
+
+#include <cmath>
+#include <filesystem>
+#include <fstream>
+
+#include "core/error.h"
+#include "core/files.h"
+
+namespace scalselect {
+namespace {
+
+namespace fs = std::filesystem;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+fs::path golden(const char* name) { return fs::path(SCALSELECT_TEST_DATA) / name; }
+fs::path scratch(const char* name) { return fs::path(::testing::TempDir()) / name; }
+
+std::vector<float> all_of_rows(const RowSource& rows) {
+  std::vector<float> values(static_cast<std::size_t>(rows.rows() * rows.cols()));
+  rows.read(0, rows.rows(), values.data());
+  return values;
+}
+
+std::vector<float> expected() {
+  std::vector<float> values;
+  for (int i = 0; i < 12; ++i) values.push_back(static_cast<float>(i - 5) / 8);
+  return values;
+}
+
+template <class Body>
+std::string message_of(const Body& body) {
+  try {
+    body();
+  } catch (const UserError& error) {
+    return error.what();
+  }
+  return "no error";
+}
+
+class NumpyFile : public ::testing::TestWithParam<const char*> {};
+
+TEST_P(NumpyFile, IsReadLikeNumpyWroteIt) {
+  const NpzReader reader(golden(GetParam()));
+  EXPECT_THAT(reader.strings("sample_ids"), ElementsAre("7", "coco_é", "日本", "𝄞"));
+  const auto rows = reader.rows("representations");
+  EXPECT_EQ(rows->rows(), 4);
+  EXPECT_EQ(rows->cols(), 3);
+  EXPECT_EQ(all_of_rows(*rows), expected());
+  float part[3];
+  rows->read(2, 1, part);
+  EXPECT_EQ(part[0], 1.0F / 8);
+}
+INSTANTIATE_TEST_SUITE_P(Npz, NumpyFile, ::testing::Values("stored.npz", "deflated.npz"));
+
+TEST(Npz, ReadsOtherPrecisionsIntegersAndPlainNpy) {
+  const NpzReader reader(golden("types.npz"));
+  EXPECT_EQ(all_of_rows(*reader.rows("half")), expected());
+  EXPECT_EQ(all_of_rows(*reader.rows("double")), expected());
+  EXPECT_EQ(all_of_rows(*open_npy_rows(golden("matrix.npy"))), expected());
+  EXPECT_THAT(NpzReader(golden("stored.npz")).integers("counts"), ElementsAre(1, -2, 3));
+  EXPECT_THAT(NpzReader(golden("stored.npz")).strings("counts"), ElementsAre("1", "-2", "3"));
+  EXPECT_THAT(reader.describe("vector").shape, ElementsAre(3));
+}
+
+TEST(Npz, SaysWhyAnArrayCannotBeRead) {
+  const NpzReader reader(golden("types.npz"));
+  EXPECT_THAT(message_of([&] { reader.rows("fortran"); }), HasSubstr("Fortran order"));
+  EXPECT_THAT(message_of([&] { reader.rows("big"); }), HasSubstr("'>f4'"));
+  EXPECT_THAT(message_of([&] { reader.rows("short"); }), HasSubstr("'<i2'"));
+  EXPECT_THAT(message_of([&] { reader.rows("object"); }), HasSubstr("Python objects"));
+  EXPECT_THAT(message_of([&] { reader.rows("vector"); }), HasSubstr("not a matrix"));
+  EXPECT_THAT(message_of([&] { reader.rows("absent"); }), HasSubstr("no array 'absent'"));
+}
+
+TEST(Npz, EveryTruncationIsAnErrorOfTheUser) {
+  for (const char* name : {"stored.npz", "deflated.npz"}) {
+    const std::string whole = read_file(golden(name));
+    for (std::size_t size = 0; size < whole.size(); size += 7) {
+      const auto file = scratch("cut.npz");
+      std::ofstream(file, std::ios::binary) << whole.substr(0, size);
+      EXPECT_THROW(NpzReader(file).rows("representations"), UserError) << name << " cut to " << size;
+    }
+  }
+}
+
+TEST(Npz, ADamagedCompressedMemberIsNoticed) {
+  std::string bytes = read_file(golden("deflated.npz"));
+  const auto place = bytes.find("representations.npy") + 60;
+  bytes[place] = static_cast<char>(bytes[place] ^ 0x55);
+  const auto file = scratch("damaged.npz");
+  std::ofstream(file, std::ios::binary) << bytes;
+  EXPECT_THAT(message_of([&] { NpzReader(file).rows("representations"); }), HasSubstr("representations"));
+}
+
+TEST(Npz, ReadsBackWhatItWrites) {
+  const auto values = expected();
+  const MemoryRows rows(MatrixView{values.data(), 4, 3});
+  for (const bool deflate : {false, true}) {
+    const auto file = scratch(deflate ? "ours_deflated.npz" : "ours_stored.npz");
+    NpzWriter writer(file, deflate);
+    writer.add("sample_ids", std::vector<std::string>{"7", "coco_é", "日本", "𝄞"});
+    writer.add("representations", rows);
+    const std::vector<std::int64_t> counts{1, -2, 3};
+    writer.add("counts", std::span<const std::int64_t>(counts));
+    writer.finish();
+    const NpzReader reader(file);
+    EXPECT_THAT(reader.names(), ElementsAre("sample_ids", "representations", "counts"));
+    EXPECT_EQ(all_of_rows(*reader.rows("representations")), values);
+    EXPECT_THAT(reader.strings("sample_ids"), ElementsAre("7", "coco_é", "日本", "𝄞"));
+    EXPECT_THAT(reader.integers("counts"), ElementsAre(1, -2, 3));
+  }
+}
+
+TEST(Npz, AnUnfinishedWriterLeavesNothing) {
+  const auto file = scratch("unfinished/x.npz");
+  { NpzWriter writer(file); }
+  EXPECT_TRUE(fs::is_empty(file.parent_path()));
+}
+
+TEST(Half, RoundsToNearestEvenEverywhere) {
+  for (std::uint32_t bits = 0; bits < 0x10000; ++bits) {
+    const auto half = static_cast<std::uint16_t>(bits);
+    const float value = half_to_float(half);
+    if (std::isnan(value)) continue;
+    EXPECT_EQ(float_to_half(value), half);
+  }
+  EXPECT_EQ(float_to_half(1.0F + 0x1p-11F), 0x3c00);             // half way, to even
+  EXPECT_EQ(float_to_half(1.0F + 0x1p-11F + 0x1p-20F), 0x3c01);  // above half way
+  EXPECT_EQ(float_to_half(1.0F + 3 * 0x1p-11F), 0x3c02);
+  EXPECT_EQ(float_to_half(65519.0F), 0x7bff);
+  EXPECT_EQ(float_to_half(65520.0F), 0x7c00);
+  EXPECT_TRUE(std::isnan(half_to_float(float_to_half(NAN))));
+}
+
+}  // namespace
+}  // namespace scalselect

@@ -1,0 +1,149 @@
+#include "data/pool.h"
+
+#include <gmock/gmock.h>
+
+#include <fstream>
+
+#include "core/error.h"
+
+namespace scalselect {
+namespace {
+
+namespace fs = std::filesystem;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+fs::path write(const std::string& name, const std::string& text) {
+  const auto folder = fs::path(::testing::TempDir()) / "pool_test";
+  fs::create_directories(folder);
+  std::ofstream(folder / name, std::ios::binary) << text;
+  return folder / name;
+}
+
+std::string refusal(const std::string& text) {
+  try {
+    const Pool pool(write("refused.json", text));
+  } catch (const UserError& error) {
+    return error.what();
+  }
+  return "no error";
+}
+
+constexpr char kTurn[] =
+    R"("conversations": [{"from": "human", "value": "<image>\nWhat?"}, {"from": "gpt", "value": "A."}])";
+
+TEST(Pool, ReadsLlavaSamples) {
+  const Pool pool(
+      write("llava.json", std::string("[\n {\"id\": \"a\", \"image\": \"x/1.jpg\", \"source\": \"vqa\", ") + kTurn +
+                              "},\n {\"id\": 12, \"image\": [\"1.jpg\", \"/abs/2.jpg\"], " + kTurn + "}\n]\n"),
+      "/root_of_images");
+  ASSERT_EQ(pool.size(), 2);
+  EXPECT_EQ(pool.layout(), PoolLayout::kArray);
+  const auto& first = pool.sample(0);
+  EXPECT_EQ(first.id, "a");
+  EXPECT_EQ(first.source, "vqa");
+  EXPECT_THAT(first.images, ElementsAre("/root_of_images/x/1.jpg"));
+  ASSERT_EQ(first.turns.size(), 2U);
+  EXPECT_EQ(first.turns[0].role, Role::kUser);
+  EXPECT_EQ(first.turns[0].text, "<image>\nWhat?");
+  EXPECT_EQ(first.turns[1].role, Role::kAssistant);
+  EXPECT_EQ(pool.sample(1).id, "12");
+  EXPECT_THAT(pool.sample(1).images, ElementsAre("/root_of_images/1.jpg", "/abs/2.jpg"));
+  EXPECT_THAT(pool.problems(), IsEmpty());
+}
+
+TEST(Pool, ReadsLlamaFactoryLinesWhateverTheNameSays) {
+  const auto file =
+      write("lines.json",
+            "\xEF\xBB\xBF{\"id\": 1, \"system\": \"Be brief.\", \"images\": [\"a.png\"], \"messages\": [{\"role\": "
+            "\"user\", \"content\": \"hi \\u00e9\"}, {\"role\": \"assistant\", \"content\": \"ho\"}]}\r\n\n"
+            "{\"id\": 2, \"images\": \"b.png\", \"messages\": [{\"role\": \"user\", \"content\": \"x\"}]}");
+  const Pool pool(file);
+  ASSERT_EQ(pool.size(), 2);
+  EXPECT_EQ(pool.layout(), PoolLayout::kLines);
+  EXPECT_EQ(pool.sample(0).turns[0].role, Role::kSystem);
+  EXPECT_EQ(pool.sample(0).turns[1].text, "hi \xC3\xA9");
+  EXPECT_THAT(pool.sample(1).images, ElementsAre((file.parent_path() / "b.png").string()));
+  EXPECT_TRUE(pool.raw(1).starts_with("{\"id\": 2"));
+  EXPECT_TRUE(pool.raw(1).ends_with("}]}"));
+}
+
+TEST(Pool, KeepsTheBytesOfEveryObject) {
+  const std::string odd = "{ \"id\" :\"a\\\"]}\",\n\t\"image\":null,  \"extra\": [1.50, 1e3, {\"x\": \"[{\"}], " +
+                          std::string(kTurn) + " }";
+  const Pool pool(write("odd.json", "  [" + odd + "  ,\n{\"id\": 2, " + kTurn + "}]"));
+  EXPECT_EQ(pool.raw(0), odd);
+  EXPECT_EQ(pool.sample(0).id, "a\"]}");
+}
+
+TEST(Pool, ListsWhatIsWrongWithRowsAndKeepsTheirNumbers) {
+  const Pool pool(
+      write("rows.json", std::string("[{") + kTurn + "},\n{\"id\": \"d\", " + kTurn + "},\n{\"id\": \"d\", " + kTurn +
+                             "},\n{\"id\": \"e\", \"conversations\": []},\n7,\n{\"id\": \"n\"},\n"
+                             "{\"id\": \"v\", \"conversations\": [{\"from\": \"human\", \"value\": 3}]},\n"
+                             "{\"id\": \"r\", \"conversations\": [{\"from\": \"tool\", \"value\": \"x\"}]},\n"
+                             "{\"id\": \"i\", \"image\": 3, " +
+                             kTurn + "}]"));
+  ASSERT_EQ(pool.size(), 9);
+  std::vector<std::string> reasons;
+  for (const auto& problem : pool.problems()) {
+    EXPECT_EQ(problem.line, problem.row + 1);
+    reasons.push_back(std::to_string(problem.row) + (problem.rejected ? " rejected: " : ": ") + problem.reason);
+  }
+  EXPECT_THAT(reasons, ElementsAre("0: no id", "2: id 'd' was seen before in row 1", "3 rejected: empty conversation",
+                                   "4 rejected: not an object", "5 rejected: neither 'conversations' nor 'messages'",
+                                   "6 rejected: conversations[0].value is missing or not a string",
+                                   "7 rejected: conversations[0] has the unknown role 'tool'",
+                                   "8 rejected: 'image' is neither a path nor a list of paths"));
+  EXPECT_EQ(pool.reject_reason(3), "empty conversation");
+  EXPECT_EQ(pool.reject_reason(2), "");
+  EXPECT_THAT(pool.sample(3).turns, IsEmpty());
+}
+
+TEST(Pool, SaysWhereAFileWasCut) {
+  const std::string good = std::string("{\"id\": 1, ") + kTurn + "}";
+  const std::string cut = refusal("[" + good + ",\n" + good.substr(0, 30));
+  EXPECT_THAT(cut, HasSubstr("ends in the middle of a value at line 2"));
+  EXPECT_THAT(cut, HasSubstr("last whole row is 0, on line 1"));
+  EXPECT_THAT(refusal("[" + good), HasSubstr("ends before its closing ']'"));
+  EXPECT_THAT(refusal(good + "\n" + good.substr(0, 30)), HasSubstr("at line 2"));
+  EXPECT_THAT(refusal("[" + good + good + "]"), HasSubstr("lacks a comma"));
+  EXPECT_THAT(refusal("[" + good + ",]"), HasSubstr("comma without a value"));
+  EXPECT_THAT(refusal("[" + good + "] x"), HasSubstr("goes on behind"));
+}
+
+TEST(Pool, EveryCutOfAnArrayIsRefused) {
+  const std::string whole = std::string("[{\"id\": 1, ") + kTurn + "}, {\"id\": \"\\\\\\\"\", " + kTurn + "}]";
+  for (std::size_t size = 0; size < whole.size(); ++size) EXPECT_NE(refusal(whole.substr(0, size)), "no error") << size;
+  EXPECT_EQ(refusal(whole), "no error");
+}
+
+TEST(Pool, RefusesWhatIsNoPool) {
+  EXPECT_THAT(refusal(""), HasSubstr("is empty"));
+  EXPECT_THAT(refusal("[]"), HasSubstr("has no samples"));
+  EXPECT_THAT(refusal("id,image"), HasSubstr("begins with 'i'"));
+  EXPECT_THAT(refusal("[1, 2]"), HasSubstr("no usable row"));
+  EXPECT_THAT(refusal("[{\"id\": tru}]"), HasSubstr("is not JSON in row 0"));
+  EXPECT_THROW(Pool("/nowhere/pool.json"), UserError);
+}
+
+TEST(Pool, DigestFollowsContentAndImagesButNotPlace) {
+  const std::string text = std::string("[{\"id\": 1, \"image\": \"i.png\", ") + kTurn + "}]";
+  const auto a = write("digest_a.json", text);
+  const auto before = Pool(a).digest();
+  EXPECT_EQ(before.size(), 64U);
+  EXPECT_EQ(Pool(a).digest(), before);
+  write("i.png", "123");
+  const auto with_image = Pool(a).digest();
+  EXPECT_NE(with_image, before);
+  const auto moved = fs::path(::testing::TempDir()) / "pool_moved";
+  fs::create_directories(moved);
+  fs::copy_file(a, moved / "b.json", fs::copy_options::overwrite_existing);
+  fs::copy_file(a.parent_path() / "i.png", moved / "i.png", fs::copy_options::overwrite_existing);
+  EXPECT_EQ(Pool(moved / "b.json").digest(), with_image);
+  fs::remove(a.parent_path() / "i.png");
+}
+
+}  // namespace
+}  // namespace scalselect

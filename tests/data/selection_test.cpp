@@ -1,0 +1,136 @@
+#include "data/selection.h"
+
+#include <gmock/gmock.h>
+
+#include <cmath>
+#include <fstream>
+
+#include "core/error.h"
+#include "core/files.h"
+#include "data/score_file.h"
+
+namespace scalselect {
+namespace {
+
+namespace fs = std::filesystem;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+fs::path place(const std::string& name) {
+  const auto folder = fs::path(::testing::TempDir()) / "selection_test";
+  fs::create_directories(folder);
+  return folder / name;
+}
+
+fs::path write(const std::string& name, const std::string& text) {
+  std::ofstream(place(name), std::ios::binary) << text;
+  return place(name);
+}
+
+std::string row(const std::string& id) {
+  return "{\"id\":" + id + ", \"x\" : 1.0, \"conversations\": [{\"from\": \"human\", \"value\": \"?\"}]}";
+}
+
+Pool small_pool() {
+  return Pool(write("pool.json", "[" + row("\"a\"") + ",\n  " + row("5") + ", " + row("\"a\"") + "]"));
+}
+
+template <class Body>
+std::string message_of(const Body& body) {
+  try {
+    body();
+  } catch (const UserError& error) {
+    return error.what();
+  }
+  return "no error";
+}
+
+TEST(Budget, SharesAndCounts) {
+  EXPECT_EQ(parse_budget("0.16").rows(8000), 1280);
+  EXPECT_EQ(parse_budget(" 16% ").rows(8000), 1280);
+  EXPECT_EQ(parse_budget("1.0").rows(7), 7);
+  EXPECT_EQ(parse_budget("1").rows(7), 1);
+  EXPECT_EQ(parse_budget("5").rows(7), 5);
+  EXPECT_EQ(parse_budget("0.5").rows(7), 4) << "halves up";
+  EXPECT_EQ(parse_budget("0.001").rows(7), 1) << "at least one";
+  EXPECT_EQ(parse_budget("1e-1").rows(20), 2);
+  EXPECT_THAT(parse_budgets("[0.08, 0.16,100]"), ElementsAre(Budget{0.08, 0}, Budget{0.16, 0}, Budget{0, 100}));
+  EXPECT_EQ(parse_budget("0.16").text(), "0.16");
+  EXPECT_EQ(parse_budget("100").text(), "100");
+}
+
+TEST(Budget, RefusalsNameKeyAndValue) {
+  for (const char* text : {"0", "0.0", "-0.1", "-3"}) {
+    EXPECT_THAT(message_of([&] { parse_budget(text); }),
+                HasSubstr(std::string("budget=") + text + " would choose nothing"));
+  }
+  EXPECT_THAT(message_of([] { parse_budget("1.5"); }), HasSubstr("budget=1.5 is a share above 1"));
+  for (const char* text : {"abc", "", "0.1x", "nan", "inf", "0,1x", "%"}) {
+    EXPECT_THAT(message_of([&] { parse_budget(text, "b"); }), HasSubstr("is neither a share nor a number")) << text;
+  }
+  EXPECT_THAT(message_of([] { parse_budget("99999999999999999999"); }), HasSubstr("too large"));
+  EXPECT_THAT(message_of([] { parse_budget("9").rows(8); }), HasSubstr("more than the 8 samples"));
+}
+
+TEST(Subset, KeepsBytesAndOrderOfThePool) {
+  const auto pool = small_pool();
+  write_subset(pool, {2, 1}, place("subset.json"));
+  EXPECT_EQ(read_file(place("subset.json")), "[\n" + row("5") + ",\n" + row("\"a\"") + "\n]\n");
+  const Pool lines(write("pool.jsonl", row("1") + "\n" + row("2") + "\n"));
+  write_subset(lines, {1}, place("subset.jsonl"));
+  EXPECT_EQ(read_file(place("subset.jsonl")), row("2") + "\n");
+  EXPECT_EQ(Pool(place("subset.json")).size(), 2);
+}
+
+TEST(Ranking, IsWrittenAndReadBack) {
+  const auto pool = small_pool();
+  write_ranking(pool, {1, 0}, {0.25, 0.5, std::nan("")}, place("ranking.jsonl"));
+  EXPECT_EQ(read_file(place("ranking.jsonl")),
+            "{\"rank\":1,\"row\":1,\"id\":\"5\",\"score\":0.5}\n{\"rank\":2,\"row\":0,\"id\":\"a\",\"score\":0.25}\n");
+  EXPECT_THAT(read_rows(pool, place("ranking.jsonl")), ElementsAre(1, 0));
+  EXPECT_THAT(read_rows(pool, write("rows.json", "[2, 0]")), ElementsAre(2, 0));
+  EXPECT_THAT(read_rows(pool, write("rows.txt", "2\n0\n")), ElementsAre(2, 0));
+  EXPECT_THAT(message_of([&] { read_rows(pool, write("bad.txt", "1\n3\n")); }), HasSubstr("Entry 2"));
+  EXPECT_THAT(message_of([&] { read_rows(pool, write("bad.txt", "x\n")); }), HasSubstr("no row number"));
+}
+
+TEST(Ids, FindRowsUnlessAmbiguous) {
+  const auto pool = small_pool();
+  EXPECT_THAT(rows_of_ids(pool, {"5"}), ElementsAre(1));
+  EXPECT_THAT(message_of([&] { rows_of_ids(pool, {"a"}); }), HasSubstr("share the id 'a'"));
+  EXPECT_THAT(message_of([&] { rows_of_ids(pool, {"b"}); }), HasSubstr("has the id 'b'"));
+}
+
+TEST(ScoreFile, LooksLikeTheAuthorsAndComesBack) {
+  const auto file = place("importance_scores.jsonl");
+  write_scores({{"3", 0.25}, {"007", 0.5}, {"x_1", 0.25}, {"4", std::nan("")}}, file);
+  EXPECT_EQ(read_file(file),
+            "{\"sample_id\": \"007\", \"importance\": 0.5}\n{\"sample_id\": 3, \"importance\": 0.25}\n"
+            "{\"sample_id\": \"x_1\", \"importance\": 0.25}\n");
+  const auto entries = read_scores(file);
+  ASSERT_EQ(entries.size(), 3U);
+  EXPECT_EQ(entries[1].id, "3");
+  EXPECT_EQ(entries[1].score, 0.25);
+}
+
+TEST(ScoreFile, MapsToRows) {
+  const auto pool = small_pool();
+  const auto by_row = scores_by_row({{"2", 0.5}, {"0", 0.25}}, pool, IdKind::kRow, "s.jsonl");
+  EXPECT_EQ(by_row[0], 0.25);
+  EXPECT_TRUE(std::isnan(by_row[1]));
+  EXPECT_EQ(scores_by_row({{"5", 0.5}}, pool, IdKind::kId, "s.jsonl")[1], 0.5);
+  EXPECT_THAT(message_of([&] { scores_by_row({{"3", 1}}, pool, IdKind::kRow, "s.jsonl"); }), HasSubstr("no row of"));
+  EXPECT_THAT(message_of([&] {
+                scores_by_row({{"1", 1}, {"1", 2}}, pool, IdKind::kRow, "s.jsonl");
+              }),
+              HasSubstr("twice"));
+}
+
+TEST(ScoreFile, RefusesOtherLines) {
+  EXPECT_THAT(message_of([] { read_scores(write("s.jsonl", "{\"metadata\": 1}\n{\"sample_id\": 1}\n")); }),
+              HasSubstr("Line 2"));
+  EXPECT_THAT(message_of([] { read_scores(write("s.jsonl", "")); }), HasSubstr("no scores"));
+}
+
+}  // namespace
+}  // namespace scalselect
