@@ -8,6 +8,7 @@
 #include "data/mini/benchmarks.h"
 #include "data/mini/pictures.h"
 #include "data/mini/pool.h"
+#include "data/mini/render.h"
 
 namespace scalselect::mini {
 namespace {
@@ -104,6 +105,18 @@ nlohmann::ordered_json write_mini_world(const fs::path& folder, const MiniWorldO
       {"options", dump_options(options)}, {"pool", describe_pool(pool)}, {"held_out", describe_benchmarks(plans)}};
   write_file_atomically(folder / "manifest.json", manifest.dump(1) + "\n");
   return manifest;
+}
+
+void write_contact_sheet(const fs::path& file, std::int64_t seed, int per_type) {
+  std::vector<Image> pictures;
+  for (int type = 0; type < kSceneTypes; ++type) {
+    Rng rng(static_cast<std::uint64_t>(seed), "mini/contact_sheet/" + std::to_string(type));
+    for (int i = 0; i < per_type; ++i) {
+      const Scene scene = sample_scene(rng, static_cast<SceneType>(type), Split::kTraining);
+      pictures.push_back(render(scene, rng));
+    }
+  }
+  write_png(file, contact_sheet(pictures, per_type));
 }
 
 }  // namespace scalselect::mini

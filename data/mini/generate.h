@@ -23,4 +23,7 @@ using Report = std::function<void(std::int64_t done, std::int64_t total)>;
 nlohmann::ordered_json write_mini_world(const std::filesystem::path& folder, const MiniWorldOptions& options,
                                         const Report& report = {});
 
+/// A PNG for people to look at: `per_type` training scenes of each type, a row a type, enlarged.
+void write_contact_sheet(const std::filesystem::path& file, std::int64_t seed, int per_type = 8);
+
 }  // namespace scalselect::mini

@@ -186,7 +186,7 @@ class LookupMaker {
       if (!thing.letter.empty()) present.insert(thing.letter);
     }
     if (present.empty()) return;
-    std::set<std::string> shown = present;
+    std::set<std::string> shown = present;  // letters of a caption are there too, but nobody asks for them
     if (scene_.word) {
       for (char c : scene_.word->text) shown.emplace(1, c);
     }

@@ -261,7 +261,8 @@ class Asker {
     if (count == 1 && !rng_.chance(0.3)) return;  // else "1" would be the answer to most counts
     Texts numbers;
     for (int i = 1; i <= kGrid; ++i) numbers.push_back(std::to_string(i));
-    Question& question = add(what, std::to_string(count), numbers);
+    Question& question =
+        add(what, std::to_string(count), numbers, {std::to_string(count - 1), std::to_string(count + 1)});
     question.open = {"how many " + what + " are there?", "how many " + what + " are in the image?",
                      "count the " + what + ".", "what is the number of " + what + "?"};
     add_claims(question, {"is the number of " + what + " *?"});

@@ -189,7 +189,17 @@ Scene draft(Rng& rng, SceneType type, Split split) {
   return scene;
 }
 
+/// A label that also stands in the caption could be meant twice.
+bool has_twin_letters(const Scene& scene) {
+  const auto in_word = [&](char letter) { return letter && scene.word->text.find(letter) != std::string::npos; };
+  if (!scene.word) return false;
+  return std::any_of(scene.items.begin(), scene.items.end(), [&](const Item& item) { return in_word(item.letter); }) ||
+         std::any_of(scene.columns.begin(), scene.columns.end(),
+                     [&](const Column& column) { return in_word(column.letter); });
+}
+
 bool is_sound(const Scene& scene) {
+  if (has_twin_letters(scene)) return false;
   if (!scene.columns.empty()) return has_one_tallest(scene);
   if (scene.type == SceneType::kGraph || scene.type == SceneType::kFlow) return !scene.arrows.empty();
   return true;

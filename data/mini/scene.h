@@ -78,7 +78,7 @@ struct Scene {
   std::vector<Item> items;
   std::vector<Arrow> arrows;
   std::vector<Column> columns;
-  std::optional<Word> word;  ///< always in kWord; a caption in row 0 elsewhere
+  std::optional<Word> word;  ///< always in kWord; a caption in row 0 elsewhere, which shares no letter with labels
 };
 
 std::string_view name(Shape shape);     ///< "circle"
