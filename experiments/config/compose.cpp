@@ -58,6 +58,17 @@ void extend_search_path(Repository& repository, const std::string& config_name,
   repository.append(folders);
 }
 
+/// Hydra's own node has fixed keys; the maps that are empty in its own file take any.
+void check_hydra_keys(const Value& source, const Value& known, const std::string& path) {
+  if (!source.is_map() || !known.is_map() || known.size() == 0) return;
+  for (const auto& [key, item] : source.entries()) {
+    const std::string full = path + "." + python_str(key);
+    const Value* entry = known.find(key);
+    if (!entry) fail("Key '" + python_str(key) + "' not in 'HydraConf'\n    full_key: " + full);
+    check_hydra_keys(item, *entry, full);
+  }
+}
+
 Value merge_files(Repository& repository, const std::vector<DefaultsEntry>& entries) {
   Value root = Value::map();
   for (const auto& entry : entries) {
@@ -67,6 +78,9 @@ Value merge_files(Repository& repository, const std::vector<DefaultsEntry>& entr
       fail("In '" + entry.config_path + "': Overriding hydra.searchpath is only supported from the primary config");
     }
     try {
+      const Value* hydra = content.is_map() ? content.find("hydra") : nullptr;
+      if (hydra && !builtin_config(entry.config_path))
+        check_hydra_keys(*hydra, repository.load("hydra/config")->content, "hydra");
       merge_into(root, content);
     } catch (const UserError& error) {
       fail("In '" + entry.config_path + "': ConfigTypeError raised while composing config:\n" + error.problem());

@@ -161,6 +161,9 @@ class Builder {
       element.deleted = true;
       return;
     }
+    std::size_t depth = 0;
+    for (const Node* above = node.parent; above; above = above->parent) ++depth;
+    if (depth > 100) fail("In '" + element.config_path() + "': the defaults list includes itself.");
     grow_children(node, *loaded, is_root, interpolated, from_append);
   }
 

@@ -4,9 +4,11 @@
 #include <yaml-cpp/parser.h>
 
 #include <algorithm>
+#include <cctype>
 #include <fstream>
 #include <iterator>
 #include <map>
+#include <set>
 #include <sstream>
 
 #include "core/error.h"
@@ -20,7 +22,7 @@ namespace {
 /// Builds one document. Mappings collect their children flat (key, value, key, value) until they end.
 class TreeBuilder : public YAML::EventHandler {
  public:
-  explicit TreeBuilder(std::string file) : file_(std::move(file)) {}
+  TreeBuilder(const std::string& text, std::string file) : text_(text), file_(std::move(file)) {}
 
   bool has_root() const { return has_root_; }
   Value take_root() { return std::move(root_); }
@@ -28,7 +30,21 @@ class TreeBuilder : public YAML::EventHandler {
   void OnDocumentStart(const YAML::Mark&) override {}
   void OnDocumentEnd() override {}
 
-  void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override { add(Value::null(), mark, anchor); }
+  void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override {
+    const auto at = static_cast<std::size_t>(std::max(mark.pos, 0));
+    if (!open_.empty() && open_.back().flow_list && at < text_.size() && text_[at] == ',') {
+      fail(mark, "expected a value, but found ','", "Write null for an empty element.");
+    }
+    add(Value::null(), mark, anchor);
+  }
+
+  void OnAnchor(const YAML::Mark& mark, const std::string& name) override {
+    for (const char c : name) {
+      const bool good = std::isalnum(static_cast<unsigned char>(c)) || c == '-' || c == '_';
+      if (!good) fail(mark, "the anchor '" + name + "' holds '" + c + "'", "Use letters, digits, '-' and '_'.");
+    }
+    if (!anchor_names_.insert(name).second) fail(mark, "found duplicate anchor '" + name + "'", "Rename one.");
+  }
 
   void OnAlias(const YAML::Mark& mark, YAML::anchor_t anchor) override {
     const auto found = anchors_.find(anchor);
@@ -39,20 +55,23 @@ class TreeBuilder : public YAML::EventHandler {
   void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
                 const std::string& text) override {
     const bool merge = tag == "?" && text == "<<";
+    if (tag == "?" && (merge || text == "=") && !at_key()) {
+      fail(mark, "'" + text + "' cannot be a value", "Quote it.");
+    }
     add(typed(mark, tag, text), mark, anchor, merge);
   }
 
   void OnSequenceStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
-                       YAML::EmitterStyle::value) override {
+                       YAML::EmitterStyle::value style) override {
     check_tag(mark, tag, "tag:yaml.org,2002:seq");
-    open_.push_back({Value::list(), {}, anchor, mark});
+    open_.push_back({Value::list(), {}, anchor, mark, style == YAML::EmitterStyle::Flow});
   }
   void OnSequenceEnd() override { close(); }
 
   void OnMapStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
                   YAML::EmitterStyle::value) override {
     check_tag(mark, tag, "tag:yaml.org,2002:map");
-    open_.push_back({Value::map(), {}, anchor, mark});
+    open_.push_back({Value::map(), {}, anchor, mark, false});
   }
   void OnMapEnd() override { close(); }
 
@@ -66,7 +85,10 @@ class TreeBuilder : public YAML::EventHandler {
     std::vector<Child> children;
     YAML::anchor_t anchor;
     YAML::Mark mark;
+    bool flow_list;
   };
+
+  bool at_key() const { return !open_.empty() && open_.back().value.is_map() && open_.back().children.size() % 2 == 0; }
 
   [[noreturn]] void fail(const YAML::Mark& mark, const std::string& problem, const std::string& remedy) const {
     throw UserError(ErrorKind::kUsage, origin(mark).text() + ": " + problem + ".", remedy);
@@ -98,9 +120,7 @@ class TreeBuilder : public YAML::EventHandler {
   }
 
   Value checked(const YAML::Mark& mark, const std::string& text) const {
-    if (!open_.empty() && open_.back().value.is_map() && open_.back().children.size() % 2 == 0) {
-      return Value::string(text);  // a key: never an interpolation
-    }
+    if (at_key()) return Value::string(text);  // a key is never an interpolation
     try {
       if (text.find("${") != std::string::npos) check_interpolation(text);
     } catch (const UserError& error) {
@@ -182,22 +202,67 @@ class TreeBuilder : public YAML::EventHandler {
     for (auto it = value.items().rbegin(); it != value.items().rend(); ++it) merged.push_back(*it);
   }
 
+  const std::string& text_;
   std::string file_;
   std::vector<Open> open_;
+  std::set<std::string> anchor_names_;
   std::map<YAML::anchor_t, Value> anchors_;
   Value root_;
   bool has_root_ = false;
 };
 
+/// Looks for a word inside the scalars of a document.
+class WordFinder : public YAML::EventHandler {
+ public:
+  explicit WordFinder(std::string word) : word_(std::move(word)) {}
+  bool found() const { return found_; }
+
+  void OnDocumentStart(const YAML::Mark&) override {}
+  void OnDocumentEnd() override {}
+  void OnNull(const YAML::Mark&, YAML::anchor_t) override {}
+  void OnAlias(const YAML::Mark&, YAML::anchor_t) override {}
+  void OnScalar(const YAML::Mark&, const std::string&, YAML::anchor_t, const std::string& text) override {
+    found_ = found_ || text.find(word_) != std::string::npos;
+  }
+  void OnSequenceStart(const YAML::Mark&, const std::string&, YAML::anchor_t, YAML::EmitterStyle::value) override {}
+  void OnSequenceEnd() override {}
+  void OnMapStart(const YAML::Mark&, const std::string&, YAML::anchor_t, YAML::EmitterStyle::value) override {}
+  void OnMapEnd() override {}
+
+ private:
+  std::string word_;
+  bool found_ = false;
+};
+
+/// yaml-cpp closes an open single quote at the end of the file by itself. A comment added behind the text is seen as
+/// text only inside such a quote.
+void refuse_open_quote(const std::string& text, const std::string& file) {
+  if (text.find('\'') == std::string::npos) return;
+  const std::string word = "end-of-text-7f3a";
+  WordFinder finder(word);
+  std::istringstream stream(text + "\n# " + word + "\n");
+  YAML::Parser(stream).HandleNextDocument(finder);
+  if (finder.found()) throw UserError(ErrorKind::kUsage, file + ": a quoted text is not closed.", "Add the quote.");
+}
+
+/// Directives need a `---` line behind them.
+void refuse_stray_directive(const std::string& text, const std::string& file) {
+  if (text.starts_with("%") && text.find("\n---") == std::string::npos) {
+    throw UserError(ErrorKind::kUsage, file + ":1: a line that starts with '%' is a directive.", "Quote the text.");
+  }
+}
+
 }  // namespace
 
 Value parse_yaml(const std::string& text, const std::string& file) {
-  TreeBuilder builder(file);
+  TreeBuilder builder(text, file);
   try {
+    refuse_stray_directive(text, file);
+    refuse_open_quote(text, file);
     std::istringstream stream(text);
     YAML::Parser parser(stream);
     parser.HandleNextDocument(builder);
-    TreeBuilder second(file);
+    TreeBuilder second(text, file);
     if (parser.HandleNextDocument(second)) {
       throw UserError(ErrorKind::kUsage, file + " holds more than one YAML document.", "Keep one.");
     }
