@@ -1,5 +1,6 @@
 #include "data/selection.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 
 #include <cmath>
@@ -32,7 +33,7 @@ std::string row(const std::string& id) {
 }
 
 Pool small_pool() {
-  return Pool(write("pool.json", "[" + row("\"a\"") + ",\n  " + row("5") + ", " + row("\"a\"") + "]"));
+  return Pool(write("pool.json", fmt::format("[{},\n  {}, {}]", row("\"a\""), row("5"), row("\"a\""))));
 }
 
 template <class Body>
