@@ -3,7 +3,7 @@
 //   auto set = make_training_set(samples, chat, config.tokens_per_image(), options.max_length);
 //   ImageFeatures features(model, processor, set, options.feature_cache_mb);
 //   auto result = train(model, set, features, options, callbacks, work / "training");
-//   vlm::save_adapter(work / "adapter", model, adapter_spec(options, base_path));
+//   vlm::save_adapter(work / "adapter", model, adapter_spec(options, model, base_path));
 #pragma once
 
 #include <cstdint>
@@ -52,8 +52,10 @@ struct TrainResult {
 /// Number of optimiser steps that `options` ask for on `samples` samples.
 std::int64_t total_steps(const TrainOptions& options, std::int64_t samples);
 
-/// The adapter that a run with `options` makes, as `vlm::attach_adapter` and `vlm::save_adapter` take it.
-vlm::AdapterSpec adapter_spec(const TrainOptions& options, const std::string& base_model_path = {});
+/// The adapter that a run with `options` makes of `model`, as `vlm::attach_adapter` and `vlm::save_adapter` take it.
+/// With a tied head, train_head means the embedding table.
+vlm::AdapterSpec adapter_spec(const TrainOptions& options, const vlm::LlavaModel& model,
+                              const std::string& base_model_path = {});
 
 /// Trains `model` in place: attaches the adapter, freezes the rest, runs the steps; afterwards the model is in
 /// evaluation mode, its branches attached, nothing requires grad. Loss: sum of token losses of all of a step's batches

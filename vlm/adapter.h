@@ -35,8 +35,9 @@ struct AdapterSpec {
 /// Throws UserError(kUsage) for a pattern that is not a regular expression.
 std::vector<std::string> adapter_targets(const LlavaModel& model, const AdapterSpec& spec);
 
-/// Attaches a fresh branch to every target (A uniform in +-1/sqrt(in) from torch's default generator, B zero) and
-/// returns their names. Throws UserError(kUsage) if spec.r > 0 and nothing matches, naming some linears of the model.
+/// Gives every target a branch (A uniform in +-1/sqrt(in) from torch's default generator, B zero; both require grad)
+/// and returns the targets' names. A target that carries a branch already keeps it: training goes on from a loaded
+/// adapter. Throws UserError(kUsage) if spec.r > 0 and nothing matches, naming some linears of the model.
 std::vector<std::string> attach_adapter(LlavaModel& model, const AdapterSpec& spec);
 
 /// Names of the parameters ("....weight", "....bias") inside of spec.modules_to_save, in model order. Throws

@@ -1,0 +1,90 @@
+#include "trainer/loss.h"
+
+#include <algorithm>
+
+namespace scalselect::trainer {
+
+void Batch::to(torch::Device device) {
+  if (device.is_cpu()) return;
+  for (auto* tensor : {&ids, &positions, &rows, &slots, &fill, &targets}) *tensor = tensor->to(device);
+}
+
+Batch collate(const TrainingSet& set, std::span<const std::int64_t> indices, std::int64_t pad_id) {
+  Batch batch;
+  const auto count = static_cast<std::int64_t>(indices.size());
+  std::int64_t longest = 0, targets = 0;
+  for (const auto index : indices) {
+    const auto& sample = set.samples[index];
+    longest = std::max(longest, sample.length());
+    batch.targets_per_row = std::max(batch.targets_per_row, sample.targets());
+    targets += sample.targets();
+    batch.tokens += sample.length();
+    batch.images.insert(batch.images.end(), sample.images.begin(), sample.images.end());
+  }
+  batch.ids = torch::full({count, longest}, pad_id, torch::kInt64);
+  auto table = torch::empty({4, targets}, torch::kInt64);
+  batch.fill = torch::zeros({count * batch.targets_per_row}, torch::kInt64);
+  auto* ids = batch.ids.data_ptr<std::int64_t>();
+  auto* cell = table.data_ptr<std::int64_t>();
+  auto* fill = batch.fill.data_ptr<std::int64_t>();
+  std::int64_t at = 0;
+  for (std::int64_t b = 0; b < count; ++b) {
+    const auto& sample = set.samples[indices[b]];
+    std::copy(sample.ids.begin(), sample.ids.end(), ids + b * longest);
+    std::int64_t rank = 0;
+    for (std::int64_t t = 1; t < sample.length(); ++t) {
+      if (sample.supervised[t] == 0) continue;
+      const auto slot = b * batch.targets_per_row + rank++;
+      cell[at] = t - 1;
+      cell[targets + at] = b * longest + t - 1;
+      cell[2 * targets + at] = slot;
+      cell[3 * targets + at] = sample.ids[t];
+      fill[slot] = at++;
+    }
+  }
+  batch.positions = table[0], batch.rows = table[1], batch.slots = table[2], batch.targets = table[3];
+  return batch;
+}
+
+namespace {
+
+/// Attention output [P, heads * hd] of P chosen queries; q [1, heads, P, hd], k and v [B, kv, S, hd].
+torch::Tensor attend(const torch::Tensor& q, const torch::Tensor& k, const torch::Tensor& v, const Batch& batch) {
+  const auto rows = k.size(0), per_row = batch.targets_per_row, heads = q.size(1), width = q.size(3);
+  const auto slotted = q[0].index_select(1, batch.fill).view({heads, rows, per_row, width}).transpose(0, 1);
+  const auto seen = batch.positions.index_select(0, batch.fill).view({rows, 1, per_row, 1});
+  const auto allowed = torch::arange(k.size(2), seen.options()).view({1, 1, 1, -1}).le(seen);
+  const bool grouped = k.size(1) != heads;
+  const auto mixed = at::scaled_dot_product_attention(slotted, k, v, allowed, 0.0, false, std::nullopt, grouped);
+  return mixed.transpose(1, 2).reshape({rows * per_row, heads * width}).index_select(0, batch.slots);
+}
+
+}  // namespace
+
+torch::Tensor supervised_states(vlm::LlavaModel& model, const torch::Tensor& embeddings, const Batch& batch) {
+  auto& decoder = model->decoder();
+  const auto last = decoder->config().num_hidden_layers - 1;
+  vlm::DecodeOptions below;
+  below.layers = last;
+  const auto x = model->decode(embeddings, below);
+  auto& layer = decoder->layer(last);
+  const auto normed = layer->input_layernorm(x);
+  const auto everywhere = torch::arange(x.size(1), batch.positions.options()).unsqueeze(0);
+  const auto k = layer->self_attn->keys(normed, decoder->rope(everywhere));
+  const auto v = layer->self_attn->values(normed);
+  const auto width = x.size(2);
+  const auto here = normed.reshape({-1, width}).index_select(0, batch.rows).unsqueeze(0);
+  const auto q = layer->self_attn->queries(here, decoder->rope(batch.positions.unsqueeze(0)));
+  const auto residual = x.reshape({-1, width}).index_select(0, batch.rows);
+  const auto attended = residual + layer->self_attn->o_proj(attend(q, k, v, batch));
+  return decoder->norm(attended + layer->mlp(layer->post_attention_layernorm(attended)));
+}
+
+torch::Tensor loss_sum(vlm::LlavaModel& model, const Batch& batch, const torch::Tensor& features) {
+  auto x = model->embed(batch.ids);
+  if (!batch.images.empty()) x = model->merge(x, batch.ids, model->project(features));
+  const auto logits = model->logits(supervised_states(model, x, batch)).to(torch::kFloat32);
+  return torch::nll_loss(torch::log_softmax(logits, -1), batch.targets, {}, at::Reduction::Sum);
+}
+
+}  // namespace scalselect::trainer

@@ -1,0 +1,279 @@
+#include "trainer/train.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <memory>
+
+#include "core/error.h"
+#include "core/log.h"
+#include "trainer/adamw.h"
+#include "trainer/batches.h"
+#include "trainer/checkpoint.h"
+#include "trainer/loss.h"
+#include "trainer/pretrain/optimizer.h"
+#include "trainer/schedule.h"
+
+namespace scalselect::trainer {
+namespace {
+
+double seconds_since(std::chrono::steady_clock::time_point begin) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+}
+
+/// History as it is stored: one row a step; wall times are left out, they are never the same twice.
+torch::Tensor pack_history(const std::vector<StepRecord>& history) {
+  auto table = torch::empty({static_cast<std::int64_t>(history.size()), 7}, torch::kFloat64);
+  auto* cell = table.data_ptr<double>();
+  for (const auto& r : history) {
+    for (const double value : {static_cast<double>(r.step), r.epoch, r.loss, r.learning_rate, r.grad_norm,
+                               static_cast<double>(r.tokens), static_cast<double>(r.supervised)}) {
+      *cell++ = value;
+    }
+  }
+  return table;
+}
+
+std::vector<StepRecord> unpack_history(const torch::Tensor& table) {
+  std::vector<StepRecord> history(table.size(0));
+  const auto* cell = table.data_ptr<double>();
+  for (auto& r : history) {
+    r.step = static_cast<std::int64_t>(cell[0]), r.epoch = cell[1], r.loss = cell[2];
+    r.learning_rate = cell[3], r.grad_norm = cell[4];
+    r.tokens = static_cast<std::int64_t>(cell[5]), r.supervised = static_cast<std::int64_t>(cell[6]);
+    cell += 7;
+  }
+  return history;
+}
+
+/// Options that change the result, and the data.
+nlohmann::json identity(const TrainOptions& options, const TrainingSet& set) {
+  nlohmann::json tree = dump_options(options);
+  tree.erase("checkpoint_every");
+  tree.erase("feature_cache_mb");
+  return {{"options", tree}, {"data", set.digest()}};
+}
+
+class Trainer {
+ public:
+  Trainer(vlm::LlavaModel& model, const TrainingSet& set, ImageFeatures& features, const TrainOptions& options,
+          const std::filesystem::path& folder)
+      : model_(model),
+        set_(set),
+        features_(features),
+        options_(options),
+        folder_(folder),
+        stream_(set.lengths(), {options.batch_size, options.group_by_length, options.seed}),
+        total_(total_steps(options, static_cast<std::int64_t>(set.samples.size()))),
+        warmup_(warmup_steps(options.warmup_ratio, total_)) {
+    torch::manual_seed(static_cast<std::uint64_t>(options.seed));
+    choose_parameters();
+    if (!folder_.empty()) {
+      identity_ = identity(options, set);
+      resume();
+    }
+  }
+
+  TrainResult run(const TrainCallbacks& callbacks) {
+    const auto begin = std::chrono::steady_clock::now();
+    std::unique_ptr<Progress> progress;
+    if (callbacks.progress) progress = std::make_unique<Progress>("training", "steps", total_, step_);
+    model_->train();
+    while (step_ < total_) {
+      const auto record = advance();
+      if (progress) {
+        progress->note(fmt::format("loss {:.4f}", record.loss));
+        progress->advance();
+      }
+      const bool last = step_ == total_;
+      const bool due = options_.checkpoint_every > 0 && step_ % options_.checkpoint_every == 0;
+      if (!folder_.empty() && (last || due)) save();
+      if (callbacks.on_step) callbacks.on_step(record);
+    }
+    return finish(seconds_since(begin));
+  }
+
+ private:
+  /// Attaches the adapter and says what is trained, at which rate.
+  void choose_parameters() {
+    const auto spec = adapter_spec(options_, model_);
+    for (auto& parameter : model_->parameters()) parameter.requires_grad_(false);
+    std::vector<std::string> trained;
+    for (const auto& name : vlm::attach_adapter(model_, spec)) {
+      trained.push_back(name + ".lora_A");
+      trained.push_back(name + ".lora_B");
+    }
+    const auto full = vlm::saved_parameters(model_, spec);
+    trained.insert(trained.end(), full.begin(), full.end());
+    if (trained.empty()) {
+      throw UserError(ErrorKind::kUsage, "there is nothing to train: lora.r is 0 and no module is trained in full",
+                      "Set lora.r, train_projector, train_embeddings or train_head.");
+    }
+    const auto projector_lr = options_.projector_lr.value_or(options_.learning_rate);
+    ParameterGroup groups[2][2];  // [projector?][decayed?]
+    auto parameters = model_->named_parameters();
+    for (const auto& name : trained) {
+      auto& tensor = parameters[name];
+      if (tensor.scalar_type() != torch::kFloat32) tensor.set_data(tensor.to(torch::kFloat32));
+      tensor.requires_grad_(true);
+      const bool projector = name.find("multi_modal_projector.") != std::string::npos;
+      const bool decayed = tensor.dim() >= 2;
+      auto& group = groups[projector][decayed];
+      group.learning_rate = projector ? projector_lr : options_.learning_rate;
+      group.weight_decay = decayed ? options_.weight_decay : 0.0;
+      group.parameters.emplace_back(name, tensor);
+    }
+    optimizer_ =
+        std::make_unique<AdamW>(std::vector<ParameterGroup>{groups[0][1], groups[0][0], groups[1][1], groups[1][0]},
+                                options_.beta1, options_.beta2, options_.eps);
+  }
+
+  /// Forward and backward over the batches of one step, then the update.
+  StepRecord advance() {
+    const auto begin = std::chrono::steady_clock::now();
+    std::vector<Batch> batches;
+    StepRecord record;
+    const auto pad = model_->config().pad_token_id.value_or(0);
+    for (const auto& indices : stream_.next(options_.accumulation)) {
+      batches.push_back(collate(set_, indices, pad == model_->config().image_token_id ? 0 : pad));
+      batches.back().to(model_->device());
+      record.tokens += batches.back().tokens;
+      record.supervised += batches.back().targets.size(0);
+    }
+    double loss = 0;
+    for (const auto& batch : batches) loss += backward(batch, record.supervised);
+    record.step = step_ + 1;
+    record.loss = loss / static_cast<double>(record.supervised);
+    record.grad_norm = optimizer_->clip(options_.max_grad_norm);
+    check_finite(record);
+    const auto factor = schedule_factor(options_.schedule, step_, warmup_, total_);
+    record.learning_rate = options_.learning_rate * factor;
+    optimizer_->step(factor);
+    record.epoch = epochs_done();
+    record.seconds = seconds_since(begin);
+    history_.push_back(record);
+    ++step_;
+    return record;
+  }
+
+  /// Adds the gradient of (sum over the batch) / targets; returns the sum.
+  double backward(const Batch& batch, std::int64_t targets) {
+    torch::Tensor features;
+    if (!batch.images.empty()) features = features_.fetch(batch.images).to(model_->device());
+    torch::Tensor sum;
+    {
+      const pretrain::BFloat16Products products(options_.dtype == ComputeType::kBFloat16);
+      sum = loss_sum(model_, batch, features);
+    }
+    (sum / static_cast<double>(targets)).backward();
+    return sum.item<double>();
+  }
+
+  void check_finite(const StepRecord& record) const {
+    if (std::isfinite(record.loss) && std::isfinite(record.grad_norm)) return;
+    const auto what = std::isfinite(record.loss)
+                          ? fmt::format("gradient norm of step {} is {}", record.step, record.grad_norm)
+                          : fmt::format("loss of step {} is {}", record.step, record.loss);
+    const auto kept = saved_step_ > 0 ? fmt::format("; the checkpoint of step {} is kept", saved_step_) : "";
+    throw UserError(ErrorKind::kDiverged, "training diverged: the " + what + kept,
+                    fmt::format("Lower learning_rate (now {}), raise warmup_ratio (now {}) or lower max_grad_norm.",
+                                options_.learning_rate, options_.warmup_ratio));
+  }
+
+  double epochs_done() const {
+    const auto batches = (set_.samples.size() + options_.batch_size - 1) / options_.batch_size;
+    return static_cast<double>(stream_.epoch()) + static_cast<double>(stream_.batch()) / static_cast<double>(batches);
+  }
+
+  void save() {
+    TrainState state{step_, stream_.epoch(), stream_.batch(), {}};
+    for (const auto& [name, tensor] : optimizer_->parameters())
+      state.tensors.emplace_back("weights." + name, tensor.detach());
+    for (const auto& [name, tensor] : optimizer_->state()) state.tensors.emplace_back("optimizer." + name, tensor);
+    state.tensors.emplace_back("random", at::globalContext().defaultGenerator(torch::kCPU).get_state());
+    state.tensors.emplace_back("history", pack_history(history_));
+    save_state(folder_, state, identity_);
+    saved_step_ = step_;
+  }
+
+  void resume() {
+    const auto state = load_state(folder_, identity_);
+    if (!state) return;
+    torch::NoGradGuard no_grad;
+    NamedTensors moments;
+    for (const auto& [name, tensor] : state->tensors) {
+      if (name.starts_with("optimizer.")) moments.emplace_back(name.substr(10), tensor);
+    }
+    optimizer_->restore(moments);
+    for (auto [name, tensor] : optimizer_->parameters()) tensor.copy_(find_tensor(state->tensors, "weights." + name));
+    history_ = unpack_history(find_tensor(state->tensors, "history"));
+    stream_.seek(state->epoch, state->batch);
+    auto generator = at::globalContext().defaultGenerator(torch::kCPU);
+    generator.set_state(find_tensor(state->tensors, "random"));
+    step_ = resumed_from_ = saved_step_ = state->step;
+    log_info("training goes on at step {} of {}", step_, total_);
+  }
+
+  TrainResult finish(double seconds) {
+    TrainResult result;
+    for (auto [name, tensor] : optimizer_->parameters()) {
+      result.trained.push_back(name);
+      result.trained_parameters += tensor.numel();
+      tensor.mutable_grad().reset();
+      tensor.requires_grad_(false);
+    }
+    model_->eval();
+    result.steps = step_;
+    result.resumed_from = resumed_from_;
+    result.seconds = seconds;
+    const auto tail = std::max<std::size_t>(1, history_.size() / 10);
+    for (std::size_t i = history_.size() - std::min(tail, history_.size()); i < history_.size(); ++i) {
+      result.final_loss += history_[i].loss / static_cast<double>(tail);
+    }
+    result.history = std::move(history_);
+    return result;
+  }
+
+  vlm::LlavaModel& model_;
+  const TrainingSet& set_;
+  ImageFeatures& features_;
+  const TrainOptions& options_;
+  std::filesystem::path folder_;
+  BatchStream stream_;
+  std::int64_t total_, warmup_, step_ = 0, resumed_from_ = 0, saved_step_ = 0;
+  nlohmann::json identity_;
+  std::unique_ptr<AdamW> optimizer_;
+  std::vector<StepRecord> history_;
+};
+
+}  // namespace
+
+std::int64_t total_steps(const TrainOptions& options, std::int64_t samples) {
+  if (options.max_steps) return *options.max_steps;
+  const auto per_epoch = steps_per_epoch(samples, options.batch_size, options.accumulation);
+  return static_cast<std::int64_t>(std::ceil(options.epochs * static_cast<double>(per_epoch)));
+}
+
+vlm::AdapterSpec adapter_spec(const TrainOptions& options, const vlm::LlavaModel& model,
+                              const std::string& base_model_path) {
+  vlm::AdapterSpec spec;
+  spec.r = options.lora.r;
+  spec.alpha = options.lora.alpha;
+  spec.dropout = options.lora.dropout;
+  spec.use_rslora = options.lora.use_rslora;
+  spec.target_modules = options.lora.target_modules;
+  spec.target_pattern = options.lora.target_pattern;
+  spec.base_model = base_model_path;
+  const bool tied = model->config().text.tie_word_embeddings;
+  if (options.train_projector) spec.modules_to_save.push_back("multi_modal_projector");
+  if (options.train_embeddings || (options.train_head && tied)) spec.modules_to_save.push_back("embed_tokens");
+  if (options.train_head && !tied) spec.modules_to_save.push_back("lm_head");
+  return spec;
+}
+
+TrainResult train(vlm::LlavaModel& model, const TrainingSet& set, ImageFeatures& features, const TrainOptions& options,
+                  const TrainCallbacks& callbacks, const std::filesystem::path& checkpoint_folder) {
+  return Trainer(model, set, features, options, checkpoint_folder).run(callbacks);
+}
+
+}  // namespace scalselect::trainer
