@@ -21,21 +21,25 @@ std::string own_config_folder() {
 Flags parse_flags(const Words& words) {
   Flags flags;
   std::map<std::string, std::function<void()>> switches = {
-      {"--multirun", [&] { flags.multirun = true; }},
-      {"-m", [&] { flags.multirun = true; }},
-      {"--help", [&] { flags.help = true; }},
-      {"-h", [&] { flags.help = true; }},
+      {"--multirun", [&] { flags.multirun = true; }}, {"-m", [&] { flags.multirun = true; }},
+      {"--help", [&] { flags.help = true; }},         {"-h", [&] { flags.help = true; }},
       {"--resolve", [&] { flags.resolve = true; }},
   };
   const auto add_dir = [&](const std::string& value) { flags.config_dirs.push_back(value); };
   const auto set = [](std::string& target) { return [&target](const std::string& value) { target = value; }; };
   std::map<std::string, std::function<void(const std::string&)>> valued = {
-      {"--cfg", set(flags.cfg)},           {"-c", set(flags.cfg)},
-      {"--info", set(flags.info)},         {"-i", set(flags.info)},
-      {"--package", set(flags.package)},   {"-p", set(flags.package)},
-      {"--config-name", set(flags.config_name)}, {"-cn", set(flags.config_name)},
-      {"--config-path", set(flags.config_path)}, {"-cp", set(flags.config_path)},
-      {"--config-dir", add_dir},           {"-cd", add_dir},
+      {"--cfg", set(flags.cfg)},
+      {"-c", set(flags.cfg)},
+      {"--info", set(flags.info)},
+      {"-i", set(flags.info)},
+      {"--package", set(flags.package)},
+      {"-p", set(flags.package)},
+      {"--config-name", set(flags.config_name)},
+      {"-cn", set(flags.config_name)},
+      {"--config-path", set(flags.config_path)},
+      {"-cp", set(flags.config_path)},
+      {"--config-dir", add_dir},
+      {"-cd", add_dir},
   };
   for (std::size_t i = 0; i < words.size(); ++i) {
     const std::string& word = words[i];
@@ -76,9 +80,10 @@ int answer_questions(const Flags& flags, const config::ComposeRequest& request, 
   lenient.multirun = true;  // a question about a sweep is a question about its common part
   const auto composed = config::compose(lenient);
   if (flags.help) {
-    fmt::print("{}\n\nFlags: -m/--multirun, --cfg job|hydra|all, --resolve, --package KEY, --info defaults|defaults-tree,\n"
-               "       -cn/--config-name NAME, -cp/--config-path DIR, -cd/--config-dir DIR, -h/--help\n\n{}",
-               usage, config::help_text(request, composed));
+    fmt::print(
+        "{}\n\nFlags: -m/--multirun, --cfg job|hydra|all, --resolve, --package KEY, --info defaults|defaults-tree,\n"
+        "       -cn/--config-name NAME, -cp/--config-path DIR, -cd/--config-dir DIR, -h/--help\n\n{}",
+        usage, config::help_text(request, composed));
   } else if (!flags.cfg.empty()) {
     fmt::print("{}", config::cfg_text(composed, flags.cfg, flags.resolve, flags.package));
   } else {

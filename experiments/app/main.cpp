@@ -41,7 +41,8 @@ const std::vector<Command>& commands() {
 }
 
 void print_usage() {
-  fmt::print("scalselect {}: training-free data selection for visual instruction tuning\n\nCommands:\n", SCALSELECT_VERSION);
+  fmt::print("scalselect {}: training-free data selection for visual instruction tuning\n\nCommands:\n",
+             SCALSELECT_VERSION);
   for (const auto& command : commands()) fmt::print("  {:9} {}\n", command.name, command.summary);
   fmt::print(
       "\nExamples:\n"
@@ -70,7 +71,8 @@ int dispatch(const Words& words) {
   if (override_like) return run_pipeline(words);
   Words names;
   for (const auto& command : commands()) names.emplace_back(command.name);
-  throw UserError(ErrorKind::kUsage, fmt::format("There is no command '{}'.{}", words[0], did_you_mean(words[0], names)),
+  throw UserError(ErrorKind::kUsage,
+                  fmt::format("There is no command '{}'.{}", words[0], did_you_mean(words[0], names)),
                   "`scalselect --help` lists the commands.");
 }
 

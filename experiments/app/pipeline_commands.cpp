@@ -13,7 +13,9 @@
 namespace scalselect::app {
 namespace {
 
-constexpr char kUsage[] = "scalselect [run] [-m] key=value …: pool -> features -> scores -> selection -> adapter -> predictions -> metrics -> report";
+constexpr char kUsage[] =
+    "scalselect [run] [-m] key=value …: pool -> features -> scores -> selection -> adapter -> predictions -> metrics "
+    "-> report";
 
 /// True if the composed configuration itself asks for a sweep (hydra.mode=MULTIRUN in an experiment).
 bool asks_for_sweep(const config::ComposeRequest& request) {
@@ -49,14 +51,17 @@ int run_pipeline(const Words& words) {
   Words command_line = {"scalselect"};
   command_line.insert(command_line.end(), words.begin(), words.end());
   const auto summary = pipeline::run_sweep(configs, command_line);
-  log_info("feature extractions {}, selections {}, trainings {}, evaluations {} (the rest came from the cache)", summary.extractions,
-           summary.selections, summary.trainings, summary.evaluations);
+  log_info("feature extractions {}, selections {}, trainings {}, evaluations {} (the rest came from the cache)",
+           summary.extractions, summary.selections, summary.trainings, summary.evaluations);
   const auto& first = configs.front();
   if (first.stop_after == pipeline::StopAfter::kMetrics && summary.failed < summary.runs) {
-    const auto written = report::write_report({first.store, first.name, first.report, fmt::format("{}", fmt::join(command_line, " "))});
+    const auto written =
+        report::write_report({first.store, first.name, first.report, fmt::format("{}", fmt::join(command_line, " "))});
     fmt::print("{}\nreport: {}\n", written.table_text, written.page.string());
   }
-  if (summary.failed > 0) log_warning("{} of {} runs failed; `scalselect runs store={}` tells why", summary.failed, summary.runs, first.store);
+  if (summary.failed > 0)
+    log_warning("{} of {} runs failed; `scalselect runs store={}` tells why", summary.failed, summary.runs,
+                first.store);
   return summary.failed > 0 ? 1 : 0;
 }
 

@@ -111,7 +111,8 @@ std::vector<Budget> budgets_from(const json& value) {
   } else {
     budgets.push_back(pipeline::budget_from(value));
   }
-  if (budgets.empty()) throw UserError(ErrorKind::kUsage, "'budget' is an empty list.", "Give at least one share or number.");
+  if (budgets.empty())
+    throw UserError(ErrorKind::kUsage, "'budget' is an empty list.", "Give at least one share or number.");
   return budgets;
 }
 
@@ -121,7 +122,8 @@ fs::path output_for(const fs::path& out, const Budget& budget, bool several) {
   return out.parent_path() / (out.stem().string() + "." + budget.text() + out.extension().string());
 }
 
-void write_selection(const Pool& pool, const std::vector<std::int64_t>& rows, const fs::path& file, const Budget& budget) {
+void write_selection(const Pool& pool, const std::vector<std::int64_t>& rows, const fs::path& file,
+                     const Budget& budget) {
   write_subset(pool, rows, file);
   fmt::print("{}: {} of {} samples (budget {})\n", file.string(), rows.size(), pool.size(), budget.text());
 }
@@ -134,15 +136,19 @@ int select_from_scores(const SelectWords& asked, const pipeline::OpenPool& open,
     if (!std::isnan(scores[static_cast<std::size_t>(row)])) candidates.push_back(row);
   }
   if (static_cast<std::int64_t>(candidates.size()) < pool.size()) {
-    log_warning("{} of {} samples of '{}' have no score in '{}' and cannot be chosen", pool.size() - static_cast<std::int64_t>(candidates.size()),
-                pool.size(), open.path.string(), *asked.scores);
+    log_warning("{} of {} samples of '{}' have no score in '{}' and cannot be chosen",
+                pool.size() - static_cast<std::int64_t>(candidates.size()), pool.size(), open.path.string(),
+                *asked.scores);
   }
   for (const auto& budget : budgets) {
     // A share means a share of the pool, also when some of its samples have no score.
     const auto count = std::min<std::int64_t>(budget.rows(pool.size()), static_cast<std::int64_t>(candidates.size()));
-    write_selection(pool, top_rows(scores, candidates, count), output_for(asked.out, budget, budgets.size() > 1), budget);
+    write_selection(pool, top_rows(scores, candidates, count), output_for(asked.out, budget, budgets.size() > 1),
+                    budget);
   }
-  if (asked.ranking) write_ranking(pool, top_rows(scores, candidates, static_cast<std::int64_t>(candidates.size())), scores, *asked.ranking);
+  if (asked.ranking)
+    write_ranking(pool, top_rows(scores, candidates, static_cast<std::int64_t>(candidates.size())), scores,
+                  *asked.ranking);
   return 0;
 }
 
@@ -151,7 +157,10 @@ int select_from_scores(const SelectWords& asked, const pipeline::OpenPool& open,
 int run_extract(const Words& words) {
   const Flags flags = parse_flags(words);
   const auto request = request_for(flags, "extract");
-  if (const int code = answer_questions(flags, request, "scalselect extract model.path=DIR pool.path=POOL.json out=FILE.npz"); code >= 0) return code;
+  if (const int code =
+          answer_questions(flags, request, "scalselect extract model.path=DIR pool.path=POOL.json out=FILE.npz");
+      code >= 0)
+    return code;
   auto bound = bind_command(flags, "extract");
   const auto model = bound.take<pipeline::ModelOptions>("model");
   const auto pool_options = bound.take<pipeline::PoolOptions>("pool");
@@ -161,7 +170,8 @@ int run_extract(const Words& words) {
 
   const auto needs = make_method(method.name, method.options, "method", bound.origin)->needs();
   if (needs.size() != 1) {
-    throw UserError(ErrorKind::kUsage, fmt::format("Method '{}' needs {} feature tables; an .npz holds one.", method.name, needs.size()),
+    throw UserError(ErrorKind::kUsage,
+                    fmt::format("Method '{}' needs {} feature tables; an .npz holds one.", method.name, needs.size()),
                     "Choose a method that ranks one representation, such as method=scalselect.");
   }
   const ArtifactCache cache(asked.cache);
@@ -170,20 +180,26 @@ int run_extract(const Words& words) {
   const auto& record = bundle.records.begin()->second;
   const FeatureStore store(record.folder);
   export_representations(store, asked.ids, asked.out);
-  fmt::print("{}: {} x {} representations of '{}', {} samples rejected\n", asked.out, store.rows(), store.cols(), pool.path.string(), store.rejects().size());
+  fmt::print("{}: {} x {} representations of '{}', {} samples rejected\n", asked.out, store.rows(), store.cols(),
+             pool.path.string(), store.rejects().size());
   return 0;
 }
 
 int run_score(const Words& words) {
   const Flags flags = parse_flags(words);
   const auto request = request_for(flags, "score");
-  if (const int code = answer_questions(flags, request, "scalselect score features=FILE.npz out=importance_scores.jsonl"); code >= 0) return code;
+  if (const int code =
+          answer_questions(flags, request, "scalselect score features=FILE.npz out=importance_scores.jsonl");
+      code >= 0)
+    return code;
   auto bound = bind_command(flags, "score");
   const auto method = take_method(bound);
   const auto asked = bind_options<ScoreWords>(bound.tree, "", bound.origin);
   if (asked.threads) set_threads(*asked.threads);
   if (method.name != "scalselect") {
-    throw UserError(ErrorKind::kUsage, fmt::format("`score` ranks a feature file by leverage; method '{}' does not.", method.name), "Leave method out, or use method=scalselect.");
+    throw UserError(ErrorKind::kUsage,
+                    fmt::format("`score` ranks a feature file by leverage; method '{}' does not.", method.name),
+                    "Leave method out, or use method=scalselect.");
   }
   const auto options = bind_options<ScalSelectOptions>(method.options, "method", bound.origin);
   const auto features = import_representations(asked.features);
@@ -192,16 +208,23 @@ int run_score(const Words& words) {
   for (std::size_t i = 0; i < features.ids.size(); ++i) entries.push_back({features.ids[i], result.scores[i]});
   write_scores(entries, asked.out);
   if (!result.excluded.empty()) log_warning("{} vectors hold NaN or infinity and got no score", result.excluded.size());
-  fmt::print("{}: {} scores, k = {} of {} directions hold {:.2f} % of the energy\n", asked.out, entries.size() - result.excluded.size(), result.directions,
-             features.vectors->cols(), 100 * result.energy_kept);
+  fmt::print("{}: {} scores, k = {} of {} directions hold {:.2f} % of the energy\n", asked.out,
+             entries.size() - result.excluded.size(), result.directions, features.vectors->cols(),
+             100 * result.energy_kept);
   return 0;
 }
 
 int run_select(const Words& words) {
   const Flags flags = parse_flags(words);
   const auto request = request_for(flags, "select");
-  if (const int code = answer_questions(flags, request, "scalselect select (scores=FILE | model.path=DIR) pool.path=POOL.json budget=0.16 out=subset.json"); code >= 0) return code;
-  const bool from_scores = std::any_of(flags.overrides.begin(), flags.overrides.end(), [](const std::string& word) { return word.rfind("scores=", 0) == 0 && word != "scores=null"; });
+  if (const int code = answer_questions(
+          flags, request,
+          "scalselect select (scores=FILE | model.path=DIR) pool.path=POOL.json budget=0.16 out=subset.json");
+      code >= 0)
+    return code;
+  const bool from_scores = std::any_of(flags.overrides.begin(), flags.overrides.end(), [](const std::string& word) {
+    return word.rfind("scores=", 0) == 0 && word != "scores=null";
+  });
   auto bound = bind_command(flags, "select", from_scores ? Words{"model", "method"} : Words{});
   const auto budgets = budgets_from(bound.take_raw("budget"));
   const ArtifactCache cache(bound.tree.value("cache", "cache"));

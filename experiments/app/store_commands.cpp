@@ -51,8 +51,10 @@ int list_runs(const Words& words) {
   const Store store(asked.store, Store::Mode::kReadOnly);
   fmt::print("{:12}  {:8}  {:19}  {:>8}  {:16}  {}\n", "id", "status", "started (UTC)", "seconds", "experiment", "run");
   for (const auto& run : store.runs(asked.experiment)) {
-    const std::string seconds = run.ended_ms > 0 ? fmt::format("{:.1f}", static_cast<double>(run.ended_ms - run.started_ms) / 1000) : "-";
-    fmt::print("{:12}  {:8}  {:19}  {:>8}  {:16}  {}\n", run.id, run.status, time_text(run.started_ms), seconds, run.experiment, run.name);
+    const std::string seconds =
+        run.ended_ms > 0 ? fmt::format("{:.1f}", static_cast<double>(run.ended_ms - run.started_ms) / 1000) : "-";
+    fmt::print("{:12}  {:8}  {:19}  {:>8}  {:16}  {}\n", run.id, run.status, time_text(run.started_ms), seconds,
+               run.experiment, run.name);
     if (!run.error.empty()) fmt::print("              {}\n", run.error);
   }
   return 0;
@@ -64,13 +66,14 @@ int show_run(const Words& words) {
   if (asked.ids.size() != 1) throw UserError(ErrorKind::kUsage, "`show` needs one run id.", "Usage: " + usage);
   const Store store(asked.store, Store::Mode::kReadOnly);
   const auto run = store.run(asked.ids[0]);
-  fmt::print("{} ({}), attempt {}, {}\nexperiment {}\nstarted {} UTC\n", run.name, run.id, run.attempt, run.status, run.experiment, time_text(run.started_ms));
+  fmt::print("{} ({}), attempt {}, {}\nexperiment {}\nstarted {} UTC\n", run.name, run.id, run.attempt, run.status,
+             run.experiment, time_text(run.started_ms));
   if (!run.error.empty()) fmt::print("error: {}\n", run.error);
   fmt::print("\nconfiguration\n{}\n\nenvironment\n{}\n\nstages\n", run.config.dump(2), run.provenance.dump(2));
   fmt::print("  {:24} {:>8} {:>9} {:>9} {:>9}  {}\n", "stage", "", "wall s", "cpu s", "peak MiB", "artifact");
   for (const auto& stage : store.stages(run.id)) {
-    fmt::print("  {:24} {:>8} {:9.2f} {:9.2f} {:9.1f}  {}\n", stage.stage, stage.cached ? "cached" : "computed", stage.wall_s, stage.cpu_s,
-               static_cast<double>(stage.peak_rss) / (1 << 20), stage.key.substr(0, 12));
+    fmt::print("  {:24} {:>8} {:9.2f} {:9.2f} {:9.1f}  {}\n", stage.stage, stage.cached ? "cached" : "computed",
+               stage.wall_s, stage.cpu_s, static_cast<double>(stage.peak_rss) / (1 << 20), stage.key.substr(0, 12));
   }
   fmt::print("\nartifacts\n");
   for (const auto& artifact : store.artifacts(run.id)) fmt::print("  {:24} {}\n", artifact.name, artifact.path);
@@ -82,7 +85,8 @@ int show_run(const Words& words) {
 int compare_runs(const Words& words) {
   const std::string usage = "scalselect compare ID ID [ID…] [store=FILE]";
   const auto asked = parse(words, usage);
-  if (asked.ids.size() < 2) throw UserError(ErrorKind::kUsage, "`compare` needs two or more run ids.", "Usage: " + usage);
+  if (asked.ids.size() < 2)
+    throw UserError(ErrorKind::kUsage, "`compare` needs two or more run ids.", "Usage: " + usage);
   const Store store(asked.store, Store::Mode::kReadOnly);
   std::vector<RunRow> runs;
   std::vector<std::map<std::string, std::string>> settings;
@@ -120,7 +124,8 @@ int compare_runs(const Words& words) {
 }
 
 int run_cache(const Words& words) {
-  const std::string usage = "scalselect cache ls|rm [cache=DIR] [store=FILE]   (rm: what no run in the store refers to)";
+  const std::string usage =
+      "scalselect cache ls|rm [cache=DIR] [store=FILE]   (rm: what no run in the store refers to)";
   std::string root = "cache", store_file = kDefaultStore, verb;
   for (const auto& word : words) {
     if (word.rfind("cache=", 0) == 0) root = word.substr(6);
@@ -147,7 +152,8 @@ int run_cache(const Words& words) {
       std::filesystem::remove(place.string() + ".lock");
     }
     bytes += entry.bytes;
-    fmt::print("{:12}  {}  {:>10} KiB{}\n", entry.stage, entry.digest.substr(0, 16), entry.bytes / 1024, entry.complete ? "" : "  unfinished");
+    fmt::print("{:12}  {}  {:>10} KiB{}\n", entry.stage, entry.digest.substr(0, 16), entry.bytes / 1024,
+               entry.complete ? "" : "  unfinished");
   }
   fmt::print("{} {:.1f} MiB\n", verb == "rm" ? "removed" : "in all", static_cast<double>(bytes) / (1 << 20));
   return 0;

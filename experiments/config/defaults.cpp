@@ -332,7 +332,8 @@ class Builder {
       known_order_.push_back(key);
       if (!element.option) known_null_.insert(key);
     } else if (found->second != choice_text(element)) {
-      fail("Multiple values for " + key + ". To override a value use 'override " + key + ": " + found->second + "'");
+      fail("Multiple values for " + key + ". To override a value use 'override " + key + ": " +
+           (known_null_.count(key) ? "None" : found->second) + "'");
     }
     keys_of_group_[element.group_path()].insert(key);
   }

@@ -1,12 +1,12 @@
 #include "experiments/pipeline/environment.h"
 
-#include <Eigen/Core>
 #include <fmt/format.h>
 #include <sqlite3.h>
 #include <sys/resource.h>
 #include <torch/version.h>
 #include <unistd.h>
 
+#include <Eigen/Core>
 #include <array>
 #include <chrono>
 #include <cstdio>
@@ -37,7 +37,9 @@ std::string cpu_model() {
   return "unknown";
 }
 
-double seconds(const timeval& time) { return static_cast<double>(time.tv_sec) + 1e-6 * static_cast<double>(time.tv_usec); }
+double seconds(const timeval& time) {
+  return static_cast<double>(time.tv_sec) + 1e-6 * static_cast<double>(time.tv_usec);
+}
 
 rusage usage() {
   rusage result{};

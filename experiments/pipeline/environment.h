@@ -7,8 +7,8 @@
 
 namespace scalselect::pipeline {
 
-/// Program and library versions, compiler, CPU model, threads, host, git commit with a dirty flag, and the command line.
-/// Environment variables are taken from a short allow-list only.
+/// Program and library versions, compiler, CPU model, threads, host, git commit with a dirty flag, and the command
+/// line. Environment variables are taken from a short allow-list only.
 nlohmann::ordered_json describe_environment(const std::vector<std::string>& command_line);
 
 /// Resources used since construction.
@@ -16,7 +16,7 @@ class Meter {
  public:
   Meter();
   double wall_s() const;
-  double cpu_s() const;  ///< of this process, all threads
+  double cpu_s() const;            ///< of this process, all threads
   static std::int64_t peak_rss();  ///< bytes, of this process since it started
 
  private:

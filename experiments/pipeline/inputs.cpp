@@ -18,7 +18,8 @@ constexpr int kWorldVersion = 1;
 constexpr char kFullPool[] = "full";
 
 /// Keys that say where and how fast, not what.
-constexpr const char* kVolatile[] = {"cache", "store", "report", "threads", "parallel", "name", "experiment", "stop_after"};
+constexpr const char* kVolatile[] = {"cache",    "store", "report",     "threads",
+                                     "parallel", "name",  "experiment", "stop_after"};
 
 std::string choice_of(const config::ComposedConfig& composed, const std::string& group) {
   for (const auto& [name, option] : composed.choices) {
@@ -38,7 +39,8 @@ fs::path find_path(const std::string& path) {
 Budget budget_from(const nlohmann::json& value) {
   if (value.is_number_integer() || value.is_number_float()) return parse_budget(value.dump());
   if (value.is_string()) return parse_budget(value.get<std::string>());
-  throw UserError(ErrorKind::kUsage, fmt::format("'budget' is {}, but must be a share like 0.16 or a number of samples.", value.dump()));
+  throw UserError(ErrorKind::kUsage,
+                  fmt::format("'budget' is {}, but must be a share like 0.16 or a number of samples.", value.dump()));
 }
 
 RunConfig bind_run(const config::ComposedConfig& composed) {
@@ -86,8 +88,13 @@ RunConfig bind_run(const config::ComposedConfig& composed) {
       v.field("threads", o.threads, "", Range{1, 4096});
       v.field("parallel", o.parallel, "", Range{1, 4096});
       v.choice("regime", o.regime, {{"epochs", Regime::kEpochs}, {"steps", Regime::kSteps}}, "");
-      v.choice("stop_after", o.stop_after, {{"features", StopAfter::kFeatures}, {"selection", StopAfter::kSelection},
-               {"adapter", StopAfter::kAdapter}, {"predictions", StopAfter::kPredictions}, {"metrics", StopAfter::kMetrics}}, "");
+      v.choice("stop_after", o.stop_after,
+               {{"features", StopAfter::kFeatures},
+                {"selection", StopAfter::kSelection},
+                {"adapter", StopAfter::kAdapter},
+                {"predictions", StopAfter::kPredictions},
+                {"metrics", StopAfter::kMetrics}},
+               "");
     }
   };
   const Rest rest = bind_options<Rest>(tree, "", origin);
@@ -135,13 +142,15 @@ OpenPool open_pool(const PoolOptions& options, const ArtifactCache& cache) {
 
 std::string model_digest(const fs::path& folder) {
   if (!fs::is_directory(folder)) {
-    throw UserError(ErrorKind::kInput, fmt::format("There is no model folder '{}'.", folder.string()),
-                    "Give the path of a Hugging Face folder (config.json, *.safetensors, tokenizer.json) as model.path.");
+    throw UserError(
+        ErrorKind::kInput, fmt::format("There is no model folder '{}'.", folder.string()),
+        "Give the path of a Hugging Face folder (config.json, *.safetensors, tokenizer.json) as model.path.");
   }
   std::vector<fs::path> files;
   for (const auto& entry : fs::directory_iterator(folder)) {
     const auto extension = entry.path().extension();
-    if (entry.is_regular_file() && (extension == ".json" || extension == ".safetensors" || extension == ".model")) files.push_back(entry.path());
+    if (entry.is_regular_file() && (extension == ".json" || extension == ".safetensors" || extension == ".model"))
+      files.push_back(entry.path());
   }
   std::sort(files.begin(), files.end());
   Sha256 hash;

@@ -22,8 +22,11 @@ namespace {
 constexpr int kFeaturesVersion = 1;
 constexpr int kSelectionVersion = 1;
 
-StageKey features_key(const FeatureSpec& spec, const OpenPool& pool, const ModelOptions& model, const std::string& model_hash) {
-  return {"features", kFeaturesVersion, {{"pool", pool.digest}, {"model", model_hash}},
+StageKey features_key(const FeatureSpec& spec, const OpenPool& pool, const ModelOptions& model,
+                      const std::string& model_hash) {
+  return {"features",
+          kFeaturesVersion,
+          {{"pool", pool.digest}, {"model", model_hash}},
           {{"feature", nlohmann::json(describe_feature(spec))}, {"dtype", model.dtype}}};
 }
 
@@ -67,21 +70,24 @@ std::vector<std::int64_t> read_row_list(const fs::path& file) {
   return rows;
 }
 
-MethodInput input_for(const SelectionMethod& method, const OpenPool& pool, const FeatureBundle& features, std::int64_t seed) {
+MethodInput input_for(const SelectionMethod& method, const OpenPool& pool, const FeatureBundle& features,
+                      std::int64_t seed) {
   MethodInput input;
   input.pool_size = pool.pool->size();
   input.seed = static_cast<std::uint64_t>(seed);
   for (const auto& spec : method.needs()) input.features.push_back(features.tables.at(describe_feature(spec).dump()));
   input.candidates = candidates_of(pool, input.features);
   if (input.candidates.empty()) {
-    throw UserError(ErrorKind::kInput, fmt::format("No sample of '{}' can be selected: every row was rejected.", pool.path.string()),
+    throw UserError(ErrorKind::kInput,
+                    fmt::format("No sample of '{}' can be selected: every row was rejected.", pool.path.string()),
                     "See rejects.jsonl in the feature artifacts for the reasons.");
   }
   return input;
 }
 
 /// Everything but the budget that a selection depends on.
-StageKey scores_key(const RunConfig& config, const SelectionMethod& method, const OpenPool& pool, const FeatureBundle& features) {
+StageKey scores_key(const RunConfig& config, const SelectionMethod& method, const OpenPool& pool,
+                    const FeatureBundle& features) {
   StageKey key{"scores", kSelectionVersion, {{"pool", pool.digest}}, {{"method", config.method}}};
   key.params["options"] = nlohmann::json(find_method(config.method).resolve(config.method_options));
   if (method.uses_seed()) key.params["seed"] = config.seed;
@@ -163,7 +169,8 @@ FeatureBundle ensure_features(const std::vector<FeatureSpec>& specs, const OpenP
     bundle.records[text] = {row_of("features/" + feature_name(spec), key, cached, meter), *place};
     const auto rejected = pool.pool->size() - static_cast<std::int64_t>(bundle.tables[text].rows.size());
     if (rejected > 0) {
-      log_warning("{} of {} samples have no {}; reasons in '{}'", rejected, pool.pool->size(), feature_name(spec), (*place / "rejects.jsonl").string());
+      log_warning("{} of {} samples have no {}; reasons in '{}'", rejected, pool.pool->size(), feature_name(spec),
+                  (*place / "rejects.jsonl").string());
     }
   }
   return bundle;
@@ -185,7 +192,8 @@ SelectionOutput ensure_selection(const RunConfig& config, const OpenPool& pool, 
     if (!result.scores.empty()) write_file_atomically(folder / "scores.tsv", scores_text(result.scores));
   };
   if (method->budget_use() == BudgetUse::kScores) {
-    output.records.push_back(ensure(cache, "scores", base, [&](const fs::path& folder) { write(folder, method->select(input, available)); }));
+    output.records.push_back(ensure(cache, "scores", base,
+                                    [&](const fs::path& folder) { write(folder, method->select(input, available)); }));
   }
   StageKey key = base;
   key.stage = "selection";

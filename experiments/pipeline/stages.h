@@ -53,7 +53,7 @@ FeatureBundle ensure_features(const std::vector<FeatureSpec>& specs, const OpenP
 /// The chosen rows, best or first-chosen first.
 struct SelectionOutput {
   std::vector<std::int64_t> rows;
-  std::string key;  ///< artifact digest
+  std::string key;          ///< artifact digest
   std::string rows_digest;  ///< SHA-256 of the set of rows: two methods that agree share a training
   std::int64_t candidates = 0;
   std::vector<StageRecord> records;

@@ -38,7 +38,8 @@ class Sweep {
   Sweep(const std::vector<RunConfig>& configs, const std::vector<std::string>& command_line)
       : cache_(configs.front().cache), store_(configs.front().store), environment_(describe_environment(command_line)) {
     if (configs.front().threads) set_threads(*configs.front().threads);
-    if (const int stale = store_.mark_stale_runs(); stale > 0) log_warning("{} earlier runs ended without a word; marked stale", stale);
+    if (const int stale = store_.mark_stale_runs(); stale > 0)
+      log_warning("{} earlier runs ended without a word; marked stale", stale);
     for (const auto& config : configs) runs_.push_back({&config, {}, {}, {}, {}, {}, false});
   }
 
@@ -57,7 +58,8 @@ class Sweep {
       if (run.error.empty()) store_.finish_run(run.id, "finished");
     }
     summary_.runs = runs_.size();
-    summary_.failed = static_cast<std::size_t>(std::count_if(runs_.begin(), runs_.end(), [](const Run& run) { return !run.error.empty(); }));
+    summary_.failed = static_cast<std::size_t>(
+        std::count_if(runs_.begin(), runs_.end(), [](const Run& run) { return !run.error.empty(); }));
     return summary_;
   }
 
@@ -83,7 +85,8 @@ class Sweep {
 
   void start(Run& run) {
     const auto& config = *run.config;
-    run.id = store_.start_run({config.name, run_label(config), config.config_hash, config.resolved, config.choices, config.overrides, environment_});
+    run.id = store_.start_run({config.name, run_label(config), config.config_hash, config.resolved, config.choices,
+                               config.overrides, environment_});
   }
 
   OpenPool pool_of(const PoolOptions& options) {
@@ -129,9 +132,12 @@ class Sweep {
       store_.log_artifact(run.id, {record.row.stage, record.folder.string(), record.row.key, 0});
     }
     store_.log_input(run.id, "pool", run.pool.path.string(), run.pool.digest, run.pool.pool->size());
-    store_.log_artifact(run.id, {"pool", run.pool.path.string(), run.pool.digest, static_cast<std::int64_t>(fs::file_size(run.pool.path))});
-    store_.log_metrics(run.id, {{"select/samples", 0, static_cast<double>(run.selection.rows.size())},
-                                {"select/share", 0, static_cast<double>(run.selection.rows.size()) / static_cast<double>(run.pool.pool->size())}});
+    store_.log_artifact(run.id, {"pool", run.pool.path.string(), run.pool.digest,
+                                 static_cast<std::int64_t>(fs::file_size(run.pool.path))});
+    store_.log_metrics(run.id,
+                       {{"select/samples", 0, static_cast<double>(run.selection.rows.size())},
+                        {"select/share", 0,
+                         static_cast<double>(run.selection.rows.size()) / static_cast<double>(run.pool.pool->size())}});
   }
 
   const std::string& model_hash(const ModelOptions& model) {
@@ -160,7 +166,8 @@ class Sweep {
         record(members, {});
         continue;
       }
-      jobs.push_back({first.job.label, first.job.to_json(), logs / (digest.substr(0, 16) + ".log"), training_weight(first)});
+      jobs.push_back(
+          {first.job.label, first.job.to_json(), logs / (digest.substr(0, 16) + ".log"), training_weight(first)});
       owners.push_back(members);
     }
     if (jobs.empty()) return;
@@ -181,14 +188,16 @@ class Sweep {
   static double training_weight(const Run& run) {
     const auto& options = run.job.trainer;
     const auto steps = trainer::total_steps(options, static_cast<std::int64_t>(run.selection.rows.size()));
-    return static_cast<double>(steps * options.batch_size * options.accumulation) + 1000;  // evaluation costs about 1,000 samples
+    return static_cast<double>(steps * options.batch_size * options.accumulation) +
+           1000;  // evaluation costs about 1,000 samples
   }
 
   /// Notes what a job made in every run that owns it. `answer`: what the worker reported; empty if all was cached.
   void record(const std::vector<Run*>& owners, const nlohmann::json& answer) {
     std::map<std::string, StageRow> reported;
     for (const auto& item : answer.value("stages", nlohmann::json::array())) {
-      reported[item["stage"]] = {item["stage"], item["key"], item["cached"], item["wall_s"], item["cpu_s"], item["peak_rss"]};
+      reported[item["stage"]] = {item["stage"],  item["key"],   item["cached"],
+                                 item["wall_s"], item["cpu_s"], item["peak_rss"]};
     }
     bool counted = false;
     for (auto* run : owners) {
@@ -234,7 +243,9 @@ class Sweep {
     for (std::size_t i = 0; i < run.job.predictions.size(); ++i) {
       const auto benchmark = eval::make_benchmark(run.job.eval.benchmarks[i]);
       const auto folder = cache_.find(run.job.predictions[i]);
-      if (!folder) throw UserError(ErrorKind::kEnvironment, "The answers to " + benchmark->display() + " are missing from the cache.", "Run again.");
+      if (!folder)
+        throw UserError(ErrorKind::kEnvironment,
+                        "The answers to " + benchmark->display() + " are missing from the cache.", "Run again.");
       const auto rescored = eval::rescore(*benchmark, *folder / "predictions.jsonl");
       for (const auto& stats : rescored.scores.metrics) {
         metrics.push_back({"eval/" + benchmark->name() + "/" + stats.metric.name, 0, stats.metric.value});
@@ -264,8 +275,8 @@ class Sweep {
 }  // namespace
 
 std::string run_label(const RunConfig& config) {
-  return fmt::format("{} budget={} seed={}{}", config.method_choice.empty() ? config.method : config.method_choice, config.budget.text(), config.seed,
-                     config.regime == Regime::kSteps ? " regime=steps" : "");
+  return fmt::format("{} budget={} seed={}{}", config.method_choice.empty() ? config.method : config.method_choice,
+                     config.budget.text(), config.seed, config.regime == Regime::kSteps ? " regime=steps" : "");
 }
 
 SweepSummary run_sweep(const std::vector<RunConfig>& configs, const std::vector<std::string>& command_line) {

@@ -9,10 +9,10 @@
 
 #include "core/files.h"
 #include "core/hash.h"
+#include "data/selection.h"
 #include "eval/predictions.h"
 #include "eval/registry.h"
 #include "experiments/pipeline/environment.h"
-#include "data/selection.h"
 #include "trainer/dataset.h"
 #include "trainer/image_features.h"
 #include "trainer/train.h"
@@ -43,9 +43,12 @@ class JobProgress {
  public:
   JobProgress(double training_share, std::string label) : share_(training_share), label_(std::move(label)) {}
   void training(std::int64_t step, std::int64_t steps, double loss) {
-    tell(share_ * static_cast<double>(step) / static_cast<double>(std::max<std::int64_t>(1, steps)), fmt::format("{}: step {}/{}, loss {:.3f}", label_, step, steps, loss));
+    tell(share_ * static_cast<double>(step) / static_cast<double>(std::max<std::int64_t>(1, steps)),
+         fmt::format("{}: step {}/{}, loss {:.3f}", label_, step, steps, loss));
   }
-  void answering(double done, const std::string& benchmark) { tell(share_ + (1 - share_) * done, label_ + ": " + benchmark); }
+  void answering(double done, const std::string& benchmark) {
+    tell(share_ + (1 - share_) * done, label_ + ": " + benchmark);
+  }
 
  private:
   void tell(double done, const std::string& note) {
@@ -60,7 +63,8 @@ class JobProgress {
 };
 
 nlohmann::json stage_json(const std::string& stage, const StageKey& key, bool cached, const Meter& meter) {
-  return {{"stage", stage}, {"key", key.digest()}, {"cached", cached}, {"wall_s", meter.wall_s()}, {"cpu_s", meter.cpu_s()}, {"peak_rss", Meter::peak_rss()}};
+  return {{"stage", stage},           {"key", key.digest()},    {"cached", cached},
+          {"wall_s", meter.wall_s()}, {"cpu_s", meter.cpu_s()}, {"peak_rss", Meter::peak_rss()}};
 }
 
 std::vector<Sample> selected_samples(const TrainJob& job) {
@@ -75,15 +79,22 @@ std::vector<Sample> selected_samples(const TrainJob& job) {
 std::string log_text(const trainer::TrainResult& result) {
   std::string text;
   for (const auto& step : result.history) {
-    text += nlohmann::ordered_json({{"step", step.step}, {"epoch", step.epoch}, {"loss", step.loss}, {"learning_rate", step.learning_rate},
-                                    {"grad_norm", step.grad_norm}, {"tokens", step.tokens}}).dump() + "\n";
+    text += nlohmann::ordered_json({{"step", step.step},
+                                    {"epoch", step.epoch},
+                                    {"loss", step.loss},
+                                    {"learning_rate", step.learning_rate},
+                                    {"grad_norm", step.grad_norm},
+                                    {"tokens", step.tokens}})
+                .dump() +
+            "\n";
   }
   return text;
 }
 
 std::string skipped_text(const trainer::TrainingSet& set) {
   std::string text;
-  for (const auto& row : set.skipped) text += nlohmann::ordered_json({{"row", row.row}, {"reason", row.reason}}).dump() + "\n";
+  for (const auto& row : set.skipped)
+    text += nlohmann::ordered_json({{"row", row.row}, {"reason", row.reason}}).dump() + "\n";
   return text;
 }
 
@@ -103,11 +114,12 @@ void fine_tune(const TrainJob& job, const fs::path& folder, JobProgress& progres
   const auto result = trainer::train(model, set, features, job.trainer, callbacks, folder / "training");
   write_file_atomically(folder / "train_log.jsonl", log_text(result));
   write_file_atomically(folder / "skipped.jsonl", skipped_text(set));
-  vlm::save_adapter(folder / "adapter", model, trainer::adapter_spec(job.trainer));
+  vlm::save_adapter(folder / "adapter", model, trainer::adapter_spec(job.trainer, model));
   fs::remove_all(folder / "training");
 }
 
-void answer(const TrainJob& job, std::size_t index, TextGenerator& generator, const fs::path& folder, JobProgress& progress) {
+void answer(const TrainJob& job, std::size_t index, TextGenerator& generator, const fs::path& folder,
+            JobProgress& progress) {
   const auto benchmark = eval::make_benchmark(job.eval.benchmarks[index]);
   const auto questions = benchmark->load((fs::path(job.cache) / "images").string());
   eval::EvaluateOptions options;
@@ -121,10 +133,17 @@ void answer(const TrainJob& job, std::size_t index, TextGenerator& generator, co
 }  // namespace
 
 nlohmann::json TrainJob::to_json() const {
-  nlohmann::json tree = {{"label", label}, {"cache", cache}, {"model", model.string()}, {"pool", pool.string()},
-                         {"image_root", image_root.string()}, {"rows", rows.string()}, {"dtype", dtype},
-                         {"trainer", nlohmann::json(dump_options(trainer))}, {"eval", nlohmann::json(dump_options(eval))},
-                         {"adapter", adapter.payload()}, {"predictions", nlohmann::json::array()}};
+  nlohmann::json tree = {{"label", label},
+                         {"cache", cache},
+                         {"model", model.string()},
+                         {"pool", pool.string()},
+                         {"image_root", image_root.string()},
+                         {"rows", rows.string()},
+                         {"dtype", dtype},
+                         {"trainer", nlohmann::json(dump_options(trainer))},
+                         {"eval", nlohmann::json(dump_options(eval))},
+                         {"adapter", adapter.payload()},
+                         {"predictions", nlohmann::json::array()}};
   for (const auto& key : predictions) tree["predictions"].push_back(key.payload());
   return tree;
 }
@@ -145,7 +164,8 @@ TrainJob TrainJob::from_json(const nlohmann::json& tree) {
   return job;
 }
 
-TrainJob plan_training(const RunConfig& config, const OpenPool& pool, const SelectionOutput& selection, const std::string& model_hash) {
+TrainJob plan_training(const RunConfig& config, const OpenPool& pool, const SelectionOutput& selection,
+                       const std::string& model_hash) {
   TrainJob job;
   job.label = fmt::format("{} budget={} seed={}", config.method_choice, config.budget.text(), config.seed);
   job.cache = config.cache;
@@ -161,8 +181,10 @@ TrainJob plan_training(const RunConfig& config, const OpenPool& pool, const Sele
   }
   auto train_params = nlohmann::json(dump_options(job.trainer));
   for (const char* bookkeeping : {"checkpoint_every", "feature_cache_mb"}) train_params.erase(bookkeeping);
-  job.adapter = {"adapter", kAdapterVersion,
-                 {{"model", model_hash}, {"pool", pool.digest}, {"rows", selection.rows_digest}}, {{"trainer", train_params}}};
+  job.adapter = {"adapter",
+                 kAdapterVersion,
+                 {{"model", model_hash}, {"pool", pool.digest}, {"rows", selection.rows_digest}},
+                 {{"trainer", train_params}}};
   if (config.stop_after <= StopAfter::kAdapter) return job;
 
   job.eval = config.eval;
@@ -172,13 +194,16 @@ TrainJob plan_training(const RunConfig& config, const OpenPool& pool, const Sele
     if (fs::path(benchmark.path).is_relative()) benchmark.path = fs::absolute(root / benchmark.path).string();
     benchmark = eval::make_benchmark(benchmark)->options();  // fills names and displays
     if (!names.insert(benchmark.name).second) {
-      throw UserError(ErrorKind::kUsage, fmt::format("Two benchmarks are called '{}'.", benchmark.name), "Give each a name of its own (eval.benchmarks).");
+      throw UserError(ErrorKind::kUsage, fmt::format("Two benchmarks are called '{}'.", benchmark.name),
+                      "Give each a name of its own (eval.benchmarks).");
     }
     auto params = nlohmann::json(dump_options(benchmark));
     for (const char* place : {"path", "images", "skills", "display", "columns", "matcher"}) params.erase(place);
-    job.predictions.push_back({"predictions", kPredictionsVersion,
-                               {{"adapter", job.adapter.digest()}, {"benchmark", eval::make_benchmark(benchmark)->fingerprint()}},
-                               {{"benchmark", params}, {"max_new_tokens", job.eval.max_new_tokens}, {"dtype", job.dtype}}});
+    job.predictions.push_back(
+        {"predictions",
+         kPredictionsVersion,
+         {{"adapter", job.adapter.digest()}, {"benchmark", eval::make_benchmark(benchmark)->fingerprint()}},
+         {{"benchmark", params}, {"max_new_tokens", job.eval.max_new_tokens}, {"dtype", job.dtype}}});
   }
   return job;
 }

@@ -57,7 +57,8 @@ Child launch(const WorkerJob& job, std::size_t index, int threads) {
   const char* arguments[] = {program.c_str(), "_work", order.c_str(), nullptr};
   const pid_t parent = ::getpid();
   const pid_t pid = ::fork();
-  if (pid < 0) throw UserError(ErrorKind::kEnvironment, std::string("Cannot start a process: ") + std::strerror(errno) + ".");
+  if (pid < 0)
+    throw UserError(ErrorKind::kEnvironment, std::string("Cannot start a process: ") + std::strerror(errno) + ".");
   if (pid == 0) {
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (::getppid() != parent) ::_exit(1);
@@ -133,7 +134,8 @@ std::vector<WorkerResult> run_workers(const std::vector<WorkerJob>& jobs, int pa
       if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
         result.ok = false;
         if (result.error.empty()) {
-          result.error = WIFSIGNALED(status) ? fmt::format("the process was ended by signal {} ({})", WTERMSIG(status), ::strsignal(WTERMSIG(status)))
+          result.error = WIFSIGNALED(status) ? fmt::format("the process was ended by signal {} ({})", WTERMSIG(status),
+                                                           ::strsignal(WTERMSIG(status)))
                                              : fmt::format("the process ended with status {}", WEXITSTATUS(status));
           result.error += "; see '" + jobs[child.job].log.string() + "'";
         }

@@ -1,0 +1,48 @@
+// The main table: a row a method and budget, a column a benchmark, relative performance with its interval.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "eval/bootstrap.h"
+#include "experiments/report/collect.h"
+
+namespace scalselect::report {
+
+struct TableCell {
+  double mean = 0, std = 0;  ///< over seeds; std is NaN with one seed
+};
+
+struct TableRow {
+  std::string method, budget;  ///< "scalselect", "16 %"
+  std::int64_t seeds = 0, steps = 0;
+  std::vector<TableCell> cells;            ///< parallel to Table::columns
+  eval::Estimate relative;                 ///< Rel. %
+  double relative_std = 0;                 ///< over seeds; NaN with one
+  double above_chance = 0;                 ///< Rel. with chance levels taken off
+  eval::Estimate against_random;           ///< difference of Rel. to random at the same budget; NaN where there is none
+  double skills = 0;                       ///< mean accuracy over skills, percent
+  double selection_s = 0, training_s = 0;  ///< means over seeds
+};
+
+struct Table {
+  std::string regime;  ///< "epochs" or "steps"
+  std::vector<eval::Metric> columns;
+  std::vector<TableRow> rows;
+  std::vector<double> chance;  ///< parallel to columns
+};
+
+/// One table a regime. Throws UserError(kInput) if a regime lacks the full-data row.
+std::vector<Table> make_tables(const Collection& collection, const eval::BootstrapOptions& options = {});
+
+/// Fixed-width text for a terminal.
+std::string table_text(const Table& table);
+std::string table_markdown(const Table& table);
+/// booktabs; `command` goes into a comment on top.
+std::string table_latex(const Table& table, const std::string& command);
+/// Long form, unrounded: regime,method,budget,seed,benchmark,metric,value,chance,run_id.
+std::string table_csv(const Collection& collection);
+/// Accuracy of each skill by row, with chance and majority level; Markdown.
+std::string skills_markdown(const Collection& collection, const std::string& regime);
+
+}  // namespace scalselect::report
