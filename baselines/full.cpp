@@ -26,7 +26,8 @@ std::unique_ptr<SelectionMethod> make(const FullOptions&) { return std::make_uni
 }  // namespace
 
 MethodEntry full_entry() {
-  return method_entry<FullOptions>("full", "the whole pool, whatever the budget (with a smaller budget: its first rows)",
+  return method_entry<FullOptions>("full",
+                                   "the whole pool, whatever the budget (with a smaller budget: its first rows)",
                                    "time O(N), memory O(N); no model", "reference row", make);
 }
 

@@ -102,7 +102,8 @@ struct PoolRowReader::Impl {
 
 const std::size_t PoolRowReader::kPadding = simdjson::SIMDJSON_PADDING;
 
-PoolRowReader::PoolRowReader(std::filesystem::path image_root) : impl_(new Impl{std::move(image_root), dom::parser()}) {}
+PoolRowReader::PoolRowReader(std::filesystem::path image_root)
+    : impl_(new Impl{std::move(image_root), dom::parser()}) {}
 PoolRowReader::~PoolRowReader() = default;
 
 PoolRow PoolRowReader::read(std::string_view json) {
