@@ -1,0 +1,53 @@
+#include "vlm/compat_roles.h"
+
+#include <algorithm>
+#include <string>
+
+namespace scalselect::vlm {
+
+namespace {
+
+/// Python's str.strip for the blanks that pools contain.
+std::string stripped(const std::string& text) {
+  constexpr const char* kBlanks = " \t\n\r\f\v";
+  const auto begin = text.find_first_not_of(kBlanks);
+  if (begin == std::string::npos) return {};
+  return text.substr(begin, text.find_last_not_of(kBlanks) - begin + 1);
+}
+
+}  // namespace
+
+TokenPositions compat_positions(const RenderedChat& chat, std::span<const Turn> turns, const Tokenizer& tokenizer,
+                                std::int64_t image_id) {
+  std::vector<bool> answer(chat.ids.size(), false);
+  auto cursor = chat.ids.begin();
+  for (const auto& turn : turns) {
+    if (turn.role != Role::kAssistant) continue;
+    const auto text = stripped(turn.text);
+    if (text.empty()) continue;
+    const auto pattern = tokenizer.encode(text, /*add_special_tokens=*/false).ids;
+    const auto hit = std::search(cursor, chat.ids.end(), pattern.begin(), pattern.end());
+    if (pattern.empty() || hit == chat.ids.end()) continue;
+    cursor = hit + static_cast<std::ptrdiff_t>(pattern.size());
+    std::fill(answer.begin() + (hit - chat.ids.begin()), answer.begin() + (cursor - chat.ids.begin()), true);
+  }
+  TokenPositions out;
+  for (std::size_t i = 0; i < chat.ids.size(); ++i) {
+    const auto position = static_cast<std::int64_t>(i);
+    if (chat.ids[i] == image_id || chat.ids[i] >= tokenizer.base_vocab_size()) out.visual.push_back(position);
+    else if (!answer[i]) out.user.push_back(position);
+  }
+  return out;
+}
+
+TokenPositions strict_positions(const RenderedChat& chat) {
+  TokenPositions out;
+  for (std::size_t i = 0; i < chat.roles.size(); ++i) {
+    const auto position = static_cast<std::int64_t>(i);
+    if (chat.roles[i] == TokenRoleTag::kImage) out.visual.push_back(position);
+    if (chat.roles[i] == TokenRoleTag::kUser) out.user.push_back(position);
+  }
+  return out;
+}
+
+}  // namespace scalselect::vlm

@@ -1,0 +1,272 @@
+#include "vlm/probe.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+
+#include "core/error.h"
+#include "data/image.h"
+#include "vlm/checkpoint.h"
+#include "vlm/compat_roles.h"
+#include "vlm/probe_pass.h"
+#include "vlm/single_thread.h"
+
+namespace scalselect::vlm {
+
+namespace {
+
+/// A sample on its way through `observe`.
+struct Work {
+  const Sample* sample = nullptr;
+  std::string reject;
+  RenderedChat chat;
+  std::string prefix_key;
+  std::vector<torch::Tensor> hidden, attention;  // parallel to SignalRequest::early; float32, contiguous, CPU
+  std::vector<torch::Tensor> means;
+  torch::Tensor tower_mean;
+  std::optional<AnswerLoss> loss;
+};
+
+torch::Tensor plain_floats(const torch::Tensor& x) { return x.to(torch::kCPU, torch::kFloat32).contiguous(); }
+
+std::vector<float> copy(const torch::Tensor& x) {
+  const auto* data = x.const_data_ptr<float>();
+  return {data, data + x.numel()};
+}
+
+void check_layer(std::int64_t layer, std::int64_t lowest, std::int64_t layers, const char* what) {
+  if (layer >= lowest && layer <= layers) return;
+  throw UserError(ErrorKind::kUsage,
+                  fmt::format("{} {} does not exist: the model has {} decoder layers", what, layer, layers),
+                  fmt::format("Choose a layer from {} to {}{}.", std::max<std::int64_t>(lowest, 0), layers,
+                              lowest < 0 ? ", or -1 for the last after the final norm" : ""));
+}
+
+std::vector<std::int64_t> positions_of(const RenderedChat& chat, TokenSet set) {
+  std::vector<std::int64_t> out;
+  for (std::size_t i = 0; i < chat.roles.size(); ++i) {
+    const auto role = chat.roles[i];
+    const bool image = role == TokenRoleTag::kImage;
+    const bool in = set == TokenSet::kAll || (set == TokenSet::kVisual && image) ||
+                    (set == TokenSet::kText && !image) || (set == TokenSet::kUser && role == TokenRoleTag::kUser) ||
+                    (set == TokenSet::kAssistant && role == TokenRoleTag::kAssistant);
+    if (in) out.push_back(static_cast<std::int64_t>(i));
+  }
+  return out;
+}
+
+torch::Tensor hidden_mean(const SampleStates& states, const RenderedChat& chat, const HiddenMeanSpec& spec,
+                          std::int64_t width) {
+  const auto positions = positions_of(chat, spec.tokens);
+  if (positions.empty()) return torch::zeros({width});
+  const auto rows = plain_floats(states.rows(spec.layer, positions));
+  if (spec.weights == TokenWeights::kUniform) return rows.mean(0);
+  const auto weights = (torch::tensor(positions, torch::kInt64) + 1).to(torch::kFloat32);
+  return (rows * (weights / weights.sum()).unsqueeze(1)).sum(0);
+}
+
+TokenCounts count_tokens(const RenderedChat& chat) {
+  TokenCounts counts;
+  counts.user = static_cast<std::int64_t>(positions_of(chat, TokenSet::kUser).size());
+  counts.assistant = static_cast<std::int64_t>(positions_of(chat, TokenSet::kAssistant).size());
+  counts.all = static_cast<std::int64_t>(positions_of(chat, TokenSet::kText).size());
+  return counts;
+}
+
+std::string depth_key(const SignalRequest& request, const ProbeDepth& depth) {
+  auto key = fmt::format("{}{}{}{}", depth.prefix, depth.prefix_norm, depth.forward, request.tower_mean);
+  for (const auto layer : layers_read(request)) key += fmt::format(",{}", layer);
+  for (const auto& spec : request.early) key += fmt::format(";{}", spec.attention_layer);
+  return key;
+}
+
+std::string prefix_key(const Sample& sample, const RenderedChat& chat, std::int64_t image_id) {
+  std::string key;
+  for (const auto& path : sample.images) key += path + '\n';
+  const auto end = chat.ids.rend() - std::find(chat.ids.rbegin(), chat.ids.rend(), image_id);
+  key.append(reinterpret_cast<const char*>(chat.ids.data()), static_cast<std::size_t>(end) * sizeof(std::int64_t));
+  return key;
+}
+
+/// Fills what a sample's states show.
+class Reader {
+ public:
+  Reader(LlavaModel& model, const ChatTemplate& chat, const SignalRequest& request, bool plain)
+      : model_(model), chat_(chat), request_(request), plain_(plain) {}
+
+  TokenPositions positions(const Work& work, TokenRoles roles) const {
+    if (roles == TokenRoles::kStrict) return strict_positions(work.chat);
+    return compat_positions(work.chat, work.sample->turns, chat_.tokenizer(), chat_.image_id());
+  }
+
+  /// The suffix must be run as deep as the prefix if a token of it is taken for visual (compat only).
+  ProbeDepth depth_for(const Work& work, const PrefixStates& prefix, ProbeDepth depth) const {
+    for (const auto& spec : request_.early) {
+      if (spec.roles != TokenRoles::kCompat) continue;
+      const auto where = positions(work, spec.roles);
+      if (where.visual.empty() || where.visual.back() < prefix.length) continue;
+      depth.suffix = depth.prefix;
+      depth.suffix_norm = depth.prefix_norm;
+    }
+    return depth;
+  }
+
+  void read(Work& work, const SampleStates& states, const PrefixStates* prefix) const {
+    for (const auto& spec : request_.early) {
+      const auto where = positions(work, spec.roles);
+      work.hidden.push_back(plain_floats(states.rows(spec.hidden_layer, where.visual)));
+      const auto attention = plain_ ? plain_attention(model_, states, spec.attention_layer, where)
+                                    : instruction_attention(model_, states, spec.attention_layer, where,
+                                                            prefix->keys.at(spec.attention_layer));
+      work.attention.push_back(plain_floats(attention));
+    }
+    for (const auto& spec : request_.hidden_means) {
+      work.means.push_back(hidden_mean(states, work.chat, spec, model_->config().text.hidden_size));
+    }
+    if (request_.tower_mean) work.tower_mean = plain_floats(states.tower_mean);
+    if (request_.answer_loss) work.loss = answer_loss(model_, states, work.chat, work.sample->turns);
+  }
+
+ private:
+  LlavaModel& model_;
+  const ChatTemplate& chat_;
+  const SignalRequest& request_;
+  bool plain_;
+};
+
+void deliver(const Work& work, const SignalRequest& request, const SignalSink& sink) {
+  SampleSignals signals;
+  signals.row = work.sample->row;
+  signals.reject = work.reject;
+  if (work.reject.empty()) {
+    for (std::size_t i = 0; i < work.hidden.size(); ++i) {
+      const auto& hidden = work.hidden[i];
+      const auto& attention = work.attention[i];
+      signals.early.push_back({{hidden.const_data_ptr<float>(), hidden.size(0), hidden.size(1)},
+                               {attention.const_data_ptr<float>(), static_cast<std::size_t>(attention.numel())}});
+    }
+    for (const auto& mean : work.means) signals.hidden_means.push_back(copy(mean));
+    if (request.tower_mean) signals.tower_mean = copy(work.tower_mean);
+    signals.loss = work.loss;
+    if (request.token_counts) signals.counts = count_tokens(work.chat);
+  }
+  sink(signals);
+}
+
+}  // namespace
+
+ProbeDepth probe_depth(const SignalRequest& request, std::int64_t layers) {
+  ProbeDepth depth;
+  const auto ask = [&](std::int64_t& part, bool& norm, std::int64_t layer) {
+    part = std::max(part, layer == -1 ? layers : layer);
+    norm = norm || layer == -1;
+    depth.forward = true;
+  };
+  for (const auto& spec : request.early) {
+    check_layer(spec.hidden_layer, -1, layers, "hidden layer");
+    check_layer(spec.attention_layer, 1, layers, "attention layer");
+    ask(depth.prefix, depth.prefix_norm, spec.hidden_layer);
+    ask(depth.prefix, depth.prefix_norm, spec.attention_layer - 1);
+    ask(depth.suffix, depth.suffix_norm, spec.attention_layer - 1);
+    depth.built = std::max<std::int64_t>(depth.built, spec.attention_layer);
+  }
+  for (const auto& spec : request.hidden_means) {
+    check_layer(spec.layer, -1, layers, "hidden layer");
+    ask(depth.prefix, depth.prefix_norm, spec.layer);
+    if (spec.tokens != TokenSet::kVisual) ask(depth.suffix, depth.suffix_norm, spec.layer);
+  }
+  if (request.answer_loss) {
+    ask(depth.prefix, depth.prefix_norm, -1);
+    ask(depth.suffix, depth.suffix_norm, -1);
+  }
+  if (depth.prefix_norm) depth.prefix = layers;
+  if (depth.suffix_norm) depth.suffix = layers;
+  depth.built = std::max(depth.built, depth.prefix);
+  return depth;
+}
+
+LlavaProbe::LlavaProbe(LlavaModel model, ChatTemplate chat, ImageProcessor processor, const ProbeOptions& options)
+    : model_(std::move(model)),
+      chat_(std::move(chat)),
+      processor_(std::move(processor)),
+      options_(options),
+      cache_(options.cache_mb << 20) {}
+
+LlavaProbe::~LlavaProbe() = default;
+
+torch::Tensor LlavaProbe::pixels(const Sample& sample) const {
+  std::vector<torch::Tensor> images;
+  for (const auto& path : sample.images) images.push_back(processor_.process(decode_image(path)));
+  return torch::stack(images);
+}
+
+void LlavaProbe::observe(std::span<const Sample> samples, const SignalRequest& request, const SignalSink& sink) {
+  const auto depth = probe_depth(request, num_layers());
+  if (const auto key = depth_key(request, depth); key != cached_for_) {
+    cache_.clear();
+    cached_for_ = key;
+  }
+  std::vector<Work> work(samples.size());
+  parallel_samples(static_cast<std::int64_t>(samples.size()), [&](std::int64_t i) {
+    auto& item = work[i];
+    item.sample = &samples[i];
+    item.reject = chat_.reject_reason(samples[i]);
+    if (!item.reject.empty()) return;
+    const std::vector<std::int64_t> image_tokens(samples[i].images.size(), model_->config().tokens_per_image());
+    try {
+      item.chat = chat_.render(samples[i].turns, image_tokens);
+    } catch (const UserError& error) {
+      item.reject = error.problem();
+      return;
+    }
+    item.prefix_key = prefix_key(samples[i], item.chat, chat_.image_id());
+  });
+
+  std::map<std::string, std::vector<Work*>> by_prefix;
+  for (auto& item : work) {
+    if (item.reject.empty()) by_prefix[item.prefix_key].push_back(&item);
+  }
+  std::vector<const std::vector<Work*>*> groups;
+  for (const auto& [key, members] : by_prefix) groups.push_back(&members);
+  const Reader reader(model_, chat_, request, options_.plain);
+  parallel_samples(static_cast<std::int64_t>(groups.size()), [&](std::int64_t g) {
+    const auto& members = *groups[g];
+    const auto& first = *members.front();
+    try {
+      if (options_.plain) {
+        const auto images = pixels(*first.sample);
+        for (auto* item : members) reader.read(*item, run_plain(model_, item->chat.ids, images, request), nullptr);
+        return;
+      }
+      auto prefix = cache_.find(first.prefix_key);
+      if (!prefix) {
+        prefix = run_prefix(model_, first.chat.ids, pixels(*first.sample), request, depth);
+        cache_.insert(first.prefix_key, prefix, prefix->bytes());
+      }
+      for (auto* item : members) {
+        const auto own_depth = reader.depth_for(*item, *prefix, depth);
+        reader.read(*item, run_suffix(model_, *prefix, item->chat.ids, request, own_depth), prefix.get());
+      }
+    } catch (const UserError& error) {
+      for (auto* item : members) item->reject = error.problem();
+    }
+  });
+  for (const auto& item : work) deliver(item, request, sink);
+}
+
+std::unique_ptr<FeatureProbe> open_probe(const std::filesystem::path& folder, const std::string& dtype,
+                                         const SignalRequest& request, const ProbeOptions& options) {
+  const auto config = read_llava_config(folder);
+  const auto layers = config.text.num_hidden_layers;
+  const auto depth = probe_depth(request, layers);
+  LoadOptions load;
+  load.dtype = weight_dtype(dtype);
+  const bool whole = options.plain || depth.prefix_norm || depth.built == 0 || depth.built == layers;
+  load.parts.decoder_layers = whole ? -1 : depth.built;
+  load.parts.head = options.plain || request.answer_loss || depth.built == 0;
+  ChatTemplate chat(chat_layout("llava-1.5"), std::make_shared<Tokenizer>(Tokenizer::load(folder)));
+  return std::make_unique<LlavaProbe>(load_llava(folder, load), std::move(chat), ImageProcessor::load(folder), options);
+}
+
+}  // namespace scalselect::vlm

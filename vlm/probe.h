@@ -1,0 +1,78 @@
+// What a LLaVA model shows of a sample: core's FeatureProbe, with the shortcuts that make early layers cheap.
+//
+// * Only the tower, the projector, the embeddings and the decoder layers that a request needs are run.
+// * Attention is causal, so everything up to the last image token (the prefix) does not depend on the text behind it:
+//   samples with the same images and the same prefix share its states, within a call and (bounded memory) across calls.
+// * The text behind it runs only through the layers below the attention that is asked for: for layer 1 that is
+//   embedding, norm, queries and keys.
+// * Attention is computed for instruction rows only, logits at supervised positions only.
+//
+// Every sample is a computation of its own (samples run side by side on threads), so its bits do not depend on its
+// neighbours, on how calls are cut, or on the number of threads.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <span>
+#include <string>
+
+#include "core/probes.h"
+#include "vlm/chat_template.h"
+#include "vlm/image_cache.h"
+#include "vlm/image_processor.h"
+#include "vlm/llava.h"
+
+namespace scalselect::vlm {
+
+struct ProbeOptions {
+  /// Full forward pass of every sample with an explicit S x S attention map and no sharing: the oracle of the tests.
+  bool plain = false;
+  std::int64_t cache_mb = 256;  ///< states of prefixes kept over calls, MiB
+};
+
+/// How deep a request makes each part of a sequence run. The prefix ends with the last image token.
+struct ProbeDepth {
+  std::int64_t prefix = 0, suffix = 0;            ///< decoder layers
+  bool prefix_norm = false, suffix_norm = false;  ///< the final norm too (then all layers are run)
+  std::int64_t built = 0;                         ///< decoder layers whose weights are touched
+  bool forward = false;                           ///< false: nothing but tokens (and the tower) is asked for
+};
+
+/// For a decoder of `layers` layers. Throws UserError(kUsage) for a layer that does not exist.
+ProbeDepth probe_depth(const SignalRequest& request, std::int64_t layers);
+
+struct PrefixStates;
+
+class LlavaProbe final : public FeatureProbe {
+ public:
+  LlavaProbe(LlavaModel model, ChatTemplate chat, ImageProcessor processor, const ProbeOptions& options = {});
+  ~LlavaProbe() override;
+
+  std::int64_t hidden_size() const override { return model_->config().text.hidden_size; }
+  std::int64_t tower_size() const override { return model_->config().feature_size(); }
+  int num_layers() const override { return static_cast<int>(model_->config().text.num_hidden_layers); }
+
+  /// See core/probes.h. Rendering is the feature template's (no end-of-sequence token behind answers); losses are over
+  /// the assistant's tokens in that rendering. A mean over an empty token set is a zero vector. Rejected, whatever is
+  /// asked for: no image, missing or undecodable image, placeholders that do not fit.
+  /// Throws UserError(kUsage) for a layer that the model lacks.
+  void observe(std::span<const Sample> samples, const SignalRequest& request, const SignalSink& sink) override;
+
+ private:
+  torch::Tensor pixels(const Sample& sample) const;  // float32 [images, 3, size, size]
+
+  LlavaModel model_;
+  ChatTemplate chat_;
+  ImageProcessor processor_;
+  ProbeOptions options_;
+  std::string cached_for_;  // the depth that the cache's entries have
+  BoundedCache<PrefixStates> cache_;
+};
+
+/// The model of an HF folder, with the parts that `request` needs (all parts for an empty request).
+/// `dtype`: see `weight_dtype` (vlm/checkpoint.h).
+std::unique_ptr<FeatureProbe> open_probe(const std::filesystem::path& folder, const std::string& dtype,
+                                         const SignalRequest& request, const ProbeOptions& options = {});
+
+}  // namespace scalselect::vlm

@@ -1,0 +1,211 @@
+#include "vlm/probe_pass.h"
+
+#include <algorithm>
+#include <cassert>
+
+namespace scalselect::vlm {
+
+namespace {
+
+constexpr std::int64_t kLogitRows = 256;  // bounds the logits held at once
+
+torch::Tensor ids_tensor(LlavaModel& model, const std::vector<std::int64_t>& ids, std::int64_t begin,
+                         std::int64_t end) {
+  const std::vector<std::int64_t> part(ids.begin() + begin, ids.begin() + end);
+  return torch::tensor(part, torch::kInt64).unsqueeze(0).to(model->device());
+}
+
+torch::Tensor index(LlavaModel& model, const std::vector<std::int64_t>& positions) {
+  return torch::tensor(positions, torch::kInt64).to(model->device());
+}
+
+torch::Tensor arange(LlavaModel& model, std::int64_t begin, std::int64_t end) {
+  return torch::arange(begin, end, torch::TensorOptions().dtype(torch::kInt64).device(model->device()));
+}
+
+/// Runs `layers` layers (all and the norm, if `norm`) and keeps the states of `wanted` layers.
+std::map<std::int64_t, torch::Tensor> run_layers(LlavaModel& model, const torch::Tensor& x, std::int64_t layers,
+                                                 bool norm, KvCache* cache, const std::set<std::int64_t>& wanted) {
+  std::vector<torch::Tensor> hidden;
+  DecodeOptions options;
+  options.cache = cache;
+  options.layers = norm ? -1 : layers;
+  const bool between = std::any_of(wanted.begin(), wanted.end(), [](auto layer) { return layer >= 0; });
+  if (between) options.hidden = &hidden;
+  const auto last = model->decode(x, options);
+  std::map<std::int64_t, torch::Tensor> states;
+  for (const auto layer : wanted) {
+    if (layer >= 0 && layer < static_cast<std::int64_t>(hidden.size())) states[layer] = hidden[layer];
+    if (layer == -1 && norm) states[layer] = last;
+  }
+  return states;
+}
+
+struct Seen {
+  torch::Tensor embeddings, tower_mean;
+};
+
+/// Tower, projector and merged embeddings of ids[0, end).
+Seen look(LlavaModel& model, const std::vector<std::int64_t>& ids, std::int64_t end, const torch::Tensor& pixels,
+          bool embed) {
+  const auto features = model->encode_images(pixels.to(model->device()));
+  Seen seen;
+  seen.tower_mean = features.to(torch::kFloat32).flatten(0, 1).mean(0);
+  if (!embed) return seen;
+  const auto tokens = ids_tensor(model, ids, 0, end);
+  seen.embeddings = model->merge(model->embed(tokens), tokens, model->project(features));
+  return seen;
+}
+
+torch::Tensor keys_of(LlavaModel& model, std::int64_t layer, const torch::Tensor& states, std::int64_t first) {
+  auto& block = model->decoder()->layer(layer - 1);
+  const auto rope = model->decoder()->rope(arange(model, first, first + states.size(1)).unsqueeze(0));
+  return block->self_attn->keys(block->input_layernorm(states), rope);
+}
+
+/// Mean over heads and all user tokens, given the rows of those that come behind a visual token.
+torch::Tensor average(const torch::Tensor& probabilities, const torch::Tensor& visual, std::int64_t users) {
+  const auto heads = static_cast<double>(probabilities.size(1));
+  return probabilities[0].index_select(2, visual).sum(at::IntArrayRef({0, 1})) / (heads * static_cast<double>(users));
+}
+
+}  // namespace
+
+std::int64_t PrefixStates::bytes() const {
+  std::int64_t total = cache ? cache->bytes() : 0;
+  for (const auto& [layer, value] : states) total += static_cast<std::int64_t>(value.nbytes());
+  for (const auto& [layer, value] : keys) total += static_cast<std::int64_t>(value.nbytes());
+  return total + 4096;
+}
+
+torch::Tensor SampleStates::rows(std::int64_t layer, const std::vector<std::int64_t>& positions) const {
+  const auto& head = prefix_states.at(layer);
+  const auto which = torch::tensor(positions, torch::kInt64).to(head.device());
+  const bool inside = positions.empty() || positions.back() < prefix;
+  if (inside) return head[0].index_select(0, which);
+  return torch::cat({head[0], suffix_states.at(layer)[0]}, 0).index_select(0, which);
+}
+
+std::set<std::int64_t> layers_read(const SignalRequest& request) {
+  std::set<std::int64_t> layers;
+  for (const auto& spec : request.early) layers.insert({spec.hidden_layer, spec.attention_layer - 1});
+  for (const auto& spec : request.hidden_means) layers.insert(spec.layer);
+  if (request.answer_loss) layers.insert(-1);
+  return layers;
+}
+
+std::shared_ptr<PrefixStates> run_prefix(LlavaModel& model, const std::vector<std::int64_t>& ids,
+                                         const torch::Tensor& pixels, const SignalRequest& request,
+                                         const ProbeDepth& depth) {
+  auto out = std::make_shared<PrefixStates>();
+  const auto image = model->config().image_token_id;
+  out->length = static_cast<std::int64_t>(ids.rend() - std::find(ids.rbegin(), ids.rend(), image));
+  const bool look_at_all = depth.forward || request.tower_mean;
+  if (!look_at_all) return out;
+  const auto seen = look(model, ids, out->length, pixels, depth.forward);
+  out->tower_mean = seen.tower_mean;
+  if (!depth.forward) return out;
+  out->cache = std::make_unique<KvCache>(depth.prefix);
+  out->states =
+      run_layers(model, seen.embeddings, depth.prefix, depth.prefix_norm, out->cache.get(), layers_read(request));
+  for (const auto& spec : request.early) {
+    const auto layer = spec.attention_layer;
+    if (layer <= depth.prefix) out->keys[layer] = out->cache->keys(layer - 1);
+    else out->keys[layer] = keys_of(model, layer, out->states.at(layer - 1), 0);
+  }
+  return out;
+}
+
+SampleStates run_suffix(LlavaModel& model, PrefixStates& prefix, const std::vector<std::int64_t>& ids,
+                        const SignalRequest& request, const ProbeDepth& depth) {
+  SampleStates out;
+  out.prefix = prefix.length;
+  out.prefix_states = prefix.states;
+  out.tower_mean = prefix.tower_mean;
+  const auto end = static_cast<std::int64_t>(ids.size());
+  if (!depth.forward || end == prefix.length) return out;
+  const auto x = model->embed(ids_tensor(model, ids, prefix.length, end));
+  out.suffix_states = run_layers(model, x, depth.suffix, depth.suffix_norm, prefix.cache.get(), layers_read(request));
+  prefix.cache->truncate(prefix.length);
+  return out;
+}
+
+SampleStates run_plain(LlavaModel& model, const std::vector<std::int64_t>& ids, const torch::Tensor& pixels,
+                       const SignalRequest& request) {
+  SampleStates out;
+  out.prefix = static_cast<std::int64_t>(ids.size());
+  const auto seen = look(model, ids, out.prefix, pixels, true);
+  out.tower_mean = seen.tower_mean;
+  out.prefix_states = run_layers(model, seen.embeddings, -1, true, nullptr, layers_read(request));
+  return out;
+}
+
+torch::Tensor instruction_attention(LlavaModel& model, const SampleStates& states, std::int64_t layer,
+                                    const TokenPositions& where, const torch::Tensor& prefix_keys) {
+  const auto visual = index(model, where.visual);
+  std::vector<std::int64_t> asking;
+  for (const auto position : where.user) {
+    if (!where.visual.empty() && position > where.visual.front()) asking.push_back(position);
+  }
+  if (asking.empty()) return torch::zeros({visual.size(0)}, torch::kFloat32);
+  auto keys = prefix_keys;
+  const auto rest = states.suffix_states.find(layer - 1);
+  if (rest != states.suffix_states.end() && asking.back() >= states.prefix) {
+    keys = torch::cat({keys, keys_of(model, layer, rest->second, states.prefix)}, 2);
+  }
+  auto& block = model->decoder()->layer(layer - 1);
+  const auto positions = index(model, asking);
+  const auto normed = block->input_layernorm(states.rows(layer - 1, asking)).unsqueeze(0);
+  const auto queries = block->self_attn->queries(normed, model->decoder()->rope(positions.unsqueeze(0)));
+  const auto allowed = arange(model, 0, keys.size(2)).unsqueeze(0).le(positions.unsqueeze(1));
+  const auto probabilities = attention_rows(queries, keys, allowed.unsqueeze(0).unsqueeze(0));
+  return average(probabilities, visual, static_cast<std::int64_t>(where.user.size()));
+}
+
+torch::Tensor plain_attention(LlavaModel& model, const SampleStates& states, std::int64_t layer,
+                              const TokenPositions& where) {
+  if (where.user.empty()) return torch::zeros({static_cast<std::int64_t>(where.visual.size())}, torch::kFloat32);
+  const auto map = model->attention_rows(layer, states.prefix_states.at(layer - 1), arange(model, 0, states.prefix));
+  return average(map.index_select(2, index(model, where.user)), index(model, where.visual),
+                 static_cast<std::int64_t>(where.user.size()));
+}
+
+AnswerLoss answer_loss(LlavaModel& model, const SampleStates& states, const RenderedChat& chat,
+                       std::span<const Turn> turns) {
+  std::vector<std::int64_t> slot(turns.size(), -1);  // message -> assistant turn
+  AnswerLoss loss;
+  for (std::size_t i = 0; i < turns.size(); ++i) {
+    if (turns[i].role != Role::kAssistant) continue;
+    slot[i] = static_cast<std::int64_t>(loss.turn_sums.size());
+    loss.turn_sums.push_back(0);
+    loss.turn_tokens.push_back(0);
+  }
+  std::vector<std::int64_t> before, targets, turn;
+  for (std::size_t t = 1; t < chat.ids.size(); ++t) {
+    if (chat.roles[t] != TokenRoleTag::kAssistant) continue;
+    before.push_back(static_cast<std::int64_t>(t) - 1);
+    targets.push_back(chat.ids[t]);
+    turn.push_back(slot[chat.turns[t]]);
+  }
+  if (before.empty()) return loss;
+  const auto rows = states.rows(-1, before);
+  const auto wanted = index(model, targets);
+  for (std::int64_t at = 0; at < rows.size(0); at += kLogitRows) {
+    const auto count = std::min(kLogitRows, rows.size(0) - at);
+    const auto logits = model->logits(rows.narrow(0, at, count)).to(torch::kFloat32);
+    const auto nll =
+        torch::nll_loss(torch::log_softmax(logits, -1), wanted.narrow(0, at, count), {}, at::Reduction::None)
+            .to(torch::kFloat64)
+            .cpu();
+    for (std::int64_t i = 0; i < count; ++i) {
+      const double value = nll.const_data_ptr<double>()[i];
+      loss.sum += value;
+      loss.turn_sums[turn[at + i]] += value;
+      ++loss.turn_tokens[turn[at + i]];
+    }
+  }
+  loss.tokens = static_cast<std::int64_t>(before.size());
+  return loss;
+}
+
+}  // namespace scalselect::vlm

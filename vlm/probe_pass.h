@@ -1,0 +1,72 @@
+// One sample's forward passes, shared and plain, and what is read from them.
+#pragma once
+
+#include <torch/torch.h>
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <set>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "core/probes.h"
+#include "vlm/chat_template.h"
+#include "vlm/compat_roles.h"
+#include "vlm/llava.h"
+#include "vlm/probe.h"
+
+namespace scalselect::vlm {
+
+/// What does not depend on the text behind the last image.
+struct PrefixStates {
+  std::int64_t length = 0;
+  torch::Tensor tower_mean;                      ///< float32 [feature_size]
+  std::map<std::int64_t, torch::Tensor> states;  ///< layer (-1 = after the final norm) -> [1, length, d]
+  std::map<std::int64_t, torch::Tensor> keys;    ///< attention layer -> [1, kv, length, hd]
+  std::unique_ptr<KvCache> cache;                ///< for the layers that the suffix runs; one reader at a time
+  std::int64_t bytes() const;
+};
+
+/// States of all tokens that a request asks about.
+struct SampleStates {
+  std::int64_t prefix = 0;                              ///< tokens in the prefix
+  std::map<std::int64_t, torch::Tensor> prefix_states;  ///< layer -> [1, prefix, d]
+  std::map<std::int64_t, torch::Tensor> suffix_states;  ///< layer -> [1, rest, d], where the suffix was run
+  torch::Tensor tower_mean;
+
+  /// States of `positions` after `layer`, [n, d] in the model's dtype.
+  torch::Tensor rows(std::int64_t layer, const std::vector<std::int64_t>& positions) const;
+};
+
+/// Layers whose states a request reads (-1 = after the final norm).
+std::set<std::int64_t> layers_read(const SignalRequest& request);
+
+/// Runs the prefix: `ids` up to the last image token. pixels [images, 3, size, size].
+std::shared_ptr<PrefixStates> run_prefix(LlavaModel& model, const std::vector<std::int64_t>& ids,
+                                         const torch::Tensor& pixels, const SignalRequest& request,
+                                         const ProbeDepth& depth);
+
+/// Runs the rest of `ids` behind a prefix, to depth.suffix.
+SampleStates run_suffix(LlavaModel& model, PrefixStates& prefix, const std::vector<std::int64_t>& ids,
+                        const SignalRequest& request, const ProbeDepth& depth);
+
+/// Runs all of `ids` through all layers at once; everything is "prefix".
+SampleStates run_plain(LlavaModel& model, const std::vector<std::int64_t>& ids, const torch::Tensor& pixels,
+                       const SignalRequest& request);
+
+/// Mean over heads and `where.user` of the attention of `layer` to each of `where.visual`: float32 [visual]; zeros if
+/// there is no user token. `prefix_keys`: keys of that layer for the prefix, [1, kv, prefix, hd].
+torch::Tensor instruction_attention(LlavaModel& model, const SampleStates& states, std::int64_t layer,
+                                    const TokenPositions& where, const torch::Tensor& prefix_keys);
+
+/// The same, read from the whole S x S map of a plain run.
+torch::Tensor plain_attention(LlavaModel& model, const SampleStates& states, std::int64_t layer,
+                              const TokenPositions& where);
+
+/// Negative log-likelihoods of the assistant's tokens, turn by turn. Needs states of layer -1 everywhere.
+AnswerLoss answer_loss(LlavaModel& model, const SampleStates& states, const RenderedChat& chat,
+                       std::span<const Turn> turns);
+
+}  // namespace scalselect::vlm
