@@ -1,8 +1,10 @@
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <optional>
 #include <set>
 
 #include "data/mini/lexicon.h"
@@ -120,7 +122,7 @@ void check_turn(const Scene& scene, const PoolTurn& turn) {
       ASSERT_LT(index, turn.asked.options.size());
       EXPECT_EQ(turn.asked.options[index], *right) << turn.user;
       EXPECT_EQ(std::count(turn.asked.options.begin(), turn.asked.options.end(), *right), 1) << turn.user;
-      EXPECT_NE(turn.user.find(std::string("\n") + turn.assistant + ". " + *right + "\n"), std::string::npos);
+      EXPECT_NE(turn.user.find(fmt::format("\n{}. {}\n", turn.assistant, *right)), std::string::npos);
       break;
     }
     case Form::kYesNo: {
@@ -151,18 +153,14 @@ TEST(MiniPool, ExistenceIsTrue) {
     if (sample.kind != SampleKind::kClean) continue;
     const Scene& scene = pool().images[static_cast<std::size_t>(sample.image)].scene;
     std::set<std::string> present;
-    for (const Item& item : scene.items) {
-      if (item.letter) present.insert(std::string("the letter ") + item.letter);
-      if (!item.shape) continue;
-      present.insert(" " + std::string(name(*item.shape)));
-      present.insert(" " + std::string(name(item.color)) + " " + std::string(name(*item.shape)));
-    }
-    for (const Column& column : scene.columns) {
-      present.insert(std::string("the letter ") + column.letter);
-      if (!column.shape) continue;
-      present.insert(" " + std::string(name(*column.shape)));
-      present.insert(" " + std::string(name(column.color)) + " " + std::string(name(*column.shape)));
-    }
+    const auto note = [&](char letter, const std::optional<Shape>& shape, Color color) {
+      if (letter) present.insert(std::string("the letter ") += letter);
+      if (!shape) return;
+      present.insert(fmt::format(" {}", name(*shape)));
+      present.insert(fmt::format(" {} {}", name(color), name(*shape)));
+    };
+    for (const Item& item : scene.items) note(item.letter, item.shape, item.color);
+    for (const Column& column : scene.columns) note(column.letter, column.shape, column.color);
     for (const PoolTurn& turn : sample.turns) {
       if (turn.asked.skill != Skill::kExist) continue;
       std::string thing = turn.asked.text;  // "is there a red circle in the image?" -> " red circle"
