@@ -11,7 +11,7 @@
 #include "trainer/batches.h"
 #include "trainer/checkpoint.h"
 #include "trainer/loss.h"
-#include "trainer/pretrain/optimizer.h"
+#include "trainer/bfloat16.h"
 #include "trainer/schedule.h"
 
 namespace scalselect::trainer {
@@ -162,7 +162,7 @@ class Trainer {
     if (!batch.images.empty()) features = features_.fetch(batch.images).to(model_->device());
     torch::Tensor sum;
     {
-      const pretrain::BFloat16Products products(options_.dtype == ComputeType::kBFloat16);
+      const BFloat16Products products(options_.dtype == ComputeType::kBFloat16);
       sum = loss_sum(model_, batch, features);
     }
     (sum / static_cast<double>(targets)).backward();

@@ -1,0 +1,31 @@
+// Mixed precision on the CPU: bfloat16 matrix products over float32 weights.
+#pragma once
+
+#include <ATen/autocast_mode.h>
+#include <torch/torch.h>
+
+namespace scalselect::trainer {
+
+/// While alive, matrix products of float32 tensors on the CPU run in bfloat16, the rest stays float32 (torch's autocast).
+/// Backward passes must run outside of it.
+class BFloat16Products {
+ public:
+  explicit BFloat16Products(bool enabled) : enabled_(enabled) {
+    if (!enabled_) return;
+    at::autocast::set_autocast_dtype(at::kCPU, at::kBFloat16);
+    at::autocast::set_autocast_enabled(at::kCPU, true);
+    at::autocast::increment_nesting();
+  }
+  ~BFloat16Products() {
+    if (!enabled_) return;
+    if (at::autocast::decrement_nesting() == 0) at::autocast::clear_cache();
+    at::autocast::set_autocast_enabled(at::kCPU, false);
+  }
+  BFloat16Products(const BFloat16Products&) = delete;
+  BFloat16Products& operator=(const BFloat16Products&) = delete;
+
+ private:
+  bool enabled_;
+};
+
+}  // namespace scalselect::trainer
