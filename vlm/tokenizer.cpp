@@ -91,7 +91,8 @@ struct Tokenizer::Impl {
         if (!known(token.content)) added.push_back(std::move(token));
       }
     }
-    for (const auto& [content, id] : config_file(folder, "added_tokens.json").items()) {
+    const Json older = config_file(folder, "added_tokens.json");
+    for (const auto& [content, id] : older.items()) {
       if (!known(content)) added.push_back(added_token(id.get<std::int64_t>(), {{"content", content}}));
     }
     for (const auto& token : added) {
@@ -174,10 +175,22 @@ struct Tokenizer::Impl {
     }
   }
 
-  void trim(Encoding& out) const {
+  void trim(std::string_view text, Encoding& out) const {
     if (!post.trim_offsets) return;
+    const auto to_border = [&](std::int64_t at) {  // an added blank has no byte that could be cut off
+      while (at > 0 && at < std::ssize(text) && (text[static_cast<std::size_t>(at)] & 0xc0) == 0x80) --at;
+      return at;
+    };
     for (std::size_t i = 0; i < out.ids.size(); ++i) {
-      tok::trim_span(*name_of(out.ids[i]), i == 0, post.prefix_space, out.offsets[i].begin, out.offsets[i].end);
+      auto& [begin, end] = out.offsets[i];
+      // An added token with lstrip or rstrip has taken the blanks beside it.
+      const auto token =
+          added_by_id.contains(out.ids[i])
+              ? std::string(text.substr(static_cast<std::size_t>(begin), static_cast<std::size_t>(end - begin)))
+              : *name_of(out.ids[i]);
+      tok::trim_span(token, i == 0, post.prefix_space, begin, end);
+      begin = to_border(begin);
+      end = to_border(end);
     }
   }
 };
@@ -210,8 +223,9 @@ Encoding Tokenizer::encode(std::string_view text, bool add_special_tokens) const
   Encoding out;
   std::size_t at = 0;
   while (at < text.size() && static_cast<unsigned char>(text[at]) < 0x80) ++at;
-  impl_->encode_text(at == text.size() ? std::string(text) : tok::repair_utf8(text), out);
-  impl_->trim(out);
+  const std::string repaired = at == text.size() ? std::string(text) : tok::repair_utf8(text);
+  impl_->encode_text(repaired, out);
+  impl_->trim(repaired, out);
   out.special.assign(out.ids.size(), 0);
   if (add_special_tokens) {
     const auto& [before, after, trims, prefix] = impl_->post;

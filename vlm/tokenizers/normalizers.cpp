@@ -23,8 +23,8 @@ const Normalizer2& normalizer2(const std::string& form) {
   return *Normalizer2::getNFKDInstance(status);
 }
 
-/// Normalises the characters [begin, end) that no neighbour can influence. Output characters stand for input characters
-/// position by position from the left; surplus output stands for the last one.
+/// Normalises characters that no neighbour can influence. As the reference counts: what a composition swallows, and
+/// what a decomposition adds, goes to the first character; the others stand for their successors one by one.
 void normalize_segment(const Normalizer2& form, const std::vector<std::pair<char32_t, Range>>& input,
                        AlignedText& out) {
   if (input.empty()) return;
@@ -32,9 +32,11 @@ void normalize_segment(const Normalizer2& form, const std::vector<std::pair<char
   for (const auto& item : input) text.append(static_cast<UChar32>(item.first));
   UErrorCode status = U_ZERO_ERROR;
   const icu::UnicodeString normal = form.normalize(text, status);
-  std::size_t k = 0;
+  const auto surplus = normal.countChar32() - static_cast<std::int32_t>(input.size());
+  std::int32_t k = 0;
   for (std::int32_t at = 0; at < normal.length(); at = normal.moveIndex32(at, 1), ++k) {
-    out.append(static_cast<char32_t>(normal.char32At(at)), input[std::min(k, input.size() - 1)].second);
+    const std::int32_t from = k == 0 ? 0 : std::max(0, k - surplus);
+    out.append(static_cast<char32_t>(normal.char32At(at)), input[static_cast<std::size_t>(from)].second);
   }
 }
 
@@ -67,9 +69,10 @@ AlignedText lowercase(const AlignedText& in) {
   });
 }
 
-AlignedText strip_marks(const AlignedText& in) {
-  return map_characters(in, [](char32_t c, std::u32string& out) {
-    if (u_charType(static_cast<UChar32>(c)) != U_NON_SPACING_MARK) out += c;
+/// `marks`: categories that go; BertNormalizer takes away non-spacing marks only, StripAccents all of them.
+AlignedText strip_marks(const AlignedText& in, std::uint32_t marks) {
+  return map_characters(in, [marks](char32_t c, std::u32string& out) {
+    if ((U_GET_GC_MASK(static_cast<UChar32>(c)) & marks) == 0) out += c;
   });
 }
 
@@ -117,7 +120,7 @@ Normalizer bert(const Json& tree) {
         }
       });
     }
-    if (strip) text = strip_marks(unicode_normalize(normalizer2("NFD"), text));
+    if (strip) text = strip_marks(unicode_normalize(normalizer2("NFD"), text), U_GC_MN_MASK);
     return lower ? lowercase(text) : text;
   };
 }
@@ -146,7 +149,7 @@ Normalizer make_normalizer(const Json& tree) {
     return [&form = normalizer2(type)](const AlignedText& text) { return unicode_normalize(form, text); };
   }
   if (type == "Lowercase") return lowercase;
-  if (type == "StripAccents") return strip_marks;
+  if (type == "StripAccents") return [](const AlignedText& text) { return strip_marks(text, U_GC_M_MASK); };
   if (type == "Strip") {
     return [left = tree.value("strip_left", true), right = tree.value("strip_right", true)](const AlignedText& text) {
       return strip_ends(text, left, right);

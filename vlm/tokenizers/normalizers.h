@@ -1,5 +1,6 @@
 // Normalizers of tokenizer.json: Sequence, Prepend, Replace, NFC, NFD, NFKC, NFKD, Lowercase, Strip, StripAccents,
-// BertNormalizer.
+// BertNormalizer. Texts are the reference's; spans differ from it only inside a character with several marks that
+// change their order.
 #pragma once
 
 #include <functional>

@@ -1,4 +1,5 @@
-// Patterns of tokenizer.json: a literal string or a regular expression.
+// Patterns of tokenizer.json: a literal string or a regular expression (PCRE2 with Unicode classes; known difference to
+// the reference's engine: \s holds U+180E).
 #pragma once
 
 #include <memory>

@@ -73,7 +73,7 @@ void trim_span(const std::string& token, bool first, bool prefix_space, std::int
     trailing = is_blank ? trailing + 1 : 0;
   }
   if (leading > 0) {
-    if ((first || begin == 0) && prefix_space) --leading;
+    if ((first || begin == 0) && prefix_space && leading == 1) leading = 0;  // the added one; two were given
     begin = std::min(begin + leading, end);
   }
   if (trailing > 0 && end >= trailing) end = std::max(end - trailing, begin);

@@ -139,8 +139,7 @@ PreTokenizer byte_level(const Json& tree) {
   const bool use_pattern = tree.value("use_regex", true);
   return [=, pattern = Pattern::regex(kGpt2Pattern)](AlignedText text, Words& out) {
     if (text.text.empty()) return;
-    std::size_t at = 0;
-    if (prefix && !is_space(next_character(text.text, at))) text = prepend(text, " ");
+    if (prefix && text.text[0] != ' ') text = prepend(text, " ");
     Words words;
     if (use_pattern) {
       split(text, pattern.matches(text.text), false, Delimiter::kIsolated, words);

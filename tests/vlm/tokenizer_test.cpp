@@ -1,0 +1,142 @@
+#include "vlm/tokenizer.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <ctime>
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "core/error.h"
+#include "core/files.h"
+
+namespace scalselect::vlm {
+namespace {
+
+using Json = nlohmann::json;
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+const std::filesystem::path kGolden = std::filesystem::path(SCALSELECT_TEST_DATA) / "tokenizers";
+
+/// Against Hugging Face's own library (golden/make_tokenizers.py).
+class TokenizerGolden : public testing::TestWithParam<const char*> {};
+
+TEST_P(TokenizerGolden, AgreesWithHuggingFace) {
+  const auto tokenizer = Tokenizer::load(kGolden / GetParam());
+  std::ifstream in(kGolden / (std::string(GetParam()) + ".jsonl"));
+  int lines = 0;
+  for (std::string line; std::getline(in, line); ++lines) {
+    const auto row = Json::parse(line);
+    const auto text = row["in"].get<std::string>();
+    const auto encoded = tokenizer.encode(text);
+    std::vector<std::int64_t> spans;
+    for (const auto& span : encoded.offsets) spans.insert(spans.end(), {span.begin, span.end});
+    EXPECT_EQ(Json(encoded.ids).dump(), row["ids"].dump()) << line;
+    EXPECT_EQ(Json(spans).dump(), row["spans"].dump()) << line;
+    EXPECT_EQ(tokenizer.decode(encoded.ids, true), row["text"].get<std::string>()) << line;
+    EXPECT_EQ(tokenizer.decode(encoded.ids, false), row["full"].get<std::string>()) << line;
+  }
+  EXPECT_GE(lines, 200);
+}
+
+INSTANTIATE_TEST_SUITE_P(Kinds, TokenizerGolden,
+                         testing::Values("word_piece", "word_piece_cased", "qwen", "gpt2", "llama_legacy", "llama",
+                                         "word_level", "metaspace_bpe"),
+                         [](const auto& info) { return std::string(info.param); });
+
+TEST(Tokenizer, MarksWhatThePostProcessorAdds) {
+  const auto tokenizer = Tokenizer::load(kGolden / "word_piece");
+  const auto encoded = tokenizer.encode("a cat");
+  ASSERT_GE(encoded.ids.size(), 3u);
+  EXPECT_EQ(encoded.special.front(), 1);
+  EXPECT_EQ(encoded.special.back(), 1);
+  EXPECT_EQ(encoded.offsets.front(), ByteSpan{});
+  const auto plain = tokenizer.encode("a cat", false);
+  EXPECT_EQ(plain.ids.size() + 2, encoded.ids.size());
+  EXPECT_EQ(std::count(plain.special.begin(), plain.special.end(), 1), 0);
+}
+
+TEST(Tokenizer, RepairsIllFormedText) {
+  const auto tokenizer = Tokenizer::load(kGolden / "llama");
+  EXPECT_EQ(tokenizer.encode("a\xff\xc3(").ids, tokenizer.encode("a\ufffd\ufffd(").ids);
+}
+
+TEST(Tokenizer, ReadsNamedTokensAndOlderAddedTokens) {
+  const auto folder = std::filesystem::path(testing::TempDir()) / "tokenizer_test";
+  std::filesystem::create_directories(folder);
+  std::filesystem::copy_file(kGolden / "llama_legacy" / "tokenizer.json", folder / "tokenizer.json",
+                             std::filesystem::copy_options::overwrite_existing);
+  write_file_atomically(folder / "tokenizer_config.json",
+                        R"({"bos_token": {"content": "<s>"}, "eos_token": "</s>", "pad_token": "<pad>",
+                            "added_tokens_decoder": {"900": {"content": "<extra>", "special": true}}})");
+  write_file_atomically(folder / "special_tokens_map.json", R"({"unk_token": "<unk>"})");
+  const auto tokenizer = Tokenizer::load(folder);
+  EXPECT_EQ(tokenizer.bos_id(), 1);
+  EXPECT_EQ(tokenizer.eos_id(), 2);
+  EXPECT_EQ(tokenizer.unk_id(), 0);
+  EXPECT_EQ(tokenizer.pad_id(), tokenizer.token_to_id("<pad>"));
+  EXPECT_EQ(tokenizer.token_to_id("<extra>"), 900);
+  EXPECT_TRUE(tokenizer.is_special(900));
+  EXPECT_EQ(tokenizer.vocab_size(), 901);
+  EXPECT_THAT(tokenizer.encode("<extra>", false).ids, ElementsAre(900));
+}
+
+/// Processor seconds for a text of that many repetitions.
+double seconds_for(const Tokenizer& tokenizer, int repetitions) {
+  std::string text;
+  for (int i = 0; i < repetitions; ++i) text += "What is in the picture? 12 circles, \xe4\xbd\xa0 ";
+  const auto begin = std::clock();
+  EXPECT_GT(tokenizer.encode(text).ids.size(), static_cast<std::size_t>(5 * repetitions));
+  return static_cast<double>(std::clock() - begin) / CLOCKS_PER_SEC;
+}
+
+TEST(Tokenizer, TakesTimeInProportionToTheText) {
+  const auto tokenizer = Tokenizer::load(kGolden / "llama_legacy");  // no pre-tokenizer: the text is one word
+  const double little = seconds_for(tokenizer, 500);
+  EXPECT_LT(seconds_for(tokenizer, 8000), 16 * 4 * little + 0.05);  // quadratic would be 256 times
+}
+
+std::string message(const std::string& json) {
+  const auto folder = std::filesystem::path(testing::TempDir()) / "tokenizer_bad";
+  write_file_atomically(folder / "tokenizer.json", json);
+  try {
+    Tokenizer::load(folder);
+  } catch (const UserError& error) {
+    EXPECT_EQ(error.kind(), ErrorKind::kInput);
+    return error.problem();
+  }
+  return "loaded";
+}
+
+TEST(Tokenizer, NamesWhatItDoesNotKnow) {
+  const std::string model = R"("model": {"type": "WordLevel", "vocab": {"u": 0}, "unk_token": "u"})";
+  EXPECT_EQ(message("{" + model + "}"), "loaded");
+  EXPECT_THAT(message("{" + model + R"(, "normalizer": {"type": "Precompiled"}})"),
+              HasSubstr("tokenizer.json': normalizer 'Precompiled' is not supported."));
+  EXPECT_THAT(message("{" + model + R"(, "pre_tokenizer": {"type": "UnicodeScripts"}})"),
+              HasSubstr("pre_tokenizer 'UnicodeScripts' is not supported."));
+  EXPECT_THAT(message("{" + model + R"(, "decoder": {"type": "CTC"}})"), HasSubstr("decoder 'CTC' is not supported."));
+  EXPECT_THAT(message("{" + model + R"(, "post_processor": {"type": "X"}})"),
+              HasSubstr("post_processor 'X' is not supported."));
+  EXPECT_THAT(message(R"({"model": {"type": "Unigram", "vocab": []}})"),
+              HasSubstr("model 'Unigram' is not supported."));
+  EXPECT_THAT(message("{" + model + R"(, "pre_tokenizer": {"type": "Split", "pattern": {"Regex": "("},
+                                        "behavior": "Isolated"}})"),
+              HasSubstr("the regular expression '(' cannot be compiled."));
+  EXPECT_THAT(message("[]"), HasSubstr("tokenizer.json' is not a JSON object."));
+  EXPECT_THAT(message("{}"), HasSubstr("is not a complete tokenizer: "));
+}
+
+TEST(Tokenizer, NamesAMissingFile) {
+  try {
+    Tokenizer::load(kGolden);
+    FAIL();
+  } catch (const UserError& error) {
+    EXPECT_THAT(error.what(), HasSubstr("There is no '"));
+    EXPECT_THAT(error.what(), HasSubstr("tokenizer.json"));
+  }
+}
+
+}  // namespace
+}  // namespace scalselect::vlm
