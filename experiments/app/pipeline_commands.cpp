@@ -1,5 +1,6 @@
 // The pipeline as a command, and the worker that it starts.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <cstdio>
 
