@@ -1,0 +1,208 @@
+// The loop: it learns, counts steps, accumulates, stops on divergence, and resumes bit for bit.
+#include "trainer/train.h"
+
+#include <gmock/gmock.h>
+
+#include <cmath>
+#include <limits>
+
+#include "core/error.h"
+#include "core/files.h"
+#include "tests/trainer/training_test_util.h"
+#include "trainer/checkpoint.h"
+
+namespace scalselect::trainer {
+namespace {
+
+TrainOptions small_options() {
+  TrainOptions options;
+  options.lora.r = 4;
+  options.lora.alpha = 8;
+  options.learning_rate = 1e-2;
+  options.batch_size = 4;
+  options.epochs = 2;
+  options.checkpoint_every = 3;
+  return options;
+}
+
+struct Run {
+  vlm::LlavaModel model = tiny_model();
+  TrainResult result;
+};
+
+Run run(const TrainOptions& options, int rows = 30, const std::filesystem::path& folder = {},
+        const std::function<void(const StepRecord&)>& on_step = {}) {
+  Run run;
+  const auto set = synthetic_set(rows);
+  auto features = synthetic_features(run.model);
+  run.result = train(run.model, set, features, options, {on_step, false}, folder);
+  return run;
+}
+
+/// Every parameter, trained or not, bit for bit.
+void expect_equal_weights(vlm::LlavaModel& a, vlm::LlavaModel& b) {
+  const auto right = b->named_parameters();
+  for (const auto& item : a->named_parameters()) {
+    EXPECT_TRUE(torch::equal(item.value(), right[item.key()])) << item.key();
+  }
+}
+
+TEST(Train, LossFallsAndOnlyChosenParametersMove) {
+  auto options = small_options();
+  options.epochs = 20;
+  options.train_embeddings = false;
+  auto done = run(options);
+  EXPECT_EQ(done.result.steps, 160);
+  EXPECT_LT(done.result.final_loss, 0.6 * done.result.history.front().loss);
+  auto before = tiny_model();
+  const auto old = before->named_parameters();
+  for (const auto& item : done.model->named_parameters()) {
+    if (item.key().find("lora_") != std::string::npos) continue;
+    const bool full = item.key().find("multi_modal_projector") != std::string::npos || item.key() == "lm_head.weight";
+    EXPECT_EQ(torch::equal(item.value(), old[item.key()]), !full) << item.key();
+  }
+  EXPECT_EQ(done.result.trained.size(), 2u * 7 * 2 + 4 + 1);
+  EXPECT_FALSE(done.model->is_training());
+}
+
+TEST(Train, StepsByEpochsAndByMaximum) {
+  TrainOptions options;
+  options.batch_size = 4, options.accumulation = 3, options.epochs = 1.5;
+  EXPECT_EQ(total_steps(options, 30), 5);  // 8 batches, 3 steps an epoch
+  options.max_steps = 100;
+  EXPECT_EQ(total_steps(options, 30), 100);
+}
+
+TEST(Train, MaximumOfStepsCyclesOverTheData) {
+  auto options = small_options();
+  options.max_steps = 11;
+  const auto done = run(options, 12);
+  EXPECT_EQ(done.result.steps, 11);
+  EXPECT_NEAR(done.result.history.back().epoch, 11.0 / 3.0, 1e-12);
+}
+
+TEST(Train, LearningRateFollowsWarmupAndClippingIsReportedBefore) {
+  auto options = small_options();
+  options.warmup_ratio = 0.25;  // 4 of 16
+  options.max_grad_norm = 1e-3;
+  const auto done = run(options);
+  EXPECT_EQ(done.result.history[0].learning_rate, 0);
+  EXPECT_DOUBLE_EQ(done.result.history[2].learning_rate, 0.5e-2);
+  EXPECT_DOUBLE_EQ(done.result.history[4].learning_rate, 1e-2);
+  EXPECT_GT(done.result.history[0].grad_norm, 0.01);
+}
+
+TEST(Train, AccumulationEqualsOneLargeBatch) {
+  auto options = small_options();
+  options.group_by_length = false;
+  options.batch_size = 8;
+  auto large = run(options, 32);
+  options.batch_size = 2, options.accumulation = 4;
+  auto small = run(options, 32);
+  ASSERT_EQ(large.result.steps, small.result.steps);
+  for (std::size_t i = 0; i < large.result.history.size(); ++i) {
+    EXPECT_NEAR(large.result.history[i].loss, small.result.history[i].loss, 2e-4) << i;
+    EXPECT_EQ(large.result.history[i].supervised, small.result.history[i].supervised);
+  }
+}
+
+TEST(Train, SameSeedSameBitsOtherSeedOtherBits) {
+  auto options = small_options();
+  options.lora.dropout = 0.1;
+  auto a = run(options), b = run(options);
+  expect_equal_weights(a.model, b.model);
+  options.seed = 2;
+  EXPECT_NE(run(options).result.final_loss, a.result.final_loss);
+}
+
+struct Killed {};
+
+TEST(Train, ResumeIsBitExactWhereverItStops) {
+  auto options = small_options();
+  options.lora.dropout = 0.2;  // so that the generator's state matters
+  options.accumulation = 2;
+  TestFolder folder;
+  auto whole = run(options, 30, folder / "whole");
+  for (const std::int64_t stop : {1, 3, 5}) {
+    const auto where = folder / ("stop" + std::to_string(stop));
+    EXPECT_THROW(run(options, 30, where,
+                     [&](const StepRecord& r) {
+                       if (r.step == stop) throw Killed();
+                     }),
+                 Killed);
+    auto rest = run(options, 30, where);
+    EXPECT_EQ(rest.result.resumed_from, stop / 3 * 3);
+    EXPECT_EQ(rest.result.history.size(), whole.result.history.size());
+    expect_equal_weights(whole.model, rest.model);
+    EXPECT_EQ(read_file(state_file(where)), read_file(state_file(folder / "whole"))) << "stopped at " << stop;
+  }
+}
+
+TEST(Train, FinishedCheckpointIsTakenAsItIs) {
+  TestFolder folder;
+  auto first = run(small_options(), 30, folder / "state");
+  auto again = run(small_options(), 30, folder / "state");
+  EXPECT_EQ(again.result.resumed_from, again.result.steps);
+  expect_equal_weights(first.model, again.model);
+}
+
+TEST(Train, CheckpointOfOtherOptionsOrDataIsRefused) {
+  TestFolder folder;
+  run(small_options(), 30, folder / "state");
+  auto other = small_options();
+  other.learning_rate = 1e-3;
+  try {
+    run(other, 30, folder / "state");
+    FAIL();
+  } catch (const UserError& error) {
+    EXPECT_EQ(error.kind(), ErrorKind::kUsage);
+    EXPECT_THAT(error.what(), testing::HasSubstr("learning_rate"));
+  }
+  EXPECT_THROW(run(small_options(), 29, folder / "state"), UserError);
+  other = small_options();
+  other.checkpoint_every = 1;  // changes nothing in the result
+  EXPECT_NO_THROW(run(other, 30, folder / "state"));
+}
+
+TEST(Train, DivergedLossNamesStepAndKeepsTheCheckpoint) {
+  TestFolder folder;
+  vlm::LlavaModel model = tiny_model();
+  const auto set = synthetic_set(30);
+  auto features = synthetic_features(model);
+  const auto poison = [&](const StepRecord& record) {
+    torch::NoGradGuard no_grad;
+    if (record.step == 4) model->lm_head()->weight.fill_(std::numeric_limits<float>::quiet_NaN());
+  };
+  try {
+    train(model, set, features, small_options(), {poison, false}, folder / "state");
+    FAIL();
+  } catch (const UserError& error) {
+    EXPECT_EQ(error.kind(), ErrorKind::kDiverged);
+    EXPECT_THAT(error.what(), testing::AllOf(testing::HasSubstr("step 5"), testing::HasSubstr("checkpoint of step 3"),
+                                             testing::HasSubstr("learning_rate")));
+  }
+  EXPECT_EQ(run(small_options(), 30, folder / "state").result.resumed_from, 3);
+}
+
+TEST(Train, BFloat16StaysNearFloat32) {
+  auto options = small_options();
+  const auto wide = run(options);
+  options.dtype = ComputeType::kBFloat16;
+  const auto narrow = run(options);
+  for (std::size_t i = 0; i < 8; ++i) {
+    EXPECT_NEAR(narrow.result.history[i].loss, wide.result.history[i].loss, 0.05 * wide.result.history[i].loss);
+  }
+}
+
+TEST(Train, NothingToTrainIsRefused) {
+  auto options = small_options();
+  options.lora.r = 0;
+  options.train_projector = options.train_embeddings = options.train_head = false;
+  EXPECT_THROW(run(options), UserError);
+  options.lora.r = 4;
+  options.lora.target_pattern = ".*no_such_layer";
+  EXPECT_THROW(run(options), UserError);
+}
+
+}  // namespace
+}  // namespace scalselect::trainer
