@@ -1,29 +1,19 @@
 #include "experiments/config/defaults.h"
 
 #include <algorithm>
-#include <map>
 #include <memory>
 #include <set>
 
 #include "core/error.h"
-#include "experiments/config/default_element.h"
+#include "experiments/config/group_choices.h"
 
 namespace scalselect::config {
 namespace {
 
 [[noreturn]] void fail(const std::string& problem) { throw UserError(ErrorKind::kUsage, problem); }
 
-std::string join_names(const std::vector<std::string>& names, const std::string& before, const std::string& between) {
-  std::string out;
-  for (const auto& name : names) out += (out.empty() ? "" : between) + before + name;
-  return out;
-}
-
-/// Text of a group's choice: an option, several, or null.
-std::string choice_text(const DefaultElement& element) {
-  if (element.options) return join_names(*element.options, "", ",");
-  return element.option.value_or("null");
-}
+/// Stands for the primary config where none is named.
+constexpr const char* kNoConfig = "_dummy_empty_config_";
 
 struct Node {
   DefaultElement element;
@@ -31,24 +21,10 @@ struct Node {
   std::vector<std::unique_ptr<Node>> children;
 };
 
-/// A choice that overrides a group: from the command line, or from an `override` entry of a file.
-struct Choice {
-  std::optional<std::string> option;
-  std::optional<std::vector<std::string>> options;
-  bool external = false;
-  bool from_append = false;  ///< written in a config that the command line appended
-  bool used = false;
-  std::string file;
-};
-
 class Builder {
  public:
   Builder(Repository& repository, const std::vector<Override>& overrides, bool skip_missing)
-      : repository_(repository), skip_missing_(skip_missing) {
-    for (const auto& override : overrides) {
-      if (!override.is_sweep()) sort_override(override);
-    }
-  }
+      : repository_(repository), choices_(repository, overrides), skip_missing_(skip_missing) {}
 
   DefaultsResult run(const std::string& config_name) {
     Node root;
@@ -56,18 +32,10 @@ class Builder {
     auto hydra = std::make_unique<Node>();
     hydra->element = DefaultElement::config("hydra/config");
     hydra->parent = &root;
-    std::unique_ptr<Node> primary;
-    if (!config_name.empty()) {
-      primary = std::make_unique<Node>();
-      primary->element = DefaultElement::config(config_name);
-      primary->element.primary = true;
-      primary->parent = &root;
-    } else {
-      primary = std::make_unique<Node>();
-      primary->element = DefaultElement::config("_dummy_empty_config_");
-      primary->element.primary = true;
-      primary->parent = &root;
-    }
+    auto primary = std::make_unique<Node>();
+    primary->element = DefaultElement::config(config_name.empty() ? kNoConfig : config_name);
+    primary->element.primary = true;
+    primary->parent = &root;
     grow(*primary, /*is_root=*/true, false, false);
     grow(*hydra, false, false, false);
     root.children.push_back(std::move(hydra));
@@ -76,70 +44,19 @@ class Builder {
     DefaultsResult result;
     for (const auto& child : root.children) flatten(*child, result.entries);
     check_duplicates();
-    check_used();
-    for (const auto& key : known_order_) result.choices.emplace_back(key, known_[key]);
-    result.config_overrides = std::move(config_overrides_);
+    choices_.check_used();
+    for (const auto& child : root.children) order_choices(*child, result.choices);
+    result.config_overrides = choices_.config_overrides();
     result.tree = describe(root);
     return result;
   }
 
  private:
-  // ---- the command line ----
-
-  void sort_override(const Override& override) {
-    const Value& value = override.element.value;
-    if (value.is_map() || !repository_.group_exists(override.key)) {
-      config_overrides_.push_back(override);
-      return;
-    }
-    if (override.type == OverrideType::kForceAdd) {
-      fail("force-add of config groups is not supported: '" + override.text + "'");
-    }
-    if (override.type == OverrideType::kDelete) {
-      if (override.has_value && !value.is_string() && !value.is_null()) {
-        fail("Config group override deletion value must be a string : " + override.text);
-      }
-      Deletion deletion;
-      if (value.is_string()) deletion.option = value.as_string();
-      deletions_[override.full_key()] = deletion;
-      return;
-    }
-    if (!value.is_string() && !value.is_list()) {
-      fail("Config group override must be a string or a list. Got " + std::string(kind_name(value.kind())));
-    }
-    std::optional<std::string> option;
-    std::optional<std::vector<std::string>> options;
-    if (value.is_string()) {
-      option = value.as_string();
-    } else {
-      options.emplace();
-      for (const auto& item : value.items()) {
-        if (!item.is_string()) fail("Config group override must list strings: '" + override.text + "'");
-        options->push_back(item.as_string());
-      }
-    }
-    if (override.type == OverrideType::kAdd) {
-      RawDefault raw;
-      raw.is_group = true;
-      raw.name = override.key;
-      raw.package = override.package;
-      raw.option = option;
-      raw.options = options;
-      if (raw.name.empty()) fail("A group to append needs a name: '" + override.text + "'");
-      appended_.push_back(raw);
-      return;
-    }
-    choices_[override.full_key()] = {option, options, true, false, false, ""};
-    if (std::find(choice_order_.begin(), choice_order_.end(), override.full_key()) == choice_order_.end()) {
-      choice_order_.push_back(override.full_key());
-    }
-  }
-
   // ---- the tree ----
 
   void grow(Node& node, bool is_root, bool interpolated, bool from_append) {
     DefaultElement& element = node.element;
-    if (is_root && element.name == "_dummy_empty_config_") {
+    if (is_root && element.name == kNoConfig) {
       grow_children(node, LoadedConfig{}, is_root, interpolated, from_append);
       return;
     }
@@ -149,8 +66,8 @@ class Builder {
       loaded = repository_.load(element.config_path());
       if (loaded && loaded->package_header) element.set_header(*loaded->package_header);
     }
-    if (mark_deleted(element)) return;
-    remember_choice(element);
+    if (choices_.mark_deleted(element)) return;
+    choices_.remember(element);
     if (element.is_null()) return;
     if (element.is_missing()) {
       if (skip_missing_) return;
@@ -172,14 +89,14 @@ class Builder {
     std::vector<DefaultElement> list;
     for (const auto& raw : loaded.defaults) list.push_back(DefaultElement::from(raw));
     bool self_added = false;
-    if (!list.empty() || (is_root && !appended_.empty())) self_added = place_self(parent, list);
+    if (!list.empty() || (is_root && !choices_.appended().empty())) self_added = place_self(parent, list);
     if (is_root) {
-      for (const auto& raw : appended_) {
+      for (const auto& raw : choices_.appended()) {
         list.push_back(DefaultElement::from(raw));
         list.back().external_append = true;
       }
     }
-    register_overrides(parent, list, interpolated, from_append);
+    choices_.register_overrides(parent, list, interpolated, from_append);
 
     // Later entries first: their overrides of groups must be known before earlier entries are looked at.
     std::vector<std::unique_ptr<Node>> children;
@@ -206,7 +123,7 @@ class Builder {
       return;
     }
     element.set_parent(parent.group_path(), parent.final_package());
-    if (element.is_group) take_choice(element);
+    if (element.is_group) choices_.apply(element);
     if (element.is_group && element.options) {
       for (auto option = element.options->rbegin(); option != element.options->rend(); ++option) {
         if (option->find("${") != std::string::npos) {
@@ -232,38 +149,13 @@ class Builder {
       if (child->element.is_self() || !child->element.is_interpolation()) continue;
       DefaultElement& element = child->element;
       if (element.is_group) {
-        element.option = resolve_option(*element.option, element, list, self_added);
+        element.option = choices_.resolve(*element.option, element, list, self_added);
       } else {
-        element.name = resolve_option(element.config_path(), element, list, self_added);
+        element.name = choices_.resolve(element.config_path(), element, list, self_added);
       }
       element.set_parent(node.element.group_path(), node.element.final_package());
       grow(*child, false, true, from_append);
     }
-  }
-
-  std::string resolve_option(const std::string& text, const DefaultElement& element,
-                             const std::vector<DefaultElement>& list, bool self_added) {
-    if (text.starts_with("${defaults.") && text.size() > 12 && text[12] == '.') {
-      fail("Defaults list element '" + element.override_key() + "=" + text +
-           "' is using a deprecated interpolation form.");
-    }
-    Value known = Value::map();
-    for (const auto& key : known_order_) known.set(key, known_value(key));
-    Value defaults = Value::list();
-    for (const auto& d : list) {
-      if (self_added && d.is_self()) continue;
-      defaults.items().push_back(Value::string(d.is_group ? choice_text(d) : d.config_path()));
-    }
-    known.set("defaults", std::move(defaults));
-    known.set("_dummy_", Value::string(text));
-    try {
-      const auto result = resolve_path(known, "_dummy_");
-      if (result && result->is_string()) return result->as_string();
-    } catch (const UserError&) {
-      // told below, with the keys that could be used
-    }
-    fail("Error resolving interpolation '" + text +
-         "', possible interpolation keys: " + join_names(known_order_, "", ", "));
   }
 
   bool place_self(const DefaultElement& parent, std::vector<DefaultElement>& list) const {
@@ -276,70 +168,6 @@ class Builder {
     if (count > 1) fail("Duplicate _self_ defined in " + parent.config_path());
     if (count == 0 && (has_default || list.empty())) list.push_back(DefaultElement::config("_self_"));
     return count == 0;
-  }
-
-  void register_overrides(const DefaultElement& parent, std::vector<DefaultElement>& list, bool interpolated,
-                          bool from_append) {
-    const DefaultElement* seen = nullptr;
-    for (auto& element : list) {
-      if (element.is_self()) continue;
-      element.set_parent(parent.group_path(), parent.final_package());
-      if (seen && !element.override && !element.external_append) {
-        const std::string what = element.is_group ? element.override_key() : element.config_path();
-        fail("In " + parent.config_path() + ": Override '" + seen->override_key() + " : " + choice_text(*seen) +
-             "' is defined before '" + what + ": " + (element.is_group ? choice_text(element) : element.base_name()) +
-             "'.\nOverrides must be at the end of the defaults list");
-      }
-      if (!element.override) continue;
-      seen = &element;
-      if (interpolated) {
-        fail(parent.config_path() + ": Default List Overrides are not allowed in the subtree\nof an in interpolated " +
-             "config group (override " + element.override_key() + "=" + choice_text(element) + ").");
-      }
-      const std::string key = element.override_key();
-      const auto found = choices_.find(key);
-      // The last in depth-first order wins: what the command line appended comes after the primary file.
-      const bool replaces =
-          found != choices_.end() && !found->second.external && !found->second.from_append && from_append;
-      if (found != choices_.end() && !replaces) continue;
-      if (found == choices_.end()) choice_order_.push_back(key);
-      choices_[key] = {element.option, element.options, false, from_append, false, parent.config_path()};
-    }
-  }
-
-  void take_choice(DefaultElement& element) {
-    const auto found = choices_.find(element.override_key());
-    if (found == choices_.end()) return;
-    element.option = found->second.option;
-    element.options = found->second.options;
-    found->second.used = true;
-  }
-
-  bool mark_deleted(DefaultElement& element) {
-    if (!element.is_group) return false;
-    const auto found = deletions_.find(element.override_key());
-    if (found == deletions_.end()) return false;
-    if (found->second.option && found->second.option != element.option) return false;
-    element.deleted = found->second.used = true;
-    return true;
-  }
-
-  void remember_choice(const DefaultElement& element) {
-    if (!element.is_group) return;
-    const std::string key = element.override_key();
-    const auto [found, added] = known_.emplace(key, choice_text(element));
-    if (added) {
-      known_order_.push_back(key);
-      if (!element.option) known_null_.insert(key);
-    } else if (found->second != choice_text(element)) {
-      fail("Multiple values for " + key + ". To override a value use 'override " + key + ": " +
-           (known_null_.count(key) ? "None" : found->second) + "'");
-    }
-    keys_of_group_[element.group_path()].insert(key);
-  }
-
-  Value known_value(const std::string& key) const {
-    return known_null_.count(key) ? Value::null() : Value::string(known_.at(key));
   }
 
   // ---- the list ----
@@ -368,44 +196,22 @@ class Builder {
         duplicate_ = element.override_key();
       }
     }
-    if (entry.config_path == "_dummy_empty_config_") return;
+    if (entry.config_path == kNoConfig) return;
     out.push_back(std::move(entry));
+  }
+
+  /// Choices in the order of the tree (they were met from the last one to the first).
+  void order_choices(const Node& node, std::vector<std::pair<std::string, std::string>>& out) const {
+    if (node.element.is_group) {
+      if (const auto option = choices_.known(node.element.override_key())) {
+        out.emplace_back(node.element.override_key(), *option);
+      }
+    }
+    for (const auto& child : node.children) order_choices(*child, out);
   }
 
   void check_duplicates() const {
     if (!duplicate_.empty()) fail(duplicate_ + " appears more than once in the final defaults list");
-  }
-
-  void check_used() const {
-    for (const auto& key : choice_order_) {
-      const Choice& choice = choices_.at(key);
-      if (!choice.used) unused_choice(key, choice);
-    }
-    for (const auto& [key, deletion] : deletions_) {
-      if (deletion.used) continue;
-      fail("Could not delete '" + key + (deletion.option ? "=" + *deletion.option : "") +
-           "'. No match in the defaults list");
-    }
-  }
-
-  [[noreturn]] void unused_choice(const std::string& key, const Choice& choice) const {
-    const std::string group = key.substr(0, key.find('@'));
-    std::string message = "Could not override '" + key + "'.";
-    const auto found = keys_of_group_.find(group);
-    if (found == keys_of_group_.end()) {
-      message += " No match in the defaults list.";
-    } else {
-      const std::vector<std::string> keys(found->second.begin(), found->second.end());
-      message += keys.size() > 1 ? "\nDid you mean to override one of " + join_names(keys, "", ", ") + "?"
-                                 : "\nDid you mean to override " + keys[0] + "?";
-    }
-    if (!choice.file.empty()) message = "In '" + choice.file + "': " + message;
-    if (choice.external) {
-      const std::string option =
-          choice.options ? "[" + join_names(*choice.options, "", ",") + "]" : choice.option.value_or("null");
-      message += "\nTo append to your default list use +" + key + "=" + option;
-    }
-    fail(message);
   }
 
   // ---- refusals ----
@@ -451,22 +257,9 @@ class Builder {
     return tree;
   }
 
-  struct Deletion {
-    std::optional<std::string> option;
-    bool used = false;
-  };
-
   Repository& repository_;
+  GroupChoices choices_;
   bool skip_missing_;
-  std::map<std::string, Choice> choices_;
-  std::vector<std::string> choice_order_;
-  std::map<std::string, Deletion> deletions_;
-  std::vector<RawDefault> appended_;
-  std::vector<Override> config_overrides_;
-  std::map<std::string, std::string> known_;
-  std::vector<std::string> known_order_;
-  std::set<std::string> known_null_;
-  std::map<std::string, std::set<std::string>> keys_of_group_;
   std::set<std::string> listed_;
   std::string duplicate_;
 };

@@ -198,10 +198,10 @@ def answer(folder, name, words):
         # Only what was asked for decides here; the text of a grammar's or a YAML parser's complaint is its own.
         own = type(error).__name__ in ("ConfigCompositionException", "MissingConfigException")
         return {"refused": str(error).strip().split("\n")[0] if own else ""}
-    result = {"yaml": OmegaConf.to_yaml(config), "json": json.dumps(OmegaConf.to_container(config))}
+    result = {"yaml": OmegaConf.to_yaml(config), "json": json.dumps(OmegaConf.to_container(config), ensure_ascii=False)}
     try:
         result["resolved_yaml"] = OmegaConf.to_yaml(config, resolve=True)
-        result["resolved_json"] = json.dumps(OmegaConf.to_container(config, resolve=True))
+        result["resolved_json"] = json.dumps(OmegaConf.to_container(config, resolve=True), ensure_ascii=False)
     except BaseException:
         result["resolved_yaml"] = result["resolved_json"] = None
     return result

@@ -1,0 +1,102 @@
+// Every case of golden/compose/cases.json, made with hydra-core 1.3.2: composed text, resolved text, or refusal.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "experiments/config/command.h"
+
+namespace scalselect::config {
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::ordered_json;
+
+struct Output {
+  int code;
+  std::string out, err;
+};
+
+Output run(std::vector<std::string> flags, const ordered_json& words) {
+  for (const auto& word : words) flags.push_back(word);
+  std::ostringstream out, err;
+  const int code = run_compose_command(flags, out, err);
+  return {code, out.str(), err.str()};
+}
+
+/// Python's JSON (which has NaN and Infinity) compared as text without layout.
+std::string squeezed(const std::string& text) {
+  std::string out;
+  bool in_string = false, escaped = false;
+  for (const char c : text) {
+    if (c == '"' && !escaped) in_string = !in_string;
+    escaped = c == '\\' && !escaped;
+    if (in_string || (c != ' ' && c != '\n')) out += c;
+  }
+  return out;
+}
+
+class ComposeGolden : public testing::Test {
+ protected:
+  void SetUp() override {
+    std::ifstream stream(SCALSELECT_TEST_DATA "/compose/cases.json");
+    data_ = ordered_json::parse(stream);
+    root_ = fs::temp_directory_path() / ("scalselect_compose_" + std::to_string(::getpid()));
+    for (const auto& [folder, files] : data_["folders"].items()) {
+      for (const auto& [name, text] : files.items()) {
+        const fs::path path = root_ / folder / name;
+        fs::create_directories(path.parent_path());
+        std::ofstream(path) << text.get<std::string>();
+      }
+    }
+    setenv("GOLDEN_SET", "from outside", 1);
+    unsetenv("GOLDEN_UNSET");
+  }
+  void TearDown() override { fs::remove_all(root_); }
+
+  std::vector<std::string> flags(const ordered_json& c, std::vector<std::string> more = {}) const {
+    more.insert(more.end(), {"--config-dir", (root_ / c["folder"].get<std::string>()).string(), "--config-name",
+                             c["config"].get<std::string>()});
+    return more;
+  }
+
+  ordered_json data_;
+  fs::path root_;
+};
+
+TEST_F(ComposeGolden, AgreesWithHydra) {
+  std::size_t compositions = 0, refusals = 0;
+  for (const auto& c : data_["cases"]) {
+    SCOPED_TRACE(c["folder"].get<std::string>() + "/" + c["config"].get<std::string>() + " " + c["overrides"].dump());
+    const ordered_json& words = c["overrides"];
+    const Output yaml = run(flags(c), words);
+    if (c.contains("refused")) {
+      ++refusals;
+      EXPECT_EQ(yaml.code, 2) << yaml.out;
+      EXPECT_THAT(yaml.err, testing::StartsWith(c["refused"].get<std::string>()));
+      continue;
+    }
+    ++compositions;
+    EXPECT_EQ(yaml.code, 0) << yaml.err;
+    EXPECT_EQ(yaml.out, c["yaml"].get<std::string>());
+    EXPECT_EQ(squeezed(run(flags(c, {"--format", "json"}), words).out), squeezed(c["json"].get<std::string>()));
+    const Output resolved = run(flags(c, {"--resolve"}), words);
+    if (c["resolved_yaml"].is_null()) {
+      EXPECT_EQ(resolved.code, 2) << resolved.out;
+      continue;
+    }
+    EXPECT_EQ(resolved.out, c["resolved_yaml"].get<std::string>()) << resolved.err;
+    EXPECT_EQ(squeezed(run(flags(c, {"--resolve", "--format=json"}), words).out),
+              squeezed(c["resolved_json"].get<std::string>()));
+  }
+  EXPECT_GE(compositions, 60u);
+  EXPECT_GE(refusals, 60u);
+}
+
+}  // namespace
+}  // namespace scalselect::config
