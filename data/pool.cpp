@@ -145,7 +145,8 @@ std::string Pool::digest() const {
       const auto size = std::filesystem::file_size(image, missing);
       // The path as the pool writes it: moving pool and images together changes nothing.
       const auto relative = std::filesystem::path(image).lexically_relative(image_root_).string();
-      hash.update(fmt::format("\n{}\t{}", relative, missing ? "missing" : std::to_string(size)));
+      hash.update(
+          fmt::format("\n{}\t{}", relative.empty() ? image : relative, missing ? "missing" : std::to_string(size)));
     }
   }
   digest_ = hash.finish();

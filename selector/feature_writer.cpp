@@ -94,7 +94,9 @@ struct FeatureWriter::Impl {
         blocks += whole ? 1 : 0;
         return whole;
       });
-      if (blocks < blocks_per_shard) {
+      if (blocks == blocks_per_shard) {
+        std::filesystem::resize_file(path, static_cast<std::uintmax_t>(keep));
+      } else {
         file.open(path, keep);
         remove_shards_from(shard + 1);
         return;

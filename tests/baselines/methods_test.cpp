@@ -1,0 +1,238 @@
+#include <gmock/gmock.h>
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+#include <set>
+
+#include "baselines/registry.h"
+#include "core/error.h"
+#include "core/parallel.h"
+#include "core/rng.h"
+
+namespace scalselect {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using Json = nlohmann::json;
+
+/// A table that owns its values; rows 0, 1, 2, ... unless told.
+FeatureTable table_of(std::vector<float> values, std::int64_t cols, std::vector<std::int64_t> rows = {}) {
+  struct Owned final : RowSource {
+    std::vector<float> values;
+    std::int64_t width = 0;
+    std::int64_t rows() const override { return static_cast<std::int64_t>(values.size()) / width; }
+    std::int64_t cols() const override { return width; }
+    void read(std::int64_t first, std::int64_t count, float* out) const override {
+      std::copy_n(values.begin() + first * width, count * width, out);
+    }
+  };
+  auto owned = std::make_shared<Owned>();
+  owned->values = std::move(values);
+  owned->width = cols;
+  if (rows.empty()) {
+    rows.resize(static_cast<std::size_t>(owned->rows()));
+    std::iota(rows.begin(), rows.end(), 0);
+  }
+  return {owned, rows};
+}
+
+MethodInput input_of(FeatureTable table, std::int64_t pool_size, std::uint64_t seed = 1) {
+  MethodInput input;
+  input.pool_size = pool_size;
+  input.candidates = table.rows;
+  input.features = {std::move(table)};
+  input.seed = seed;
+  return input;
+}
+
+MethodInput plain_input(std::int64_t size, std::uint64_t seed) {
+  MethodInput input;
+  input.pool_size = size;
+  input.seed = seed;
+  for (std::int64_t row = 0; row < size; ++row) input.candidates.push_back(row);
+  return input;
+}
+
+std::vector<float> gaussian(std::int64_t rows, std::int64_t cols) {
+  Rng rng(3, "methods_test");
+  std::vector<float> values;
+  for (std::int64_t i = 0; i < rows * cols; ++i) values.push_back(static_cast<float>(rng.normal()));
+  return values;
+}
+
+/// A table of the right width for whatever one method needs.
+MethodInput random_input(const SelectionMethod& method, std::int64_t size) {
+  auto input = plain_input(size, 1);
+  for (const auto& spec : method.needs()) {
+    const bool counts = std::holds_alternative<TokenCountSpec>(spec) || std::holds_alternative<AnswerLossSpec>(spec);
+    auto values = gaussian(size, counts ? 3 : 8);
+    if (counts) {
+      for (float& value : values) value = std::abs(value) + 1;
+    }
+    input.features.push_back(table_of(std::move(values), counts ? 3 : 8));
+  }
+  return input;
+}
+
+TEST(Registry, EveryMethodKeepsTheContract) {
+  for (const auto& entry : methods()) {
+    const auto method = entry.make(Json::object(), "", {});
+    const auto input = random_input(*method, 60);
+    const auto whole = method->select(input, 60), part = method->select(input, 10);
+    EXPECT_EQ(std::set<std::int64_t>(whole.rows.begin(), whole.rows.end()).size(), 60U) << entry.name;
+    ASSERT_EQ(part.rows.size(), 10U) << entry.name;
+    EXPECT_EQ(method->select(input, 10).rows, part.rows) << entry.name;
+    if (method->budget_use() != BudgetUse::kEach) {
+      EXPECT_TRUE(std::equal(part.rows.begin(), part.rows.end(), whole.rows.begin())) << entry.name;
+    }
+    set_threads(3);
+    EXPECT_EQ(method->select(input, 60).rows, whole.rows) << entry.name;
+    set_threads(0);
+    auto reseeded = input;
+    reseeded.seed = 2;
+    EXPECT_EQ(method->select(reseeded, 10).rows != part.rows, method->uses_seed()) << entry.name;
+    EXPECT_FALSE(entry.summary.empty() || entry.cost.empty() || entry.source.empty()) << entry.name;
+    EXPECT_EQ(entry.resolve(Json::object()).size(), entry.options.size()) << entry.name;
+  }
+}
+
+TEST(Registry, RefusesUnknownNamesAndOptions) {
+  try {
+    find_method("scalselct");
+    FAIL();
+  } catch (const UserError& error) {
+    EXPECT_THAT(error.what(), HasSubstr("scalselect"));
+  }
+  EXPECT_THROW(make_method("length", {{"token", "all"}}), UserError);
+  EXPECT_THROW(make_method("length", {{"tokens", "words"}}), UserError);
+}
+
+TEST(Random, IsAPermutationThatTheSeedDecides) {
+  const auto method = make_method("random");
+  const auto a = method->select(plain_input(1000, 1), 1000).rows;
+  EXPECT_EQ(method->select(plain_input(1000, 1), 1000).rows, a);
+  EXPECT_NE(method->select(plain_input(1000, 2), 1000).rows, a);
+  // The same list on every machine: publishable.
+  EXPECT_THAT(std::vector<std::int64_t>(a.begin(), a.begin() + 5), ElementsAre(139, 968, 143, 740, 910));
+}
+
+TEST(Length, TakesTheLongest) {
+  const auto input = input_of(table_of({9, 1, 10, 8, 5, 13, 7, 5, 12}, 3, {0, 2, 5}), 6);
+  EXPECT_THAT(make_method("length")->select(input, 3).rows, ElementsAre(2, 5, 0));
+  EXPECT_THAT(make_method("length", {{"tokens", "user"}})->select(input, 2).rows, ElementsAre(0, 2));
+  EXPECT_THAT(make_method("length", {{"longest", false}})->select(input, 1).rows, ElementsAre(139, 968, 143, 740, 910));
+  const auto scores = make_method("length", {{"tokens", "all"}})->select(input, 1).scores;
+  EXPECT_EQ(scores[2], 13);
+  EXPECT_TRUE(std::isnan(scores[1]));
+}
+
+TEST(Perplexity, MiddleHighAndLow) {
+  // mean losses 1, 5, 2, 4, 3; the third column says the opposite
+  const auto input = input_of(table_of({2, 2, 5, 5, 1, 1, 8, 4, 4, 4, 1, 2, 9, 3, 3}, 3), 5);
+  EXPECT_THAT(make_method("perplexity", {{"part", "high"}})->select(input, 2).rows, ElementsAre(1, 3));
+  EXPECT_THAT(make_method("perplexity", {{"part", "low"}})->select(input, 2).rows, ElementsAre(0, 2));
+  EXPECT_THAT(make_method("perplexity", {{"part", "high"}, {"average", "turns"}})->select(input, 2).rows,
+              ElementsAre(0, 2));
+  // Descending: rows 1 3 4 2 0. Window of M from N/2 - M/2.
+  const auto middle = make_method("perplexity");
+  EXPECT_THAT(middle->select(input, 1).rows, ElementsAre(4));
+  EXPECT_THAT(middle->select(input, 2).rows, ElementsAre(4, 3));
+  EXPECT_THAT(middle->select(input, 3).rows, ElementsAre(4, 3, 2));
+  EXPECT_THAT(middle->select(input, 5).rows, ElementsAre(4, 3, 2, 1, 0));
+}
+
+TEST(KCenter, StartsLongestAndGoesFarthest) {
+  const Json raw{{"normalize", false}};
+  const auto line = input_of(table_of({0, 1, 2, 3, 10}, 1), 5);
+  const auto result = make_method("k_center", raw)->select(line, 4);
+  EXPECT_THAT(result.rows, ElementsAre(4, 0, 3, 1)) << "after 10 and 0: 3, then 1 and 2 tie";
+  EXPECT_EQ(result.facts["radius"], 1);
+  const auto square = input_of(table_of({1, 0, 0, 1, -1, 0, 0, -1, 5, 5}, 2), 5);
+  EXPECT_THAT(make_method("k_center")->select(square, 2).rows, ElementsAre(4, 2)) << "rows 2 and 3 tie on the circle";
+}
+
+TEST(KCenter, CopiesAreTakenLast) {
+  const auto input = input_of(table_of({1, 0, 1, 0, 0, 1, 0, 1}, 2), 4);
+  EXPECT_THAT(make_method("k_center")->select(input, 4).rows, ElementsAre(0, 2, 1, 3));
+}
+
+/// Round-robin written down plainly.
+std::vector<std::int64_t> plain_round_robin(const std::vector<float>& values, std::int64_t cols,
+                                            const std::vector<std::int64_t>& queries, std::size_t budget) {
+  const auto rows = static_cast<std::int64_t>(values.size()) / cols;
+  const auto cosine = [&](std::int64_t a, std::int64_t b) {
+    double product = 0, left = 0, right = 0;
+    for (std::int64_t j = 0; j < cols; ++j) {
+      const double x = values[static_cast<std::size_t>(a * cols + j)],
+                   y = values[static_cast<std::size_t>(b * cols + j)];
+      product += x * y;
+      left += x * x;
+      right += y * y;
+    }
+    return product / std::sqrt(left * right);
+  };
+  std::vector<std::vector<std::int64_t>> lists;
+  for (const auto query : queries) {
+    std::vector<std::int64_t> list;
+    for (std::int64_t i = 0; i < rows; ++i) {
+      if (i != query) list.push_back(i);
+    }
+    std::sort(list.begin(), list.end(), [&](auto a, auto b) { return cosine(a, query) > cosine(b, query); });
+    lists.push_back(list);
+  }
+  std::vector<std::int64_t> taken;
+  for (std::size_t rank = 0; taken.size() < budget; ++rank) {
+    for (const auto& list : lists) {
+      if (taken.size() < budget && std::find(taken.begin(), taken.end(), list[rank]) == taken.end())
+        taken.push_back(list[rank]);
+    }
+  }
+  return taken;
+}
+
+TEST(RdsPlus, IsRoundRobinOverDrawnQueries) {
+  const auto values = gaussian(200, 6);
+  std::vector<std::int64_t> queries(200);
+  std::iota(queries.begin(), queries.end(), 0);
+  Rng(1, "baselines/rds_plus").shuffle(queries);
+  queries.resize(7);
+  const auto input = input_of(table_of(values, 6), 200);
+  const auto rows = make_method("rds_plus", {{"queries", 7}})->select(input, 150).rows;
+  EXPECT_EQ(rows, plain_round_robin(values, 6, queries, 150));
+}
+
+TEST(RdsPlus, OneQueryLeavesItselfForLast) {
+  const auto input = input_of(table_of(gaussian(10, 3), 3), 10);
+  const auto rows = make_method("rds_plus", {{"queries", 1}})->select(input, 10).rows;
+  EXPECT_EQ(std::set<std::int64_t>(rows.begin(), rows.end()).size(), 10U);
+}
+
+TEST(Variants, NameTheirFeatures) {
+  EXPECT_EQ(feature_name(make_method("scalselect_all_tokens")->needs()[0]),
+            "pooled_visual(hidden_layer=1,roles=strict,tokens=all)");
+  EXPECT_EQ(feature_name(make_method("scalselect_no_instruction")->needs()[0]),
+            "pooled_visual(hidden_layer=0,roles=strict,tokens=all)");
+  EXPECT_EQ(feature_name(make_method("k_center")->needs()[0]), feature_name(make_method("scalselect")->needs()[0]))
+      << "one extraction serves both";
+}
+
+TEST(Memory, IsRefusedWithTheEstimateBeforeItIsTaken) {
+  struct Huge final : RowSource {
+    std::int64_t rows() const override { return 4; }
+    std::int64_t cols() const override { return std::int64_t{1} << 42; }
+    void read(std::int64_t, std::int64_t, float*) const override { FAIL(); }
+  };
+  const auto input = input_of({std::make_shared<Huge>(), {0, 1, 2, 3}}, 4);
+  try {
+    make_method("k_center")->select(input, 2);
+    FAIL();
+  } catch (const UserError& error) {
+    EXPECT_THAT(error.what(), HasSubstr("method=k_center needs 70368.7 GB"));
+  }
+}
+
+}  // namespace
+}  // namespace scalselect

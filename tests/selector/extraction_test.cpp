@@ -1,0 +1,186 @@
+#include "selector/extraction.h"
+
+#include <gmock/gmock.h>
+
+#include <cmath>
+#include <fstream>
+#include <optional>
+
+#include "core/error.h"
+#include "selector/scalselect.h"
+
+namespace scalselect {
+namespace {
+
+namespace fs = std::filesystem;
+using ::testing::ElementsAre;
+
+constexpr std::int64_t kSize = 30, kWidth = 4, kTokens = 6;
+
+/// A model whose signals are functions of the row.
+class FakeProbe final : public FeatureProbe {
+ public:
+  std::int64_t hidden_size() const override { return kWidth; }
+  std::int64_t tower_size() const override { return 3; }
+  int num_layers() const override { return 2; }
+  void observe(std::span<const Sample> samples, const SignalRequest& request, const SignalSink& sink) override {
+    ++calls;
+    for (const auto& sample : samples) {
+      if (stop_at && sample.row >= *stop_at) throw std::runtime_error("stopped");
+      seen.push_back(sample.row);
+      sink(signals(sample, request));
+    }
+  }
+
+  std::optional<std::int64_t> stop_at;
+  std::vector<std::int64_t> seen;
+  int calls = 0;
+
+ private:
+  SampleSignals signals(const Sample& sample, const SignalRequest& request) {
+    SampleSignals signals;
+    signals.row = sample.row;
+    if (sample.images.empty()) {
+      signals.reject = "no image";
+      return signals;
+    }
+    const auto row = static_cast<float>(sample.row);
+    hidden_.clear();
+    attention_.clear();
+    for (std::int64_t t = 0; t < kTokens; ++t) {
+      attention_.push_back(static_cast<float>((t + sample.row) % kTokens + 1));
+      for (std::int64_t j = 0; j < kWidth; ++j)
+        hidden_.push_back(std::sin(row * 3 + static_cast<float>(t * kWidth + j)));
+    }
+    for (std::size_t i = 0; i < request.early.size(); ++i)
+      signals.early.push_back({{hidden_.data(), kTokens, kWidth}, attention_});
+    for (std::size_t i = 0; i < request.hidden_means.size(); ++i)
+      signals.hidden_means.push_back(std::vector<float>(kWidth, row));
+    if (request.answer_loss) signals.loss = AnswerLoss{6, sample.row == 7 ? 0 : 4, {2, 4}, {1, 3}};
+    if (request.token_counts) signals.counts = TokenCounts{1, sample.row, 3};
+    return signals;
+  }
+  std::vector<float> hidden_, attention_;
+};
+
+Pool pool_of_thirty() {
+  const auto folder = fs::path(::testing::TempDir()) / "extraction_test";
+  fs::create_directories(folder);
+  std::ofstream out(folder / "pool.jsonl");
+  for (int row = 0; row < kSize; ++row) {
+    if (row == 11) out << "{\"id\": 11, \"conversations\": []}\n";
+    else {
+      out << "{\"id\": " << row << (row == 5 ? "" : ", \"image\": \"x.png\"")
+          << ", \"conversations\": [{\"from\": \"human\", \"value\": \"?\"}]}\n";
+    }
+  }
+  out.close();
+  return Pool(folder / "pool.jsonl");
+}
+
+fs::path fresh(const std::string& name) {
+  const auto folder = fs::path(::testing::TempDir()) / "extraction_test" / name;
+  fs::remove_all(folder);
+  return folder;
+}
+
+ExtractionOptions in_batches_of(std::int64_t samples) {
+  ExtractionOptions options;
+  options.batch_samples = samples;
+  return options;
+}
+
+std::vector<float> values_of(const FeatureStore& store) {
+  std::vector<float> values(static_cast<std::size_t>(store.rows() * store.cols()));
+  store.read(0, store.rows(), values.data());
+  return values;
+}
+
+TEST(Extraction, OnePassServesEveryone) {
+  const auto pool = pool_of_thirty();
+  PooledVisualSpec top;
+  top.choice = TokenChoice::kTopK;
+  top.top_k = 2;
+  const std::vector<ExtractionJob> jobs{{PooledVisualSpec{}, fresh("mass")},
+                                        {top, fresh("top")},
+                                        {HiddenMeanSpec{}, fresh("mean")},
+                                        {AnswerLossSpec{}, fresh("loss")},
+                                        {TokenCountSpec{}, fresh("counts")}};
+  std::vector<FeatureSpec> specs;
+  for (const auto& job : jobs) specs.push_back(job.spec);
+  EXPECT_EQ(request_for(specs).early.size(), 1U) << "the two pooled features share their states";
+  FakeProbe probe;
+  extract_features(pool, probe, jobs, in_batches_of(8));
+  EXPECT_EQ(probe.seen.size(), 29U) << "the empty conversation never reaches the model";
+  const FeatureStore mass(jobs[0].folder), loss(jobs[3].folder), counts(jobs[4].folder);
+  EXPECT_EQ(mass.rows(), 28);
+  ASSERT_EQ(mass.rejects().size(), 2U);
+  EXPECT_EQ(mass.rejects()[0].reason, "no image");
+  EXPECT_EQ(mass.rejects()[1].reason, "empty conversation");
+  EXPECT_EQ(loss.rejects()[1].reason, "no answer token");
+  const auto losses = values_of(loss);
+  EXPECT_THAT(std::vector<float>(losses.begin(), losses.begin() + 3),
+              ElementsAre(6, 4, static_cast<float>((2.0 + 4.0 / 3) / 2)));
+  EXPECT_EQ(values_of(counts)[3 * 8 + 1], 9) << "row 5 is missing, so vector 8 is row 9";
+
+  FakeProbe idle;
+  extract_features(pool, idle, jobs);
+  EXPECT_EQ(idle.calls, 0);
+}
+
+TEST(Extraction, GoesOnWhereItStopped) {
+  const auto pool = pool_of_thirty();
+  const ExtractionJob whole{PooledVisualSpec{}, fresh("uninterrupted")}, cut{PooledVisualSpec{}, fresh("interrupted")};
+  FakeProbe probe;
+  extract_features(pool, probe, {&whole, 1});
+  FakeProbe failing;
+  failing.stop_at = 20;
+  EXPECT_THROW(extract_features(pool, failing, {&cut, 1}, in_batches_of(3)), std::runtime_error);
+  FakeProbe resumed;
+  extract_features(pool, resumed, {&cut, 1}, in_batches_of(5));
+  EXPECT_EQ(values_of(FeatureStore(cut.folder)), values_of(FeatureStore(whole.folder)));
+}
+
+TEST(ScalSelectMethod, RanksAStoreByLeverage) {
+  const auto pool = pool_of_thirty();
+  const auto method = make_scalselect();
+  const ExtractionJob job{method->needs()[0], fresh("ranked")};
+  FakeProbe probe;
+  extract_features(pool, probe, {&job, 1});
+  MethodInput input;
+  input.pool_size = kSize;
+  input.features.push_back(FeatureStore::table(job.folder));
+  input.candidates = input.features[0].rows;
+  const auto all = method->select(input, 28), few = method->select(input, 4);
+  EXPECT_EQ(all.scores.size(), 30U);
+  EXPECT_TRUE(std::isnan(all.scores[5]));
+  EXPECT_TRUE(std::equal(few.rows.begin(), few.rows.end(), all.rows.begin()));
+  for (std::size_t i = 1; i < all.rows.size(); ++i) {
+    EXPECT_GE(all.scores[static_cast<std::size_t>(all.rows[i - 1])], all.scores[static_cast<std::size_t>(all.rows[i])]);
+  }
+  EXPECT_GT(all.facts["k"].get<int>(), 0);
+}
+
+TEST(ScalSelectMethod, OptionsNameTheFeature) {
+  ScalSelectOptions options;
+  EXPECT_EQ(feature_name(scalselect_feature(options)),
+            "pooled_visual(hidden_layer=1,attention_layer=1,roles=strict,mass=0.9)");
+  options.hidden_layer = -1;
+  options.roles = TokenRoles::kCompat;
+  options.tokens = TokenChoice::kFraction;
+  EXPECT_EQ(feature_name(scalselect_feature(options)),
+            "pooled_visual(hidden_layer=-1,attention_layer=1,roles=compat,fraction=0.5)");
+  options.representation = Representation::kTextMean;
+  EXPECT_EQ(feature_name(scalselect_feature(options)), "hidden_mean(layer=-1,tokens=text,weights=uniform)");
+}
+
+TEST(TopRows, BestFirstTiesByRowNoNan) {
+  const double nan = std::nan("");
+  const std::vector<double> scores{1, 3, nan, 3, 2};
+  EXPECT_THAT(top_rows(scores, {0, 1, 2, 3, 4}, 3), ElementsAre(1, 3, 4));
+  EXPECT_THAT(top_rows(scores, {0, 3, 4}, 2), ElementsAre(3, 4));
+  EXPECT_THROW(top_rows(scores, {0, 1, 2, 3, 4}, 5), UserError);
+}
+
+}  // namespace
+}  // namespace scalselect
