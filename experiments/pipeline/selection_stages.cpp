@@ -34,6 +34,12 @@ StageRow row_of(const std::string& stage, const StageKey& key, bool cached, cons
   return {stage, key.digest(), cached, meter.wall_s(), meter.cpu_s(), Meter::peak_rss()};
 }
 
+std::vector<FeatureSpec> specs_of(const std::vector<ExtractionJob>& jobs) {
+  std::vector<FeatureSpec> specs;
+  for (const auto& job : jobs) specs.push_back(job.spec);
+  return specs;
+}
+
 /// Rows that every needed table holds and that the pool did not reject.
 std::vector<std::int64_t> candidates_of(const OpenPool& pool, const std::vector<FeatureTable>& tables) {
   std::vector<int> seen(static_cast<std::size_t>(pool.pool->size()), 0);

@@ -39,7 +39,8 @@ std::vector<std::string> child_environment(int threads) {
   return variables;
 }
 
-std::string own_path() { return std::filesystem::read_symlink("/proc/self/exe").string(); }
+/// Names this very program, also if the file was replaced meanwhile.
+constexpr char kOwnProgram[] = "/proc/self/exe";
 
 Child launch(const WorkerJob& job, std::size_t index, int threads) {
   const auto order_file = job.log.parent_path() / (job.log.stem().string() + ".order.json");
@@ -49,7 +50,7 @@ Child launch(const WorkerJob& job, std::size_t index, int threads) {
     throw UserError(ErrorKind::kEnvironment, std::string("Cannot open a pipe: ") + std::strerror(errno) + ".");
   }
   // Everything that allocates happens before the fork: other threads may hold the allocator's lock.
-  const std::string program = own_path(), log = job.log.string(), order = order_file.string();
+  const std::string program = kOwnProgram, log = job.log.string(), order = order_file.string();
   const auto variables = child_environment(threads);
   std::vector<char*> environment;
   for (const auto& variable : variables) environment.push_back(const_cast<char*>(variable.c_str()));

@@ -60,7 +60,8 @@ Plot performance(const Collection& collection, const Table& table, const fs::pat
                       table.regime),
           run_gnuplot(folder, name, csv,
                       "set termoption noenhanced\nset logscale x 2\nset xlabel 'budget, % of the pool'\nset ylabel "
-                      "'relative performance, %'\nset xtics (4,8,16,32,64,100)\nset offsets 0.2,0.2,2,2\n"
+                      "'relative performance, %'\nset xtics (4,8,16,32,64,100)\nset offsets graph 0.05, graph 0.05, "
+                      "graph 0.05, graph 0.05\n"
                       "plot 100 with lines dt 2 lc rgb '#555555' title 'full', " +
                           blocks + "\n")};
 }
