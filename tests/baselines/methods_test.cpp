@@ -123,7 +123,7 @@ TEST(Length, TakesTheLongest) {
   const auto input = input_of(table_of({9, 1, 10, 8, 5, 13, 7, 5, 12}, 3, {0, 2, 5}), 6);
   EXPECT_THAT(make_method("length")->select(input, 3).rows, ElementsAre(2, 5, 0));
   EXPECT_THAT(make_method("length", {{"tokens", "user"}})->select(input, 2).rows, ElementsAre(0, 2));
-  EXPECT_THAT(make_method("length", {{"longest", false}})->select(input, 1).rows, ElementsAre(139, 968, 143, 740, 910));
+  EXPECT_THAT(make_method("length", {{"longest", false}})->select(input, 1).rows, ElementsAre(0));
   const auto scores = make_method("length", {{"tokens", "all"}})->select(input, 1).scores;
   EXPECT_EQ(scores[2], 13);
   EXPECT_TRUE(std::isnan(scores[1]));
