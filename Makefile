@@ -19,9 +19,13 @@ demo: build ## the main job on the mini world, about ten minutes on two cores
 test: build ## all tests
 	@ctest --test-dir $(BUILD) --output-on-failure --parallel $(JOBS)
 
-lint: ## formatting, clang-tidy, include arrows
+lint: ## formatting and include arrows
 	@scripts/setup.sh --lint
 	@scripts/lint.sh
+
+tidy: build ## the same and clang-tidy over everything that does without LibTorch (about 15 minutes on two cores)
+	@scripts/setup.sh --lint
+	@scripts/lint.sh --tidy
 
 format: ## rewrite sources in the project's format
 	@git ls-files '*.h' '*.cpp' '*.cu' | xargs clang-format-14 -i
@@ -32,5 +36,5 @@ bench: build ## Google Benchmark programs
 clean: ## remove builds (caches and results stay)
 	@rm -rf build
 
-.PHONY: help setup build demo test lint format bench clean
+.PHONY: help setup build demo test lint tidy format bench clean
 .DEFAULT_GOAL := help

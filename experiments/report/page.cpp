@@ -17,7 +17,7 @@ constexpr char kStyle[] = R"css(
 @media (prefers-color-scheme:dark){:root{--fg:#e6e4df;--bg:#16191d;--soft:#9aa4ae;--line:#343a41;--card:#1e2227;--accent:#6cb8e8;--band:#23282e}}
 *{box-sizing:border-box}
 body{margin:0;background:var(--bg);color:var(--fg);font:16px/1.55 system-ui,sans-serif}
-main{max-width:1080px;margin:0 auto;padding:1.5rem 1rem 4rem}
+main{max-width:1400px;margin:0 auto;padding:1.5rem 1rem 4rem}
 h1{font-size:1.6rem;margin:.2em 0}h2{font-size:1.15rem;margin:2.2em 0 .5em;border-bottom:1px solid var(--line);padding-bottom:.25em}
 p,li{max-width:72ch}.soft{color:var(--soft);font-size:.92rem}
 code{background:var(--band);padding:.1em .35em;border-radius:4px;overflow-wrap:anywhere}
@@ -26,7 +26,7 @@ table{border-collapse:collapse;font-size:.88rem;font-variant-numeric:tabular-num
 th,td{padding:.42rem .7rem;text-align:right;border-bottom:1px solid var(--line)}
 th:first-child,td:first-child{text-align:left;position:sticky;left:0;background:var(--card)}
 thead th{background:var(--band);font-weight:600}thead th:first-child{background:var(--band)}
-tbody tr:last-child td{border-bottom:0;color:var(--soft)}
+tbody tr:last-child td{border-bottom:0}tr.chance td{color:var(--soft)}
 .plots{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,460px),1fr));gap:1rem}
 figure{margin:0;background:#fff;color:#1d2329;border:1px solid var(--line);border-radius:8px;padding:.6rem}
 figure svg{width:100%;height:auto;display:block}figcaption{font-size:.85rem;color:#4c5560;padding:.3rem}
@@ -60,7 +60,10 @@ std::string html_table(const std::string& markdown) {
     begin = end + 1;
     if (line_number++ == 1) continue;  // the row of dashes
     const bool header = line_number == 1;
-    html += header ? "<thead><tr>" : line_number == 3 ? "<tbody><tr>" : "<tr>";
+    html += header                             ? "<thead><tr>"
+            : line_number == 3                 ? "<tbody><tr>"
+            : line.rfind("| chance |", 0) == 0 ? "<tr class=\"chance\">"
+                                               : "<tr>";
     std::size_t cell = 1;
     while (cell < line.size()) {
       const auto stop = std::min(line.find('|', cell), line.size());

@@ -149,7 +149,10 @@ Plot composition(const Collection& collection, const fs::path& folder) {
     csv += "\n";
   }
   for (std::size_t i = 0; i < shares.size(); ++i) {
-    plot += fmt::format("{}data using {}:xtic(1) title columnheader lc {}", i ? ", " : "plot ", i + 2, i + 1);
+    // A hue a source, light and dark in turn, so that neighbours differ.
+    const double hue = static_cast<double>(i) / static_cast<double>(shares.size());
+    plot += fmt::format("{}data using {}:xtic(1) title columnheader lc rgb hsv2rgb({:.3f},0.6,{:.2f})",
+                        i ? ", " : "plot ", i + 2, hue, i % 2 == 0 ? 0.85 : 0.6);
   }
   return {"composition", "Share of each source in the pool and in what each method chose (percent of the selection).",
           run_gnuplot(folder, "composition", csv,
