@@ -6,8 +6,8 @@
 
 namespace scalselect::trainer {
 
-/// While alive, matrix products of float32 tensors on the CPU run in bfloat16, the rest stays float32 (torch's autocast).
-/// Backward passes must run outside of it.
+/// While alive, matrix products of float32 tensors on the CPU run in bfloat16, the rest stays float32 (torch's
+/// autocast). Backward passes must run outside of it.
 class BFloat16Products {
  public:
   explicit BFloat16Products(bool enabled) : enabled_(enabled) {

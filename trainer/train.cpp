@@ -9,9 +9,9 @@
 #include "core/log.h"
 #include "trainer/adamw.h"
 #include "trainer/batches.h"
+#include "trainer/bfloat16.h"
 #include "trainer/checkpoint.h"
 #include "trainer/loss.h"
-#include "trainer/bfloat16.h"
 #include "trainer/schedule.h"
 
 namespace scalselect::trainer {
