@@ -63,8 +63,8 @@ class SafetensorsFolder {
 };
 
 /// Writes tensors atomically, laid out as HF's writer does (widest dtype first, then by name; header padded to 8
-/// bytes). Tensors are moved to the CPU and made contiguous; at most two names may share storage without harm (each is
-/// written in full). `metadata` should hold {"format", "pt"} for HF's loaders. Throws UserError(kEnvironment) if the
+/// bytes). Tensors are moved to the CPU and made contiguous; names that share storage are each
+/// written in full. `metadata` should hold {"format", "pt"} for HF's loaders. Throws UserError(kEnvironment) if the
 /// file cannot be written; asserts on duplicate names.
 void write_safetensors(const std::filesystem::path& file,
                        const std::vector<std::pair<std::string, torch::Tensor>>& tensors,

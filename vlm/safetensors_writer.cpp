@@ -24,8 +24,8 @@ struct Named {
 
 std::pair<std::string, int> dtype_of(const std::string& name, torch::ScalarType type) {
   switch (type) {
-    case torch::kDouble: return {"F64", 0};
-    case torch::kLong: return {"I64", 1};
+    case torch::kLong: return {"I64", 0};
+    case torch::kDouble: return {"F64", 1};
     case torch::kFloat: return {"F32", 2};
     case torch::kInt: return {"I32", 3};
     case torch::kBFloat16: return {"BF16", 4};
