@@ -163,7 +163,7 @@ class Sweep {
     for (auto& [digest, members] : by_job) {
       const Run& first = *members.front();
       if (is_done(first.job, cache_)) {
-        record(members, {});
+        record(members, nlohmann::json::object());
         continue;
       }
       jobs.push_back(
