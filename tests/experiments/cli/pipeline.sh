@@ -14,7 +14,7 @@ expect_refusal() {
   [ "$got" = "$code" ] || fails "exit $got instead of $code: $*: $(cat err.txt)"
   grep -qF -- "$text" err.txt || fails "no '$text' in: $(cat err.txt)"
 }
-tiny=(pool.world.pool_size=240 pool.world.questions_per_skill=11 pool.world.pope_images=2 trainer.epochs=0.5 store=store.sqlite cache=cache report=report parallel=2 name=tiny)
+tiny=(pool.world.pool_size=240 pool.world.questions_per_skill=11 pool.world.pope_images=2 trainer.epochs=0.5 trainer.checkpoint_every=1 store=store.sqlite cache=cache report=report parallel=2 name=tiny)
 
 echo "== a sweep extracts once and ends in a table"
 "$program" -m "${tiny[@]}" method=full,random,length,scalselect budget=0.2 > table.txt 2> log.txt || { cat log.txt; fails "sweep"; }
@@ -31,10 +31,10 @@ echo "== a run that is killed and started again gives the same bytes"
 find cache/adapter cache/predictions -name 'adapter_model.safetensors' -o -name predictions.jsonl | sort | xargs sha256sum > whole.txt
 rm -rf cache/adapter cache/predictions
 for pause in 2 4 6; do
-  setsid "$program" -m "${tiny[@]}" method=full,random,length,scalselect budget=0.2 trainer.checkpoint_every=1 > /dev/null 2>&1 & group=$!
+  setsid "$program" -m "${tiny[@]}" method=full,random,length,scalselect budget=0.2 > /dev/null 2>&1 & group=$!
   sleep "$pause"; kill -9 -- "-$group" 2>/dev/null || true; wait "$group" 2>/dev/null || true
 done
-"$program" -m "${tiny[@]}" method=full,random,length,scalselect budget=0.2 trainer.checkpoint_every=1 > again.txt 2> log.txt || { cat log.txt; fails "resume"; }
+"$program" -m "${tiny[@]}" method=full,random,length,scalselect budget=0.2 > again.txt 2> log.txt || { cat log.txt; fails "resume"; }
 sha256sum --check --quiet whole.txt || fails "killed and resumed differ from uninterrupted"
 diff table.txt again.txt || fails "another table after kills"
 
