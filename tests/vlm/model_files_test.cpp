@@ -1,0 +1,211 @@
+// Configs, checkpoints and linear layers with LoRA branches.
+#include <gmock/gmock.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "core/error.h"
+#include "core/files.h"
+#include "tests/vlm/model_test_util.h"
+
+namespace scalselect::vlm {
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+using testing::AllOf;
+using testing::HasSubstr;
+
+template <class Body>
+std::string message_of(const Body& body) {
+  try {
+    body();
+  } catch (const UserError& error) {
+    return error.what();
+  }
+  return "nothing was thrown";
+}
+
+class Scratch {
+ public:
+  Scratch() : path_(fs::temp_directory_path() / ("scalselect_model_" + std::to_string(::getpid()))) {
+    fs::remove_all(path_);
+    fs::create_directories(path_);
+  }
+  ~Scratch() { fs::remove_all(path_); }
+  const fs::path& path() const { return path_; }
+
+ private:
+  fs::path path_;
+};
+
+TEST(LlavaConfig, SizesThatThePublishedFileLeavesOut) {
+  const auto config = parse_llava_config(json::parse(R"({
+    "model_type": "llava", "image_token_index": 32000, "pad_token_id": 32001, "vision_feature_layer": -2,
+    "text_config": {"model_type": "llama", "vocab_size": 32064, "rms_norm_eps": 1e-05, "torch_dtype": "float16",
+                    "max_position_embeddings": 4096},
+    "vision_config": {"model_type": "clip_vision_model", "hidden_size": 1024, "intermediate_size": 4096,
+                      "image_size": 336, "patch_size": 14, "num_hidden_layers": 24, "num_attention_heads": 16,
+                      "projection_dim": 768, "vocab_size": 32000}})"),
+                                         "config.json");
+  EXPECT_EQ(config.text.hidden_size, 4096);
+  EXPECT_EQ(config.text.num_hidden_layers, 32);
+  EXPECT_EQ(config.text.num_key_value_heads, 32);
+  EXPECT_EQ(config.text.head_dim, 128);
+  EXPECT_DOUBLE_EQ(config.text.rms_norm_eps, 1e-5);
+  EXPECT_EQ(config.tokens_per_image(), 576);
+  EXPECT_EQ(config.tower_layers_needed(), 23);
+  EXPECT_EQ(config.projector_act, "gelu");
+  EXPECT_FALSE(config.text.tie_word_embeddings);
+}
+
+TEST(LlavaConfig, WithoutVisionConfigItIsTheLargeTower) {
+  const auto config = parse_llava_config(json::parse(R"({"model_type": "llava", "image_token_index": 31999})"), "c");
+  EXPECT_EQ(config.vision.hidden_size, 1024);
+  EXPECT_EQ(config.tokens_per_image(), 576);
+}
+
+TEST(LlavaConfig, NewerKeyNames) {
+  const auto config =
+      parse_llava_config(json::parse(R"({"model_type": "llava", "image_token_id": 7, "dtype": "bfloat16",
+    "vision_feature_layer": [-2, 3], "vision_feature_select_strategy": "full",
+    "text_config": {"eos_token_id": [2, 5], "rope_parameters": {"rope_theta": 500.0, "rope_type": "default"}}})"),
+                         "c");
+  EXPECT_EQ(config.image_token_id, 7);
+  EXPECT_EQ(config.dtype, "bfloat16");
+  EXPECT_THAT(config.feature_layers(), testing::ElementsAre(23, 3));
+  EXPECT_EQ(config.feature_size(), 2048);
+  EXPECT_EQ(config.tokens_per_image(), 577);
+  EXPECT_DOUBLE_EQ(config.text.rope_theta, 500.0);
+  EXPECT_THAT(config.text.eos_token_ids, testing::ElementsAre(2, 5));
+}
+
+TEST(LlavaConfig, RoundTrip) {
+  for (const char* name : {"llava_base", "llava_variant"}) {
+    const auto first = write_llava_config(read_llava_config(golden_folder(name)));
+    EXPECT_EQ(write_llava_config(parse_llava_config(json(first), "written")), first);
+  }
+}
+
+TEST(LlavaConfig, Refusals) {
+  const auto parse = [](const char* text) {
+    return message_of([&] { parse_llava_config(json::parse(text), "dir/config.json"); });
+  };
+  EXPECT_THAT(parse(R"({"model_type": "blip"})"),
+              AllOf(HasSubstr("dir/config.json"), HasSubstr("'blip'"), HasSubstr("'llava'")));
+  EXPECT_THAT(parse(R"({})"), AllOf(HasSubstr("no model_type"), HasSubstr("'llava'")));
+  EXPECT_THAT(parse(R"({"model_type": "llava", "text_config": {"hidden_size": "big"}})"),
+              AllOf(HasSubstr("text_config.hidden_size"), HasSubstr("an integer")));
+  EXPECT_THAT(parse(R"({"model_type": "llava", "text_config": {"model_type": "mistral"}})"), HasSubstr("'mistral'"));
+  EXPECT_THAT(parse(R"({"model_type": "llava", "text_config": {"rope_scaling": {"type": "linear", "factor": 2}}})"),
+              HasSubstr("'linear'"));
+  EXPECT_THAT(parse(R"({"model_type": "llava", "vision_feature_layer": 30})"), HasSubstr("vision_feature_layer"));
+  EXPECT_THAT(parse(R"({"model_type": "llava", "image_token_index": 40000})"),
+              HasSubstr("below text_config.vocab_size"));
+}
+
+TEST(TensorNames, EveryLayoutHasOneCanonicalName) {
+  const auto canonical = canonical_tensor_name;
+  EXPECT_EQ(canonical("language_model.model.layers.0.mlp.up_proj.weight"),
+            "model.language_model.layers.0.mlp.up_proj.weight");
+  EXPECT_EQ(canonical("language_model.lm_head.weight"), "lm_head.weight");
+  EXPECT_EQ(canonical("vision_tower.vision_model.post_layernorm.bias"),
+            "model.vision_tower.vision_model.post_layernorm.bias");
+  EXPECT_EQ(canonical("model.vision_tower.vision_tower.vision_model.a"), "model.vision_tower.vision_model.a");
+  EXPECT_EQ(canonical("vision_tower.embeddings.class_embedding"),
+            "model.vision_tower.vision_model.embeddings.class_embedding");
+  EXPECT_EQ(canonical("model.mm_projector.2.bias"), "model.multi_modal_projector.linear_2.bias");
+  EXPECT_EQ(canonical("model.norm.weight"), "model.language_model.norm.weight");
+  EXPECT_EQ(canonical("model.language_model.norm.weight"), "model.language_model.norm.weight");
+  EXPECT_EQ(canonical("lm_head.weight"), "lm_head.weight");
+}
+
+TEST(Checkpoint, SavedAndLoadedAgainToTheBit) {
+  const Scratch scratch;
+  for (const char* name : {"llava_base", "llava_variant"}) {
+    LoadOptions whole;
+    whole.needed_tower_only = false;
+    auto model = load_llava(golden_folder(name), whole);
+    save_llava(scratch.path(), model);
+    auto again = load_llava(scratch.path(), whole);
+    const auto before = model->named_parameters(), after = again->named_parameters();
+    ASSERT_EQ(before.keys(), after.keys());
+    for (const auto& item : before) EXPECT_TRUE(torch::equal(item.value(), after[item.key()])) << item.key();
+    EXPECT_EQ(write_llava_config(model->config()), write_llava_config(again->config()));
+  }
+}
+
+TEST(Checkpoint, HalfPrecisionOnDisk) {
+  const Scratch scratch;
+  LoadOptions whole;
+  whole.needed_tower_only = false;
+  save_llava(scratch.path(), load_llava(golden_folder("llava_base"), whole), torch::kBFloat16);
+  const SafetensorsFolder files(scratch.path());
+  EXPECT_EQ(files.tensor("lm_head.weight").scalar_type(), torch::kBFloat16);
+  EXPECT_EQ(read_llava_config(scratch.path()).dtype, "bfloat16");
+  EXPECT_EQ(load_llava(scratch.path())->dtype(), torch::kFloat32);
+}
+
+TEST(Checkpoint, MissingAndMisshapenTensors) {
+  const Scratch scratch;
+  const auto source = golden_folder("llava_base");
+  const SafetensorsFolder files(source);
+  fs::copy(source / "config.json", scratch.path() / "config.json");
+  const auto write = [&](const std::string& leave_out, const std::string& reshape) {
+    std::vector<std::pair<std::string, torch::Tensor>> tensors;
+    for (const auto& name : files.names()) {
+      if (name == leave_out) continue;
+      tensors.emplace_back(name, name == reshape ? files.tensor(name).slice(0, 1).contiguous() : files.tensor(name));
+    }
+    write_safetensors(scratch.path() / "model.safetensors", tensors);
+  };
+  const std::string name = "language_model.model.layers.2.mlp.up_proj.weight";
+  write(name, "");
+  EXPECT_THAT(
+      message_of([&] { load_llava(scratch.path()); }),
+      AllOf(HasSubstr(scratch.path().string()), HasSubstr("layers.2.mlp.up_proj.weight"), HasSubstr("missing")));
+  LoadOptions first_layers;
+  first_layers.parts.decoder_layers = 2;
+  EXPECT_NO_THROW(load_llava(scratch.path(), first_layers));
+  write("", name);
+  EXPECT_THAT(message_of([&] { load_llava(scratch.path()); }),
+              AllOf(HasSubstr(name), HasSubstr("[47, 32]"), HasSubstr("[48, 32]")));
+}
+
+TEST(Linear, LoraBranch) {
+  torch::manual_seed(1);
+  Linear layer(6, 4, true);
+  layer->weight.data().normal_();
+  layer->bias.data().normal_();
+  const auto x = torch::randn({3, 6});
+  const auto plain = layer(x).detach();
+  layer->attach_lora(2, 0.5, 0.0);
+  EXPECT_TRUE(torch::equal(layer(x), plain));  // B is zero
+  EXPECT_LE(layer->lora_A.abs().max().item<double>(), 1 / std::sqrt(6.0));
+  EXPECT_TRUE(layer->named_parameters().contains("lora_A"));
+  layer->lora_B.data().normal_();
+  const auto expected = plain + 0.5 * torch::mm(torch::mm(x, layer->lora_A.t()), layer->lora_B.t());
+  const auto branched = layer(x).detach();
+  EXPECT_TRUE(torch::allclose(branched, expected, 1e-6, 1e-6));
+  layer->merge_lora();
+  EXPECT_FALSE(layer->has_lora());
+  EXPECT_FALSE(layer->named_parameters().contains("lora_A"));
+  EXPECT_TRUE(torch::allclose(layer(x), branched, 1e-5, 1e-6));
+}
+
+TEST(Linear, LoraOverBfloatKeepsItsOwnPrecision) {
+  Linear layer(6, 4, false);
+  layer->weight.data().normal_();
+  layer->to(torch::kBFloat16);
+  layer->attach_lora(2, 1.0, 0.0);
+  EXPECT_EQ(layer->lora_A.scalar_type(), torch::kFloat32);
+  EXPECT_EQ(layer(torch::randn({3, 6}).to(torch::kBFloat16)).scalar_type(), torch::kBFloat16);
+}
+
+TEST(Activation, UnknownNameListsTheKnownOnes) {
+  EXPECT_THAT(message_of([] { activation("swish2"); }), AllOf(HasSubstr("'swish2'"), HasSubstr("quick_gelu")));
+}
+
+}  // namespace
+}  // namespace scalselect::vlm

@@ -1,0 +1,250 @@
+// The probe's shortcuts against the plain path, and its independence of grouping and threads.
+#include "vlm/probe.h"
+
+#include <gmock/gmock.h>
+#include <unistd.h>
+
+#include <cmath>
+#include <filesystem>
+
+#include "core/error.h"
+#include "core/parallel.h"
+#include "core/rng.h"
+#include "data/image.h"
+#include "tests/vlm/model_test_util.h"
+#include "vlm/compat_roles.h"
+#include "vlm/text_generator.h"
+
+namespace scalselect::vlm {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// A few pictures in a folder of their own.
+class Pictures {
+ public:
+  Pictures() : folder_(fs::temp_directory_path() / ("scalselect_probe_" + std::to_string(::getpid()))) {
+    fs::create_directories(folder_);
+    Rng rng(3, "test/pictures");
+    for (int i = 0; i < 3; ++i) {
+      Image image{30, 24, std::vector<std::uint8_t>(30 * 24 * 3)};
+      for (auto& value : image.rgb) value = static_cast<std::uint8_t>(rng.below(256));
+      write_png(path(i), image);
+    }
+  }
+  ~Pictures() { fs::remove_all(folder_); }
+  std::string path(int i) const { return (folder_ / (std::to_string(i) + ".png")).string(); }
+  std::string broken() const {
+    const auto file = folder_ / "broken.png";
+    const Image image{8, 8, std::vector<std::uint8_t>(8 * 8 * 3, 7)};
+    write_png(file, image);
+    fs::resize_file(file, fs::file_size(file) / 2);
+    return file.string();
+  }
+
+ private:
+  fs::path folder_;
+};
+
+Sample sample(std::int64_t row, std::vector<std::string> images, std::vector<std::string> texts) {
+  Sample out;
+  out.row = row;
+  out.images = std::move(images);
+  for (std::size_t i = 0; i < texts.size(); ++i) {
+    out.turns.push_back({i % 2 == 0 ? Role::kUser : Role::kAssistant, std::move(texts[i])});
+  }
+  return out;
+}
+
+std::vector<Sample> pool(const Pictures& p) {
+  return {sample(0, {p.path(0)}, {"<image>\nWhat is this?", "A cat."}),
+          sample(1, {p.path(1)}, {"Who is there?\n<image>", "No one, it seems.", "Sure?", "Yes"}),
+          sample(2, {p.path(0)}, {"<image>\nWhich colour?", "Red"}),
+          sample(3, {p.path(0), p.path(2)}, {"<image>\n<image>\nCompare the two.", "They differ."}),
+          sample(4, {p.path(2)}, {"<image>A?", "A"}),
+          sample(5, {p.path(1)}, {"<image>\nIs <pad> a token?", "Yes it is."})};
+}
+
+struct Seen {
+  std::vector<std::vector<float>> hidden, attention, means;
+  std::vector<float> tower;
+  AnswerLoss loss;
+  TokenCounts counts;
+  std::string reject;
+  bool operator==(const Seen& o) const {
+    return hidden == o.hidden && attention == o.attention && means == o.means && tower == o.tower &&
+           loss.sum == o.loss.sum && loss.turn_sums == o.loss.turn_sums && reject == o.reject;
+  }
+};
+
+std::vector<Seen> observe(FeatureProbe& probe, std::span<const Sample> samples, const SignalRequest& request) {
+  std::vector<Seen> all;
+  probe.observe(samples, request, [&](const SampleSignals& signals) {
+    Seen seen;
+    for (const auto& early : signals.early) {
+      seen.hidden.emplace_back(early.hidden.data, early.hidden.data + early.hidden.rows * early.hidden.cols);
+      seen.attention.emplace_back(early.attention.begin(), early.attention.end());
+    }
+    seen.means = signals.hidden_means;
+    seen.tower = signals.tower_mean;
+    if (signals.loss) seen.loss = *signals.loss;
+    if (signals.counts) seen.counts = *signals.counts;
+    seen.reject = signals.reject;
+    all.push_back(std::move(seen));
+  });
+  return all;
+}
+
+SignalRequest everything() {
+  SignalRequest request;
+  request.early = {{1, 1, TokenRoles::kStrict},
+                   {1, 1, TokenRoles::kCompat},
+                   {2, 1, TokenRoles::kStrict},
+                   {1, 3, TokenRoles::kStrict},
+                   {-1, 2, TokenRoles::kStrict}};
+  request.hidden_means = {{-1, TokenSet::kAll, TokenWeights::kPosition},
+                          {1, TokenSet::kText, TokenWeights::kUniform},
+                          {2, TokenSet::kVisual, TokenWeights::kUniform},
+                          {0, TokenSet::kUser, TokenWeights::kUniform},
+                          {3, TokenSet::kAssistant, TokenWeights::kUniform}};
+  request.tower_mean = request.answer_loss = request.token_counts = true;
+  return request;
+}
+
+SignalRequest only_early(int hidden, int attention, TokenRoles roles) {
+  SignalRequest request;
+  request.early = {{hidden, attention, roles}};
+  return request;
+}
+
+void expect_close(const std::vector<float>& a, const std::vector<float>& b) {
+  ASSERT_EQ(a.size(), b.size());
+  double scale = 0, worst = 0;
+  for (const float value : b) scale = std::max(scale, std::abs(static_cast<double>(value)));
+  for (std::size_t i = 0; i < a.size(); ++i) worst = std::max(worst, std::abs(static_cast<double>(a[i]) - b[i]));
+  EXPECT_LE(worst, 1e-5 * scale);
+}
+
+void expect_close(const Seen& a, const Seen& b) {
+  EXPECT_EQ(a.reject, b.reject);
+  ASSERT_EQ(a.hidden.size(), b.hidden.size());
+  for (std::size_t i = 0; i < a.hidden.size(); ++i) expect_close(a.hidden[i], b.hidden[i]);
+  for (std::size_t i = 0; i < a.attention.size(); ++i) expect_close(a.attention[i], b.attention[i]);
+  ASSERT_EQ(a.means.size(), b.means.size());
+  for (std::size_t i = 0; i < a.means.size(); ++i) expect_close(a.means[i], b.means[i]);
+  expect_close(a.tower, b.tower);
+  EXPECT_NEAR(a.loss.sum, b.loss.sum, 1e-5 * (1 + std::abs(b.loss.sum)));
+  EXPECT_EQ(a.loss.turn_tokens, b.loss.turn_tokens);
+}
+
+class Probe : public testing::TestWithParam<const char*> {};
+INSTANTIATE_TEST_SUITE_P(Folders, Probe, testing::Values("llava_base", "llava_variant"));
+
+TEST_P(Probe, ShortcutsEqualThePlainPath) {
+  const Pictures pictures;
+  const auto samples = pool(pictures);
+  const auto folder = golden_folder(GetParam());
+  std::vector<SignalRequest> requests = {everything()};
+  for (const auto& spec : everything().early) {
+    requests.push_back(only_early(spec.hidden_layer, spec.attention_layer, spec.roles));
+  }
+  for (const auto& request : requests) {
+    const auto quick = open_probe(folder, "float32", request);
+    ProbeOptions options;
+    options.plain = true;
+    const auto plain = open_probe(folder, "float32", request, options);
+    const auto a = observe(*quick, samples, request), b = observe(*plain, samples, request);
+    ASSERT_EQ(a.size(), samples.size());
+    for (std::size_t i = 0; i < a.size(); ++i) expect_close(a[i], b[i]);
+  }
+}
+
+TEST_P(Probe, GroupingAndThreadsChangeNoBit) {
+  const Pictures pictures;
+  const auto samples = pool(pictures);
+  const auto request = everything();
+  const auto probe = open_probe(golden_folder(GetParam()), "float32", request);
+  set_threads(1);
+  const auto together = observe(*probe, samples, request);
+  set_threads(3);
+  EXPECT_EQ(observe(*probe, samples, request), together);
+  for (std::size_t i = samples.size(); i-- > 0;) {
+    const auto fresh = open_probe(golden_folder(GetParam()), "float32", request);
+    EXPECT_EQ(observe(*fresh, std::span(&samples[i], 1), request).front(), together[i]) << i;
+  }
+  set_threads(1);
+}
+
+TEST(Probe, OnlyTheNeededLayersAreBuilt) {
+  const auto depth = probe_depth(only_early(1, 1, TokenRoles::kStrict), 3);
+  EXPECT_EQ(depth.prefix, 1);
+  EXPECT_EQ(depth.suffix, 0);
+  EXPECT_EQ(depth.built, 1);
+  EXPECT_FALSE(depth.prefix_norm);
+  const auto later = probe_depth(only_early(1, 3, TokenRoles::kStrict), 3);
+  EXPECT_EQ(later.prefix, 2);
+  EXPECT_EQ(later.suffix, 2);
+  EXPECT_EQ(later.built, 3);
+  EXPECT_THROW(probe_depth(only_early(4, 1, TokenRoles::kStrict), 3), UserError);
+  EXPECT_THROW(probe_depth(only_early(1, 0, TokenRoles::kStrict), 3), UserError);
+}
+
+TEST(Probe, UnusableSamplesAreRejectedWithTheirReason) {
+  const Pictures pictures;
+  const std::vector<Sample> samples = {sample(0, {}, {"No picture here.", "Right."}),
+                                       sample(1, {pictures.path(0) + ".gone"}, {"<image>What?", "It."}),
+                                       sample(2, {pictures.broken()}, {"<image>What?", "It."}),
+                                       sample(3, {pictures.path(0)}, {"<image>What?", "It.", "And <image>?", "Hm."}),
+                                       sample(4, {pictures.path(0)}, {"<image>What?", "It."})};
+  const auto request = only_early(1, 1, TokenRoles::kStrict);
+  const auto probe = open_probe(golden_folder("llava_base"), "float32", request);
+  const auto seen = observe(*probe, samples, request);
+  EXPECT_THAT(seen[0].reject, testing::HasSubstr("no image"));
+  EXPECT_THAT(seen[1].reject, testing::HasSubstr("missing"));
+  EXPECT_THAT(seen[2].reject, testing::HasSubstr("broken.png"));
+  EXPECT_THAT(seen[3].reject, testing::HasSubstr("2 image placeholders for 1 image"));
+  EXPECT_EQ(seen[4].reject, "");
+}
+
+TEST(CompatRoles, FirstHitWinsAndMovesTheCursor) {
+  const Pictures pictures;
+  const auto tokenizer = std::make_shared<Tokenizer>(Tokenizer::load(golden_folder("llava_base")));
+  const ChatTemplate chat(chat_layout("llava-1.5"), tokenizer);
+  const auto item = sample(0, {pictures.path(0)}, {"<image>Say abc", "abc", "and d?", "not there at all: abc"});
+  const std::vector<std::int64_t> nine = {9};
+  const auto rendered = chat.render(item.turns, nine);
+  const auto compat = compat_positions(rendered, item.turns, *tokenizer, chat.image_id());
+  const auto strict = strict_positions(rendered);
+  EXPECT_EQ(compat.visual, strict.visual);
+  EXPECT_EQ(compat.visual.size(), 9u);
+  // "abc" of the question is taken for the answer; header, BOS and the true first answer are "user".
+  const auto text = tokenizer->encode("abc", false).ids;
+  const auto hit = std::search(rendered.ids.begin(), rendered.ids.end(), text.begin(), text.end());
+  const auto at = hit - rendered.ids.begin();
+  EXPECT_FALSE(std::binary_search(compat.user.begin(), compat.user.end(), at));
+  EXPECT_TRUE(std::binary_search(strict.user.begin(), strict.user.end(), at));
+  EXPECT_TRUE(std::binary_search(compat.user.begin(), compat.user.end(), 0));
+  const auto second = std::search(hit + 1, rendered.ids.end(), text.begin(), text.end()) - rendered.ids.begin();
+  EXPECT_TRUE(std::binary_search(compat.user.begin(), compat.user.end(), second));
+}
+
+TEST(TextGenerator, AnswersDoNotDependOnCompany) {
+  const Pictures pictures;
+  const auto generator = open_generator(golden_folder("llava_base"), {}, "float32");
+  std::vector<GenerationPrompt> prompts;
+  for (int i = 0; i < 12; ++i) {
+    prompts.push_back({std::string("What is this") + std::string(i, '?'), {pictures.path(i % 3)}});
+  }
+  GenerationOptions options;
+  options.max_new_tokens = 10;
+  const auto together = generator->generate(prompts, options);
+  ASSERT_EQ(together.size(), prompts.size());
+  options.batch_size = 2;
+  EXPECT_EQ(generator->generate(prompts, options), together);
+  for (std::size_t i = 0; i < prompts.size(); ++i) {
+    EXPECT_EQ(generator->generate(std::span(&prompts[i], 1), options).front(), together[i]);
+  }
+}
+
+}  // namespace
+}  // namespace scalselect::vlm
