@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "core/error.h"
+#include "vlm/fused.h"
 
 namespace scalselect::vlm {
 
@@ -13,10 +14,14 @@ LinearImpl::LinearImpl(std::int64_t in, std::int64_t out, bool with_bias) {
 }
 
 torch::Tensor LinearImpl::forward(const torch::Tensor& x) {
+  const bool drops = is_training() && lora_dropout > 0;
+  if (has_lora() && !drops && can_fuse_lora(x, weight, lora_A)) {
+    return fused_lora_linear(x, weight, bias, lora_A, lora_B, lora_scaling);
+  }
   auto y = torch::linear(x, weight, bias);
   if (!has_lora()) return y;
   auto input = x;
-  if (is_training() && lora_dropout > 0) input = torch::dropout(input, lora_dropout, true);
+  if (drops) input = torch::dropout(input, lora_dropout, true);
   auto branch = torch::linear(torch::linear(input.to(lora_A.scalar_type()), lora_A), lora_B);
   return torch::add(y, branch.to(y.scalar_type()), lora_scaling);
 }
