@@ -3,6 +3,7 @@
 #   pipeline.sh SCALSELECT     SCALSELECT: the program
 set -euo pipefail
 program=$1
+source=$(cd "$(dirname "$0")/../../.." && pwd)
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 cd "$folder"
@@ -40,8 +41,7 @@ diff table.txt again.txt || fails "another table after kills"
 
 echo "== the steps stand alone"
 world=$(dirname "$(find cache/world -name pool.json)")
-model=$("$program" --cfg job "${tiny[@]}" | sed -n 's/^  path: \(.*model\)$/\1/p')
-[ -n "$model" ] || fails "no model path in --cfg job"
+model=$source/data/mini/model
 alone=(model.path="$model" pool.path="$world/pool.json" pool.image_root="$world/images" cache=cache)
 "$program" extract "${alone[@]}" out=all.npz > out.txt
 "$program" score features=all.npz out=scores.jsonl > out.txt
