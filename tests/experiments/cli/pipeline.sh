@@ -64,8 +64,13 @@ expect_refusal 1 "broken/model.safetensors" "$program" extract model.path=broken
 [ "$(id -u)" = 0 ] || { mkdir locked; chmod 500 locked; expect_refusal 1 "locked" "$program" "${tiny[@]}" store=locked/x.sqlite; }
 
 echo "== the store answers"
-"$program" runs store=store.sqlite | grep -q finished || fails "runs"
-id=$("$program" runs store=store.sqlite | awk '$2 == "finished" {print $1; exit}')
-"$program" show "$id" store=store.sqlite | grep -q 'eval/mini-mmbench' || fails "show"
-"$program" cache ls cache=cache | grep -q predictions || fails "cache ls"
+says() { # says TEXT command…
+  local text=$1; shift
+  "$@" > out.txt 2> err.txt || fails "$*: $(cat err.txt)"
+  grep -qF -- "$text" out.txt || fails "no '$text' from: $*"
+}
+says finished "$program" runs store=store.sqlite
+id=$(awk '$2 == "finished" {print $1; exit}' out.txt)
+says eval/mini-mmbench "$program" show "$id" store=store.sqlite
+says predictions "$program" cache ls cache=cache
 echo "all fine"
