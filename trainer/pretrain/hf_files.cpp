@@ -23,8 +23,9 @@ void write_json(const std::filesystem::path& file, const Json& tree) {
 }
 
 Json added_token(const char* piece) {
-  return {{"id", *mini::piece_id(piece)}, {"content", piece},    {"single_word", false}, {"lstrip", false},
-          {"rstrip", false},              {"normalized", false}, {"special", true}};
+  return {
+      {"id", *mini::piece_id(piece)}, {"content", piece}, {"single_word", false}, {"lstrip", false}, {"rstrip", false},
+      {"normalized", false},          {"special", true}};
 }
 
 Json special_tokens_map() {

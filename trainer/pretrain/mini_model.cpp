@@ -99,7 +99,7 @@ NamedTensors select_parameters(vlm::LlavaModel& model, bool tower, bool projecto
   NamedTensors chosen;
   for (auto& item : model->named_parameters()) {
     const auto& name = item.key();
-    const bool wanted = contains(name, "vision_tower")          ? tower && !contains(name, "post_layernorm")
+    const bool wanted = contains(name, "vision_tower")            ? tower && !contains(name, "post_layernorm")
                         : contains(name, "multi_modal_projector") ? projector
                         : contains(name, "embed_tokens")          ? embeddings
                                                                   : decoder;

@@ -30,8 +30,8 @@ constexpr std::int64_t kStepsAReport = 100;
 struct Stage {
   std::string name;
   StageOptions options;
-  std::function<void()> prepare;                                ///< once, before the first step
-  std::function<NamedTensors()> parameters;                     ///< chosen for training
+  std::function<void()> prepare;                                       ///< once, before the first step
+  std::function<NamedTensors()> parameters;                            ///< chosen for training
   std::function<torch::Tensor(std::int64_t first, bool report)> loss;  ///< pictures first ..
   std::function<std::string()> report;
 };
@@ -66,7 +66,9 @@ class Pretraining {
  private:
   Stage tower_stage() {
     auto tally = std::make_shared<std::string>();
-    return {"tower", options_.tower, [] {},
+    return {"tower",
+            options_.tower,
+            [] {},
             [this] {
               auto chosen = select_parameters(model_, true, false, false, false);
               chosen.emplace_back("heads.weight", heads_->weight);
@@ -94,7 +96,8 @@ class Pretraining {
 
   Stage alignment_stage() {
     auto accuracy = std::make_shared<double>(0);
-    return {"alignment", options_.alignment,
+    return {"alignment",
+            options_.alignment,
             [this] {
               whiten_projector(model_, sample_features(), options_.seed);
               match_attention(model_);
@@ -104,15 +107,16 @@ class Pretraining {
               const auto pictures = draw_pictures(options_.seed, "alignment", first, options_.alignment.batch);
               const auto features = frozen_features(pictures.pixels);
               const BFloat16Products products(options_.bfloat16);
-              return alignment_loss(model_->project(features), model_->decoder()->embed_tokens->weight,
-                                    pictures.scenes, report ? accuracy.get() : nullptr);
+              return alignment_loss(model_->project(features), model_->decoder()->embed_tokens->weight, pictures.scenes,
+                                    report ? accuracy.get() : nullptr);
             },
             [accuracy] { return fmt::format("patch words {:.1f} %", 100 * *accuracy); }};
   }
 
   Stage facts_stage(const std::string& name, const StageOptions& stage, const PackingOptions& packing) {
     auto tally = std::make_shared<FactTally>();
-    return {name, stage,
+    return {name,
+            stage,
             [this, name] {
               // The head starts as the table that the alignment has made: what is attended to can be said at once.
               torch::NoGradGuard no_grad;

@@ -23,8 +23,7 @@ torch::Tensor to_pixels(const std::vector<Image>& pictures) {
     std::array<float, 256> values;
     for (int i = 0; i < 256; ++i) {
       const auto scaled = static_cast<float>(i * (1.0 / 255.0));
-      values[static_cast<std::size_t>(i)] =
-          (scaled - static_cast<float>(kPixelMean)) / static_cast<float>(kPixelStd);
+      values[static_cast<std::size_t>(i)] = (scaled - static_cast<float>(kPixelMean)) / static_cast<float>(kPixelStd);
     }
     return values;
   }();

@@ -1,7 +1,7 @@
 #include "trainer/pretrain/tower_stage.h"
 
-#include <cmath>
 #include <algorithm>
+#include <cmath>
 #include <functional>
 #include <string_view>
 
@@ -73,7 +73,8 @@ std::vector<WordGroup> word_groups(const std::vector<mini::Scene>& scenes) {
        either("shape", "its_shape")},
       {word_ids(mini::kColors, [](int i) { return mini::name(static_cast<mini::Color>(i)); }),
        either("color", "its_color")},
-      {word_ids(mini::kSizes, [](int i) { return mini::name(static_cast<mini::Size>(i)); }), either("size", "its_size")},
+      {word_ids(mini::kSizes, [](int i) { return mini::name(static_cast<mini::Size>(i)); }),
+       either("size", "its_size")},
       {word_ids(mini::kMaxValue, [](int i) { return std::to_string(i + 1); }), of("value") - 1},
       {word_ids(9, [](int i) { return mini::position_names()[static_cast<std::size_t>(i)]; }),
        position_targets(scenes)},
