@@ -1,6 +1,9 @@
 #include "selector/subspace.h"
 
 #include <gmock/gmock.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <Eigen/Dense>
 #include <cmath>
@@ -235,25 +238,56 @@ TEST(Subspace, SameBitsWhateverTheThreads) {
   }
 }
 
-/// A source that makes its rows when asked and remembers how much was asked at once.
+/// A source that makes its rows when asked and remembers how many were asked at once.
 class Endless final : public RowSource {
  public:
-  std::int64_t rows() const override { return 200000; }
-  std::int64_t cols() const override { return 64; }
+  Endless(std::int64_t rows, std::int64_t cols) : rows_(rows), cols_(cols) {}
+  std::int64_t rows() const override { return rows_; }
+  std::int64_t cols() const override { return cols_; }
   void read(std::int64_t first, std::int64_t count, float* out) const override {
     largest = std::max(largest, count);
-    for (std::int64_t i = 0; i < count * 64; ++i) {
-      const auto bits = static_cast<std::uint64_t>(first * 64 + i) * 0x9e3779b97f4a7c15ULL;
+    for (std::int64_t i = 0; i < count * cols_; ++i) {
+      const auto bits = static_cast<std::uint64_t>(first * cols_ + i) * 0x9e3779b97f4a7c15ULL;
       out[i] = static_cast<float>(bits >> 40) * 0x1p-24F;
     }
   }
   mutable std::int64_t largest = 0;
+
+ private:
+  std::int64_t rows_, cols_;
 };
 
 TEST(Subspace, ReadsNoMoreThanOneBlockAtATime) {
-  const Endless source;
-  EXPECT_EQ(score_rows(source, {}).scores.size(), 200000U);
+  const Endless source(50000, 64);
+  EXPECT_EQ(score_rows(source, {}).scores.size(), 50000U);
   EXPECT_LE(source.largest, subspace_block_rows(64));
+}
+
+/// Peak resident bytes of a child process that scores `rows` x `cols`.
+double peak_of(std::int64_t rows, std::int64_t cols) {
+  const pid_t child = ::fork();
+  if (child == 0) {
+    set_threads(1);
+    ::_exit(score_rows(Endless(rows, cols), {}).refined ? 1 : 0);
+  }
+  rusage usage{};
+  int status = 0;
+  ::wait4(child, &status, 0, &usage);
+  EXPECT_EQ(status, 0);
+  return static_cast<double>(usage.ru_maxrss) * 1024;
+}
+
+/// The bound that the header states, above what a process of ours takes anyway.
+TEST(Subspace, MemoryIsBoundedWhateverTheNumberOfRows) {
+#if defined(__SANITIZE_ADDRESS__)
+  GTEST_SKIP() << "the sanitizer keeps memory of its own";
+#endif
+  constexpr std::int64_t kCols = 256, kFew = 2 * 8192, kMany = 12 * 8192;
+  const double idle = peak_of(1, 1), few = peak_of(kFew, kCols), many = peak_of(kMany, kCols);
+  EXPECT_LT(many - few, 8.0 * (kMany - kFew) + 4e6) << "only the scores grow";
+  const double block = static_cast<double>(subspace_block_rows(kCols)) * kCols;
+  const double bound = 8 * (4.0 * kCols * kCols + 2.5 * block + 256.0 * kCols + kMany);
+  EXPECT_LT(many - idle, bound + 8e6) << "8 MB for OpenBLAS and the allocator";
 }
 
 }  // namespace
