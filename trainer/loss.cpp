@@ -9,20 +9,30 @@ void Batch::to(torch::Device device) {
   for (auto* tensor : {&ids, &positions, &rows, &slots, &fill, &targets}) *tensor = tensor->to(device);
 }
 
-Batch collate(const TrainingSet& set, std::span<const std::int64_t> indices, std::int64_t pad_id) {
+namespace {
+
+constexpr std::int64_t kNoTarget = -100;
+
+std::int64_t round_up(std::int64_t value, std::int64_t step) { return (value + step - 1) / step * step; }
+
+}  // namespace
+
+Batch collate(const TrainingSet& set, std::span<const std::int64_t> indices, std::int64_t pad_id, std::int64_t align) {
   Batch batch;
   const auto count = static_cast<std::int64_t>(indices.size());
-  std::int64_t longest = 0, targets = 0;
+  std::int64_t longest = 0;
   for (const auto index : indices) {
     const auto& sample = set.samples[index];
     longest = std::max(longest, sample.length());
     batch.targets_per_row = std::max(batch.targets_per_row, sample.targets());
-    targets += sample.targets();
+    batch.supervised += sample.targets();
     batch.tokens += sample.length();
     batch.images.insert(batch.images.end(), sample.images.begin(), sample.images.end());
   }
+  longest = round_up(longest, align);
+  const auto targets = align == 1 ? batch.supervised : round_up(batch.supervised, 4 * align);
   batch.ids = torch::full({count, longest}, pad_id, torch::kInt64);
-  auto table = torch::empty({4, targets}, torch::kInt64);
+  auto table = torch::zeros({4, targets}, torch::kInt64);
   batch.fill = torch::zeros({count * batch.targets_per_row}, torch::kInt64);
   auto* ids = batch.ids.data_ptr<std::int64_t>();
   auto* cell = table.data_ptr<std::int64_t>();
@@ -42,6 +52,7 @@ Batch collate(const TrainingSet& set, std::span<const std::int64_t> indices, std
       fill[slot] = at++;
     }
   }
+  std::fill(cell + 3 * targets + at, cell + 4 * targets, kNoTarget);
   batch.positions = table[0], batch.rows = table[1], batch.slots = table[2], batch.targets = table[3];
   return batch;
 }
@@ -84,7 +95,7 @@ torch::Tensor loss_sum(vlm::LlavaModel& model, const Batch& batch, const torch::
   auto x = model->embed(batch.ids);
   if (!batch.images.empty()) x = model->merge(x, batch.ids, model->project(features));
   const auto logits = model->logits(supervised_states(model, x, batch)).to(torch::kFloat32);
-  return torch::nll_loss(torch::log_softmax(logits, -1), batch.targets, {}, at::Reduction::Sum);
+  return torch::nll_loss(torch::log_softmax(logits, -1), batch.targets, {}, at::Reduction::Sum, kNoTarget);
 }
 
 }  // namespace scalselect::trainer

@@ -24,12 +24,16 @@ struct Batch {
   torch::Tensor targets;             ///< int64 [P]
   std::int64_t targets_per_row = 0;  ///< U
   std::int64_t tokens = 0;           ///< real ones
+  std::int64_t supervised = 0;       ///< targets that count
 
   void to(torch::Device device);
 };
 
-/// `indices`: of samples in `set`. Padding gets `pad_id`, which must not be the image token.
-Batch collate(const TrainingSet& set, std::span<const std::int64_t> indices, std::int64_t pad_id);
+/// `indices`: of samples in `set`. Padding gets `pad_id`, which must not be the image token. `align` > 1: S is rounded
+/// up to a multiple of it and P to one of 4 * align, the extra targets being -100 (which the loss passes over). The
+/// library behind bfloat16 products compiles a kernel per shape: few shapes make that cheap.
+Batch collate(const TrainingSet& set, std::span<const std::int64_t> indices, std::int64_t pad_id,
+              std::int64_t align = 1);
 
 /// Final states (after the norm) of the tokens before targets, [P, d]. embeddings [B, S, d], images already merged. The
 /// last layer computes keys and values everywhere, and the rest at those P tokens only; mathematically what

@@ -17,6 +17,8 @@
 namespace scalselect::trainer {
 namespace {
 
+constexpr std::int64_t kBFloat16Alignment = 16;
+
 double seconds_since(std::chrono::steady_clock::time_point begin) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
 }
@@ -134,11 +136,12 @@ class Trainer {
     std::vector<Batch> batches;
     StepRecord record;
     const auto pad = model_->config().pad_token_id.value_or(0);
+    const auto align = options_.dtype == ComputeType::kBFloat16 ? kBFloat16Alignment : 1;
     for (const auto& indices : stream_.next(options_.accumulation)) {
-      batches.push_back(collate(set_, indices, pad == model_->config().image_token_id ? 0 : pad));
+      batches.push_back(collate(set_, indices, pad == model_->config().image_token_id ? 0 : pad, align));
       batches.back().to(model_->device());
       record.tokens += batches.back().tokens;
-      record.supervised += batches.back().targets.size(0);
+      record.supervised += batches.back().supervised;
     }
     double loss = 0;
     for (const auto& batch : batches) loss += backward(batch, record.supervised);

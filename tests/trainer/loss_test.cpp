@@ -55,6 +55,20 @@ TEST(Loss, EqualsThePlainPathWithGradients) {
   }
 }
 
+TEST(Loss, AlignmentChangesShapesOnly) {
+  auto model = tiny_model();
+  const auto set = synthetic_set(12);
+  auto features = synthetic_features(model);
+  const std::vector<std::int64_t> indices = {0, 4, 3};
+  const auto plain = collate(set, indices, 0), aligned = collate(set, indices, 0, 16);
+  EXPECT_EQ(aligned.ids.size(1) % 16, 0);
+  EXPECT_EQ(aligned.targets.size(0) % 64, 0);
+  EXPECT_EQ(aligned.supervised, plain.targets.size(0));
+  const auto a = loss_sum(model, plain, features.fetch(plain.images)).item<double>();
+  const auto b = loss_sum(model, aligned, features.fetch(aligned.images)).item<double>();
+  EXPECT_NEAR(a, b, 1e-4 * a);
+}
+
 TEST(Loss, OnlyTokensBeforeTargetsCount) {
   TrainingSet set;
   TrainingSample sample;
