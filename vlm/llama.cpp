@@ -2,6 +2,8 @@
 
 #include <limits>
 
+#include "vlm/fused.h"
+
 namespace scalselect::vlm {
 
 RmsNormImpl::RmsNormImpl(std::int64_t width, double eps) : eps_(eps) {
@@ -9,6 +11,7 @@ RmsNormImpl::RmsNormImpl(std::int64_t width, double eps) : eps_(eps) {
 }
 
 torch::Tensor RmsNormImpl::forward(const torch::Tensor& x) {
+  if (can_fuse_rms_norm(x, weight)) return fused_rms_norm(x, weight, eps_);
   const auto wide = x.to(torch::kFloat32);
   const auto scale = torch::rsqrt(wide.square().mean(-1, true) + eps_);
   return (wide * scale).to(x.scalar_type()) * weight;
@@ -27,6 +30,7 @@ Rope Rope::last(std::int64_t count) const {
 }
 
 torch::Tensor apply_rope(const torch::Tensor& x, const Rope& rope) {
+  if (can_fuse_rope(x, rope.cos)) return fused_rope(x, rope.cos, rope.sin);
   const auto halves = x.chunk(2, -1);
   return torch::cat({halves[0] * rope.cos - halves[1] * rope.sin, halves[1] * rope.cos + halves[0] * rope.sin}, -1);
 }
