@@ -251,6 +251,17 @@ std::array<double, kFactTypes> default_weights() {
   return weights;
 }
 
+std::array<double, kFactTypes> late_weights() {
+  auto weights = default_weights();
+  const auto set = [&](FactType type, double weight) { weights[static_cast<int>(type)] = weight; };
+  set(FactType::kRecord, 4);
+  for (FactType type : {FactType::kOptionPicture, FactType::kNeighbor, FactType::kVerify, FactType::kCountAll,
+                        FactType::kCountShape, FactType::kCountColor, FactType::kPointsTo, FactType::kPointedFrom}) {
+    set(type, 8);
+  }
+  return weights;
+}
+
 FactSampling::FactSampling() : weights(default_weights()) {}
 
 std::vector<Fact> sample_facts(const Scene& scene, Rng& rng, const FactSampling& sampling) {

@@ -71,6 +71,10 @@ struct Fact {
 /// wordings, false statements (as many as true ones), options and their order.
 std::vector<Fact> all_facts(const Scene& scene, Rng& rng);
 
+/// For a model that knows the attributes already: the facts that take two steps (counts, statements, neighbours,
+/// arrows, options over the picture) weigh most, records little.
+std::array<double, kFactTypes> late_weights();
+
 struct FactSampling {
   int facts = 12;                          ///< drawn a scene
   double noise_share = 0.0;                ///< facts that get noise words

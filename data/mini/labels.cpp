@@ -31,6 +31,11 @@ enum Task {
   kLeftShape,
   kAboveShape,
   kBelowShape,
+  kThings,
+  kSameShape,
+  kSameColor,
+  kWordLength,
+  kArrows,
   kTaskCount
 };
 
@@ -59,6 +64,7 @@ class Labeler {
     for (const Arrow& arrow : scene.arrows) label_arrow(arrow);
     label_columns();
     if (scene.word) label_word(*scene.word);
+    label_counts();
   }
 
  private:
@@ -135,10 +141,36 @@ class Labeler {
     for (std::size_t i = 0; i < word.text.size(); ++i) {
       const int patch = word.row * kGrid + word.col + static_cast<int>(i);
       labels[kGlyph][patch] = of(word.text[i]);
+      labels[kWordLength][patch] = static_cast<std::uint8_t>(word.text.size());
       labels[kColorOf][patch] = of(word.color);
       labels[kWordIndex][patch] = static_cast<std::uint8_t>(i + 1);
       if (i + 1 < word.text.size()) labels[kRightLetter][patch] = of(word.text[i + 1]);
       if (i > 0) labels[kLeftLetter][patch] = of(word.text[i - 1]);
+    }
+  }
+
+  /// How many there are: of all things on every patch, of the same shape or colour on the things themselves.
+  void label_counts() {
+    labels[kThings].fill(static_cast<std::uint8_t>(scene_.items.size() + scene_.columns.size()));
+    labels[kArrows].fill(static_cast<std::uint8_t>(scene_.arrows.size()));
+    std::array<int, kShapes + 1> shapes{};
+    std::array<int, kColors + 1> colors{};
+    for (const Item& item : scene_.items) {
+      ++shapes[of(item.shape)];
+      ++colors[of(item.color)];
+    }
+    for (const Column& column : scene_.columns) ++colors[of(column.color)];
+    for (const Item& item : scene_.items) {
+      for (int patch : patches_of(item)) {
+        if (item.shape) labels[kSameShape][patch] = static_cast<std::uint8_t>(shapes[of(item.shape)]);
+        labels[kSameColor][patch] = static_cast<std::uint8_t>(colors[of(item.color)]);
+      }
+    }
+    for (const Column& column : scene_.columns) {
+      for (int row = 0; row < kGrid; ++row) {
+        const int patch = row * kGrid + column.col;
+        if (labels[kValue][patch]) labels[kSameColor][patch] = static_cast<std::uint8_t>(colors[of(column.color)]);
+      }
     }
   }
 
@@ -156,7 +188,8 @@ const std::vector<LabelTask>& label_tasks() {
       {"arrow", 5},       {"cell", kPatches},   {"word_index", 6},   {"its_letter", 27},   {"its_shape", 8},
       {"its_color", 9},   {"its_size", 3},      {"to_letter", 27},   {"from_letter", 27},  {"to_shape", 8},
       {"from_shape", 8},  {"right_letter", 27}, {"left_letter", 27}, {"above_letter", 27}, {"below_letter", 27},
-      {"right_shape", 8}, {"left_shape", 8},    {"above_shape", 8},  {"below_shape", 8}};
+      {"right_shape", 8}, {"left_shape", 8},    {"above_shape", 8},  {"below_shape", 8},   {"things", 8},
+      {"same_shape", 8},  {"same_color", 8},    {"word_length", 6},  {"arrows", 8}};
   return tasks;
 }
 
