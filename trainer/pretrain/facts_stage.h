@@ -12,7 +12,7 @@
 
 namespace scalselect::pretrain {
 
-/// Logits [P, vocab] of the batch's predicting positions. `features`: the tower's, [B, 36, d].
+/// Logits float32 [P, vocab] of the batch's predicting positions. `features`: the tower's, [B, 36, d].
 torch::Tensor fact_logits(vlm::LlavaModel& model, const torch::Tensor& features, const PackedBatch& batch);
 
 /// Right and counted values by fact type, over the steps since the last report.

@@ -115,7 +115,7 @@ void write_model_card(const std::filesystem::path& folder, const PretrainOptions
       "A LLaVA-shaped model ({:.1f} M parameters: CLIP vision tower, two-layer projector, Llama decoder) for 48 x 48\n"
       "pictures of the mini world. It was pre-trained on drawn pictures: per-patch labels for the tower, then short\n"
       "facts (\"circle color : red\") for the decoder. It has seen no instruction and no question.\n\n"
-      "    scalselect pretrain out={} \n\n"
+      "    scalselect mini pretrain out={} \n\n"
       "## Lookups on held-out scenes\n\nGreedy answers; the gate is {:.0f} %.\n\n```\n{}```\n\n"
       "## Options\n\n```json\n{}\n```\n",
       static_cast<double>(parameters) / 1e6, folder.filename().string(), 100 * probes.at("gate").get<double>(), table,

@@ -1,7 +1,5 @@
 #include "trainer/pretrain/optimizer.h"
 
-#include <ATen/autocast_mode.h>
-
 #include <cassert>
 #include <cmath>
 #include <map>
@@ -71,19 +69,6 @@ void MasterAdamW::restore(const NamedTensors& state) {
   std::map<std::string, torch::Tensor> own;
   for (const auto& [name, tensor] : this->state()) own[name] = tensor;
   for (const auto& [name, tensor] : state) own.at(name).copy_(tensor);
-}
-
-BFloat16Products::BFloat16Products(bool enabled) : enabled_(enabled) {
-  if (!enabled_) return;
-  at::autocast::set_autocast_dtype(at::kCPU, at::kBFloat16);
-  at::autocast::set_autocast_enabled(at::kCPU, true);
-  at::autocast::increment_nesting();
-}
-
-BFloat16Products::~BFloat16Products() {
-  if (!enabled_) return;
-  if (at::autocast::decrement_nesting() == 0) at::autocast::clear_cache();
-  at::autocast::set_autocast_enabled(at::kCPU, false);
 }
 
 }  // namespace scalselect::pretrain

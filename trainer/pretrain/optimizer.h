@@ -1,4 +1,4 @@
-// AdamW over float32 master weights, with warm-up and cosine, and bfloat16 products switched on around a forward pass.
+// AdamW over float32 master weights, with warm-up and cosine.
 #pragma once
 
 #include <torch/torch.h>
@@ -35,19 +35,6 @@ class MasterAdamW {
     std::vector<std::string> names;
   };
   std::vector<Group> groups_;
-};
-
-/// While alive, matrix products of float32 tensors on the CPU run in bfloat16 (the rest stays float32). Backward passes
-/// must run outside of it.
-class BFloat16Products {
- public:
-  explicit BFloat16Products(bool enabled);
-  ~BFloat16Products();
-  BFloat16Products(const BFloat16Products&) = delete;
-  BFloat16Products& operator=(const BFloat16Products&) = delete;
-
- private:
-  bool enabled_;
 };
 
 }  // namespace scalselect::pretrain

@@ -48,29 +48,34 @@ struct StageOptions {
   }
 };
 
+enum class FactWeights { kEven, kLate };
+
 /// Facts of a picture in one packed sequence.
 struct PackingOptions {
   int facts = 24;            ///< drawn a picture; those that do not fit are left out
   int tokens = 128;          ///< room for facts behind the picture
   double noise_share = 0.0;  ///< facts with neutral words before them and between key and value
+  FactWeights weights = FactWeights::kEven;
 
   template <class Visitor>
   static void describe(Visitor& v, PackingOptions& o) {
     v.field("facts", o.facts, "facts drawn a picture", Range{1, 1000});
     v.field("tokens", o.tokens, "room for facts behind the picture, in tokens", Range{16, 4096});
     v.field("noise_share", o.noise_share, "share of facts that get neutral words", Range{0, 1});
+    v.choice("weights", o.weights, {{"even", FactWeights::kEven}, {"late", FactWeights::kLate}},
+             "how types of facts are balanced: for a beginner, or for who knows the attributes already");
   }
 };
 
 struct PretrainOptions {
   std::int64_t seed = 7;
   MiniShape shape;
-  StageOptions tower{80'000, 64, 1.5e-3, 0.05, 0.02, 0.01};
-  StageOptions alignment{12'800, 64, 3e-3, 0.05, 0.1, 0.0};
-  StageOptions facts_plain{40'000, 32, 2e-3, 0.05, 0.1, 0.01};
-  StageOptions facts_noise{60'000, 32, 1.5e-3, 0.03, 0.01, 0.01};
-  PackingOptions packing_plain{24, 128, 0.0};
-  PackingOptions packing_noise{20, 160, 0.7};
+  StageOptions tower{96'000, 32, 1.5e-3, 0.05, 0.02, 0.01};
+  StageOptions alignment{9'600, 32, 3e-3, 0.05, 0.1, 0.0};
+  StageOptions facts_plain{24'000, 32, 2e-3, 0.05, 0.1, 0.01};
+  StageOptions facts_noise{72'000, 32, 1.5e-3, 0.03, 0.01, 0.01};
+  PackingOptions packing_plain{24, 128, 0.0, FactWeights::kEven};
+  PackingOptions packing_noise{20, 160, 0.7, FactWeights::kLate};
   bool bfloat16 = true;                  ///< matrix products in bfloat16 (fast with AMX or AVX512-BF16 only)
   std::int64_t checkpoint_every = 250;   ///< steps between checkpoints inside a stage
   std::int64_t probes_each = 200;        ///< held-out scenes a lookup

@@ -38,6 +38,7 @@ PackedFacts draw_packed_facts(const mini::Scene& scene, Rng& rng, const PackingO
   mini::FactSampling sampling;
   sampling.facts = options.facts;
   sampling.noise_share = options.noise_share;
+  if (options.weights == FactWeights::kLate) sampling.weights = mini::late_weights();
   return pack_facts(mini::sample_facts(scene, rng, sampling), options.tokens);
 }
 

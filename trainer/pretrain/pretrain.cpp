@@ -11,6 +11,7 @@
 #include "core/files.h"
 #include "core/log.h"
 #include "data/mini/labels.h"
+#include "trainer/bfloat16.h"
 #include "trainer/pretrain/checkpoint.h"
 #include "trainer/pretrain/facts_stage.h"
 #include "trainer/pretrain/hf_files.h"
@@ -78,7 +79,7 @@ class Pretraining {
             [this, tally](std::int64_t first, bool report) {
               const auto pictures = draw_pictures(options_.seed, "tower", first, options_.tower.batch);
               const auto labels = label_tensor(pictures.scenes);
-              const BFloat16Products products(options_.bfloat16);
+              const trainer::BFloat16Products products(options_.bfloat16);
               const auto result = heads_(model_->encode_images(pictures.pixels), labels, report);
               if (report) *tally = describe_labels(result.accuracy);
               return result.loss;
@@ -106,7 +107,7 @@ class Pretraining {
             [this, accuracy](std::int64_t first, bool report) {
               const auto pictures = draw_pictures(options_.seed, "alignment", first, options_.alignment.batch);
               const auto features = frozen_features(pictures.pixels);
-              const BFloat16Products products(options_.bfloat16);
+              const trainer::BFloat16Products products(options_.bfloat16);
               return alignment_loss(model_->project(features), model_->decoder()->embed_tokens->weight, pictures.scenes,
                                     report ? accuracy.get() : nullptr);
             },
@@ -127,20 +128,21 @@ class Pretraining {
               const auto pictures = draw_pictures(options_.seed, name, first, stage.batch);
               const auto batch = draw_facts(pictures.scenes, options_.seed, name, first, packing);
               const auto features = frozen_features(pictures.pixels);
-              torch::Tensor logits;
-              {
-                const BFloat16Products products(options_.bfloat16);
-                logits = fact_logits(model_, features, batch);
-              }
+              const auto logits = packed_logits(features, batch);
               tally->add(batch, logits.detach());
               return torch::cross_entropy_loss(logits, batch.targets);
             },
             [tally] { return tally->report(); }};
   }
 
+  torch::Tensor packed_logits(const torch::Tensor& features, const PackedBatch& batch) {
+    const trainer::BFloat16Products products(options_.bfloat16);
+    return fact_logits(model_, features, batch);
+  }
+
   torch::Tensor frozen_features(const torch::Tensor& pixels) {
     torch::NoGradGuard no_grad;
-    const BFloat16Products products(options_.bfloat16);
+    const trainer::BFloat16Products products(options_.bfloat16);
     return model_->encode_images(pixels).to(torch::kFloat);
   }
 

@@ -3,11 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 
 #include "data/mini/render.h"
 #include "trainer/pretrain/facts_stage.h"
-#include "trainer/pretrain/optimizer.h"
 #include "trainer/pretrain/stream.h"
 
 namespace scalselect::pretrain {
@@ -55,11 +53,8 @@ class Tally {
   void answer(vlm::LlavaModel& model) {
     torch::NoGradGuard no_grad;
     const auto batch = collate(packs_);
-    torch::Tensor logits;
-    {
-      const BFloat16Products products(options_.bfloat16);
-      logits = fact_logits(model, model->encode_images(to_pixels(pictures_)), batch);
-    }
+    const auto features = model->encode_images(to_pixels(pictures_));
+    const auto logits = fact_logits(model, features, batch);
     count(batch, (logits.argmax(1) == batch.targets).contiguous());
     packs_.clear();
     pictures_.clear();

@@ -24,7 +24,6 @@ struct ProbeScore {
 struct ProbeOptions {
   std::int64_t seed = 7;
   std::int64_t each = 200;    ///< scenes a lookup
-  bool bfloat16 = false;      ///< matrix products in bfloat16
   bool end_of_answer = true;  ///< the token behind the answer must be '.', too
 };
 

@@ -90,7 +90,8 @@ LabelHeadsImpl::LabelHeadsImpl(std::int64_t features) {
 
 LabelHeadsImpl::Result LabelHeadsImpl::forward(const torch::Tensor& features, const torch::Tensor& labels,
                                                bool with_accuracy) {
-  const auto scores = torch::linear(features.reshape({-1, features.size(-1)}), weight, bias).to(torch::kFloat);
+  const auto rows = features.reshape({-1, features.size(-1)});
+  const auto scores = torch::linear(rows, weight, bias).to(torch::kFloat);
   Result result;
   std::int64_t first = 0;
   const auto& tasks = mini::label_tasks();
@@ -118,7 +119,8 @@ torch::Tensor alignment_loss(const torch::Tensor& projected, const torch::Tensor
   const auto patches = projected.reshape({-1, projected.size(-1)}).to(torch::kFloat);
   // Root mean square one, as the decoder's norms make it; the scale keeps first scores of order one.
   const auto normed = patches * torch::rsqrt(patches.square().mean(-1, true) + 1e-5);
-  const auto scores = normed.matmul(embeddings.t()) / std::sqrt(static_cast<double>(projected.size(-1)));
+  const auto scores =
+      normed.matmul(embeddings.t()).to(torch::kFloat) / std::sqrt(static_cast<double>(projected.size(-1)));
   torch::Tensor loss;
   double right = 0, total = 0;
   for (const auto& group : word_groups(scenes)) {
