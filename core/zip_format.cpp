@@ -37,11 +37,13 @@ void put(std::string& bytes, T value) {
 }
 
 std::string read_bytes(const std::filesystem::path& file, std::int64_t offset, std::int64_t count) {
-  std::ifstream in(file, std::ios::binary);
-  std::string bytes(static_cast<std::size_t>(std::max<std::int64_t>(count, 0)), '\0');
+  std::ifstream in(file, std::ios::binary | std::ios::ate);
+  const auto size = static_cast<std::int64_t>(in.tellg());
+  if (!in || offset < 0 || count < 0 || offset > size || count > size - offset) refuse(file, "is cut short or damaged");
+  std::string bytes(static_cast<std::size_t>(count), '\0');
   in.seekg(offset);
   in.read(bytes.data(), count);
-  if (!in || offset < 0 || count < 0) refuse(file, "is cut short or damaged");
+  if (!in) refuse(file, "is cut short or damaged");
   return bytes;
 }
 
@@ -70,7 +72,7 @@ DirectoryPlace find_directory(const std::filesystem::path& file) {
   put(signature, kEnd);
   const auto found = tail.rfind(signature);
   if (found == std::string::npos || tail.size() - found < kEndBytes) {
-    refuse(file, "is no .npz file, or was cut short (its zip directory is missing)");
+    refuse(file, "is no zip archive (.npz, .bin), or was cut short (its zip directory is missing)");
   }
   if (const auto place = zip64_place(file, size - tail_bytes + static_cast<std::int64_t>(found))) return *place;
   const std::string_view end = std::string_view(tail).substr(found);
@@ -153,7 +155,8 @@ std::int64_t zip_data_offset(const std::filesystem::path& file, const ZipMember&
   if (at<std::uint32_t>(header, 0) != kLocal) refuse(file, fmt::format("is damaged at its member '{}'", member.name));
   const auto offset =
       member.header_offset + kLocalBytes + at<std::uint16_t>(header, 26) + at<std::uint16_t>(header, 28);
-  if (offset + member.packed_bytes > static_cast<std::int64_t>(std::filesystem::file_size(file))) {
+  const auto size = static_cast<std::int64_t>(std::filesystem::file_size(file));
+  if (offset > size || member.packed_bytes < 0 || member.packed_bytes > size - offset) {
     refuse(file, fmt::format("is cut short in its member '{}'", member.name));
   }
   return offset;

@@ -5,12 +5,11 @@
 #include "core/error.h"
 #include "core/files.h"
 #include "vlm/safetensors.h"
+#include "vlm/weight_files.h"
 
 namespace scalselect::vlm {
-namespace {
 
-/// tensor name -> file name, from model.safetensors.index.json.
-std::map<std::string, std::string> read_index(const std::filesystem::path& index) {
+std::map<std::string, std::string> read_weight_index(const std::filesystem::path& index) {
   const auto refuse = [&](const std::string& what) {
     throw UserError(ErrorKind::kInput, fmt::format("'{}' {}.", index.string(), what), "Fetch the file again.");
   };
@@ -30,8 +29,6 @@ std::map<std::string, std::string> read_index(const std::filesystem::path& index
   return map;
 }
 
-}  // namespace
-
 SafetensorsFolder::SafetensorsFolder(const std::filesystem::path& folder) : path_(folder) {
   const auto index = folder / "model.safetensors.index.json";
   if (!std::filesystem::exists(index)) {
@@ -47,7 +44,7 @@ SafetensorsFolder::SafetensorsFolder(const std::filesystem::path& folder) : path
     return;
   }
   std::map<std::string, std::size_t> opened;
-  for (const auto& [name, file] : read_index(index)) {
+  for (const auto& [name, file] : read_weight_index(index)) {
     auto found = opened.find(file);
     if (found == opened.end()) {
       found = opened.emplace(file, shards_.size()).first;

@@ -11,15 +11,20 @@
 #include "core/error.h"
 #include "core/files.h"
 #include "vlm/safetensors.h"
+#include "vlm/safetensors_stream.h"
 
 namespace scalselect::vlm {
 namespace {
 
 struct Named {
-  std::string name;
-  torch::Tensor data;  // CPU, contiguous
+  const LazyTensor* tensor;
   std::string dtype;
   int rank;  // HF's writer puts the widest types first
+  std::size_t bytes() const {
+    std::size_t total = c10::elementSize(tensor->type);
+    for (const auto size : tensor->shape) total *= static_cast<std::size_t>(size);
+    return total;
+  }
 };
 
 std::pair<std::string, int> dtype_of(const std::string& name, torch::ScalarType type) {
@@ -41,16 +46,18 @@ std::pair<std::string, int> dtype_of(const std::string& name, torch::ScalarType 
       fmt::format("Tensor '{}' has the type {}, which safetensors files here do not hold.", name, c10::toString(type)));
 }
 
-std::vector<Named> in_file_order(const std::vector<std::pair<std::string, torch::Tensor>>& tensors) {
+std::vector<Named> in_file_order(const std::vector<LazyTensor>& tensors) {
   std::vector<Named> order;
-  for (const auto& [name, tensor] : tensors) {
-    const auto [dtype, rank] = dtype_of(name, tensor.scalar_type());
-    order.push_back({name, tensor.detach().to(torch::kCPU).contiguous(), dtype, rank});
+  for (const auto& tensor : tensors) {
+    const auto [dtype, rank] = dtype_of(tensor.name, tensor.type);
+    order.push_back({&tensor, dtype, rank});
   }
-  std::sort(order.begin(), order.end(),
-            [](const Named& a, const Named& b) { return std::pair(a.rank, a.name) < std::pair(b.rank, b.name); });
-  assert(std::adjacent_find(order.begin(), order.end(),
-                            [](const Named& a, const Named& b) { return a.name == b.name; }) == order.end());
+  std::sort(order.begin(), order.end(), [](const Named& a, const Named& b) {
+    return std::pair(a.rank, a.tensor->name) < std::pair(b.rank, b.tensor->name);
+  });
+  assert(std::adjacent_find(order.begin(), order.end(), [](const Named& a, const Named& b) {
+           return a.tensor->name == b.tensor->name;
+         }) == order.end());
   return order;
 }
 
@@ -60,8 +67,8 @@ std::string header_of(const std::vector<Named>& order, const std::map<std::strin
   if (!metadata.empty()) header["__metadata__"] = metadata;
   std::size_t at = 0;
   for (const auto& item : order) {
-    const std::size_t end = at + item.data.nbytes();
-    header[item.name] = {{"dtype", item.dtype}, {"shape", item.data.sizes().vec()}, {"data_offsets", {at, end}}};
+    const std::size_t end = at + item.bytes();
+    header[item.tensor->name] = {{"dtype", item.dtype}, {"shape", item.tensor->shape}, {"data_offsets", {at, end}}};
     at = end;
   }
   std::string text = header.dump();
@@ -88,9 +95,8 @@ void write_all(int fd, const void* data, std::size_t bytes, const std::filesyste
 
 }  // namespace
 
-void write_safetensors(const std::filesystem::path& file,
-                       const std::vector<std::pair<std::string, torch::Tensor>>& tensors,
-                       const std::map<std::string, std::string>& metadata) {
+void stream_safetensors(const std::filesystem::path& file, const std::vector<LazyTensor>& tensors,
+                        const std::map<std::string, std::string>& metadata) {
   const auto order = in_file_order(tensors);
   if (file.has_parent_path()) ensure_folder(file.parent_path());
   const std::filesystem::path temporary = file.string() + fmt::format(".{}.tmp", ::getpid());
@@ -101,9 +107,23 @@ void write_safetensors(const std::filesystem::path& file,
   }
   const auto header = header_of(order, metadata);
   write_all(fd, header.data(), header.size(), file);
-  for (const auto& item : order) write_all(fd, item.data.data_ptr(), item.data.nbytes(), file);
+  for (const auto& item : order) {
+    const auto data = item.tensor->make().detach().to(torch::kCPU).contiguous();
+    assert(data.scalar_type() == item.tensor->type && data.nbytes() == item.bytes());
+    write_all(fd, data.data_ptr(), data.nbytes(), file);
+  }
   ::close(fd);
   publish_file(temporary, file);
+}
+
+void write_safetensors(const std::filesystem::path& file,
+                       const std::vector<std::pair<std::string, torch::Tensor>>& tensors,
+                       const std::map<std::string, std::string>& metadata) {
+  std::vector<LazyTensor> lazy;
+  for (const auto& [name, tensor] : tensors) {
+    lazy.push_back({name, tensor.scalar_type(), tensor.sizes().vec(), [&value = tensor] { return value; }});
+  }
+  stream_safetensors(file, lazy, metadata);
 }
 
 }  // namespace scalselect::vlm

@@ -1,0 +1,29 @@
+// A file mapped into memory, read-only: it costs its pages only when they are touched.
+#pragma once
+
+#include <cstddef>
+#include <filesystem>
+#include <string_view>
+
+namespace scalselect {
+
+class MappedFile {
+ public:
+  /// Throws UserError(kInput), naming the file, if it cannot be read or is no regular file, and
+  /// UserError(kEnvironment) if it cannot be mapped.
+  explicit MappedFile(std::filesystem::path file);
+  ~MappedFile();
+  MappedFile(const MappedFile&) = delete;
+  MappedFile& operator=(const MappedFile&) = delete;
+
+  /// Valid as long as this object lives.
+  std::string_view bytes() const { return {static_cast<const char*>(data_), size_}; }
+  const std::filesystem::path& path() const { return path_; }
+
+ private:
+  std::filesystem::path path_;
+  void* data_ = nullptr;
+  std::size_t size_ = 0;
+};
+
+}  // namespace scalselect

@@ -1,0 +1,26 @@
+// Checkpoints that do not fit into memory: safetensors written one tensor at a time.
+#pragma once
+
+#include <torch/torch.h>
+
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+namespace scalselect::vlm {
+
+/// A tensor that is made when its turn to be written comes, and dropped behind it.
+struct LazyTensor {
+  std::string name;
+  torch::ScalarType type = torch::kFloat;
+  std::vector<std::int64_t> shape;
+  std::function<torch::Tensor()> make;  ///< gives that type and shape
+};
+
+/// As write_safetensors, holding one tensor at a time: for checkpoints that do not fit into memory.
+void stream_safetensors(const std::filesystem::path& file, const std::vector<LazyTensor>& tensors,
+                        const std::map<std::string, std::string>& metadata = {{"format", "pt"}});
+
+}  // namespace scalselect::vlm
