@@ -7,9 +7,9 @@
 #include <nlohmann/json.hpp>
 
 #include "core/error.h"
-#include "core/files.h"
 #include "vlm/tokenizers/added_tokens.h"
 #include "vlm/tokenizers/decoders.h"
+#include "vlm/tokenizers/files.h"
 #include "vlm/tokenizers/models.h"
 #include "vlm/tokenizers/normalizers.h"
 #include "vlm/tokenizers/pattern.h"
@@ -20,15 +20,6 @@ namespace scalselect::vlm {
 namespace {
 
 using Json = nlohmann::json;
-
-Json read_object(const std::filesystem::path& file) {
-  auto tree = Json::parse(read_file(file), nullptr, false);
-  if (!tree.is_object()) {
-    throw UserError(ErrorKind::kInput, fmt::format("'{}' is not a JSON object.", file.string()),
-                    "Fetch the file again.");
-  }
-  return tree;
-}
 
 Json entry(const Json& tree, const char* key) { return tree.contains(key) ? tree[key] : Json(); }
 
@@ -84,14 +75,14 @@ struct Tokenizer::Impl {
     const auto known = [&](const std::string& content) {
       return std::any_of(added.begin(), added.end(), [&](const auto& token) { return token.content == content; });
     };
-    const Json config = config_file(folder, "tokenizer_config.json");
+    const Json config = tok::optional_object(folder / "tokenizer_config.json");
     if (config.contains("added_tokens_decoder")) {
       for (const auto& [id, item] : config["added_tokens_decoder"].items()) {
         auto token = added_token(std::stoll(id), item);
         if (!known(token.content)) added.push_back(std::move(token));
       }
     }
-    const Json older = config_file(folder, "added_tokens.json");
+    const Json older = tok::optional_object(folder / "added_tokens.json");
     for (const auto& [content, id] : older.items()) {
       if (!known(content)) added.push_back(added_token(id.get<std::int64_t>(), {{"content", content}}));
     }
@@ -104,20 +95,22 @@ struct Tokenizer::Impl {
         raw.add(token.content, &token);
       }
     }
-    read_named(config, config_file(folder, "special_tokens_map.json"));
+    read_named(config, tok::optional_object(folder / "special_tokens_map.json"));
   }
 
   void read_named(const Json& config, const Json& map) {
     for (const char* key : {"bos_token", "eos_token", "pad_token", "unk_token"}) {
       auto name = special_name(config, key);
       if (name.empty()) name = special_name(map, key);
+      if (name.empty() && path.extension() == ".model") name = sentencepiece_name(key);
       if (const auto id = find(name); id && !name.empty()) named[key] = *id;
     }
   }
 
-  static Json config_file(const std::filesystem::path& folder, const char* name) {
-    const auto file = folder / name;
-    return std::filesystem::exists(file) ? read_object(file) : Json::object();
+  /// Llama's order: unknown, begin, end.
+  std::string sentencepiece_name(std::string_view key) const {
+    const auto* name = key == "unk_token" ? name_of(0) : key == "bos_token" ? name_of(1) : name_of(2);
+    return key == "pad_token" || !name ? std::string() : *name;
   }
 
   std::optional<std::int64_t> find(std::string_view token) const {
@@ -196,16 +189,11 @@ struct Tokenizer::Impl {
 };
 
 Tokenizer Tokenizer::load(const std::filesystem::path& folder) {
-  const bool is_folder = std::filesystem::is_directory(folder);
-  const auto file = is_folder ? folder / "tokenizer.json" : folder;
-  if (!std::filesystem::exists(file)) {
-    throw UserError(ErrorKind::kInput, fmt::format("There is no '{}'.", file.string()),
-                    "Save the tokenizer in Hugging Face's fast format (tokenizer.json).");
-  }
+  const auto file = tok::tokenizer_file(folder);
   auto impl = std::make_shared<Impl>();
   impl->path = file;
   try {
-    impl->read(is_folder ? folder : folder.parent_path(), read_object(file));
+    impl->read(file.parent_path(), tok::read_tokenizer_tree(file));
   } catch (const tok::Unsupported& problem) {
     throw UserError(ErrorKind::kInput, fmt::format("'{}': {}.", file.string(), problem.what));
   } catch (const UserError&) {

@@ -1,4 +1,4 @@
-// HF tokenizers from tokenizer.json, token for token and offset for offset (library `tokenizers` of Hugging Face).
+// HF tokenizers from tokenizer.json or tokenizer.model, token for token and offset for offset (library `tokenizers`).
 //
 // Steps: added tokens are split out of the raw text, the rest is normalised, split on added tokens again,
 // pre-tokenised, cut into tokens by the model, and framed by the post-processor. Each step is read from the JSON; a
@@ -34,8 +34,8 @@ struct Encoding {
 /// Immutable after construction; `encode` and `decode` may be called from several threads at once.
 class Tokenizer {
  public:
-  /// `folder`: an HF model folder (tokenizer.json; tokenizer_config.json, special_tokens_map.json and added_tokens.json
-  /// where present), or a tokenizer.json itself. Throws UserError(kInput) naming file and component.
+  /// `folder`: an HF model folder (tokenizer.json, else Llama's tokenizer.model; the smaller files beside them where
+  /// present), or a tokenizer file itself. Throws UserError(kInput) naming file and component.
   static Tokenizer load(const std::filesystem::path& folder);
 
   /// `text`: UTF-8; invalid bytes become U+FFFD first (offsets then refer to the repaired text).
@@ -60,7 +60,7 @@ class Tokenizer {
   std::optional<std::int64_t> pad_id() const;
   std::optional<std::int64_t> unk_id() const;
 
-  const std::filesystem::path& path() const;  ///< the tokenizer.json that was read
+  const std::filesystem::path& path() const;  ///< the file that was read
 
  private:
   Tokenizer() = default;

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cstdlib>
 #include <ctime>
 #include <fstream>
 #include <nlohmann/json.hpp>
@@ -18,6 +19,21 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 
 const std::filesystem::path kGolden = std::filesystem::path(SCALSELECT_TEST_DATA) / "tokenizers";
+
+std::string from_base64(std::string_view text) {
+  const std::string_view alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  std::string bytes;
+  std::uint32_t bits = 0;
+  int count = 0;
+  for (const char c : text.substr(0, text.find('='))) {
+    bits = bits << 6 | static_cast<std::uint32_t>(alphabet.find(c));
+    count += 6;
+    if (count < 8) continue;
+    count -= 8;
+    bytes += static_cast<char>(bits >> count);
+  }
+  return bytes;
+}
 
 /// Against Hugging Face's own library (golden/make_tokenizers.py).
 class TokenizerGolden : public testing::TestWithParam<const char*> {};
@@ -44,6 +60,48 @@ INSTANTIATE_TEST_SUITE_P(Kinds, TokenizerGolden,
                          testing::Values("word_piece", "word_piece_cased", "qwen", "gpt2", "llama_legacy", "llama",
                                          "word_level", "metaspace_bpe"),
                          [](const auto& info) { return std::string(info.param); });
+
+/// golden.jsonl of a folder with a tokenizer.model (golden/make_sentencepiece.py).
+void expect_sentencepiece_agrees(const std::filesystem::path& folder) {
+  const auto tokenizer = Tokenizer::load(folder);
+  std::ifstream in(folder / "golden.jsonl");
+  int lines = 0, wrong = 0;
+  for (std::string line; std::getline(in, line) && wrong < 10; ++lines) {
+    const auto row = Json::parse(line);
+    const auto encoded = tokenizer.encode(from_base64(row["in"].get<std::string>()));
+    const bool same = Json(encoded.ids) == row["ids"] && tokenizer.decode(encoded.ids) == row["text"];
+    wrong += same ? 0 : 1;
+    EXPECT_TRUE(same) << line << "\nours: " << Json(encoded.ids) << "\n" << Json(tokenizer.decode(encoded.ids));
+  }
+  EXPECT_GE(lines, 250);
+}
+
+TEST(Tokenizer, SentencePieceModelsGiveHuggingFacesIds) {
+  expect_sentencepiece_agrees(kGolden.parent_path() / "sentencepiece" / "legacy");
+  expect_sentencepiece_agrees(kGolden.parent_path() / "sentencepiece" / "plain");
+  if (const char* corpus = std::getenv("SCALSELECT_TOKENIZER_CORPUS")) expect_sentencepiece_agrees(corpus);
+}
+
+TEST(Tokenizer, SentencePieceNamesItsSpecialTokens) {
+  const auto file = kGolden.parent_path() / "sentencepiece" / "legacy" / "tokenizer.model";
+  const auto folder = std::filesystem::path(testing::TempDir()) / "sentencepiece_alone";
+  std::filesystem::create_directories(folder);
+  std::filesystem::copy_file(file, folder / "tokenizer.model", std::filesystem::copy_options::overwrite_existing);
+  const auto tokenizer = Tokenizer::load(folder);
+  EXPECT_EQ(tokenizer.unk_id(), 0);
+  EXPECT_EQ(tokenizer.bos_id(), 1);
+  EXPECT_EQ(tokenizer.eos_id(), 2);
+  EXPECT_EQ(tokenizer.pad_id(), std::nullopt);
+  const auto whole = read_file(file);
+  for (std::size_t keep = 0; keep < whole.size(); keep += 97) {
+    write_file_atomically(folder / "tokenizer.model", whole.substr(0, keep));
+    try {
+      Tokenizer::load(folder);
+    } catch (const UserError& error) {
+      EXPECT_THAT(error.problem(), HasSubstr("tokenizer.model"));
+    }
+  }
+}
 
 TEST(Tokenizer, MarksWhatThePostProcessorAdds) {
   const auto tokenizer = Tokenizer::load(kGolden / "word_piece");

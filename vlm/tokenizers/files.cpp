@@ -1,0 +1,55 @@
+#include "vlm/tokenizers/files.h"
+
+#include <fmt/format.h>
+
+#include "core/error.h"
+#include "core/files.h"
+#include "vlm/tokenizers/sentencepiece.h"
+
+namespace scalselect::vlm::tok {
+namespace {
+
+namespace fs = std::filesystem;
+using Json = nlohmann::json;
+
+bool flag(const Json& config, const char* key, bool otherwise) {
+  return config.contains(key) && config[key].is_boolean() ? config[key].get<bool>() : otherwise;
+}
+
+}  // namespace
+
+fs::path tokenizer_file(const fs::path& place) {
+  if (!fs::is_directory(place)) {
+    if (fs::exists(place)) return place;
+    throw UserError(ErrorKind::kInput, fmt::format("There is no '{}'.", place.string()), "Check the path.");
+  }
+  for (const char* name : {"tokenizer.json", "tokenizer.model"}) {
+    if (fs::exists(place / name)) return place / name;
+  }
+  throw UserError(ErrorKind::kInput,
+                  fmt::format("There is no '{}' (nor a tokenizer.model).", (place / "tokenizer.json").string()),
+                  "Save the tokenizer in Hugging Face's fast format (tokenizer.json).");
+}
+
+Json read_tokenizer_tree(const fs::path& file) {
+  if (file.extension() != ".model") return read_object(file);
+  const auto config = optional_object(file.parent_path() / "tokenizer_config.json");
+  SentencePieceOptions options;
+  options.add_bos = flag(config, "add_bos_token", true);
+  options.add_eos = flag(config, "add_eos_token", false);
+  options.legacy = flag(config, "legacy", true);
+  return sentencepiece_to_json(read_file(file), options);
+}
+
+Json read_object(const fs::path& file) {
+  auto tree = Json::parse(read_file(file), nullptr, false);
+  if (!tree.is_object()) {
+    throw UserError(ErrorKind::kInput, fmt::format("'{}' is not a JSON object.", file.string()),
+                    "Fetch the file again.");
+  }
+  return tree;
+}
+
+Json optional_object(const fs::path& file) { return fs::exists(file) ? read_object(file) : Json::object(); }
+
+}  // namespace scalselect::vlm::tok
