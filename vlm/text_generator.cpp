@@ -66,26 +66,35 @@ GreedyPrompt LlavaGenerator::prepare(const GenerationPrompt& prompt) {
   return out;
 }
 
-std::vector<std::string> LlavaGenerator::generate(std::span<const GenerationPrompt> prompts,
-                                                  const GenerationOptions& options) {
+std::vector<std::string> AnswerGenerator::generate(std::span<const GenerationPrompt> prompts,
+                                                   const GenerationOptions& options) {
+  std::vector<std::string> texts;
+  for (auto& item : answer(prompts, options)) texts.push_back(std::move(item.text));
+  return texts;
+}
+
+std::vector<Answer> LlavaGenerator::answer(std::span<const GenerationPrompt> prompts,
+                                           const GenerationOptions& options) {
   GreedyOptions greedy;
   greedy.max_new_tokens = options.max_new_tokens;
   greedy.stop_ids = model_->config().text.eos_token_ids;
   std::vector<GreedyPrompt> ready(prompts.size());
   parallel_samples(static_cast<std::int64_t>(prompts.size()), [&](std::int64_t i) { ready[i] = prepare(prompts[i]); });
-  std::vector<std::string> answers(prompts.size());
+  std::vector<Answer> answers(prompts.size());
   const auto groups = batches(ready, greedy, options.batch_size);
   parallel_samples(static_cast<std::int64_t>(groups.size()), [&](std::int64_t g) {
     std::vector<GreedyPrompt> batch;
     for (const auto i : groups[g]) batch.push_back(ready[i]);
     const auto ids = generate_greedy(model_, batch, greedy);
-    for (std::size_t k = 0; k < ids.size(); ++k) answers[groups[g][k]] = strip(chat_.tokenizer().decode(ids[k]));
+    for (std::size_t k = 0; k < ids.size(); ++k) {
+      answers[groups[g][k]] = {batch[k].ids, ids[k], strip(chat_.tokenizer().decode(ids[k]))};
+    }
   });
   return answers;
 }
 
-std::unique_ptr<TextGenerator> open_generator(const std::filesystem::path& model, const std::filesystem::path& adapter,
-                                              const std::string& dtype) {
+std::unique_ptr<AnswerGenerator> open_generator(const std::filesystem::path& model,
+                                                const std::filesystem::path& adapter, const std::string& dtype) {
   LoadOptions load;
   load.dtype = weight_dtype(dtype);
   auto loaded = load_llava(model, load);

@@ -32,6 +32,8 @@ int run_pipeline(const Words& words);  ///< no command name: the pipeline, one r
 int run_extract(const Words& words);
 int run_score(const Words& words);
 int run_select(const Words& words);
+int run_generate(const Words& words);
+int run_model(const Words& words);  ///< assemble
 int run_mini(const Words& words);   ///< world, pretrain, probes, sheet
 int run_cache(const Words& words);  ///< ls, rm
 int list_runs(const Words& words);

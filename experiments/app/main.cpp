@@ -29,6 +29,8 @@ const std::vector<Command>& commands() {
       {"extract", "pool and model -> all_representations.npz", run_extract},
       {"score", "all_representations.npz -> importance_scores.jsonl", run_score},
       {"select", "scores (or a model) and a budget -> the subset", run_select},
+      {"generate", "images and a prompt -> a model's answer", run_generate},
+      {"model", "assemble: Vicuna + CLIP + projector -> a LLaVA folder", run_model},
       {"mini", "the mini world: world, sheet, pretrain, probes", run_mini},
       {"runs", "list the runs in the result store", list_runs},
       {"show", "one run: configuration, stages, metrics", show_run},

@@ -8,6 +8,7 @@
 #include "core/log.h"
 #include "core/parallel.h"
 #include "data/score_file.h"
+#include "experiments/app/bound_command.h"
 #include "experiments/app/commands.h"
 #include "experiments/pipeline/stages.h"
 #include "selector/feature_store.h"
@@ -18,32 +19,6 @@ namespace {
 
 namespace fs = std::filesystem;
 using nlohmann::json;
-
-/// A composed command with everything bound but what the command reads itself.
-struct Bound {
-  json tree;
-  KeyOrigin origin;
-
-  template <class T>
-  T take(const char* key) {
-    T options = bind_options<T>(tree.value(key, json::object()), key, origin);
-    tree.erase(key);
-    return options;
-  }
-  json take_raw(const char* key) {
-    auto value = tree.value(key, json());
-    tree.erase(key);
-    return value;
-  }
-};
-
-Bound bind_command(const Flags& flags, const std::string& config_name, const Words& not_needed = {}) {
-  const auto composed = config::compose(request_for(flags, config_name));
-  auto checked = composed;
-  for (const auto& key : not_needed) checked.config.erase(key);
-  config::require_complete(checked);
-  return {checked.json(), checked.origin()};
-}
 
 struct MethodChoice {
   std::string name;

@@ -3,6 +3,7 @@
 
 #include <gmock/gmock.h>
 
+#include <fstream>
 #include <nlohmann/json.hpp>
 
 #include "core/files.h"
@@ -59,6 +60,30 @@ TEST_P(Greedy, StopsBehindTheStopId) {
   const auto first = std::find(all[0].begin(), all[0].end(), all[0][2]) - all[0].begin();
   EXPECT_EQ(cut[0], Ids(all[0].begin(), all[0].begin() + first + 1));
   EXPECT_LE(cut[1].size(), 12u);
+}
+
+TEST(Generate, AnswersAboutImageFilesAsTransformersDoes) {
+  const auto images = std::filesystem::path(SCALSELECT_SOURCE_DIR) / "tests" / "data" / "golden" / "images";
+  const auto generator = open_generator(golden_folder("llava_base"), "", "float32");
+  GenerationOptions options;
+  options.max_new_tokens = 16;
+  std::ifstream in(golden_folder("generate.jsonl"));
+  std::vector<GenerationPrompt> prompts;
+  std::vector<nlohmann::json> expected;
+  for (std::string line; std::getline(in, line);) {
+    expected.push_back(nlohmann::json::parse(line));
+    prompts.push_back({expected.back()["prompt"].get<std::string>(), {}});
+    for (const auto& name : expected.back()["images"]) {
+      prompts.back().images.push_back((images / name.get<std::string>()).string());
+    }
+  }
+  ASSERT_EQ(prompts.size(), 5u);
+  const auto answers = generator->answer(prompts, options);
+  for (std::size_t i = 0; i < answers.size(); ++i) {
+    EXPECT_EQ(nlohmann::json(answers[i].prompt_ids), expected[i]["prompt_ids"]) << i;
+    EXPECT_EQ(nlohmann::json(answers[i].ids), expected[i]["ids"]) << i;
+    EXPECT_EQ(nlohmann::json(answers[i].text), expected[i]["text"]) << i;
+  }
 }
 
 }  // namespace

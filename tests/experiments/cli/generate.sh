@@ -1,0 +1,50 @@
+#!/usr/bin/env bash
+# `scalselect generate` and `scalselect model assemble` with the real program, against what transformers gave.
+#   generate.sh SCALSELECT     SCALSELECT: the program
+set -euo pipefail
+program=$1
+source=$(cd "$(dirname "$0")/../../.." && pwd)
+golden=$source/tests/vlm/golden
+images=$source/tests/data/golden/images
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+cd "$folder"
+fails() { echo "FAILED: $*" >&2; exit 1; }
+# expect_refusal CODE TEXT command… : the command must exit with CODE and name TEXT
+expect_refusal() {
+  local code=$1 text=$2 got=0; shift 2
+  "$@" > out.txt 2> err.txt || got=$?
+  [ "$got" = "$code" ] || fails "exit $got instead of $code: $*: $(cat err.txt)"
+  grep -qF -- "$text" err.txt || fails "no '$text' in: $(cat err.txt)"
+}
+model=(model.path="$golden/llava_base" max_new_tokens=16)
+# expected LINE: the golden's ids and text as the program prints them
+expected() { sed -n "$1p" "$golden/generate.jsonl" | sed 's/^.*"prompt_ids"/{"prompt_ids"/'; }
+
+echo "== answers are those of transformers"
+"$program" generate "${model[@]}" image="$images/rgb.png" prompt="What is this?" format=json > one.txt
+diff one.txt <(expected 1) || fails "one image"
+"$program" generate "${model[@]}" image="[$images/plain.jpg,$images/palette.png]" \
+  prompt="Are these, by chance, the same: yes or no?" format=json > two.txt
+diff two.txt <(expected 2) || fails "two images"
+"$program" generate "${model[@]}" prompt="Hello = world" format=json > none.txt
+diff none.txt <(expected 3) || fails "no image"
+"$program" generate "${model[@]}" image="$images/rgb.png" 'prompt="What is this?"' > text.txt
+grep -qF -- "$(cat text.txt)" one.txt || fails "text: $(cat text.txt)"
+
+echo "== a folder from its parts answers"
+"$program" model assemble llm="$golden/assemble/vicuna" tower="$golden/assemble/clip" \
+  projector="$golden/assemble/mm_projector.bin" out=llava > out.txt
+grep -qF '<image> = 635' out.txt || fails "$(cat out.txt)"
+"$program" generate model.path=llava image="$images/rgb.png" prompt="What is this?" max_new_tokens=4 format=json > out.txt
+grep -qF '635,635,635,635' out.txt || fails "four image tokens: $(cat out.txt)"
+
+echo "== what a user sees when something is wrong"
+expect_refusal 2 "prompt" "$program" generate "${model[@]}"
+expect_refusal 2 "format" "$program" generate "${model[@]}" prompt=x format=xml
+expect_refusal 1 "none.png" "$program" generate "${model[@]}" prompt=x image=none.png
+expect_refusal 1 "no_such" "$program" generate model.path=no_such prompt=x
+expect_refusal 2 "assemble" "$program" model asemble
+expect_refusal 2 "projector" "$program" model assemble llm=a tower=b out=c
+expect_refusal 1 "nowhere" "$program" model assemble llm=nowhere tower="$golden/assemble/clip" projector=x.bin out=c
+echo "all fine"
