@@ -1,4 +1,4 @@
-#include <map>
+#include <cstdlib>
 #include <nlohmann/json.hpp>
 
 #include "core/error.h"
@@ -106,6 +106,7 @@ class AdapterReader {
     const auto modules = model_->named_modules("", /*include_self=*/false);
     const auto* found = modules.find(module);
     const auto linear = found == nullptr ? nullptr : std::dynamic_pointer_cast<LinearImpl>(*found);
+    if (!linear && is_dead_block(module)) return;
     if (!linear) {
       refuse(file_.path(), "has an adapter for '" + module + "', which is no linear layer of the model",
              "Check that the adapter was trained on this base model.");
@@ -122,6 +123,14 @@ class AdapterReader {
     own.r = A.size(0);
     own.alpha = alpha_of(tree_, module, spec.alpha);
     linear->attach_lora(A, B, own.scaling(), spec.dropout);
+  }
+
+  /// Plain suffixes match the tower too, with the blocks behind the features, which are not built: they change nothing.
+  bool is_dead_block(const std::string& module) const {
+    const std::string blocks = "model.vision_tower.vision_model.encoder.layers.";
+    if (!module.starts_with(blocks) || !model_->parts().tower) return false;
+    const auto index = std::atoll(module.c_str() + blocks.size());
+    return index >= model_->tower()->built_layers() && index < model_->config().vision.num_hidden_layers;
   }
 
   void copy(const std::string& stored) {

@@ -1,7 +1,6 @@
 // Against transformers + peft + torch.optim (golden/make_training.py): schedules, losses, norms, adapters.
 #include <gmock/gmock.h>
 
-#include <cstdlib>
 #include <nlohmann/json.hpp>
 
 #include "core/error.h"
@@ -106,35 +105,6 @@ TEST(Golden, SavedAdapterHasPeftsNames) {
   for (const auto* key : {"r", "lora_alpha", "target_modules", "modules_to_save", "peft_type", "task_type", "bias"}) {
     EXPECT_EQ(config.at(key), reference.at(key)) << key;
   }
-}
-
-/// An adapter and logits for golden/check_adapter.py, kept in the folder that SCALSELECT_KEEP names.
-TEST(Golden, WritesForPeft) {
-  const char* keep = std::getenv("SCALSELECT_KEEP");
-  if (keep == nullptr) GTEST_SKIP() << "set SCALSELECT_KEEP to a folder";
-  const auto tree = golden();
-  const vlm::SafetensorsFile tensors(kGolden / "training.safetensors");
-  auto model = vlm::load_llava(kBase);
-  TrainOptions options;
-  options.lora.r = 5;
-  options.lora.use_rslora = true;
-  options.max_steps = 5;
-  const auto pixels = tensors.tensor("pixels").clone();
-  torch::Tensor encoded;
-  {
-    torch::NoGradGuard no_grad;
-    encoded = model->encode_images(pixels);
-  }
-  ImageFeatures features(encoded);
-  auto set = golden_set(tree);
-  train(model, set, features, options, {{}, false});
-  vlm::save_adapter(keep, model, adapter_spec(options, model, "llava_base"));
-  torch::NoGradGuard no_grad;
-  const auto ids = torch::tensor(set.samples[0].ids, torch::kInt64).unsqueeze(0);
-  const auto x = model->merge(model->embed(ids), ids, model->project(encoded.narrow(0, 0, 1)));
-  vlm::write_safetensors(
-      std::filesystem::path(keep) / "expected.safetensors",
-      {{"ids", ids}, {"pixels", pixels.narrow(0, 0, 1)}, {"logits", model->logits(model->decode(x))}});
 }
 
 }  // namespace
