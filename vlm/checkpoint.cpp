@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <map>
 #include <utility>
 
@@ -57,10 +58,19 @@ class Weights {
                           ", but config.json asks for " + shape_text(shape),
                       "The folder's weights do not belong to its config.json.");
     }
-    return files_.tensor(found->second).to(options.device, options.dtype, /*non_blocking=*/false, /*copy=*/true);
+    const auto stored = files_.tensor(found->second);
+    check_finite(stored, found->second);
+    return stored.to(options.device, options.dtype, /*non_blocking=*/false, /*copy=*/true);
   }
 
  private:
+  /// NaN and infinity survive a sum; only a sum that is not finite needs the closer look.
+  void check_finite(const torch::Tensor& stored, const std::string& name) const {
+    if (std::isfinite(stored.sum(torch::kFloat32).item<float>()) || torch::isfinite(stored).all().item<bool>()) return;
+    throw UserError(ErrorKind::kInput, files_.path().string() + ": tensor '" + name + "' holds NaN or infinity",
+                    "The file is damaged, or its training diverged: fetch it again or take another checkpoint.");
+  }
+
   SafetensorsFolder files_;
   std::map<std::string, std::string> names_;  // canonical -> in the file
 };

@@ -27,7 +27,7 @@ std::string canonical_tensor_name(const std::string& name);
 
 /// Builds the model of `folder`/config.json and fills it, reading only the tensors that `options.parts` need. In
 /// evaluation mode, no parameter requires grad. Throws UserError(kInput), naming folder or file, tensor, expected and
-/// found shape, for a missing tensor, a wrong shape, or an unknown architecture.
+/// found shape, for a missing tensor, a wrong shape, weights of NaN or infinity, or an unknown architecture.
 LlavaModel load_llava(const std::filesystem::path& folder, const LoadOptions& options = {});
 
 /// Writes config.json and model.safetensors (one file, names of the newest layout, weights as they are or cast to

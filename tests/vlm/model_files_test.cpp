@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <unistd.h>
 
+#include <cmath>
 #include <filesystem>
 #include <fstream>
 
@@ -171,6 +172,27 @@ TEST(Checkpoint, MissingAndMisshapenTensors) {
   write("", name);
   EXPECT_THAT(message_of([&] { load_llava(scratch.path()); }),
               AllOf(HasSubstr(name), HasSubstr("[47, 32]"), HasSubstr("[48, 32]")));
+}
+
+TEST(Checkpoint, WeightsThatAreNoNumbersAreRefused) {
+  const Scratch scratch;
+  const SafetensorsFolder files(golden_folder("llava_base"));
+  fs::copy(golden_folder("llava_base") / "config.json", scratch.path() / "config.json");
+  const std::string name = "language_model.model.layers.1.mlp.up_proj.weight";
+  const auto message_with = [&](float value) {
+    std::vector<std::pair<std::string, torch::Tensor>> tensors;
+    for (const auto& item : files.names()) tensors.emplace_back(item, files.tensor(item).clone());
+    for (auto& [key, tensor] : tensors) {
+      if (key == name) tensor[3].fill_(value);
+    }
+    write_safetensors(scratch.path() / "model.safetensors", tensors);
+    return message_of([&] { load_llava(scratch.path()); });
+  };
+  for (const float bad : {NAN, INFINITY, -INFINITY}) {
+    EXPECT_THAT(message_with(bad),
+                AllOf(HasSubstr(scratch.path().string()), HasSubstr(name), HasSubstr("NaN or infinity")));
+  }
+  EXPECT_EQ(message_with(3e38f), "nothing was thrown");  // finite, though the sum is not
 }
 
 TEST(Linear, LoraBranch) {
