@@ -14,6 +14,8 @@ import zlib
 import numpy as np
 from PIL import Image, ImageOps
 
+Image.MAX_IMAGE_PIXELS = None
+
 OUT = pathlib.Path(__file__).parent / "images"
 OUT.mkdir(exist_ok=True)
 rng = np.random.default_rng(7)
@@ -98,6 +100,35 @@ data[6:10] = struct.pack("<HH", 12, 9)
 at = data.index(b"\x2c\0\0\0\0\x06\0\x04\0")
 data[at + 1:at + 5] = struct.pack("<HH", 3, 2)
 (OUT / "offset.gif").write_bytes(bytes(data))
+
+# One pixel in every format, and the largest picture of real pools: 12,000 x 9,000.
+for name in ("1x1.png", "1x1.jpg", "1x1.webp", "1x1.gif", "1x1.bmp"):
+    save(name, Image.new("RGB", (1, 1), (200, 30, 90)))
+stripes = np.packbits((np.add.outer(np.arange(9000) // 500, np.arange(12000) // 750) % 2).astype(np.uint8), axis=1)
+Image.frombytes("1", (12000, 9000), stripes.tobytes()).save(OUT / "12000x9000.png", optimize=True)
+
+# Bombs: sound headers that declare 60,000 x 60,000 pixels, and hardly anything behind them.
+BOMBS = OUT.parent / "bombs"
+BOMBS.mkdir(exist_ok=True)
+(BOMBS / "bomb.png").write_bytes(raw_png(60000, 60000, 8, 2, [b"\0" * 100]))
+(BOMBS / "interlaced.png").write_bytes(raw_png(60000, 60000, 16, 6, [b"\0" * 100], 1))
+for name, options in (("bomb.jpg", {}), ("progressive.jpg", {"progressive": True})):
+    buffer = io.BytesIO()
+    picture.save(buffer, format="JPEG", **options)
+    data = bytearray(buffer.getvalue())
+    at = next(data.index(m) for m in (b"\xff\xc0\0\x11", b"\xff\xc2\0\x11") if m in data)
+    data[at + 5:at + 9] = struct.pack(">HH", 60000, 60000)
+    (BOMBS / name).write_bytes(bytes(data))
+buffer = io.BytesIO()
+picture.quantize(8).save(buffer, format="GIF")
+data = bytearray(buffer.getvalue())
+data[6:10] = struct.pack("<HH", 60000, 60000)
+(BOMBS / "bomb.gif").write_bytes(bytes(data))
+buffer = io.BytesIO()
+picture.save(buffer, format="BMP")
+data = bytearray(buffer.getvalue())
+data[18:26] = struct.pack("<ii", 60000, 60000)
+(BOMBS / "bomb.bmp").write_bytes(bytes(data))
 
 save("24.bmp", picture)
 save("8.bmp", picture.quantize(40))
