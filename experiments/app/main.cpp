@@ -1,5 +1,6 @@
 // scalselect: one program for selection, training, evaluation and reports.
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <cstdlib>
 #include <exception>
@@ -10,6 +11,7 @@
 #include "core/log.h"
 #include "experiments/app/commands.h"
 #include "experiments/config/command.h"
+#include "selector/linalg.h"
 
 namespace scalselect::app {
 namespace {
@@ -76,11 +78,20 @@ int dispatch(const Words& words) {
                   "`scalselect --help` lists the commands.");
 }
 
+/// OpenBLAS reads its environment while it is loaded, so a better choice needs a second start.
+void restart_with_fitting_blas(char** argv) {
+  const char* core = better_openblas_core();
+  if (core == nullptr) return;
+  setenv("OPENBLAS_CORETYPE", core, 1);
+  execv("/proc/self/exe", argv);  // returns only if it fails; then the slow kernels serve
+}
+
 }  // namespace
 }  // namespace scalselect::app
 
 int main(int argc, char** argv) {
   using namespace scalselect;
+  app::restart_with_fitting_blas(argv);
   if (std::getenv("SCALSELECT_DEBUG") != nullptr) set_log_level(LogLevel::kDebug);
   try {
     return app::dispatch({argv + 1, argv + argc});
