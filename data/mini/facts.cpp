@@ -224,7 +224,7 @@ std::string_view name(FactType type) {
       "letter_position", "shape_letter",  "color_letter",   "position_letter", "letter_value",   "word",
       "word_color",      "word_position", "count_all",      "count_shape",     "count_color",    "exist",
       "exist_letter",    "verify",        "neighbor",       "tallest",         "compare_value",  "compare_size",
-      "points_to",       "pointed_from",  "record",         "description",     "option_text",    "option_picture"};
+      "arrow_out",       "arrow_in",      "record",         "description",     "option_text",    "option_picture"};
   return kNames[static_cast<int>(type)];
 }
 
@@ -240,7 +240,7 @@ std::array<double, kFactTypes> default_weights() {
     set(type, 4);
   }
   for (FactType type : {FactType::kCountAll, FactType::kCompareValue, FactType::kVerify, FactType::kExist,
-                        FactType::kPointsTo, FactType::kPointedFrom, FactType::kTallest, FactType::kWord}) {
+                        FactType::kArrowOut, FactType::kArrowIn, FactType::kTallest, FactType::kWord}) {
     set(type, 3);
   }
   for (FactType type :
@@ -256,7 +256,7 @@ std::array<double, kFactTypes> late_weights() {
   const auto set = [&](FactType type, double weight) { weights[static_cast<int>(type)] = weight; };
   set(FactType::kRecord, 4);
   for (FactType type : {FactType::kOptionPicture, FactType::kNeighbor, FactType::kVerify, FactType::kCountAll,
-                        FactType::kCountShape, FactType::kCountColor, FactType::kPointsTo, FactType::kPointedFrom}) {
+                        FactType::kCountShape, FactType::kCountColor, FactType::kArrowOut, FactType::kArrowIn}) {
     set(type, 8);
   }
   return weights;

@@ -49,8 +49,8 @@ enum class FactType : std::uint8_t {
   kTallest,         ///< tallest bar : k
   kCompareValue,    ///< taller k m : m
   kCompareSize,     ///< larger circle square : circle
-  kPointsTo,        ///< k points to : m             (letters and shapes)
-  kPointedFrom,     ///< m points from : k
+  kArrowOut,        ///< arrow from k : right        (letters and shapes)
+  kArrowIn,         ///< arrow to m : right
   kRecord,          ///< circle : red large topleft .  or  color : circle red , square blue .   several values
   kDescription,     ///< at the topleft a large red circle , ...   the text that the skill `describe` wants
   kOptionText,      ///< A . red B . blue : blue B , red A          needs no picture

@@ -371,18 +371,21 @@ class Asker {
   }
 
   void arrows() {
-    const bool letters = is(SceneType::kGraph);
-    const Attribute kind = letters ? Attribute::kLetter : Attribute::kShape;
-    const std::string type = letters ? "letter" : "shape", the = letters ? "" : "the ";
-    for (const auto& [from, to] : arrow_words(scene_)) {
-      Question& out = add("from " + from, to, without(domain(kind, scene_.type), from), without(values_of(kind), from));
-      out.open = {"which " + type + " does " + the + from + " point to?", "what does " + the + from + " point to?",
-                  "where does the arrow from " + the + from + " end?"};
-      add_claims(out, {"does " + the + from + " point to " + the + "*?"});
-      Question& in = add("to " + to, from, without(domain(kind, scene_.type), to), without(values_of(kind), to));
-      in.open = {"which " + type + " points to " + the + to + "?", "what points to " + the + to + "?",
-                 "where does the arrow to " + the + to + " begin?"};
-      add_claims(in, {"does " + the + "* point to " + the + to + "?"});
+    const std::string the = is(SceneType::kGraph) ? "" : "the ";
+    const auto all = arrow_words(scene_);
+    Texts seen;
+    for (const ArrowWords& arrow : all) seen.push_back(arrow.way);
+    const auto ask = [&](const std::string& side, const std::string& end, const std::string& way) {
+      if (end.empty()) return;
+      const std::string arrow = "the arrow " + side + " " + the + end;
+      Question& question = add(side + " " + end, way, ways(), seen);
+      question.open = {"which way does " + arrow + " point?", "where does " + arrow + " point?",
+                       "name the way of " + arrow + "."};
+      add_claims(question, {"does " + arrow + " point *?", "is " + arrow + " pointing *?"});
+    };
+    for (const auto& [from, to, way] : all) {
+      ask("from", from, way);
+      ask("to", to, way);
     }
   }
 
