@@ -76,7 +76,7 @@ struct PretrainOptions {
   StageOptions facts_noise{72'000, 32, 1.5e-3, 0.03, 0.01, 0.01};
   PackingOptions packing_plain{24, 128, 0.0, FactWeights::kEven};
   PackingOptions packing_noise{20, 160, 0.7, FactWeights::kLate};
-  bool bfloat16 = true;                  ///< matrix products in bfloat16 (fast with AMX or AVX512-BF16 only)
+  bool bfloat16 = false;                 ///< matrix products in bfloat16: pays on CPUs with AMX only
   std::int64_t checkpoint_every = 250;   ///< steps between checkpoints inside a stage
   std::int64_t probes_each = 200;        ///< held-out scenes a lookup
   std::int64_t whitening_images = 4096;  ///< pictures from which the projector's whitening is estimated
