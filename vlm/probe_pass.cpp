@@ -224,9 +224,10 @@ AnswerLoss answer_loss(LlavaModel& model, const SampleStates& states, const Rend
     const auto logits = model->logits(rows.narrow(0, at, count)).to(torch::kFloat32);
     const auto logs = torch::log_softmax(logits, -1);
     const auto nll = torch::nll_loss(logs, wanted.narrow(0, at, count), {}, at::Reduction::None).to(torch::kFloat64);
-    // ||p - e_y||^2 = sum_v p_v^2 - 2 p_y + 1
-    const auto squares = (2 * logs).exp().sum(-1).to(torch::kFloat64) - 2 * (-nll).exp() + 1;
-    const auto losses = nll.cpu(), errors = squares.clamp_min(0).sqrt().cpu();
+    // ||p - e_y||^2 = (1 - p_y)^2 + sum of p_v^2 over v != y; written so that confident tokens keep their digits.
+    const auto target = wanted.narrow(0, at, count).unsqueeze(1);
+    const auto others = (2 * logs).exp().scatter(1, target, 0).sum(-1).to(torch::kFloat64);
+    const auto losses = nll.cpu(), errors = (others + torch::expm1(-nll).square()).sqrt().cpu();
     for (std::int64_t i = 0; i < count; ++i) {
       const double value = losses.const_data_ptr<double>()[i];
       loss.sum += value;
@@ -247,6 +248,11 @@ AnswerLoss lone_answer_loss(LlavaModel& model, const ChatTemplate& chat, std::sp
     if (turn.role != Role::kAssistant) continue;
     const std::span<const Turn> lone(&turn, 1);
     const auto rendered = chat.render(lone, {});
+    all.turn_sums.push_back(0);
+    all.turn_tokens.push_back(0);
+    if (std::find(rendered.roles.begin(), rendered.roles.end(), TokenRoleTag::kAssistant) == rendered.roles.end()) {
+      continue;
+    }
     SampleStates states;
     states.prefix = rendered.size();
     const auto x = model->embed(ids_tensor(model, rendered.ids, 0, states.prefix));
@@ -255,8 +261,8 @@ AnswerLoss lone_answer_loss(LlavaModel& model, const ChatTemplate& chat, std::sp
     all.sum += loss.sum;
     all.error_norms += loss.error_norms;
     all.tokens += loss.tokens;
-    all.turn_sums.push_back(loss.sum);
-    all.turn_tokens.push_back(loss.tokens);
+    all.turn_sums.back() = loss.sum;
+    all.turn_tokens.back() = loss.tokens;
   }
   return all;
 }
