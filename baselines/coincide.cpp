@@ -176,8 +176,7 @@ MethodEntry coincide_entry() {
   return method_entry<CoincideOptions>(
       "coincide", "clusters of concept and skill, shared by transferability and density, thinned by greedy MMD",
       "forward pass to the last layer named; D = 2 d layers: k-means O(N K D) a pass, then O(D sum n_c^2) over "
-      "clusters "
-      "of n_c rows; memory N D floats",
+      "clusters of n_c rows; memory N D floats",
       "arXiv 2406.10995; G-JWLee/COINCIDE_code", make);
 }
 

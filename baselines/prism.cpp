@@ -133,9 +133,9 @@ std::unique_ptr<SelectionMethod> make(const PrismOptions& options) { return std:
 }  // namespace
 
 MethodEntry prism_entry() {
-  return method_entry<PrismOptions>("prism", "samples whose visual features correlate least with the pool's",
-                                    "tower, projector and one decoder layer a row; time O(N d), memory O(N + d)",
-                                    "arXiv 2502.12119", make);
+  return method_entry<PrismOptions>(
+      "prism", "samples whose visual features correlate least with the pool's",
+      "tower, projector and one decoder layer a row; time O(N d), memory O(N + N d / 1024)", "arXiv 2502.12119", make);
 }
 
 }  // namespace scalselect
