@@ -12,12 +12,22 @@ const std::vector<MethodEntry>& methods() {
       scalselect_entry(),
       scalselect_no_instruction_entry(),
       scalselect_all_tokens_entry(),
+      scalselect_tower_entry(),
+      scalselect_last_layer_entry(),
+      scalselect_sampled_entry(),
+      scalselect_pivoted_entry(),
+      scalselect_residual_entry(),
+      scalselect_clustered_entry(),
       full_entry(),
       random_entry(),
       length_entry(),
       perplexity_entry(),
+      ifd_entry(),
+      el2n_entry(),
       k_center_entry(),
       rds_plus_entry(),
+      prism_entry(),
+      coincide_entry(),
   };
   return all;
 }

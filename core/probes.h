@@ -25,7 +25,14 @@ enum class TokenRoles {
 };
 
 /// Which tokens of a sequence a mean is taken over.
-enum class TokenSet { kVisual, kText, kUser, kAssistant, kAll };
+enum class TokenSet {
+  kVisual,
+  kText,  ///< all but the visual ones
+  kUser,
+  kAssistant,
+  kAll,
+  kBehindImages,  ///< everything behind the last visual token: question, answers and template, no prompt head
+};
 
 /// How tokens are weighted in a mean: equally, or in proportion to their 1-based position (RDS+).
 enum class TokenWeights { kUniform, kPosition };
@@ -38,11 +45,18 @@ struct EarlyStatesSpec {
   bool operator==(const EarlyStatesSpec&) const = default;
 };
 
-/// Mean hidden state over a set of tokens.
+/// Which state of a token a layer shows.
+enum class LayerState {
+  kHidden,     ///< the layer's output
+  kAttention,  ///< what its attention block adds to the residual stream (the output projection's output); layers >= 1
+};
+
+/// Mean state over a set of tokens.
 struct HiddenMeanSpec {
   int layer = -1;
   TokenSet tokens = TokenSet::kAll;
   TokenWeights weights = TokenWeights::kUniform;
+  LayerState state = LayerState::kHidden;
   bool operator==(const HiddenMeanSpec&) const = default;
 };
 
@@ -52,6 +66,7 @@ struct SignalRequest {
   std::vector<HiddenMeanSpec> hidden_means;
   bool tower_mean = false;    ///< mean over patches (and images) of the tower's output, before the projector
   bool answer_loss = false;   ///< needs the full depth
+  bool lone_loss = false;     ///< the answers without image and instruction: one more full pass, of text only
   bool token_counts = false;  ///< tokenizer only
 };
 
@@ -61,17 +76,19 @@ struct EarlyStates {
       attention;  ///< V; mean over heads and instruction tokens, not normalised; all zero if no token
 };
 
-/// Negative log-likelihood of the assistant's tokens given everything before them, in nats.
+/// Negative log-likelihood of the assistant's tokens given everything before them, in nats, and EL2N's error norm.
 struct AnswerLoss {
   double sum = 0;
+  double error_norms = 0;  ///< sum over the tokens of ||softmax - onehot||_2 (Paul et al., arXiv 2107.07075)
   std::int64_t tokens = 0;
   std::vector<double> turn_sums;  ///< one an assistant turn
   std::vector<std::int64_t> turn_tokens;
 };
 
-/// Lengths under the model's tokenizer, image tokens not counted.
+/// Lengths under the model's tokenizer, image tokens not counted, and two that no tokenizer decides.
 struct TokenCounts {
   std::int64_t user = 0, assistant = 0, all = 0;
+  std::int64_t turns = 0, characters = 0;  ///< assistant turns, and code points of their texts as written
 };
 
 /// What one sample showed. Views are valid during the callback only.
@@ -82,6 +99,7 @@ struct SampleSignals {
   std::vector<std::vector<float>> hidden_means;  ///< parallel to SignalRequest::hidden_means
   std::vector<float> tower_mean;
   std::optional<AnswerLoss> loss;
+  std::optional<AnswerLoss> lone_loss;  ///< of each assistant turn behind nothing but its own header
   std::optional<TokenCounts> counts;
 };
 

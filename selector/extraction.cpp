@@ -24,11 +24,13 @@ void add_wish(const FeatureSpec& spec, SignalRequest& request) {
   if (const auto* pooled = std::get_if<PooledVisualSpec>(&spec)) add_once(request.early, pooled->states);
   if (const auto* mean = std::get_if<HiddenMeanSpec>(&spec)) add_once(request.hidden_means, *mean);
   request.tower_mean |= std::holds_alternative<TowerMeanSpec>(spec);
-  request.answer_loss |= std::holds_alternative<AnswerLossSpec>(spec);
+  if (const auto* loss = std::get_if<AnswerLossSpec>(&spec)) {
+    (loss->alone ? request.lone_loss : request.answer_loss) = true;
+  }
   request.token_counts |= std::holds_alternative<TokenCountSpec>(spec);
 }
 
-/// [sum nll, tokens, mean over turns of the turn's mean nll]
+/// See AnswerLossSpec.
 std::vector<float> loss_vector(const AnswerLoss& loss) {
   double turn_means = 0;
   std::int64_t turns = 0;
@@ -38,18 +40,24 @@ std::vector<float> loss_vector(const AnswerLoss& loss) {
     ++turns;
   }
   const double mean = turns == 0 ? 0 : turn_means / static_cast<double>(turns);
-  return {static_cast<float>(loss.sum), static_cast<float>(loss.tokens), static_cast<float>(mean)};
+  return {static_cast<float>(loss.sum), static_cast<float>(loss.tokens), static_cast<float>(mean),
+          static_cast<float>(loss.error_norms)};
 }
 
 std::vector<float> count_vector(const TokenCounts& counts) {
-  return {static_cast<float>(counts.user), static_cast<float>(counts.assistant), static_cast<float>(counts.all)};
+  return {static_cast<float>(counts.user), static_cast<float>(counts.assistant), static_cast<float>(counts.all),
+          static_cast<float>(counts.turns), static_cast<float>(counts.characters)};
+}
+
+const AnswerLoss& loss_of(const AnswerLossSpec& spec, const SampleSignals& signals) {
+  return (spec.alone ? signals.lone_loss : signals.loss).value();
 }
 
 /// Why there is no vector of this kind, or an empty string.
 std::string why_not(const FeatureSpec& spec, const SampleSignals& signals) {
   if (!signals.reject.empty()) return signals.reject;
-  const bool silent = std::holds_alternative<AnswerLossSpec>(spec) && signals.loss && signals.loss->tokens == 0;
-  return silent ? "no answer token" : "";
+  const auto* loss = std::get_if<AnswerLossSpec>(&spec);
+  return loss != nullptr && loss_of(*loss, signals).tokens == 0 ? "no answer token" : "";
 }
 
 /// A job's writer and how far it is.
@@ -85,7 +93,8 @@ SignalRequest request_for(std::span<const FeatureSpec> specs) {
 
 std::int64_t feature_width(const FeatureSpec& spec, const FeatureProbe& probe) {
   if (std::holds_alternative<TowerMeanSpec>(spec)) return probe.tower_size();
-  if (std::holds_alternative<AnswerLossSpec>(spec) || std::holds_alternative<TokenCountSpec>(spec)) return 3;
+  if (std::holds_alternative<AnswerLossSpec>(spec)) return 4;
+  if (std::holds_alternative<TokenCountSpec>(spec)) return 5;
   return probe.hidden_size();
 }
 
@@ -97,7 +106,7 @@ std::vector<float> vector_of(const FeatureSpec& spec, const SignalRequest& reque
     return signals.hidden_means[place_of(request.hidden_means, *mean)];
   }
   if (std::holds_alternative<TowerMeanSpec>(spec)) return signals.tower_mean;
-  if (std::holds_alternative<AnswerLossSpec>(spec)) return loss_vector(signals.loss.value());
+  if (const auto* loss = std::get_if<AnswerLossSpec>(&spec)) return loss_vector(loss_of(*loss, signals));
   return count_vector(signals.counts.value());
 }
 

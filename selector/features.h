@@ -32,10 +32,12 @@ struct PooledVisualSpec {
 /// Mean of the tower's patch features; d = tower width.
 struct TowerMeanSpec {};
 
-/// Per row: [sum nll, tokens, mean over turns of the turn's mean nll]; d = 3.
-struct AnswerLossSpec {};
+/// Per row: [sum nll, tokens, mean over turns of the turn's mean nll, sum of error norms]; d = 4.
+struct AnswerLossSpec {
+  bool alone = false;  ///< each answer behind its own header only: neither image nor instruction (IFD)
+};
 
-/// Per row: [user tokens, assistant tokens, all text tokens]; d = 3.
+/// Per row: [user tokens, assistant tokens, all text tokens, assistant turns, their characters]; d = 5.
 struct TokenCountSpec {};
 
 using FeatureSpec = std::variant<PooledVisualSpec, HiddenMeanSpec, TowerMeanSpec, AnswerLossSpec, TokenCountSpec>;

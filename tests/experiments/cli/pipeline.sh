@@ -50,6 +50,12 @@ alone=(model.path="$model" pool.path="$world/pool.json" pool.image_root="$world/
 cmp by_scores.json direct.0.2.json || fails "select by scores and select by model differ"
 [ -s direct.10.json ] && [ -s ranking.jsonl ] || fails "second budget or ranking"
 
+echo "== a target pool steers the methods that choose by one"
+"$program" select "${alone[@]}" method=rds_plus budget=10 out=free.json > out.txt
+"$program" select "${alone[@]}" method=rds_plus budget=10 target.path=direct.10.json target.image_root="$world/images" out=near.json > out.txt
+cmp -s free.json near.json && fails "the target changed nothing"
+expect_refusal 1 "no_such_target" "$program" select "${alone[@]}" method=rds_plus budget=10 target.path=no_such_target.json out=near.json
+
 echo "== what a user sees when something is wrong"
 expect_refusal 2 "budgett" "$program" "${tiny[@]}" budgett=0.1
 expect_refusal 2 "method.thta" "$program" "${tiny[@]}" +method.thta=0.1
