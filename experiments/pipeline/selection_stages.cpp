@@ -76,12 +76,35 @@ std::vector<std::int64_t> read_row_list(const fs::path& file) {
   return rows;
 }
 
+std::vector<FeatureTable> tables_of(const std::vector<FeatureSpec>& specs, const FeatureBundle& features) {
+  std::vector<FeatureTable> tables;
+  for (const auto& spec : specs) tables.push_back(features.tables.at(describe_feature(spec).dump()));
+  return tables;
+}
+
+/// What the method sees of the target pool; nothing if it has no use for one.
+std::optional<TargetInput> target_for(const SelectionMethod& method, const TargetFeatures* target) {
+  if (target == nullptr || method.target_needs().empty()) return {};
+  TargetInput input;
+  input.features = tables_of(method.target_needs(), target->features);
+  input.rows = candidates_of(target->pool, input.features);
+  for (const auto& sample : target->pool.pool->samples()) input.tasks.push_back(sample.source);
+  if (input.rows.empty()) {
+    throw UserError(ErrorKind::kInput,
+                    fmt::format("No sample of the target pool '{}' can be used: every row was rejected.",
+                                target->pool.path.string()),
+                    "See rejects.jsonl in the feature artifacts for the reasons.");
+  }
+  return input;
+}
+
 MethodInput input_for(const SelectionMethod& method, const OpenPool& pool, const FeatureBundle& features,
-                      std::int64_t seed) {
+                      const TargetFeatures* target, std::int64_t seed) {
   MethodInput input;
   input.pool_size = pool.pool->size();
   input.seed = static_cast<std::uint64_t>(seed);
-  for (const auto& spec : method.needs()) input.features.push_back(features.tables.at(describe_feature(spec).dump()));
+  input.features = tables_of(method.needs(), features);
+  input.target = target_for(method, target);
   input.candidates = candidates_of(pool, input.features);
   if (input.candidates.empty()) {
     throw UserError(ErrorKind::kInput,
@@ -93,13 +116,17 @@ MethodInput input_for(const SelectionMethod& method, const OpenPool& pool, const
 
 /// Everything but the budget that a selection depends on.
 StageKey scores_key(const RunConfig& config, const SelectionMethod& method, const OpenPool& pool,
-                    const FeatureBundle& features) {
+                    const FeatureBundle& features, const TargetFeatures* target) {
   StageKey key{"scores", kSelectionVersion, {{"pool", pool.digest}}, {{"method", config.method}}};
   key.params["options"] = nlohmann::json(find_method(config.method).resolve(config.method_options));
   if (method.uses_seed()) key.params["seed"] = config.seed;
   for (const auto& spec : method.needs()) {
     const auto text = describe_feature(spec).dump();
     key.inputs["features"].push_back(features.keys.at(text));
+  }
+  if (target == nullptr) return key;
+  for (const auto& spec : method.target_needs()) {
+    key.inputs["target"].push_back(target->features.keys.at(describe_feature(spec).dump()));
   }
   return key;
 }
@@ -183,12 +210,12 @@ FeatureBundle ensure_features(const std::vector<FeatureSpec>& specs, const OpenP
 }
 
 SelectionOutput ensure_selection(const RunConfig& config, const OpenPool& pool, const FeatureBundle& features,
-                                 const ArtifactCache& cache) {
+                                 const TargetFeatures* target, const ArtifactCache& cache) {
   const auto method = make_method(config.method, config.method_options);
-  const auto input = input_for(*method, pool, features, config.seed);
+  const auto input = input_for(*method, pool, features, target, config.seed);
   const std::int64_t available = static_cast<std::int64_t>(input.candidates.size());
   const std::int64_t budget = config.budget.rows(available);
-  const StageKey base = scores_key(config, *method, pool, features);
+  const StageKey base = scores_key(config, *method, pool, features, target);
 
   SelectionOutput output;
   output.candidates = available;

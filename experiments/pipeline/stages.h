@@ -50,6 +50,15 @@ struct FeatureBundle {
 FeatureBundle ensure_features(const std::vector<FeatureSpec>& specs, const OpenPool& pool, const ModelOptions& model,
                               const ArtifactCache& cache);
 
+/// The target pool, with what a method reads of it.
+struct TargetFeatures {
+  OpenPool pool;
+  FeatureBundle features;  ///< of the method's target_needs(), at least
+};
+
+/// Throws UserError(kUsage) if the method cannot do without a target pool and none is given.
+void check_target(const SelectionMethod& method, const std::string& name, bool given);
+
 /// The chosen rows, best or first-chosen first.
 struct SelectionOutput {
   std::vector<std::int64_t> rows;
@@ -61,9 +70,9 @@ struct SelectionOutput {
 
 /// Scores (kept apart for methods whose scores do not depend on the budget) and the selection.
 /// Files: rows.txt (one row a line, in order of choice), facts.json, subset.json (the pool's own objects), and
-/// scores.tsv (row, score) where the method scores.
+/// scores.tsv (row, score) where the method scores. `target`: null without a target pool.
 SelectionOutput ensure_selection(const RunConfig& config, const OpenPool& pool, const FeatureBundle& features,
-                                 const ArtifactCache& cache);
+                                 const TargetFeatures* target, const ArtifactCache& cache);
 
 /// The pool-sized scores that a scores or selection folder holds, NaN where a row has none; empty for methods without.
 std::vector<double> read_scores_table(const std::filesystem::path& folder, std::int64_t pool_size);

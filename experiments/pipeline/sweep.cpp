@@ -28,6 +28,8 @@ struct Run {
   const RunConfig* config = nullptr;
   std::string id, error;
   OpenPool pool;
+  FeatureBundle features;
+  std::optional<TargetFeatures> target;
   SelectionOutput selection;
   TrainJob job;
   bool planned = false;
@@ -40,12 +42,12 @@ class Sweep {
     if (configs.front().threads) set_threads(*configs.front().threads);
     if (const int stale = store_.mark_stale_runs(); stale > 0)
       log_warning("{} earlier runs ended without a word; marked stale", stale);
-    for (const auto& config : configs) runs_.push_back({&config, {}, {}, {}, {}, {}, false});
+    for (const auto& config : configs) runs_.emplace_back().config = &config;
   }
 
   SweepSummary execute() {
     for (auto& run : runs_) start(run);
-    for (auto& run : runs_) guarded(run, [&] { run.pool = pool_of(run.config->pool); });
+    for (auto& run : runs_) guarded(run, [&] { open(run); });
     extract();
     if (goes_past(StopAfter::kFeatures)) {
       for (auto& run : runs_) guarded(run, [&] { select(run); });
@@ -95,41 +97,67 @@ class Sweep {
     return found != pools_.end() ? found->second : pools_.emplace(text, open_pool(options, cache_)).first->second;
   }
 
+  void open(Run& run) {
+    run.pool = pool_of(run.config->pool);
+    if (run.config->target) run.target = TargetFeatures{pool_of(*run.config->target), {}};
+  }
+
+  /// What one run wants of one pool.
+  struct Wish {
+    Run* run;
+    const OpenPool* pool;
+    std::vector<FeatureSpec> specs;
+    FeatureBundle* bundle;
+  };
+
+  static std::vector<Wish> wishes_of(Run& run) {
+    const auto method = make_method(run.config->method, run.config->method_options);
+    std::vector<Wish> wishes = {{&run, &run.pool, method->needs(), &run.features}};
+    if (run.target) wishes.push_back({&run, &run.target->pool, method->target_needs(), &run.target->features});
+    return wishes;
+  }
+
   /// One pass a (pool, model): the union of what the methods of all runs need.
   void extract() {
-    std::map<std::string, std::vector<Run*>> groups;
+    std::map<std::string, std::vector<Wish>> groups;
     for (auto& run : runs_) {
-      if (run.error.empty()) groups[run.pool.digest + dump_options(run.config->model).dump()].push_back(&run);
-    }
-    for (auto& [group, members] : groups) {
-      std::vector<FeatureSpec> specs;
-      for (const auto* run : members) {
-        const auto needs = make_method(run->config->method, run->config->method_options)->needs();
-        specs.insert(specs.end(), needs.begin(), needs.end());
+      if (!run.error.empty()) continue;
+      for (auto& wish : wishes_of(run)) {
+        groups[wish.pool->digest + dump_options(run.config->model).dump()].push_back(std::move(wish));
       }
+    }
+    for (auto& [group, wishes] : groups) {
+      std::vector<FeatureSpec> specs;
+      for (const auto& wish : wishes) specs.insert(specs.end(), wish.specs.begin(), wish.specs.end());
       try {
-        auto bundle = ensure_features(specs, members.front()->pool, members.front()->config->model, cache_);
+        const auto bundle = ensure_features(specs, *wishes.front().pool, wishes.front().run->config->model, cache_);
         summary_.extractions += bundle.extracted ? 1 : 0;
-        for (auto* run : members) features_[run] = bundle;
+        for (auto& wish : wishes) *wish.bundle = bundle;
       } catch (const UserError& error) {
-        for (auto* run : members) fail(*run, error.what());
+        for (auto& wish : wishes) {
+          if (wish.run->error.empty()) fail(*wish.run, error.what());
+        }
       }
     }
   }
 
+  void log_record(const Run& run, const StageRecord& record) {
+    store_.log_stage(run.id, record.row);
+    store_.log_artifact(run.id, {record.row.stage, record.folder.string(), record.row.key, 0});
+  }
+
   void select(Run& run) {
-    const auto& features = features_.at(&run);
-    run.selection = ensure_selection(*run.config, run.pool, features, cache_);
-    const auto method = make_method(run.config->method, run.config->method_options);
-    for (const auto& spec : method->needs()) {
-      const auto& record = features.records.at(describe_feature(spec).dump());
-      store_.log_stage(run.id, record.row);
-      store_.log_artifact(run.id, {record.row.stage, record.folder.string(), record.row.key, 0});
+    run.selection = ensure_selection(*run.config, run.pool, run.features, run.target ? &*run.target : nullptr, cache_);
+    for (const auto& wish : wishes_of(run)) {
+      for (const auto& spec : wish.specs) log_record(run, wish.bundle->records.at(describe_feature(spec).dump()));
+    }
+    if (run.target) {
+      const auto& target = run.target->pool;
+      store_.log_input(run.id, "target", target.path.string(), target.digest, target.pool->size());
     }
     for (const auto& record : run.selection.records) {
       if (!record.row.cached) ++summary_.selections;
-      store_.log_stage(run.id, record.row);
-      store_.log_artifact(run.id, {record.row.stage, record.folder.string(), record.row.key, 0});
+      log_record(run, record);
     }
     store_.log_input(run.id, "pool", run.pool.path.string(), run.pool.digest, run.pool.pool->size());
     store_.log_artifact(run.id, {"pool", run.pool.path.string(), run.pool.digest,
@@ -267,7 +295,6 @@ class Sweep {
   nlohmann::ordered_json environment_;
   std::vector<Run> runs_;
   std::map<std::string, OpenPool> pools_;
-  std::map<const Run*, FeatureBundle> features_;
   std::map<std::string, std::string> model_hashes_;
   SweepSummary summary_;
 };
