@@ -18,6 +18,10 @@ const std::vector<MethodEntry>& methods() {
       perplexity_entry(),
       k_center_entry(),
       rds_plus_entry(),
+      grand_entry(),
+      less_entry(),
+      icons_entry(),
+      tive_entry(),
   };
   return all;
 }

@@ -9,6 +9,7 @@
 #include "core/error.h"
 #include "core/parallel.h"
 #include "core/rng.h"
+#include "tests/baselines/table_test_util.h"
 
 namespace scalselect {
 namespace {
@@ -17,27 +18,6 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using Json = nlohmann::json;
-
-/// A table that owns its values; rows 0, 1, 2, ... unless told.
-FeatureTable table_of(std::vector<float> values, std::int64_t cols, std::vector<std::int64_t> rows = {}) {
-  struct Owned final : RowSource {
-    std::vector<float> values;
-    std::int64_t width = 0;
-    std::int64_t rows() const override { return static_cast<std::int64_t>(values.size()) / width; }
-    std::int64_t cols() const override { return width; }
-    void read(std::int64_t first, std::int64_t count, float* out) const override {
-      std::copy_n(values.begin() + first * width, count * width, out);
-    }
-  };
-  auto owned = std::make_shared<Owned>();
-  owned->values = std::move(values);
-  owned->width = cols;
-  if (rows.empty()) {
-    rows.resize(static_cast<std::size_t>(owned->rows()));
-    std::iota(rows.begin(), rows.end(), 0);
-  }
-  return {owned, rows};
-}
 
 MethodInput input_of(FeatureTable table, std::int64_t pool_size, std::uint64_t seed = 1) {
   MethodInput input;
@@ -63,17 +43,30 @@ std::vector<float> gaussian(std::int64_t rows, std::int64_t cols) {
   return values;
 }
 
-/// A table of the right width for whatever one method needs.
+/// Random vectors of the right width; counts, losses and norms are positive.
+FeatureTable random_table(const FeatureSpec& spec, std::int64_t size) {
+  const bool norm = std::holds_alternative<GradientNormSpec>(spec);
+  const bool counts = std::holds_alternative<TokenCountSpec>(spec) || std::holds_alternative<AnswerLossSpec>(spec);
+  const std::int64_t width = norm ? 1 : counts ? 3 : 8;
+  auto values = gaussian(size, width);
+  if (norm || counts) {
+    for (float& value : values) value = std::abs(value) + 1;
+  }
+  return table_of(std::move(values), width);
+}
+
+/// Tables for whatever one method needs, of the pool and of nine target samples.
 MethodInput random_input(const SelectionMethod& method, std::int64_t size) {
   auto input = plain_input(size, 1);
-  for (const auto& spec : method.needs()) {
-    const bool counts = std::holds_alternative<TokenCountSpec>(spec) || std::holds_alternative<AnswerLossSpec>(spec);
-    auto values = gaussian(size, counts ? 3 : 8);
-    if (counts) {
-      for (float& value : values) value = std::abs(value) + 1;
-    }
-    input.features.push_back(table_of(std::move(values), counts ? 3 : 8));
+  for (const auto& spec : method.needs()) input.features.push_back(random_table(spec, size));
+  if (method.target_needs().empty()) return input;
+  TargetInput target;
+  for (const auto& spec : method.target_needs()) target.features.push_back(random_table(spec, 9));
+  for (std::int64_t row = 0; row < 9; ++row) {
+    target.rows.push_back(row);
+    target.tasks.push_back("task" + std::to_string(row % 3));
   }
+  input.target = std::move(target);
   return input;
 }
 
