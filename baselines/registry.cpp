@@ -28,6 +28,10 @@ const std::vector<MethodEntry>& methods() {
       rds_plus_entry(),
       prism_entry(),
       coincide_entry(),
+      grand_entry(),
+      less_entry(),
+      icons_entry(),
+      tive_entry(),
   };
   return all;
 }

@@ -118,6 +118,65 @@ class FeatureProbe {
   virtual void observe(std::span<const Sample> samples, const SignalRequest& request, const SignalSink& sink) = 0;
 };
 
+/// A random linear map of P numbers to `dim` that keeps inner products: E<Sx, Sy> = <x, y>, with a variance of at most
+/// 2 |x|^2 |y|^2 / dim.
+enum class SketchKind {
+  kRademacher,  ///< dense, entries +-1 / sqrt(dim): what LESS, ICONS and TIVE use (from TRAK); O(P dim) a vector
+  kGaussian,    ///< dense, entries N(0, 1 / dim); as much, and slow to draw
+  kSparse,      ///< eight entries +-1 / sqrt(8) a column, one in each eighth of the rows (Kane and Nelson 2014); O(P)
+};
+
+struct SketchSpec {
+  SketchKind kind = SketchKind::kSparse;
+  int dim = 8192;  ///< >= 8
+  std::int64_t seed = 0;
+  bool operator==(const SketchSpec&) const = default;
+};
+
+/// What is sketched.
+enum class GradientStep {
+  kPlain,  ///< the gradient g
+  kAdam,   ///< the step that Adam would make of it (LESS, arXiv 2402.04333, section 3): (b1 m + (1 - b1) g) /
+           ///< sqrt(b2 v + (1 - b2) g^2 + 1e-8), moments m and v of the warm-up, b1 = 0.9, b2 = 0.999, no bias
+           ///< correction
+};
+
+struct GradientSpec {
+  GradientStep step = GradientStep::kPlain;
+  SketchSpec sketch;
+  bool operator==(const GradientSpec&) const = default;
+};
+
+/// What all consumers want from one backward pass.
+struct GradientRequest {
+  std::vector<GradientSpec> sketches;
+  bool norm = false;
+};
+
+/// What one sample's gradient showed.
+struct SampleGradients {
+  std::int64_t row = 0;
+  std::string reject;                        ///< as SampleSignals::reject
+  double norm = 0;                           ///< L2 norm of the plain gradient, if asked for
+  std::vector<std::vector<float>> sketches;  ///< parallel to GradientRequest::sketches
+};
+
+using GradientSink = std::function<void(const SampleGradients&)>;
+
+/// A model whose training loss can be differentiated sample by sample. Which weights the gradient is taken for, and
+/// what was done to them before (a warm-up), is decided when the probe is opened.
+class GradientProbe {
+ public:
+  virtual ~GradientProbe() = default;
+  virtual std::int64_t size() const = 0;  ///< P, scalars in one gradient
+  /// Gradients of each sample's mean negative log-likelihood over its training targets (answers and their end tokens),
+  /// one sample at a time, handed to `sink` in the order given, from one thread at a time. Results do not depend on how
+  /// samples are grouped into calls. Samples without an image are used, those that cannot be used are reported by
+  /// `reject`. Throws UserError(kUsage) if an Adam step is asked for and there are no moments.
+  virtual void differentiate(std::span<const Sample> samples, const GradientRequest& request,
+                             const GradientSink& sink) = 0;
+};
+
 /// One question to a model.
 struct GenerationPrompt {
   std::string text;                 ///< the user's message without image tags

@@ -47,7 +47,38 @@ nlohmann::ordered_json describe(const PooledVisualSpec& spec) {
   return tree;
 }
 
+const char* name_of(SketchKind kind) {
+  switch (kind) {
+    case SketchKind::kRademacher: return "rademacher";
+    case SketchKind::kGaussian: return "gaussian";
+    case SketchKind::kSparse: return "sparse";
+  }
+  return "";
+}
+
+nlohmann::ordered_json describe(const ProjectedGradientSpec& spec) {
+  nlohmann::ordered_json tree{{"kind", "gradient"},
+                              {"step", spec.gradient.step == GradientStep::kPlain ? "plain" : "adam"},
+                              {"sketch", name_of(spec.gradient.sketch.kind)},
+                              {"dim", spec.gradient.sketch.dim},
+                              {"sketch_seed", spec.gradient.sketch.seed}};
+  tree.update(describe_point(spec.point));
+  return tree;
+}
+
+nlohmann::ordered_json describe(const GradientNormSpec& spec) {
+  nlohmann::ordered_json tree{{"kind", "gradient_norm"}};
+  tree.update(describe_point(spec.point));
+  return tree;
+}
+
 }  // namespace
+
+const GradientPoint* gradient_point(const FeatureSpec& spec) {
+  if (const auto* projected = std::get_if<ProjectedGradientSpec>(&spec)) return &projected->point;
+  if (const auto* norm = std::get_if<GradientNormSpec>(&spec)) return &norm->point;
+  return nullptr;
+}
 
 nlohmann::ordered_json describe_feature(const FeatureSpec& spec) {
   return std::visit(Overloaded{
@@ -62,6 +93,8 @@ nlohmann::ordered_json describe_feature(const FeatureSpec& spec) {
                         [](const TokenCountSpec&) {
                           return nlohmann::ordered_json{{"kind", "lengths"}};
                         },
+                        [](const ProjectedGradientSpec& s) { return describe(s); },
+                        [](const GradientNormSpec& s) { return describe(s); },
                     },
                     spec);
 }

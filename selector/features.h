@@ -9,6 +9,7 @@
 
 #include "core/options.h"
 #include "core/probes.h"
+#include "selector/gradient_features.h"
 
 namespace scalselect {
 
@@ -40,7 +41,22 @@ struct AnswerLossSpec {
 /// Per row: [user tokens, assistant tokens, all text tokens, assistant turns, their characters]; d = 5.
 struct TokenCountSpec {};
 
-using FeatureSpec = std::variant<PooledVisualSpec, HiddenMeanSpec, TowerMeanSpec, AnswerLossSpec, TokenCountSpec>;
+/// A sketch of the sample's gradient at `point`; d = sketch.dim. Not normalised.
+struct ProjectedGradientSpec {
+  GradientPoint point;
+  GradientSpec gradient;
+};
+
+/// L2 norm of the sample's gradient at `point`; d = 1.
+struct GradientNormSpec {
+  GradientPoint point;
+};
+
+using FeatureSpec = std::variant<PooledVisualSpec, HiddenMeanSpec, TowerMeanSpec, AnswerLossSpec, TokenCountSpec,
+                                 ProjectedGradientSpec, GradientNormSpec>;
+
+/// The point at which the feature's gradient is taken; null for features of the forward pass.
+const GradientPoint* gradient_point(const FeatureSpec& spec);
 
 /// Kind and options as a canonical JSON object; equal wishes give equal objects (options that the choice does not use
 /// are left out).

@@ -247,7 +247,7 @@ int run_select(const Words& words) {
   std::optional<pipeline::TargetFeatures> target;
   if (target_options) {
     target = pipeline::TargetFeatures{pipeline::open_pool(*target_options, cache), {}};
-    target->features = pipeline::ensure_features(chosen->target_needs(), target->pool, config.model, cache);
+    target->features = pipeline::ensure_features(chosen->target_needs(), target->pool, config.model, cache, &pool);
   }
   for (const auto& budget : budgets) {
     config.budget = budget;

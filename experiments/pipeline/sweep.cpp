@@ -14,6 +14,7 @@
 #include "eval/registry.h"
 #include "eval/skills.h"
 #include "experiments/pipeline/environment.h"
+#include "experiments/pipeline/passes.h"
 #include "experiments/pipeline/stages.h"
 #include "experiments/pipeline/train_job.h"
 #include "experiments/pipeline/worker_pool.h"
@@ -123,14 +124,16 @@ class Sweep {
     for (auto& run : runs_) {
       if (!run.error.empty()) continue;
       for (auto& wish : wishes_of(run)) {
-        groups[wish.pool->digest + dump_options(run.config->model).dump()].push_back(std::move(wish));
+        // The run's own pool warms up the model for gradients, those of the target pool too.
+        groups[wish.pool->digest + run.pool.digest + dump_options(run.config->model).dump()].push_back(std::move(wish));
       }
     }
     for (auto& [group, wishes] : groups) {
       std::vector<FeatureSpec> specs;
       for (const auto& wish : wishes) specs.insert(specs.end(), wish.specs.begin(), wish.specs.end());
       try {
-        const auto bundle = ensure_features(specs, *wishes.front().pool, wishes.front().run->config->model, cache_);
+        const auto& run = *wishes.front().run;
+        const auto bundle = ensure_features(specs, *wishes.front().pool, run.config->model, cache_, &run.pool);
         summary_.extractions += bundle.extracted ? 1 : 0;
         for (auto& wish : wishes) *wish.bundle = bundle;
       } catch (const UserError& error) {
@@ -148,8 +151,22 @@ class Sweep {
 
   void select(Run& run) {
     run.selection = ensure_selection(*run.config, run.pool, run.features, run.target ? &*run.target : nullptr, cache_);
+    bool warm_up_logged = false;
+    PassCounter passes;
     for (const auto& wish : wishes_of(run)) {
-      for (const auto& spec : wish.specs) log_record(run, wish.bundle->records.at(describe_feature(spec).dump()));
+      passes.add(wish.specs, *wish.bundle);
+      for (const auto& spec : wish.specs) {
+        const auto text = describe_feature(spec).dump();
+        auto record = wish.bundle->records.at(text);
+        if (wish.pool != &run.pool) record.row.stage = "target/" + record.row.stage;
+        log_record(run, record);
+        // Several epochs go back to one warm-up; the record that tells its cost is the one to keep.
+        const auto found = wish.bundle->warm_ups.find(text);
+        if (found != wish.bundle->warm_ups.end() && (!found->second.row.cached || !warm_up_logged)) {
+          log_record(run, found->second);
+          warm_up_logged = true;
+        }
+      }
     }
     if (run.target) {
       const auto& target = run.target->pool;
@@ -165,7 +182,9 @@ class Sweep {
     store_.log_metrics(run.id,
                        {{"select/samples", 0, static_cast<double>(run.selection.rows.size())},
                         {"select/share", 0,
-                         static_cast<double>(run.selection.rows.size()) / static_cast<double>(run.pool.pool->size())}});
+                         static_cast<double>(run.selection.rows.size()) / static_cast<double>(run.pool.pool->size())},
+                        {"select/forward_passes", 0, static_cast<double>(passes.forward())},
+                        {"select/backward_passes", 0, static_cast<double>(passes.backward())}});
   }
 
   const std::string& model_hash(const ModelOptions& model) {

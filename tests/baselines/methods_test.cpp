@@ -43,22 +43,31 @@ std::vector<float> gaussian(std::int64_t rows, std::int64_t cols) {
   return values;
 }
 
-/// Random vectors of the right width; counts and losses are positive.
+/// Random vectors of the right width; counts, losses and norms are positive.
 FeatureTable random_table(const FeatureSpec& spec, std::int64_t size) {
-  const bool counts = std::holds_alternative<TokenCountSpec>(spec),
+  const bool norm = std::holds_alternative<GradientNormSpec>(spec),
+             counts = std::holds_alternative<TokenCountSpec>(spec),
              losses = std::holds_alternative<AnswerLossSpec>(spec);
-  const std::int64_t width = counts ? 5 : losses ? 4 : 8;
+  const std::int64_t width = norm ? 1 : counts ? 5 : losses ? 4 : 8;
   auto values = gaussian(size, width);
-  if (counts || losses) {
+  if (norm || counts || losses) {
     for (float& value : values) value = std::abs(value) + 1;
   }
   return table_of(std::move(values), width);
 }
 
-/// Tables for whatever one method needs.
+/// Tables for whatever one method needs, of the pool and of nine target samples.
 MethodInput random_input(const SelectionMethod& method, std::int64_t size) {
   auto input = plain_input(size, 1);
   for (const auto& spec : method.needs()) input.features.push_back(random_table(spec, size));
+  if (method.target_needs().empty()) return input;
+  TargetInput target;
+  for (const auto& spec : method.target_needs()) target.features.push_back(random_table(spec, 9));
+  for (std::int64_t row = 0; row < 9; ++row) {
+    target.rows.push_back(row);
+    target.tasks.push_back("task" + std::to_string(row % 3));
+  }
+  input.target = std::move(target);
   return input;
 }
 
