@@ -230,7 +230,7 @@ TEST_P(Probe, LossesErrorNormsAndAttentionOutputsAreTransformers) {
   EXPECT_EQ(seen.counts.characters, 23);
   const auto near = [](const std::vector<float>& ours, const std::vector<float>& theirs) {
     ASSERT_EQ(ours.size(), theirs.size());
-    for (std::size_t i = 0; i < ours.size(); ++i) EXPECT_NEAR(ours[i], theirs[i], 2e-5) << i;
+    for (std::size_t i = 0; i < ours.size(); ++i) EXPECT_NEAR(ours[i], theirs[i], 5e-5) << i;
   };
   near(seen.means[0], golden["visual.2"]);
   near(seen.means[1], golden["behind.3"]);
