@@ -3,9 +3,10 @@
 
     python3 make_paper_methods.py > paper_methods.json        (numpy)
 
-COINCIDE was held against cluster_transferability.py and cluster_wise_prune.py of G-JWLee/COINCIDE_code, RDS+ against
-get_top_influences.py ("max") and get_top_aggregated_influences.py ("max", round robin) of
-hamishivi/automated-instruction-selection. PRISM's code is not public.
+The authors' own lines, run on these numbers, give the same: cluster_transferability.py and cluster_wise_prune.py of
+G-JWLee/COINCIDE_code (transferability, density, shares, prototypes), get_top_influences.py ("max") and
+get_top_aggregated_influences.py ("max", round robin) of hamishivi/automated-instruction-selection. PRISM's code is not
+public.
 """
 import json
 import math
