@@ -262,6 +262,16 @@ std::array<double, kFactTypes> late_weights() {
   return weights;
 }
 
+std::array<double, kFactTypes> choice_weights() {
+  std::array<double, kFactTypes> weights;
+  weights.fill(1);
+  const auto set = [&](FactType type, double weight) { weights[static_cast<int>(type)] = weight; };
+  set(FactType::kOptionPicture, 30);
+  set(FactType::kVerify, 6);
+  set(FactType::kOptionText, 2);
+  return weights;
+}
+
 FactSampling::FactSampling() : weights(default_weights()) {}
 
 std::vector<Fact> sample_facts(const Scene& scene, Rng& rng, const FactSampling& sampling) {

@@ -75,6 +75,10 @@ std::vector<Fact> all_facts(const Scene& scene, Rng& rng);
 /// arrows, options over the picture) weigh most, records little.
 std::array<double, kFactTypes> late_weights();
 
+/// For a model that has the lookups: option letters by content, which put a lookup and a comparison behind each other,
+/// weigh most.
+std::array<double, kFactTypes> choice_weights();
+
 struct FactSampling {
   int facts = 12;                          ///< drawn a scene
   double noise_share = 0.0;                ///< facts that get noise words

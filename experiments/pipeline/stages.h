@@ -62,15 +62,6 @@ struct TargetFeatures {
 /// Throws UserError(kUsage) if the method cannot do without a target pool and none is given.
 void check_target(const SelectionMethod& method, const std::string& name, bool given);
 
-/// The target pool, with what a method reads of it.
-struct TargetFeatures {
-  OpenPool pool;
-  FeatureBundle features;  ///< of the method's target_needs(), at least
-};
-
-/// Throws UserError(kUsage) if the method cannot do without a target pool and none is given.
-void check_target(const SelectionMethod& method, const std::string& name, bool given);
-
 /// The chosen rows, best or first-chosen first.
 struct SelectionOutput {
   std::vector<std::int64_t> rows;

@@ -60,7 +60,7 @@ FeatureTable random_table(const FeatureSpec& spec, std::int64_t size) {
 MethodInput random_input(const SelectionMethod& method, std::int64_t size) {
   auto input = plain_input(size, 1);
   for (const auto& spec : method.needs()) input.features.push_back(random_table(spec, size));
-  if (method.target_needs().empty()) return input;
+  if (!method.requires_target()) return input;
   TargetInput target;
   for (const auto& spec : method.target_needs()) target.features.push_back(random_table(spec, 9));
   for (std::int64_t row = 0; row < 9; ++row) {
