@@ -50,6 +50,16 @@ alone=(model.path="$model" pool.path="$world/pool.json" pool.image_root="$world/
 cmp by_scores.json direct.0.2.json || fails "select by scores and select by model differ"
 [ -s direct.10.json ] && [ -s ranking.jsonl ] || fails "second budget or ranking"
 
+echo "== the authors' features give the authors' scores"
+"$program" score features="$source/tests/experiments/cli/golden/all_representations.npz" out=theirs.jsonl > out.txt
+python3 - "$source/tests/experiments/cli/golden/importance_scores.jsonl" theirs.jsonl <<'PY' || fails "other scores than the authors'"
+import json, sys
+authors, ours = ([json.loads(line) for line in open(name)] for name in sys.argv[1:])
+assert [item["sample_id"] for item in authors] == [item["sample_id"] for item in ours], "another order"
+worst = max(abs(a["importance"] - b["importance"]) / a["importance"] for a, b in zip(authors, ours))
+assert worst < 1e-5, worst  # theirs is a float32 SVD
+PY
+
 echo "== what a user sees when something is wrong"
 expect_refusal 2 "budgett" "$program" "${tiny[@]}" budgett=0.1
 expect_refusal 2 "method.thta" "$program" "${tiny[@]}" +method.thta=0.1
