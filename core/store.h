@@ -72,7 +72,8 @@ class Store {
   /// Marks runs of this host whose process is gone as "stale"; returns how many.
   int mark_stale_runs();
 
-  /// Each call is one transaction; repeating it changes nothing (rows are keyed by run and name).
+  /// Each call is one transaction; repeating it changes nothing (rows are keyed by run and name). These, start_run and
+  /// finish_run throw UserError(kEnvironment) if the file cannot be written any more.
   void log_metrics(const std::string& run_id, const std::vector<MetricRow>& metrics);
   void log_stage(const std::string& run_id, const StageRow& stage);
   void log_artifact(const std::string& run_id, const ArtifactRow& artifact);

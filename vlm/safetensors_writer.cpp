@@ -71,7 +71,8 @@ std::string header_of(const std::vector<Named>& order, const std::map<std::strin
   return bytes + text;
 }
 
-void write_all(int fd, const void* data, std::size_t bytes, const std::filesystem::path& file) {
+void write_all(int fd, const void* data, std::size_t bytes, const std::filesystem::path& file,
+               const std::filesystem::path& temporary) {
   const auto* at = static_cast<const char*>(data);
   while (bytes > 0) {
     const auto done = ::write(fd, at, bytes);
@@ -79,7 +80,9 @@ void write_all(int fd, const void* data, std::size_t bytes, const std::filesyste
     if (done < 0) {
       const std::string why = std::strerror(errno);
       ::close(fd);
-      throw UserError(ErrorKind::kEnvironment, fmt::format("Cannot write '{}': {}.", file.string(), why));
+      ::unlink(temporary.c_str());
+      throw UserError(ErrorKind::kEnvironment, fmt::format("Cannot write '{}': {}.", file.string(), why),
+                      "Check permissions and free space, or choose another place.");
     }
     at += done;
     bytes -= static_cast<std::size_t>(done);
@@ -100,8 +103,8 @@ void write_safetensors(const std::filesystem::path& file,
                     "Choose a folder that can be written to.");
   }
   const auto header = header_of(order, metadata);
-  write_all(fd, header.data(), header.size(), file);
-  for (const auto& item : order) write_all(fd, item.data.data_ptr(), item.data.nbytes(), file);
+  write_all(fd, header.data(), header.size(), file, temporary);
+  for (const auto& item : order) write_all(fd, item.data.data_ptr(), item.data.nbytes(), file, temporary);
   ::close(fd);
   publish_file(temporary, file);
 }

@@ -4,6 +4,7 @@
 
 #include <cstdlib>
 #include <exception>
+#include <filesystem>
 #include <functional>
 #include <iostream>
 
@@ -20,6 +21,7 @@ struct Command {
   const char* name;
   const char* summary;
   std::function<int(const Words&)> run;
+  const char* usage = nullptr;  ///< answer to --help; null: the command answers itself
 };
 
 int compose(const Words& words) { return config::run_compose_command(words, std::cout, std::cerr); }
@@ -27,31 +29,36 @@ int pipeline(const Words& words) { return run_pipeline(words); }
 
 const std::vector<Command>& commands() {
   static const std::vector<Command> table = {
-      {"run", "the pipeline (also without a command name): key=value …, -m for sweeps", pipeline},
-      {"extract", "pool and model -> all_representations.npz", run_extract},
-      {"score", "all_representations.npz -> importance_scores.jsonl", run_score},
-      {"select", "scores (or a model) and a budget -> the subset", run_select},
-      {"mini", "the mini world: world, sheet, pretrain, probes", run_mini},
-      {"runs", "list the runs in the result store", list_runs},
-      {"show", "one run: configuration, stages, metrics", show_run},
-      {"compare", "runs side by side, only what differs", compare_runs},
-      {"report", "tables, plots and the page of an experiment", write_report},
-      {"cache", "list artifacts, or remove what no run uses", run_cache},
-      {"compose", "compose any folder of YAML groups and print it", compose},
+      {"run", "select, fine-tune, evaluate and report; the name may be left out; -m sweeps", pipeline},
+      {"extract", "a pool and a model -> features, all_representations.npz", run_extract},
+      {"score", "features -> importance_scores.jsonl", run_score},
+      {"select", "scores (or a model) and a budget -> the subset, subset.json", run_select},
+      {"runs", "list what was run: id, status, time", list_runs, kRunsUsage},
+      {"show", "one run: configuration, environment, cost of each stage, metrics", show_run, kShowUsage},
+      {"compare", "runs side by side: the settings that differ, and the metrics", compare_runs, kCompareUsage},
+      {"report", "an experiment's tables, plots and page, made again", write_report, kReportUsage},
+      {"cache", "list what stages left, or remove what no run uses", run_cache, kCacheUsage},
+      {"mini", "the mini world alone: world, sheet, pretrain, probes", run_mini, kMiniUsage},
+      {"compose", "compose any folder of YAML groups as Hydra does, and print it", compose},
   };
   return table;
 }
 
 void print_usage() {
-  fmt::print("scalselect {}: training-free data selection for visual instruction tuning\n\nCommands:\n",
-             SCALSELECT_VERSION);
+  fmt::print(
+      "scalselect {}: picks the part of a visual-instruction pool that is worth training on, without training,\n"
+      "and measures what the pick is worth.\n\nCommands:\n",
+      SCALSELECT_VERSION);
   for (const auto& command : commands()) fmt::print("  {:9} {}\n", command.name, command.summary);
   fmt::print(
       "\nExamples:\n"
-      "  scalselect experiment=mini/demo                       the whole path on the mini world\n"
-      "  scalselect -m method=random,scalselect seed=1,2,3     a sweep\n"
+      "  scalselect experiment=mini/demo       the whole path on the mini world, about ten minutes\n"
       "  scalselect select model.path=DIR pool.path=POOL.json budget=0.16 out=subset.json\n"
-      "  scalselect run --help                                 groups, options and the composed configuration\n");
+      "  scalselect -m method=full,random,scalselect seed=1,2,3 name=mine      compare methods\n"
+      "  scalselect report experiment=mine     its table and page again\n"
+      "\n`scalselect COMMAND --help` tells what a command takes; `scalselect run --help` lists methods, models and all "
+      "keys.\n"
+      "Shell completion: source <(scalselect --completion bash)\n");
 }
 
 int dispatch(const Words& words) {
@@ -64,17 +71,22 @@ int dispatch(const Words& words) {
     return 0;
   }
   const Words rest(words.begin() + 1, words.end());
+  if (words[0] == "--completion") return print_completion(rest);
+  if (words[0] == "_complete") return complete_words(rest);
   if (words[0] == "_work") return run_worker(rest);
   for (const auto& command : commands()) {
-    if (words[0] == command.name) return command.run(rest);
+    if (words[0] != command.name) continue;
+    if (command.usage != nullptr && rest.size() == 1 && (rest[0] == "--help" || rest[0] == "-h")) {
+      fmt::print("{}\n\nUsage: {}\n", command.summary, command.usage);
+      return 0;
+    }
+    return command.run(rest);
   }
   // A word without '=' that is no flag can only be meant as a command.
   const bool override_like = words[0].find('=') != std::string::npos || words[0].find_first_of("-+~") == 0;
   if (override_like) return run_pipeline(words);
-  Words names;
-  for (const auto& command : commands()) names.emplace_back(command.name);
   throw UserError(ErrorKind::kUsage,
-                  fmt::format("There is no command '{}'.{}", words[0], did_you_mean(words[0], names)),
+                  fmt::format("There is no command '{}'.{}", words[0], did_you_mean(words[0], command_names())),
                   "`scalselect --help` lists the commands.");
 }
 
@@ -87,6 +99,13 @@ void restart_with_fitting_blas(char** argv) {
 }
 
 }  // namespace
+
+Words command_names() {
+  Words names;
+  for (const auto& command : commands()) names.emplace_back(command.name);
+  return names;
+}
+
 }  // namespace scalselect::app
 
 int main(int argc, char** argv) {
@@ -100,6 +119,10 @@ int main(int argc, char** argv) {
     return exit_code(error.kind());
   } catch (const std::bad_alloc&) {
     fmt::print(stderr, "error: out of memory. Use a smaller batch size or fewer parallel jobs.\n");
+    return 1;
+  } catch (const std::filesystem::filesystem_error& error) {
+    fmt::print(stderr, "error: {}: '{}'. Check permissions and free space, or choose another place.\n",
+               error.code().message(), error.path1().string());
     return 1;
   } catch (const std::exception& error) {
     fmt::print(stderr, "error: {} (this is a fault of the program; please report it with the command)\n", error.what());

@@ -61,8 +61,6 @@ MethodChoice take_method(Bound& bound) {
   return choice;
 }
 
-IdKind id_kind(const std::string& text) { return text == "id" ? IdKind::kId : IdKind::kRow; }
-
 struct ExtractWords {
   std::string out, cache;
   IdKind ids = IdKind::kRow;

@@ -192,6 +192,10 @@ void complete_hydra(ComposedConfig& result, const ComposeRequest& request, const
   const Value* name = find_path(hydra, "job.name");
   if (!name || name->is_missing()) set_path(hydra, "job.name", Value::string(request.job_name));
   set_path(hydra, "job.config_name", Value::string(request.config_name));
+  if (request.job_num) {
+    set_path(hydra, "job.num", Value::integer(*request.job_num));
+    set_path(hydra, "job.id", Value::string(std::to_string(*request.job_num)));
+  }
   set_path(hydra, "job.override_dirname", Value::string(override_dirname(overrides, hydra)));
 }
 

@@ -1,6 +1,7 @@
 // Features, scores and selections: everything up to the subset.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <map>
 #include <sstream>
@@ -62,6 +63,23 @@ std::string rows_text(const std::vector<std::int64_t>& rows) {
   std::string text;
   for (const auto row : rows) text += std::to_string(row) + "\n";
   return text;
+}
+
+/// Says which samples the model could not read, and why; those that the pool itself left out were named when it was
+/// read.
+void report_rejects(const OpenPool& pool, const FeatureSpec& spec, const fs::path& folder) {
+  constexpr std::size_t kShown = 5;
+  const FeatureStore store(folder);
+  std::vector<const FeatureReject*> rejects;
+  for (const auto& reject : store.rejects()) {
+    if (pool.pool->reject_reason(reject.row).empty()) rejects.push_back(&reject);
+  }
+  if (store.rejects().empty()) return;
+  log_warning("{} of {} samples have no {} and cannot be chosen; reasons in '{}'", store.rejects().size(),
+              pool.pool->size(), feature_name(spec), (folder / "rejects.jsonl").string());
+  for (std::size_t i = 0; i < std::min(kShown, rejects.size()); ++i)
+    log_warning("  row {} (id '{}'): {}", rejects[i]->row, rejects[i]->id, rejects[i]->reason);
+  if (rejects.size() > kShown) log_warning("  and {} more", rejects.size() - kShown);
 }
 
 /// "row <tab> score" with every digit of the double; only rows that have one.
@@ -238,11 +256,7 @@ FeatureBundle ensure_features(const std::vector<FeatureSpec>& specs, const OpenP
     bundle.records[text] = {row_of("features/" + feature_name(spec), key, cached, meter), *folder};
     if (const auto found = trained.find(text); found != trained.end()) bundle.warm_ups.insert(*found);
     else if (const auto warm_up = cached_warm_up(spec, place, cache)) bundle.warm_ups.emplace(text, *warm_up);
-    const auto rejected = pool.pool->size() - static_cast<std::int64_t>(bundle.tables[text].rows.size());
-    if (rejected > 0) {
-      log_warning("{} of {} samples have no {}; reasons in '{}'", rejected, pool.pool->size(), feature_name(spec),
-                  (*folder / "rejects.jsonl").string());
-    }
+    report_rejects(pool, spec, *folder);
   }
   return bundle;
 }

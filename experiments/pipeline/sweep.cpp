@@ -220,7 +220,8 @@ class Sweep {
     if (jobs.empty()) return;
     const int threads = thread_count();
     const auto& asked = runs_.front().config->parallel;
-    const int parallel = std::min<int>(asked.value_or(threads), static_cast<int>(jobs.size()));
+    // Threads a job come from all trainings, not from those left: a resumed sweep must add numbers in the same order.
+    const int parallel = std::min<int>(asked.value_or(threads), static_cast<int>(by_job.size()));
     log_info("training and evaluation: {} jobs, {} side by side", jobs.size(), parallel);
     run_workers(jobs, parallel, std::max(1, threads / parallel), [&](std::size_t index, const WorkerResult& result) {
       if (result.ok) {

@@ -76,7 +76,7 @@ struct PretrainOptions {
   StageOptions alignment{9'600, 32, 3e-3, 0.05, 0.1, 0.0};
   StageOptions facts_plain{24'000, 32, 2e-3, 0.05, 0.1, 0.01};
   StageOptions facts_noise{72'000, 32, 1.5e-3, 0.03, 0.01, 0.01};
-  StageOptions facts_choice{16'000, 32, 1e-3, 0.05, 0.01, 0.01};
+  StageOptions facts_choice{28'000, 32, 1e-3, 0.05, 0.01, 0.01};
   PackingOptions packing_plain{24, 128, 0.0, FactWeights::kEven};
   PackingOptions packing_noise{20, 160, 0.7, FactWeights::kLate};
   PackingOptions packing_choice{20, 160, 0.5, FactWeights::kChoice};

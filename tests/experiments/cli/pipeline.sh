@@ -69,6 +69,15 @@ sleep 5; kill -9 -- "-$group" 2>/dev/null || true; wait "$group" 2>/dev/null || 
 "$program" "${less[@]}" out=resumed.json > out.txt 2> log.txt || { cat log.txt; fails "less, resumed"; }
 cmp less.json cached.json && cmp less.json resumed.json || fails "another subset after a kill"
 expect_refusal 2 "no target is given" "$program" select "${alone[@]}" budget=20 method=less out=x.json
+echo "== the authors' features give the authors' scores"
+"$program" score features="$source/tests/experiments/cli/golden/all_representations.npz" out=theirs.jsonl > out.txt
+python3 - "$source/tests/experiments/cli/golden/importance_scores.jsonl" theirs.jsonl <<'PY' || fails "other scores than the authors'"
+import json, sys
+authors, ours = ([json.loads(line) for line in open(name)] for name in sys.argv[1:])
+assert [item["sample_id"] for item in authors] == [item["sample_id"] for item in ours], "another order"
+worst = max(abs(a["importance"] - b["importance"]) / a["importance"] for a, b in zip(authors, ours))
+assert worst < 1e-5, worst  # theirs is a float32 SVD
+PY
 
 echo "== what a user sees when something is wrong"
 expect_refusal 2 "budgett" "$program" "${tiny[@]}" budgett=0.1
