@@ -94,7 +94,7 @@ TEST(Gradients, AreAutogradsOfEverySampleAlone) {
 }
 
 TEST(Gradients, OfAStatedParameterAreAutogradsToo) {
-  const Fixture fixture;
+  Fixture fixture;
   const auto facts = json::parse(read_file(kGolden / "gradients.json"));
   const GradientTaker head(fixture.model, {"lm_head.weight"});
   EXPECT_EQ(head.size(), fixture.model->lm_head()->weight.numel());
