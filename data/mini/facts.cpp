@@ -272,6 +272,10 @@ std::array<double, kFactTypes> choice_weights() {
   return weights;
 }
 
+bool is_lookup_of_a_skill(FactType type) {
+  return type != FactType::kRecord && type != FactType::kDescription && type != FactType::kCountShape;
+}
+
 FactSampling::FactSampling() : weights(default_weights()) {}
 
 std::vector<Fact> sample_facts(const Scene& scene, Rng& rng, const FactSampling& sampling) {
@@ -300,7 +304,7 @@ std::vector<Probe> lookup_probes(const Scene& scene, Rng& rng) {
   std::vector<Probe> probes;
   for (int i = 0; i < kFactTypes; ++i) {
     const auto type = static_cast<FactType>(i);
-    if (by_type[i].empty() || type == FactType::kRecord || type == FactType::kDescription) continue;
+    if (by_type[i].empty() || !is_lookup_of_a_skill(type)) continue;
     const Fact& fact = rng.pick(by_type[i]);
     Probe probe;
     probe.type = type;

@@ -103,8 +103,11 @@ struct Probe {
   double chance = 0;  ///< of a guess among the values that the question allows
 };
 
-/// At most one probe a type: the types that the scene supports, records and descriptions left out. Use scenes of
-/// Split::kProbe.
+/// Whether some skill asks for it. The others are there to learn from: records and descriptions hold several values,
+/// counts of one shape are no question of the mini world.
+bool is_lookup_of_a_skill(FactType type);
+
+/// At most one probe a type: the lookups of skills that the scene supports. Use scenes of Split::kProbe.
 std::vector<Probe> lookup_probes(const Scene& scene, Rng& rng);
 
 }  // namespace scalselect::mini
