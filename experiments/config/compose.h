@@ -23,7 +23,8 @@ struct ComposeRequest {
   std::vector<std::string> overrides;    ///< command-line words
   bool multirun = false;                 ///< leave sweeps and `group: ???` alone (the sweep's own configuration)
   std::string job_name = "scalselect";   ///< hydra.job.name
-  std::optional<std::int64_t> job_num;   ///< place in the sweep: hydra.job.num and hydra.job.id; none: they stay ???
+  /// Place in the sweep, for hydra.job.num and hydra.job.id; none: they stay ???.
+  std::optional<std::int64_t> job_num = std::nullopt;
 };
 
 /// One line of the final defaults list.
