@@ -128,7 +128,8 @@ TEST(ComposeJobs, OutsideASweepThereIsNoNumber) {
   const fs::path root = fs::temp_directory_path() / ("scalselect_no_job_" + std::to_string(::getpid()));
   fs::create_directories(root);
   std::ofstream(root / "config.yaml") << "seed: ${hydra:job.num}\n";
-  EXPECT_THROW(compose({{root.string()}, "config", {}}).resolved(), UserError);
+  // As hydra-core 1.3.2: its `hydra` resolver gives None for what is still ???.
+  EXPECT_TRUE(compose({{root.string()}, "config", {}}).json().at("seed").is_null());
   fs::remove_all(root);
 }
 
