@@ -88,7 +88,7 @@ struct Store::Impl {
     } catch (const SQLite::Exception& error) {
       throw UserError(ErrorKind::kInput,
                       "'" + file.string() + "' cannot be used as a result store: " + error.what() + ".",
-                      "Move the file away or name another one with store=FILE.");
+                      "Look for free space on its disk, move the file away, or name another one with store=FILE.");
     }
   }
 

@@ -135,7 +135,12 @@ std::string unknown_key_hint(const Value& root, const Repository& repository, co
     }
     if (same_leaf.size() == 1) hint = " Did you mean '" + same_leaf[0] + "'?";
   }
-  const std::string file = node->origin().file;
+  std::string file = node->origin().file;
+  if (file.empty() && node->is_map()) {  // the top level has many files; its own keys stand in the primary one
+    for (const auto& [name, item] : node->entries()) {
+      if (file.empty() && !item.is_map()) file = item.origin().file;
+    }
+  }
   if (!file.empty()) {
     hint += reached.empty() ? " The top level is defined in " + file + "."
                             : " '" + reached + "' is defined in " + file + ".";

@@ -62,7 +62,7 @@ del pool[11]["conversations"]
 json.dump(pool, open("samples.json", "w"), indent=1)
 PY
 extract samples.json > out.txt 2> err.txt || wrong "a pool with bad samples stops the job: $(cat err.txt)"
-listed "missing image" 0 "There is no image 'world/images/nowhere.png'"
+listed "missing image" 0 "image 'world/images/nowhere.png' is missing"
 listed "truncated PNG" 1 "Image 'world/images/cut.png' is cut short"
 listed "text file named .jpg" 2 "'world/images/text.jpg' is not an image in a known format"
 listed "sample without id" 3 "no id"
@@ -103,7 +103,7 @@ echo "== places"
 echo "a file" > file
 refused "results folder is a file" 1 "'file'" "permissions" -- "${run[@]}" store=file/results.sqlite
 refused "cache folder is a file" 1 "'file" "permissions" -- "${run[@]}" cache=file/cache
-refused "report folder is a file" 1 "file/out.npz" "permissions" -- "$program" extract model.path="$model" pool.path=$pool "${images[@]}" cache=cache out=file/out.npz
+refused "report folder is a file" 1 "'file'" "permissions" -- "$program" extract model.path="$model" pool.path=$pool "${images[@]}" cache=cache out=file/out.npz
 mkdir locked && chmod 500 locked
 if [ "$(id -u)" = 0 ]; then
   echo "(root may write anywhere: the case of a folder without permission is left out)"
@@ -147,7 +147,7 @@ if [ "$(id -u)" = 0 ] && mount -t tmpfs -o size=64k none small 2>/dev/null; then
   done
   rm -rf small/*; mount -o remount,size=16k small
   refused "full disk, .npz" 1 "'small/out.npz'" "No space left" "free space" -- "$program" extract model.path="$model" pool.path=$pool "${images[@]}" cache=cache out=small/out.npz
-  refused "full disk, the store" 1 "small/store.sqlite" "full" "free space" -- "${run[@]}" store=small/store.sqlite
+  refused "full disk, the store" 1 "small/store.sqlite" "free space" -- "${run[@]}" store=small/store.sqlite
   refused "full disk, the subset" 1 "'small/subset.json'" "No space left" "free space" -- "$program" select scores=scores.jsonl pool.path=$pool budget=1.0 out=small/subset.json
 else
   echo "(no tmpfs may be mounted here: left out)"
