@@ -99,6 +99,10 @@ refused "budget above the pool" 1 "budget=4000 is more than the 40 samples" "Low
 refused "missing key" 2 "Missing mandatory value(s): model.path" "key=value" -- "$program" extract pool.path=$pool out=x.npz
 refused "unknown command" 2 "There is no command 'selct'. Did you mean 'select'?" "--help" -- "$program" selct
 
+choose=("$program" select model.path="$model" pool.path=$pool "${images[@]}" cache=cache budget=10 out=subset.json)
+refused "target that is not there" 1 "'no_such_target.json'" "Check the path" -- "${choose[@]}" method=rds_plus target.path=no_such_target.json
+refused "method without its target" 2 "no target is given" -- "${choose[@]}" method=less
+
 echo "== places"
 echo "a file" > file
 refused "results folder is a file" 1 "'file'" "permissions" -- "${run[@]}" store=file/results.sqlite
