@@ -27,7 +27,8 @@ struct Fixture {
     const vlm::SafetensorsFile tensors(kGolden / "training.safetensors");
     torch::NoGradGuard no_grad;
     features = model->encode_images(tensors.tensor("pixels"));
-    for (const auto& item : json::parse(read_file(kGolden / "training.json")).at("samples")) {
+    const auto facts = json::parse(read_file(kGolden / "training.json"));
+    for (const auto& item : facts.at("samples")) {
       TrainingSample sample;
       sample.ids = item.at("ids").get<std::vector<std::int64_t>>();
       sample.supervised = item.at("supervised").get<std::vector<std::uint8_t>>();
