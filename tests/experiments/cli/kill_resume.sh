@@ -25,10 +25,10 @@ begun() { compgen -G "cache/$1/*/*" > /dev/null; }  # a lock, a partial or a fin
 unfinished() { compgen -G "cache/$1/*/*.partial" > /dev/null; }
 # Everything that must be the same; `seconds` and dates are not asked for.
 digests() { find cache/{features,scores,selection,adapter,predictions} report/table.* -type f ! -name '*.lock' -print0 | sort -z | xargs -0 sha256sum; }
-metrics() {
+metrics() {  # of all runs, whichever came first
   for id in $("$program" runs store=store.sqlite | awk '$2 == "finished" {print $1}'); do
-    "$program" show "$id" store=store.sqlite | sed -n '/^metrics/,$p'
-  done
+    "$program" show "$id" store=store.sqlite | sed -n '/^metrics/,$p' | paste -sd'|'
+  done | sort | tr '|' '\n'
 }
 forget() { rm -rf cache/{features,scores,selection,adapter,predictions} report store.sqlite*; }
 
