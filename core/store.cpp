@@ -165,10 +165,11 @@ std::string Store::start_run(const RunStart& run) try {
     INSERT INTO runs(id, experiment_id, name, status, config_hash, config, choices, overrides, provenance, host, pid,
                      started_ms, heartbeat_ms)
     VALUES (?1, ?2, ?3, 'running', ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?11)
-    ON CONFLICT(id) DO UPDATE SET status = 'running', attempt = attempt + 1, name = excluded.name,
+    ON CONFLICT(id) DO UPDATE SET status = iif(status = 'finished', status, 'running'), attempt = attempt + 1,
+      ended_ms = iif(status = 'finished', ended_ms, NULL), name = excluded.name,
       config = excluded.config, choices = excluded.choices, overrides = excluded.overrides,
       provenance = excluded.provenance, host = excluded.host, pid = excluded.pid,
-      heartbeat_ms = excluded.heartbeat_ms, ended_ms = NULL, error = '')sql");
+      heartbeat_ms = excluded.heartbeat_ms, error = '')sql");
   upsert.bind(1, id);
   upsert.bind(2, impl_->experiment_id(run.experiment));
   upsert.bind(3, run.name);

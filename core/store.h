@@ -64,7 +64,8 @@ class Store {
   explicit Store(const std::filesystem::path& file, Mode mode = Mode::kReadWrite);
   ~Store();
 
-  /// Begins a run, or attempt + 1 of it if the same experiment already holds this config hash; returns its id.
+  /// Begins a run, or attempt + 1 of it if the same experiment already holds this config hash; returns its id. A
+  /// finished run stays finished meanwhile: what it found is not lost if the new attempt is killed.
   std::string start_run(const RunStart& run);
   void heartbeat(const std::string& run_id);
   /// status: "finished", "failed" or "killed".

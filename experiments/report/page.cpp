@@ -23,8 +23,8 @@ h1{font-size:1.6rem;margin:.2em 0}h2{font-size:1.15rem;margin:2.2em 0 .5em;borde
 p,li{max-width:72ch}.soft{color:var(--soft);font-size:.92rem}
 code{background:var(--band);padding:.1em .35em;border-radius:4px;overflow-wrap:anywhere}
 .scroll{overflow-x:auto;border:1px solid var(--line);border-radius:8px;background:var(--card)}
-table{border-collapse:collapse;font-size:.88rem;font-variant-numeric:tabular-nums;white-space:nowrap;width:100%}
-th,td{padding:.42rem .7rem;text-align:right;border-bottom:1px solid var(--line)}
+table{border-collapse:collapse;font-size:.84rem;font-variant-numeric:tabular-nums;white-space:nowrap;width:100%}
+th,td{padding:.42rem .45rem;text-align:right;border-bottom:1px solid var(--line)}
 th:first-child,td:first-child{text-align:left;position:sticky;left:0;background:var(--card)}
 thead th{background:var(--band);font-weight:600}thead th:first-child{background:var(--band)}
 tbody tr:last-child td{border-bottom:0}tr.chance td{color:var(--soft)}

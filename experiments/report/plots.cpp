@@ -216,7 +216,8 @@ Plot training(const Collection& collection, const std::string& regime, const fs:
                       "budget. Losses on different data do not rank methods.",
                       regime, window, curves.front()->seed),
           run_gnuplot(folder, name, csv,
-                      "set termoption noenhanced\nset xlabel 'optimiser step'\nset ylabel 'loss'\nset yrange [0:*]\n" +
+                      "set termoption noenhanced\nset xlabel 'optimiser step'\nset ylabel 'loss'\nset logscale y\n"
+                      "set key inside right top\nset xtics font ',9'\n" +
                           lines + "\n")};
 }
 
