@@ -86,7 +86,7 @@ refused "no such pool" 1 "'nowhere.json'" "Check the path" -- extract nowhere.js
 refused "empty pool" 1 "'empty.json' is empty" "Give a JSON array" -- extract empty.json
 
 echo "== keys and values"
-run=("$program" pool=file pool.path=$pool pool.image_root=world/images store=store.sqlite cache=cache report=report stop_after=selection method=random)
+run=("$program" pool=file pool.path="$pool" pool.image_root=world/images store=store.sqlite cache=cache report=report stop_after=selection method=random)
 refused "misspelt key" 2 "budgett" "Did you mean 'budget'" "config.yaml" -- "${run[@]}" budgett=0.1
 refused "misspelt nested key" 2 "trainer.epoch" "Did you mean" "trainer/mini.yaml" -- "${run[@]}" trainer.epoch=1
 refused "misspelt option" 2 "method/randm" "random" -- "${run[@]}" method=randm
@@ -96,10 +96,10 @@ refused "budget 0" 2 "budget=0 would choose nothing" "Give a share above 0" -- "
 refused "budget 1.5" 2 "budget=1.5 is a share above 1" "Give a share above 0" -- "${run[@]}" budget=1.5
 refused "budget abc" 2 "budget=abc is neither a share nor a number of samples" "Give a share above 0" -- "${run[@]}" budget=abc
 refused "budget above the pool" 1 "budget=4000 is more than the 40 samples" "Lower the budget" -- "${run[@]}" budget=4000
-refused "missing key" 2 "Missing mandatory value(s): model.path" "key=value" -- "$program" extract pool.path=$pool out=x.npz
+refused "missing key" 2 "Missing mandatory value(s): model.path" "key=value" -- "$program" extract pool.path="$pool" out=x.npz
 refused "unknown command" 2 "There is no command 'selct'. Did you mean 'select'?" "--help" -- "$program" selct
 
-choose=("$program" select model.path="$model" pool.path=$pool "${images[@]}" cache=cache budget=10 out=subset.json)
+choose=("$program" select model.path="$model" pool.path="$pool" "${images[@]}" cache=cache budget=10 out=subset.json)
 refused "target that is not there" 1 "'no_such_target.json'" "Check the path" -- "${choose[@]}" method=rds_plus target.path=no_such_target.json
 refused "method without its target" 2 "no target is given" -- "${choose[@]}" method=less
 
@@ -107,7 +107,7 @@ echo "== places"
 echo "a file" > file
 refused "results folder is a file" 1 "'file'" "permissions" -- "${run[@]}" store=file/results.sqlite
 refused "cache folder is a file" 1 "'file" "permissions" -- "${run[@]}" cache=file/cache
-refused "report folder is a file" 1 "'file'" "permissions" -- "$program" extract model.path="$model" pool.path=$pool "${images[@]}" cache=cache out=file/out.npz
+refused "report folder is a file" 1 "'file'" "permissions" -- "$program" extract model.path="$model" pool.path="$pool" "${images[@]}" cache=cache out=file/out.npz
 mkdir locked && chmod 500 locked
 if [ "$(id -u)" = 0 ]; then
   echo "(root may write anywhere: the case of a folder without permission is left out)"
@@ -119,7 +119,7 @@ refused "store is another file" 1 "'other.sqlite'" "store=FILE" -- "${run[@]}" s
 
 echo "== the model folder"
 broken() { rm -rf broken; cp -r "$model" broken; }
-extract_broken() { "$program" extract model.path=broken pool.path=$pool "${images[@]}" cache=cache out=out.npz; }
+extract_broken() { "$program" extract model.path=broken pool.path="$pool" "${images[@]}" cache=cache out=out.npz; }
 broken; truncate -s 100000 broken/model.safetensors
 refused "safetensors cut short" 1 "'broken/model.safetensors' is not a valid safetensors file" "cut short" "again" -- extract_broken
 broken; printf '\xff\xff\xff\x00\x00\x00\x00\x00' | dd of=broken/model.safetensors conv=notrunc status=none
@@ -130,7 +130,7 @@ broken; echo '{"architectures": ["Other"], "model_type": "other"}' > broken/conf
 refused "unknown architecture" 1 "broken/config.json" -- extract_broken
 broken; rm broken/tokenizer.json
 refused "no tokenizer" 1 "broken" "tokenizer" -- extract_broken
-refused "no such model" 1 "'nowhere'" "Hugging Face folder" -- "$program" extract model.path=nowhere pool.path=$pool out=x.npz cache=cache
+refused "no such model" 1 "'nowhere'" "Hugging Face folder" -- "$program" extract model.path=nowhere pool.path="$pool" out=x.npz cache=cache
 
 echo "== features and scores"
 extract $pool > out.txt 2> err.txt
@@ -138,7 +138,7 @@ head -c 5000 out.npz > cut.npz
 refused "features cut short" 1 "'cut.npz'" -- "$program" score features=cut.npz out=scores.jsonl
 "$program" score features=out.npz out=scores.jsonl > out.txt 2> err.txt
 echo '{"sample_id": 0, "importanc": 1}' > bad.jsonl
-refused "scores with another key" 1 "Line 1 of 'bad.jsonl'" "importance" -- "$program" select scores=bad.jsonl pool.path=$pool budget=0.5 out=subset.json
+refused "scores with another key" 1 "Line 1 of 'bad.jsonl'" "importance" -- "$program" select scores=bad.jsonl pool.path="$pool" budget=0.5 out=subset.json
 
 echo "== a full disk"
 mkdir small
@@ -150,9 +150,9 @@ if [ "$(id -u)" = 0 ] && mount -t tmpfs -o size=64k none small 2>/dev/null; then
       "${run[@]}" method=scalselect budget=0.5 trainer.epochs=0.3 cache=small/cache stop_after=adapter
   done
   rm -rf small/*; mount -o remount,size=16k small
-  refused "full disk, .npz" 1 "'small/out.npz'" "No space left" "free space" -- "$program" extract model.path="$model" pool.path=$pool "${images[@]}" cache=cache out=small/out.npz
+  refused "full disk, .npz" 1 "'small/out.npz'" "No space left" "free space" -- "$program" extract model.path="$model" pool.path="$pool" "${images[@]}" cache=cache out=small/out.npz
   refused "full disk, the store" 1 "small/store.sqlite" "free space" -- "${run[@]}" store=small/store.sqlite
-  refused "full disk, the subset" 1 "'small/subset.json'" "No space left" "free space" -- "$program" select scores=scores.jsonl pool.path=$pool budget=1.0 out=small/subset.json
+  refused "full disk, the subset" 1 "'small/subset.json'" "No space left" "free space" -- "$program" select scores=scores.jsonl pool.path="$pool" budget=1.0 out=small/subset.json
 else
   echo "(no tmpfs may be mounted here: left out)"
 fi
