@@ -32,8 +32,22 @@ MethodEntry length_entry();
 MethodEntry perplexity_entry();
 MethodEntry k_center_entry();
 MethodEntry rds_plus_entry();
+MethodEntry grand_entry();
+MethodEntry less_entry();
+MethodEntry icons_entry();
+MethodEntry tive_entry();
 MethodEntry scalselect_entry();
 MethodEntry scalselect_no_instruction_entry();
 MethodEntry scalselect_all_tokens_entry();
+MethodEntry scalselect_tower_entry();
+MethodEntry scalselect_last_layer_entry();
+MethodEntry scalselect_sampled_entry();
+MethodEntry scalselect_pivoted_entry();
+MethodEntry scalselect_residual_entry();
+MethodEntry scalselect_clustered_entry();
+MethodEntry coincide_entry();
+MethodEntry prism_entry();
+MethodEntry ifd_entry();
+MethodEntry el2n_entry();
 
 }  // namespace scalselect

@@ -1,24 +1,44 @@
-// The longest samples, in tokens of the target model's tokenizer; image tokens are never counted.
-#include <limits>
-
+// The longest samples. Papers mean different things by length, so the unit is an option: tokens of the target model's
+// tokenizer (image tokens never counted), assistant turns, or characters of the answers.
 #include "baselines/entry.h"
+#include "baselines/row_scores.h"
 
 namespace scalselect {
 namespace {
 
-enum class Counted { kUser = 0, kAssistant = 1, kAll = 2 };  // columns of TokenCountSpec
+enum class Counted { kAssistant, kUser, kConversation, kAll, kTurns, kCharacters };
 
 struct LengthOptions {
-  Counted tokens = Counted::kAssistant;
+  Counted count = Counted::kAssistant;
   bool longest = true;
 
   template <class Visitor>
   static void describe(Visitor& v, LengthOptions& o) {
-    v.choice("tokens", o.tokens, {{"assistant", Counted::kAssistant}, {"user", Counted::kUser}, {"all", Counted::kAll}},
-             "which turns are counted");
+    v.choice("count", o.count,
+             {{"assistant", Counted::kAssistant},
+              {"user", Counted::kUser},
+              {"conversation", Counted::kConversation},
+              {"all", Counted::kAll},
+              {"turns", Counted::kTurns},
+              {"characters", Counted::kCharacters}},
+             "tokens of the answers, of the questions, of both, of all text with the template; or assistant turns, or "
+             "characters of the answers");
     v.field("longest", o.longest, "prefer long samples; false: short ones");
   }
 };
+
+/// `lengths`: a vector of TokenCountSpec.
+double count_of(Counted counted, std::span<const float> lengths) {
+  switch (counted) {
+    case Counted::kUser: return lengths[0];
+    case Counted::kAssistant: return lengths[1];
+    case Counted::kConversation: return static_cast<double>(lengths[0]) + lengths[1];
+    case Counted::kAll: return lengths[2];
+    case Counted::kTurns: return lengths[3];
+    case Counted::kCharacters: return lengths[4];
+  }
+  return 0;
+}
 
 class Length final : public SelectionMethod {
  public:
@@ -27,15 +47,11 @@ class Length final : public SelectionMethod {
   BudgetUse budget_use() const override { return BudgetUse::kScores; }
   bool uses_seed() const override { return false; }
   SelectionResult select(const MethodInput& input, std::int64_t budget) const override {
-    const auto& table = input.features.at(0);
     SelectionResult result;
-    result.scores.assign(static_cast<std::size_t>(input.pool_size), std::numeric_limits<double>::quiet_NaN());
-    std::vector<float> counts(static_cast<std::size_t>(table.vectors->cols()));
-    for (std::size_t i = 0; i < table.rows.size(); ++i) {
-      table.vectors->read(static_cast<std::int64_t>(i), 1, counts.data());
-      const double count = counts[static_cast<std::size_t>(options_.tokens)];
-      result.scores[static_cast<std::size_t>(table.rows[i])] = options_.longest ? count : -count;
-    }
+    result.scores = row_scores(input.features.at(0), input.pool_size, [&](std::span<const float> lengths) {
+      const double count = count_of(options_.count, lengths);
+      return options_.longest ? count : -count;
+    });
     result.rows = top_rows(result.scores, input.candidates, budget);
     return result;
   }

@@ -2,9 +2,9 @@
 // alike.
 #include <algorithm>
 #include <cmath>
-#include <limits>
 
 #include "baselines/entry.h"
+#include "baselines/row_scores.h"
 
 namespace scalselect {
 namespace {
@@ -67,16 +67,10 @@ class Perplexity final : public SelectionMethod {
  private:
   /// Mean loss by pool row; NaN where there is no answer.
   std::vector<double> losses(const MethodInput& input) const {
-    const auto& table = input.features.at(0);
-    std::vector<double> losses(static_cast<std::size_t>(input.pool_size), std::numeric_limits<double>::quiet_NaN());
-    std::vector<float> loss(static_cast<std::size_t>(table.vectors->cols()));
-    for (std::size_t i = 0; i < table.rows.size(); ++i) {
-      table.vectors->read(static_cast<std::int64_t>(i), 1, loss.data());
-      if (loss[1] == 0) continue;
-      losses[static_cast<std::size_t>(table.rows[i])] =
-          options_.average == Average::kTokens ? static_cast<double>(loss[0]) / loss[1] : loss[2];
-    }
-    return losses;
+    return row_scores(input.features.at(0), input.pool_size, [&](std::span<const float> loss) -> double {
+      if (loss[1] == 0) return std::nan("");
+      return options_.average == Average::kTokens ? static_cast<double>(loss[0]) / loss[1] : loss[2];
+    });
   }
 
   PerplexityOptions options_;

@@ -1,11 +1,12 @@
-// ScalSelect and two variants of it that leave the instruction out.
+// ScalSelect, and variants of it that rank other features by the same leverage.
 //
 // A visual token's state after layer 1 never depends on the instruction (attention is causal and the image comes
-// first), so the instruction acts only by choosing tokens. The variants take this away in two steps:
+// first), so the instruction acts only by choosing tokens. Three variants take this away, and more, step by step:
 //   scalselect_all_tokens      every visual token after layer 1: without the choice of tokens;
-//   scalselect_no_instruction  every visual token as it enters the decoder (layer 0, the projector's output): without
-//   the
-//                              choice and without anything that the language model makes of the image.
+//   scalselect_no_instruction  every visual token as it enters the decoder (layer 0, the projector's output): also
+//                              without anything that the language model makes of the image;
+//   scalselect_tower           the vision tower's patches before the projector: also without what aligns them.
+// And one goes the other way: scalselect_last_layer takes the same tokens after the last layer (and the final norm).
 #include "baselines/entry.h"
 #include "selector/scalselect.h"
 
@@ -34,6 +35,20 @@ std::unique_ptr<SelectionMethod> make_variant(const VariantOptions& variant) {
   return make_scalselect(options);
 }
 
+std::unique_ptr<SelectionMethod> make_tower(const VariantOptions& variant) {
+  ScalSelectOptions options;
+  options.representation = Representation::kTower;
+  options.subspace = variant.subspace;
+  return make_scalselect(options);
+}
+
+std::unique_ptr<SelectionMethod> make_last_layer(const VariantOptions& variant) {
+  ScalSelectOptions options;
+  options.hidden_layer = -1;
+  options.subspace = variant.subspace;
+  return make_scalselect(options);
+}
+
 }  // namespace
 
 MethodEntry scalselect_entry() {
@@ -52,6 +67,19 @@ MethodEntry scalselect_no_instruction_entry() {
       "scalselect_no_instruction",
       "ScalSelect on the mean of the projected image tokens: neither instruction nor language model", kCost,
       "ablation of arXiv 2602.11636", make_variant<0>);
+}
+
+MethodEntry scalselect_tower_entry() {
+  return method_entry<VariantOptions>(
+      "scalselect_tower", "ScalSelect on the mean of the vision tower's patches: no projector, no decoder",
+      "vision tower a row; time O(N d^2 + d^3), memory O(d^2), streaming", "ablation of arXiv 2602.11636", make_tower);
+}
+
+MethodEntry scalselect_last_layer_entry() {
+  return method_entry<VariantOptions>(
+      "scalselect_last_layer", "ScalSelect on the same visual tokens after the last decoder layer",
+      "one full forward pass a row (without the text behind layer 1); time O(N d^2 + d^3), memory O(d^2), streaming",
+      "ablation of arXiv 2602.11636", make_last_layer);
 }
 
 }  // namespace scalselect

@@ -29,6 +29,16 @@ nlohmann::json sizes_of(const fs::path& folder) {
   return sizes;
 }
 
+/// What a killed writer did not get to rename (core/files.h) must not become part of the artifact.
+void remove_half_written(const fs::path& folder) {
+  std::vector<fs::path> leftovers;
+  for (const auto& entry : fs::recursive_directory_iterator(folder)) {
+    if (entry.is_regular_file() && entry.path().filename().string().find(".tmp") != std::string::npos)
+      leftovers.push_back(entry.path());
+  }
+  for (const auto& file : leftovers) fs::remove(file);
+}
+
 }  // namespace
 
 nlohmann::json StageKey::payload() const {
@@ -77,6 +87,7 @@ ArtifactCache::Work::Work(const ArtifactCache& cache, const StageKey& key)
                     "Check the permissions of the cache folder.");
   }
   ensure_folder(partial_);
+  remove_half_written(partial_);
 }
 
 ArtifactCache::Work::Work(Work&& other) noexcept

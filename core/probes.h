@@ -25,7 +25,14 @@ enum class TokenRoles {
 };
 
 /// Which tokens of a sequence a mean is taken over.
-enum class TokenSet { kVisual, kText, kUser, kAssistant, kAll };
+enum class TokenSet {
+  kVisual,
+  kText,  ///< all but the visual ones
+  kUser,
+  kAssistant,
+  kAll,
+  kBehindImages,  ///< everything behind the last visual token: question, answers and template, no prompt head
+};
 
 /// How tokens are weighted in a mean: equally, or in proportion to their 1-based position (RDS+).
 enum class TokenWeights { kUniform, kPosition };
@@ -38,11 +45,18 @@ struct EarlyStatesSpec {
   bool operator==(const EarlyStatesSpec&) const = default;
 };
 
-/// Mean hidden state over a set of tokens.
+/// Which state of a token a layer shows.
+enum class LayerState {
+  kHidden,     ///< the layer's output
+  kAttention,  ///< what its attention block adds to the residual stream (the output projection's output); layers >= 1
+};
+
+/// Mean state over a set of tokens.
 struct HiddenMeanSpec {
   int layer = -1;
   TokenSet tokens = TokenSet::kAll;
   TokenWeights weights = TokenWeights::kUniform;
+  LayerState state = LayerState::kHidden;
   bool operator==(const HiddenMeanSpec&) const = default;
 };
 
@@ -52,6 +66,7 @@ struct SignalRequest {
   std::vector<HiddenMeanSpec> hidden_means;
   bool tower_mean = false;    ///< mean over patches (and images) of the tower's output, before the projector
   bool answer_loss = false;   ///< needs the full depth
+  bool lone_loss = false;     ///< the answers without image and instruction: one more full pass, of text only
   bool token_counts = false;  ///< tokenizer only
 };
 
@@ -61,17 +76,19 @@ struct EarlyStates {
       attention;  ///< V; mean over heads and instruction tokens, not normalised; all zero if no token
 };
 
-/// Negative log-likelihood of the assistant's tokens given everything before them, in nats.
+/// Negative log-likelihood of the assistant's tokens given everything before them, in nats, and EL2N's error norm.
 struct AnswerLoss {
   double sum = 0;
+  double error_norms = 0;  ///< sum over the tokens of ||softmax - onehot||_2 (Paul et al., arXiv 2107.07075)
   std::int64_t tokens = 0;
   std::vector<double> turn_sums;  ///< one an assistant turn
   std::vector<std::int64_t> turn_tokens;
 };
 
-/// Lengths under the model's tokenizer, image tokens not counted.
+/// Lengths under the model's tokenizer, image tokens not counted, and two that no tokenizer decides.
 struct TokenCounts {
   std::int64_t user = 0, assistant = 0, all = 0;
+  std::int64_t turns = 0, characters = 0;  ///< assistant turns, and code points of their texts as written
 };
 
 /// What one sample showed. Views are valid during the callback only.
@@ -82,6 +99,7 @@ struct SampleSignals {
   std::vector<std::vector<float>> hidden_means;  ///< parallel to SignalRequest::hidden_means
   std::vector<float> tower_mean;
   std::optional<AnswerLoss> loss;
+  std::optional<AnswerLoss> lone_loss;  ///< of each assistant turn behind nothing but its own header
   std::optional<TokenCounts> counts;
 };
 
@@ -98,6 +116,65 @@ class FeatureProbe {
   /// Results do not depend on how samples are grouped into calls. A sample that cannot be used (no image, unreadable
   /// image, placeholder count) is reported by `reject`, never thrown.
   virtual void observe(std::span<const Sample> samples, const SignalRequest& request, const SignalSink& sink) = 0;
+};
+
+/// A random linear map of P numbers to `dim` that keeps inner products: E<Sx, Sy> = <x, y>, with a variance of at most
+/// 2 |x|^2 |y|^2 / dim.
+enum class SketchKind {
+  kRademacher,  ///< dense, entries +-1 / sqrt(dim): what LESS, ICONS and TIVE use (from TRAK); O(P dim) a vector
+  kGaussian,    ///< dense, entries N(0, 1 / dim); as much, and slow to draw
+  kSparse,      ///< eight entries +-1 / sqrt(8) a column, one in each eighth of the rows (Kane and Nelson 2014); O(P)
+};
+
+struct SketchSpec {
+  SketchKind kind = SketchKind::kSparse;
+  int dim = 8192;  ///< >= 8
+  std::int64_t seed = 0;
+  bool operator==(const SketchSpec&) const = default;
+};
+
+/// What is sketched.
+enum class GradientStep {
+  kPlain,  ///< the gradient g
+  kAdam,   ///< the step that Adam would make of it (LESS, arXiv 2402.04333, section 3): (b1 m + (1 - b1) g) /
+           ///< sqrt(b2 v + (1 - b2) g^2 + 1e-8), moments m and v of the warm-up, b1 = 0.9, b2 = 0.999, no bias
+           ///< correction
+};
+
+struct GradientSpec {
+  GradientStep step = GradientStep::kPlain;
+  SketchSpec sketch;
+  bool operator==(const GradientSpec&) const = default;
+};
+
+/// What all consumers want from one backward pass.
+struct GradientRequest {
+  std::vector<GradientSpec> sketches;
+  bool norm = false;
+};
+
+/// What one sample's gradient showed.
+struct SampleGradients {
+  std::int64_t row = 0;
+  std::string reject;                        ///< as SampleSignals::reject
+  double norm = 0;                           ///< L2 norm of the plain gradient, if asked for
+  std::vector<std::vector<float>> sketches;  ///< parallel to GradientRequest::sketches
+};
+
+using GradientSink = std::function<void(const SampleGradients&)>;
+
+/// A model whose training loss can be differentiated sample by sample. Which weights the gradient is taken for, and
+/// what was done to them before (a warm-up), is decided when the probe is opened.
+class GradientProbe {
+ public:
+  virtual ~GradientProbe() = default;
+  virtual std::int64_t size() const = 0;  ///< P, scalars in one gradient
+  /// Gradients of each sample's mean negative log-likelihood over its training targets (answers and their end tokens),
+  /// one sample at a time, handed to `sink` in the order given, from one thread at a time. Results do not depend on how
+  /// samples are grouped into calls. Samples without an image are used, those that cannot be used are reported by
+  /// `reject`. Throws UserError(kUsage) if an Adam step is asked for and there are no moments.
+  virtual void differentiate(std::span<const Sample> samples, const GradientRequest& request,
+                             const GradientSink& sink) = 0;
 };
 
 /// One question to a model.

@@ -20,7 +20,8 @@ struct Sample {
   std::string id;                   ///< the pool's own id as text; empty if it has none
   std::vector<std::string> images;  ///< paths ready to open (the pool's image root already applied)
   std::vector<Turn> turns;
-  std::string source;  ///< where the sample came from, for analysis only: no method may read it
+  std::string source;  ///< where the sample came from, for analysis only: no method may read it, except as the task
+                       ///< of a target sample
 };
 
 }  // namespace scalselect

@@ -88,7 +88,7 @@ struct Store::Impl {
     } catch (const SQLite::Exception& error) {
       throw UserError(ErrorKind::kInput,
                       "'" + file.string() + "' cannot be used as a result store: " + error.what() + ".",
-                      "Move the file away or name another one with store=FILE.");
+                      "Look for free space on its disk, move the file away, or name another one with store=FILE.");
     }
   }
 
@@ -135,6 +135,13 @@ struct Store::Impl {
     transaction.commit();
   }
 
+  /// What SQLite complains of while the store is in use: a full disk, a lock held too long, a damaged file.
+  [[noreturn]] void give_up(const SQLite::Exception& error) const {
+    throw UserError(ErrorKind::kEnvironment,
+                    fmt::format("The result store '{}' failed: {}.", file.string(), error.what()),
+                    "Check permissions and free space, or name another file with store=FILE.");
+  }
+
   std::int64_t experiment_id(const std::string& name) {
     SQLite::Statement insert(db,
                              "INSERT INTO experiments(name, created_ms) VALUES (?, ?) ON CONFLICT(name) DO NOTHING");
@@ -151,17 +158,18 @@ struct Store::Impl {
 Store::Store(const fs::path& file, Mode mode) : impl_(std::make_unique<Impl>(file, mode)) {}
 Store::~Store() = default;
 
-std::string Store::start_run(const RunStart& run) {
+std::string Store::start_run(const RunStart& run) try {
   const std::string id = sha256(run.experiment + "\n" + run.config_hash).substr(0, 12);
   WriteTransaction transaction(impl_->db);
   SQLite::Statement upsert(impl_->db, R"sql(
     INSERT INTO runs(id, experiment_id, name, status, config_hash, config, choices, overrides, provenance, host, pid,
                      started_ms, heartbeat_ms)
     VALUES (?1, ?2, ?3, 'running', ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?11)
-    ON CONFLICT(id) DO UPDATE SET status = 'running', attempt = attempt + 1, name = excluded.name,
+    ON CONFLICT(id) DO UPDATE SET status = iif(status = 'finished', status, 'running'), attempt = attempt + 1,
+      ended_ms = iif(status = 'finished', ended_ms, NULL), name = excluded.name,
       config = excluded.config, choices = excluded.choices, overrides = excluded.overrides,
       provenance = excluded.provenance, host = excluded.host, pid = excluded.pid,
-      heartbeat_ms = excluded.heartbeat_ms, ended_ms = NULL, error = '')sql");
+      heartbeat_ms = excluded.heartbeat_ms, error = '')sql");
   upsert.bind(1, id);
   upsert.bind(2, impl_->experiment_id(run.experiment));
   upsert.bind(3, run.name);
@@ -188,16 +196,20 @@ std::string Store::start_run(const RunStart& run) {
   }
   transaction.commit();
   return id;
+} catch (const SQLite::Exception& failure) {
+  impl_->give_up(failure);
 }
 
-void Store::heartbeat(const std::string& run_id) {
+void Store::heartbeat(const std::string& run_id) try {
   SQLite::Statement update(impl_->db, "UPDATE runs SET heartbeat_ms = ? WHERE id = ?");
   update.bind(1, now_ms());
   update.bind(2, run_id);
   update.exec();
+} catch (const SQLite::Exception& failure) {
+  impl_->give_up(failure);
 }
 
-void Store::finish_run(const std::string& run_id, const std::string& status, const std::string& error) {
+void Store::finish_run(const std::string& run_id, const std::string& status, const std::string& error) try {
   SQLite::Statement update(impl_->db,
                            "UPDATE runs SET status = ?, error = ?, ended_ms = ?, heartbeat_ms = ?3 WHERE id = ?");
   update.bind(1, status);
@@ -205,9 +217,11 @@ void Store::finish_run(const std::string& run_id, const std::string& status, con
   update.bind(3, now_ms());
   update.bind(4, run_id);
   update.exec();
+} catch (const SQLite::Exception& failure) {
+  impl_->give_up(failure);
 }
 
-int Store::mark_stale_runs() {
+int Store::mark_stale_runs() try {
   std::vector<std::string> stale;
   SQLite::Statement query(impl_->db, "SELECT id, pid FROM runs WHERE status = 'running' AND host = ?");
   query.bind(1, host_name());
@@ -217,9 +231,11 @@ int Store::mark_stale_runs() {
   }
   for (const auto& id : stale) finish_run(id, "stale", "the process ended without a word");
   return static_cast<int>(stale.size());
+} catch (const SQLite::Exception& failure) {
+  impl_->give_up(failure);
 }
 
-void Store::log_metrics(const std::string& run_id, const std::vector<MetricRow>& metrics) {
+void Store::log_metrics(const std::string& run_id, const std::vector<MetricRow>& metrics) try {
   WriteTransaction transaction(impl_->db);
   SQLite::Statement upsert(impl_->db, R"sql(
     INSERT INTO metrics(run_id, key, step, value, is_nan, time_ms) VALUES (?, ?, ?, ?, ?, ?)
@@ -237,9 +253,11 @@ void Store::log_metrics(const std::string& run_id, const std::vector<MetricRow>&
     upsert.reset();
   }
   transaction.commit();
+} catch (const SQLite::Exception& failure) {
+  impl_->give_up(failure);
 }
 
-void Store::log_stage(const std::string& run_id, const StageRow& stage) {
+void Store::log_stage(const std::string& run_id, const StageRow& stage) try {
   SQLite::Statement upsert(impl_->db, R"sql(
     INSERT INTO stages(run_id, stage, key, cached, wall_s, cpu_s, peak_rss) VALUES (?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT(run_id, stage) DO UPDATE SET key = excluded.key, cached = excluded.cached, wall_s = excluded.wall_s,
@@ -252,9 +270,11 @@ void Store::log_stage(const std::string& run_id, const StageRow& stage) {
   upsert.bind(6, stage.cpu_s);
   upsert.bind(7, stage.peak_rss);
   upsert.exec();
+} catch (const SQLite::Exception& failure) {
+  impl_->give_up(failure);
 }
 
-void Store::log_artifact(const std::string& run_id, const ArtifactRow& artifact) {
+void Store::log_artifact(const std::string& run_id, const ArtifactRow& artifact) try {
   SQLite::Statement upsert(impl_->db, R"sql(
     INSERT INTO artifacts(run_id, name, path, digest, bytes) VALUES (?, ?, ?, ?, ?)
     ON CONFLICT(run_id, name) DO UPDATE SET path = excluded.path, digest = excluded.digest, bytes = excluded.bytes)sql");
@@ -264,10 +284,12 @@ void Store::log_artifact(const std::string& run_id, const ArtifactRow& artifact)
   upsert.bind(4, artifact.digest);
   upsert.bind(5, artifact.bytes);
   upsert.exec();
+} catch (const SQLite::Exception& failure) {
+  impl_->give_up(failure);
 }
 
 void Store::log_input(const std::string& run_id, const std::string& role, const std::string& name,
-                      const std::string& digest, std::int64_t samples) {
+                      const std::string& digest, std::int64_t samples) try {
   SQLite::Statement upsert(impl_->db, R"sql(
     INSERT INTO inputs(run_id, role, name, digest, samples) VALUES (?, ?, ?, ?, ?)
     ON CONFLICT(run_id, role) DO UPDATE SET name = excluded.name, digest = excluded.digest, samples = excluded.samples)sql");
@@ -277,6 +299,8 @@ void Store::log_input(const std::string& run_id, const std::string& role, const 
   upsert.bind(4, digest);
   upsert.bind(5, samples);
   upsert.exec();
+} catch (const SQLite::Exception& failure) {
+  impl_->give_up(failure);
 }
 
 namespace {

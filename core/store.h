@@ -64,7 +64,8 @@ class Store {
   explicit Store(const std::filesystem::path& file, Mode mode = Mode::kReadWrite);
   ~Store();
 
-  /// Begins a run, or attempt + 1 of it if the same experiment already holds this config hash; returns its id.
+  /// Begins a run, or attempt + 1 of it if the same experiment already holds this config hash; returns its id. A
+  /// finished run stays finished meanwhile: what it found is not lost if the new attempt is killed.
   std::string start_run(const RunStart& run);
   void heartbeat(const std::string& run_id);
   /// status: "finished", "failed" or "killed".
@@ -72,7 +73,8 @@ class Store {
   /// Marks runs of this host whose process is gone as "stale"; returns how many.
   int mark_stale_runs();
 
-  /// Each call is one transaction; repeating it changes nothing (rows are keyed by run and name).
+  /// Each call is one transaction; repeating it changes nothing (rows are keyed by run and name). These, start_run and
+  /// finish_run throw UserError(kEnvironment) if the file cannot be written any more.
   void log_metrics(const std::string& run_id, const std::vector<MetricRow>& metrics);
   void log_stage(const std::string& run_id, const StageRow& stage);
   void log_artifact(const std::string& run_id, const ArtifactRow& artifact);

@@ -108,12 +108,13 @@ void Pool::report_problems() const {
   std::map<std::string, Kind> kinds;
   for (const auto& problem : problems_) {
     const bool repeated = problem.reason.starts_with("id '");
-    auto& kind = kinds[repeated ? "repeated id (rows are told apart by their number)" : problem.reason];
+    auto& kind = kinds[repeated ? "repeated id" : problem.reason];
     if (kind.count++ == 0) kind.first = &problem;
   }
-  for (const auto& [reason, kind] : kinds) {
-    log_warning("{}: {} row{} {}: {} (first: row {}, line {})", file_.string(), kind.count, kind.count == 1 ? "" : "s",
-                kind.first->rejected ? "rejected" : "noted", reason, kind.first->row, kind.first->line);
+  for (const auto& [kind_name, kind] : kinds) {
+    log_warning("{}: {} row{} {}: {} ({}row {}, line {})", file_.string(), kind.count, kind.count == 1 ? "" : "s",
+                kind.first->rejected ? "left out" : "used all the same (rows are told apart by their number)",
+                kind.first->reason, kind.count == 1 ? "" : "first: ", kind.first->row, kind.first->line);
   }
 }
 

@@ -128,6 +128,17 @@ std::string whole_lines(const std::filesystem::path& file) {
   return bytes;
 }
 
+// `lines` without those of a step that was cut short. The whole step is answered again: sums of floats may depend on
+// what is computed together, and the resumed answers must be the uninterrupted ones.
+std::string whole_steps(std::string lines, std::size_t step, std::size_t questions) {
+  const auto count = static_cast<std::size_t>(std::count(lines.begin(), lines.end(), '\n'));
+  if (count >= questions) return lines;
+  std::size_t end = 0;
+  for (std::size_t i = 0; i < count / step * step; ++i) end = lines.find('\n', end) + 1;
+  lines.resize(end);
+  return lines;
+}
+
 Prediction prediction_of(const json& record, const std::string& where) {
   Prediction prediction;
   Question& question = prediction.question;
@@ -188,10 +199,10 @@ void evaluate(const Benchmark& benchmark, std::span<const Question> questions, T
               const EvaluateOptions& options, const std::filesystem::path& file, Progress* progress) {
   RecordWriter writer(benchmark, options);
   std::map<std::string, std::string> known;  // POPE's splits share questions: each is put to the model once
-  const std::string stored = whole_lines(file);
+  const auto step = static_cast<std::size_t>(std::max(1, options.flush_every));
+  const std::string stored = whole_steps(whole_lines(file), step, questions.size());
   std::size_t next = check_prefix(questions, stored, writer, file, known);
   AppendFile out(file, stored.size());
-  const auto step = static_cast<std::size_t>(std::max(1, options.flush_every));
   while (next < questions.size()) {
     const std::size_t end = std::min(questions.size(), next + step);
     std::vector<GenerationPrompt> prompts;

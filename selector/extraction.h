@@ -34,10 +34,18 @@ struct ExtractionOptions {
   std::function<void(std::int64_t done, std::int64_t total)> on_progress;  ///< after each batch; may be empty
 };
 
+/// What one backward pass must give to serve all `specs` (gradients at one point), equal wishes once.
+GradientRequest gradient_request_for(std::span<const FeatureSpec> specs);
+
 /// Runs the probe once over the rows that some job still misses, appends to each job's store and finishes all of them.
 /// Rows that the pool rejected are listed as rejects without asking the model. Restarting after a kill goes on where
 /// the slowest job stopped. Throws what the probe and the writers throw.
 void extract_features(const Pool& pool, FeatureProbe& probe, std::span<const ExtractionJob> jobs,
                       const ExtractionOptions& options = {});
+
+/// The same for gradients: jobs of ProjectedGradientSpec and GradientNormSpec, all at the point that `probe` stands
+/// for.
+void extract_gradients(const Pool& pool, GradientProbe& probe, std::span<const ExtractionJob> jobs,
+                       const ExtractionOptions& options = {});
 
 }  // namespace scalselect

@@ -19,8 +19,18 @@ const char* name_of(TokenSet tokens) {
     case TokenSet::kUser: return "user";
     case TokenSet::kAssistant: return "assistant";
     case TokenSet::kAll: return "all";
+    case TokenSet::kBehindImages: return "behind_images";
   }
   return "";
+}
+
+nlohmann::ordered_json describe(const HiddenMeanSpec& spec) {
+  nlohmann::ordered_json tree{{"kind", "hidden_mean"},
+                              {"layer", spec.layer},
+                              {"tokens", name_of(spec.tokens)},
+                              {"weights", spec.weights == TokenWeights::kUniform ? "uniform" : "position"}};
+  if (spec.state == LayerState::kAttention) tree["state"] = "attention";
+  return tree;
 }
 
 nlohmann::ordered_json describe(const PooledVisualSpec& spec) {
@@ -37,27 +47,54 @@ nlohmann::ordered_json describe(const PooledVisualSpec& spec) {
   return tree;
 }
 
+const char* name_of(SketchKind kind) {
+  switch (kind) {
+    case SketchKind::kRademacher: return "rademacher";
+    case SketchKind::kGaussian: return "gaussian";
+    case SketchKind::kSparse: return "sparse";
+  }
+  return "";
+}
+
+nlohmann::ordered_json describe(const ProjectedGradientSpec& spec) {
+  nlohmann::ordered_json tree{{"kind", "gradient"},
+                              {"step", spec.gradient.step == GradientStep::kPlain ? "plain" : "adam"},
+                              {"sketch", name_of(spec.gradient.sketch.kind)},
+                              {"dim", spec.gradient.sketch.dim},
+                              {"sketch_seed", spec.gradient.sketch.seed}};
+  tree.update(describe_point(spec.point));
+  return tree;
+}
+
+nlohmann::ordered_json describe(const GradientNormSpec& spec) {
+  nlohmann::ordered_json tree{{"kind", "gradient_norm"}};
+  tree.update(describe_point(spec.point));
+  return tree;
+}
+
 }  // namespace
+
+const GradientPoint* gradient_point(const FeatureSpec& spec) {
+  if (const auto* projected = std::get_if<ProjectedGradientSpec>(&spec)) return &projected->point;
+  if (const auto* norm = std::get_if<GradientNormSpec>(&spec)) return &norm->point;
+  return nullptr;
+}
 
 nlohmann::ordered_json describe_feature(const FeatureSpec& spec) {
   return std::visit(Overloaded{
                         [](const PooledVisualSpec& s) { return describe(s); },
-                        [](const HiddenMeanSpec& s) {
-                          return nlohmann::ordered_json{
-                              {"kind", "hidden_mean"},
-                              {"layer", s.layer},
-                              {"tokens", name_of(s.tokens)},
-                              {"weights", s.weights == TokenWeights::kUniform ? "uniform" : "position"}};
-                        },
+                        [](const HiddenMeanSpec& s) { return describe(s); },
                         [](const TowerMeanSpec&) {
                           return nlohmann::ordered_json{{"kind", "tower_mean"}};
                         },
-                        [](const AnswerLossSpec&) {
-                          return nlohmann::ordered_json{{"kind", "answer_loss"}};
+                        [](const AnswerLossSpec& s) {
+                          return nlohmann::ordered_json{{"kind", "answer_loss"}, {"context", s.alone ? "none" : "all"}};
                         },
                         [](const TokenCountSpec&) {
-                          return nlohmann::ordered_json{{"kind", "token_counts"}};
+                          return nlohmann::ordered_json{{"kind", "lengths"}};
                         },
+                        [](const ProjectedGradientSpec& s) { return describe(s); },
+                        [](const GradientNormSpec& s) { return describe(s); },
                     },
                     spec);
 }

@@ -9,6 +9,7 @@
 
 #include "core/options.h"
 #include "core/probes.h"
+#include "selector/gradient_features.h"
 
 namespace scalselect {
 
@@ -32,13 +33,30 @@ struct PooledVisualSpec {
 /// Mean of the tower's patch features; d = tower width.
 struct TowerMeanSpec {};
 
-/// Per row: [sum nll, tokens, mean over turns of the turn's mean nll]; d = 3.
-struct AnswerLossSpec {};
+/// Per row: [sum nll, tokens, mean over turns of the turn's mean nll, sum of error norms]; d = 4.
+struct AnswerLossSpec {
+  bool alone = false;  ///< each answer behind its own header only: neither image nor instruction (IFD)
+};
 
-/// Per row: [user tokens, assistant tokens, all text tokens]; d = 3.
+/// Per row: [user tokens, assistant tokens, all text tokens, assistant turns, their characters]; d = 5.
 struct TokenCountSpec {};
 
-using FeatureSpec = std::variant<PooledVisualSpec, HiddenMeanSpec, TowerMeanSpec, AnswerLossSpec, TokenCountSpec>;
+/// A sketch of the sample's gradient at `point`; d = sketch.dim. Not normalised.
+struct ProjectedGradientSpec {
+  GradientPoint point;
+  GradientSpec gradient;
+};
+
+/// L2 norm of the sample's gradient at `point`; d = 1.
+struct GradientNormSpec {
+  GradientPoint point;
+};
+
+using FeatureSpec = std::variant<PooledVisualSpec, HiddenMeanSpec, TowerMeanSpec, AnswerLossSpec, TokenCountSpec,
+                                 ProjectedGradientSpec, GradientNormSpec>;
+
+/// The point at which the feature's gradient is taken; null for features of the forward pass.
+const GradientPoint* gradient_point(const FeatureSpec& spec);
 
 /// Kind and options as a canonical JSON object; equal wishes give equal objects (options that the choice does not use
 /// are left out).

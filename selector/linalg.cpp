@@ -4,7 +4,9 @@
 
 #include <algorithm>
 #include <cassert>
+#include <cstdlib>
 #include <limits>
+#include <string>
 
 #include "core/error.h"
 #include "core/parallel.h"
@@ -46,6 +48,15 @@ OneThreadLinalg::OneThreadLinalg() : openblas_(openblas_get_num_threads()) {
 OneThreadLinalg::~OneThreadLinalg() {
   openblas_set_num_threads(openblas_);
   if (MKL_Set_Num_Threads_Local != nullptr) MKL_Set_Num_Threads_Local(mkl_);
+}
+
+const char* better_openblas_core() {
+  const std::string core = openblas_get_corename();
+  if (std::getenv("OPENBLAS_CORETYPE") != nullptr || (core != "Prescott" && core != "Nehalem")) return nullptr;
+  if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma")) return nullptr;
+  const bool avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+                      __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+  return avx512 ? "SKYLAKEX" : "HASWELL";
 }
 
 void add_gram(const double* z, std::int64_t n, std::int64_t d, Dense& gram) {

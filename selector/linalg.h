@@ -31,6 +31,10 @@ class OneThreadLinalg {
   int openblas_ = 0, mkl_ = 0;
 };
 
+/// The value of OPENBLAS_CORETYPE with which OpenBLAS would do better on this CPU, or nullptr. It picks its kernels at
+/// load time by the CPU's model number; a CPU younger than the library gets kernels of 2004, several times slower.
+const char* better_openblas_core();
+
 /// gram += z^T z for the n x d rows `z`, lower triangle only. Parallel over tiles of the result; each tile adds up in
 /// the order of the calls, whatever the thread count.
 void add_gram(const double* z, std::int64_t n, std::int64_t d, Dense& gram);

@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -21,11 +22,20 @@ enum class BudgetUse {
   kEach,    ///< each budget is a problem of its own
 };
 
+/// A second, small pool that stands for what the model shall be good at (dev samples of benchmarks). Nothing of it is
+/// ever chosen.
+struct TargetInput {
+  std::vector<FeatureTable> features;  ///< parallel to target_needs(); rows count in the target pool
+  std::vector<std::int64_t> rows;      ///< target samples with every feature, ascending; at least one
+  std::vector<std::string> tasks;  ///< by row of the target pool: the sample's `source`; empty text where it has none
+};
+
 struct MethodInput {
   std::int64_t pool_size = 0;
   std::vector<FeatureTable> features;    ///< parallel to needs()
   std::vector<std::int64_t> candidates;  ///< rows that may be chosen, ascending; all rows with every needed feature
   std::uint64_t seed = 0;
+  std::optional<TargetInput> target;  ///< empty without a target pool, and for methods without target_needs()
 };
 
 struct SelectionResult {
@@ -40,6 +50,11 @@ class SelectionMethod {
   virtual std::vector<FeatureSpec> needs() const = 0;
   virtual BudgetUse budget_use() const = 0;
   virtual bool uses_seed() const = 0;
+  /// Features of the target pool's samples, in their own order and not necessarily those of needs(). Empty: the method
+  /// has no use for a target pool, and one that is given changes nothing.
+  virtual std::vector<FeatureSpec> target_needs() const { return {}; }
+  /// Whether the method cannot do without a target pool.
+  virtual bool requires_target() const { return false; }
   /// Chooses `budget` rows (1 <= budget <= candidates.size()). Deterministic in its arguments, whatever the number of
   /// threads; ties by ascending row.
   virtual SelectionResult select(const MethodInput& input, std::int64_t budget) const = 0;

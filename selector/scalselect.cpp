@@ -11,17 +11,6 @@ namespace {
 
 constexpr std::size_t kSpectrumShown = 256;
 
-nlohmann::ordered_json facts_of(const SubspaceScores& scores) {
-  const auto shown = std::min(scores.energy.size(), kSpectrumShown);
-  return {{"k", scores.directions},
-          {"rank", scores.rank},
-          {"energy_kept", scores.energy_kept},
-          {"refined", scores.refined},
-          {"excluded", scores.excluded.size()},
-          {"spectrum",
-           std::vector<double>(scores.energy.begin(), scores.energy.begin() + static_cast<std::ptrdiff_t>(shown))}};
-}
-
 class ScalSelect final : public SelectionMethod {
  public:
   explicit ScalSelect(const ScalSelectOptions& options) : options_(options) {}
@@ -38,7 +27,26 @@ class ScalSelect final : public SelectionMethod {
 
 }  // namespace
 
+nlohmann::ordered_json subspace_facts(const SubspaceScores& scores) {
+  const auto shown = std::min(scores.energy.size(), kSpectrumShown);
+  return {{"k", scores.directions},
+          {"rank", scores.rank},
+          {"energy_kept", scores.energy_kept},
+          {"refined", scores.refined},
+          {"excluded", scores.excluded.size()},
+          {"spectrum",
+           std::vector<double>(scores.energy.begin(), scores.energy.begin() + static_cast<std::ptrdiff_t>(shown))}};
+}
+
+std::vector<double> by_pool_row(const FeatureTable& table, const std::vector<double>& values, std::int64_t pool_size) {
+  assert(table.rows.size() == values.size());
+  std::vector<double> spread(static_cast<std::size_t>(pool_size), std::numeric_limits<double>::quiet_NaN());
+  for (std::size_t i = 0; i < table.rows.size(); ++i) spread[static_cast<std::size_t>(table.rows[i])] = values[i];
+  return spread;
+}
+
 FeatureSpec scalselect_feature(const ScalSelectOptions& options) {
+  if (options.representation == Representation::kTower) return TowerMeanSpec{};
   if (options.representation != Representation::kVisual) {
     const bool user = options.representation == Representation::kUserMean;
     return HiddenMeanSpec{options.hidden_layer, user ? TokenSet::kUser : TokenSet::kText, TokenWeights::kUniform};
@@ -61,13 +69,9 @@ SelectionResult rank_by_leverage(const FeatureTable& table, const SubspaceOption
   const auto scored = score_rows(*table.vectors, options);
   if (scored.directions == 0) log_warning("All feature vectors are equal: every score is 0, rows are taken in order.");
   SelectionResult result;
-  result.scores.assign(static_cast<std::size_t>(input.pool_size), std::numeric_limits<double>::quiet_NaN());
-  assert(table.rows.size() == scored.scores.size());
-  for (std::size_t i = 0; i < table.rows.size(); ++i) {
-    result.scores[static_cast<std::size_t>(table.rows[i])] = scored.scores[i];
-  }
+  result.scores = by_pool_row(table, scored.scores, input.pool_size);
   result.rows = top_rows(result.scores, input.candidates, budget);
-  result.facts = facts_of(scored);
+  result.facts = subspace_facts(scored);
   return result;
 }
 

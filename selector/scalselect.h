@@ -15,6 +15,7 @@ enum class Representation {
   kVisual,    ///< attended visual tokens after `hidden_layer`
   kTextMean,  ///< ablation: mean over all text tokens after `hidden_layer`, no visual token
   kUserMean,  ///< ablation: mean over the user's tokens after `hidden_layer`
+  kTower,     ///< ablation: mean of the vision tower's patches, before projector and decoder
 };
 
 struct ScalSelectOptions {
@@ -33,7 +34,8 @@ struct ScalSelectOptions {
     v.choice("representation", o.representation,
              {{"visual", Representation::kVisual},
               {"text_mean", Representation::kTextMean},
-              {"user_mean", Representation::kUserMean}},
+              {"user_mean", Representation::kUserMean},
+              {"tower", Representation::kTower}},
              "tokens whose states are averaged");
     v.field("hidden_layer", o.hidden_layer, "states after this decoder layer; 0 = embeddings, -1 = last",
             Range{-1, 1e4});
@@ -58,6 +60,12 @@ FeatureSpec scalselect_feature(const ScalSelectOptions& options);
 
 /// BudgetUse::kScores; no randomness. Facts: k, rank, energy_kept, spectrum, excluded, refined.
 std::unique_ptr<SelectionMethod> make_scalselect(const ScalSelectOptions& options = {});
+
+/// Table-sized values by pool row; NaN for rows that the table lacks.
+std::vector<double> by_pool_row(const FeatureTable& table, const std::vector<double>& values, std::int64_t pool_size);
+
+/// What a report may show of a scoring: k, rank, energy_kept, spectrum, excluded, refined.
+nlohmann::ordered_json subspace_facts(const SubspaceScores& scores);
 
 /// Shared by all methods that rank one table by leverage: pool-sized scores from table-sized ones, top rows, facts.
 SelectionResult rank_by_leverage(const FeatureTable& table, const SubspaceOptions& options, const MethodInput& input,

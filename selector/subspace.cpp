@@ -242,8 +242,19 @@ Spectrum refine(const RowSource& source, const Preparation& preparation, Spectru
   return refined;
 }
 
+/// Notes where row `row` (prepared: `z`, coordinates `u`) lies.
+void note_row(std::int64_t row, const double* z, const double* u, const Spectrum& spectrum, std::int64_t k,
+              SubspaceDetails& details) {
+  double outside = 0;
+  for (std::int64_t j = 0; j < spectrum.directions.cols; ++j) outside += z[j] * z[j];
+  for (std::int64_t j = 0; j < k; ++j) outside -= u[j] * u[j] * spectrum.values[static_cast<std::size_t>(j)];
+  details.residuals[static_cast<std::size_t>(row)] = std::max(outside, 0.0);
+  std::copy(u, u + k, details.coordinates.begin() + row * k);
+}
+
 /// Leverage of every finite row.
-void score(const RowSource& source, const Preparation& preparation, const Spectrum& spectrum, SubspaceScores& result) {
+void score(const RowSource& source, const Preparation& preparation, const Spectrum& spectrum, SubspaceScores& result,
+           SubspaceDetails* details) {
   const auto cols = source.cols(), k = result.directions;
   Dense basis(k, cols);
   for (std::int64_t j = 0; j < k; ++j) {
@@ -262,13 +273,16 @@ void score(const RowSource& source, const Preparation& preparation, const Spectr
           const double value = u[static_cast<std::size_t>((i - begin) * k + j)];
           sum += value * value;
         }
-        result.scores[static_cast<std::size_t>(rows[static_cast<std::size_t>(i)])] = sum;
+        const auto row = rows[static_cast<std::size_t>(i)];
+        result.scores[static_cast<std::size_t>(row)] = sum;
+        if (details != nullptr) note_row(row, z + i * cols, u.data() + (i - begin) * k, spectrum, k, *details);
       }
     });
   });
 }
 
-SubspaceScores score_in_memory_bound(const RowSource& source, const SubspaceOptions& options) {
+SubspaceScores score_in_memory_bound(const RowSource& source, const SubspaceOptions& options,
+                                     SubspaceDetails* details) {
   const OneThreadLinalg one_thread;
   SubspaceScores result;
   result.scores.assign(static_cast<std::size_t>(source.rows()), std::numeric_limits<double>::quiet_NaN());
@@ -296,7 +310,11 @@ SubspaceScores score_in_memory_bound(const RowSource& source, const SubspaceOpti
     kept += static_cast<std::int64_t>(j) < result.directions ? spectrum.values[j] : 0;
   }
   result.energy_kept = total > 0 ? kept / total : 0;
-  score(source, preparation, spectrum, result);
+  if (details != nullptr) {
+    details->coordinates.assign(static_cast<std::size_t>(source.rows() * result.directions), 0.0);
+    details->residuals.assign(result.scores.size(), std::numeric_limits<double>::quiet_NaN());
+  }
+  score(source, preparation, spectrum, result, details);
   return result;
 }
 
@@ -306,7 +324,7 @@ std::int64_t subspace_block_rows(std::int64_t cols) {
   return std::clamp<std::int64_t>(kBlockValues / std::max<std::int64_t>(cols, 1), 256, 8192);
 }
 
-SubspaceScores score_rows(const RowSource& source, const SubspaceOptions& options) {
+SubspaceScores score_rows(const RowSource& source, const SubspaceOptions& options, SubspaceDetails* details) {
   if (source.cols() < 1 || source.rows() < 1) {
     throw UserError(
         ErrorKind::kInput,
@@ -314,7 +332,7 @@ SubspaceScores score_rows(const RowSource& source, const SubspaceOptions& option
         "Extract the features again and read its list of rejected rows.");
   }
   try {
-    return score_in_memory_bound(source, options);
+    return score_in_memory_bound(source, options, details);
   } catch (const std::bad_alloc&) {
     const double gigabytes = 8e-9 * 8 * static_cast<double>(source.cols()) * static_cast<double>(source.cols());
     throw UserError(ErrorKind::kEnvironment,

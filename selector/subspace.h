@@ -53,11 +53,19 @@ struct SubspaceScores {
   bool refined = false;                ///< the correcting pass was needed
 };
 
+/// Where the rows lie, for methods that want more than their scores.
+struct SubspaceDetails {
+  std::vector<double> coordinates;  ///< N x k row-major: row i of U_k, so score_i = |u_i|^2; zeros for excluded rows
+  std::vector<double> residuals;    ///< N: squared length of z_i outside the k directions; NaN for excluded rows
+};
+
 /// Rows of one block of the stream: about 32 MB of float64, a function of d only.
 std::int64_t subspace_block_rows(std::int64_t cols);
 
-/// Scores every row. Threads: core/parallel.h. Throws UserError(kInput) if no row is finite or there are no columns,
-/// and what the source throws; UserError(kEnvironment) if the matrices do not fit in memory.
-SubspaceScores score_rows(const RowSource& source, const SubspaceOptions& options = {});
+/// Scores every row; `details`, if given, are filled too (8 N (k + 1) bytes). Threads: core/parallel.h. Throws
+/// UserError(kInput) if no row is finite or there are no columns, and what the source throws; UserError(kEnvironment)
+/// if the matrices do not fit in memory.
+SubspaceScores score_rows(const RowSource& source, const SubspaceOptions& options = {},
+                          SubspaceDetails* details = nullptr);
 
 }  // namespace scalselect

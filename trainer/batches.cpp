@@ -68,7 +68,7 @@ BatchStream::BatchStream(std::vector<std::int64_t> lengths, BatchOptions options
 }
 
 std::vector<std::vector<std::int64_t>> BatchStream::next(int count) {
-  if (batch_ == static_cast<std::int64_t>(batches_.size())) seek(epoch_ + 1, 0);
+  if (at_end()) seek(epoch_ + 1, 0);
   std::vector<std::vector<std::int64_t>> taken;
   while (static_cast<int>(taken.size()) < count && batch_ < static_cast<std::int64_t>(batches_.size())) {
     taken.push_back(batches_[batch_++]);

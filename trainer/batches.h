@@ -36,6 +36,8 @@ class BatchStream {
   /// Position: epoch and number of batches of it that were taken.
   std::int64_t epoch() const { return epoch_; }
   std::int64_t batch() const { return batch_; }
+  /// All batches of the epoch were taken.
+  bool at_end() const { return batch_ == static_cast<std::int64_t>(batches_.size()); }
   void seek(std::int64_t epoch, std::int64_t batch);
 
  private:

@@ -32,54 +32,48 @@ class ImageTable {
   std::unordered_map<std::string, std::int64_t> known_;
 };
 
+/// Cuts what is longer than `max_length`; returns why the sample cannot be used then, or nothing.
+std::string cut(TrainingSample& made, std::int64_t image_id, std::int64_t visual_tokens, std::int64_t max_length) {
+  if (made.length() > max_length) {
+    std::int64_t visual = 0;
+    for (std::int64_t i = 0; i < max_length; ++i) visual += made.ids[i] == image_id;
+    if (visual != visual_tokens) return "its images do not fit into " + std::to_string(max_length) + " tokens";
+    made.ids.resize(max_length);
+    made.supervised.resize(max_length);
+  }
+  return made.targets() == 0 ? "no answer to learn" : "";
+}
+
 class SetBuilder {
  public:
   SetBuilder(const vlm::ChatTemplate& chat, std::int64_t tokens_per_image, std::int64_t max_length)
       : chat_(chat), tokens_per_image_(tokens_per_image), max_length_(max_length), images_(set_.images) {}
 
   void add(const Sample& sample) {
-    TrainingSample made;
-    made.row = sample.row;
-    if (auto reason = render(sample, made); !reason.empty()) {
+    auto reason = missing_image(sample);
+    RenderedRow row;
+    if (reason.empty()) {
+      row = render_row(sample, chat_, tokens_per_image_, max_length_);
+      reason = std::move(row.reject);
+    }
+    if (!reason.empty()) {
       set_.skipped.push_back({sample.row, std::move(reason)});
       return;
     }
-    for (const auto& path : sample.images) made.images.push_back(images_.index(path));
-    set_.samples.push_back(std::move(made));
+    row.sample.images.clear();
+    for (const auto& path : sample.images) row.sample.images.push_back(images_.index(path));
+    set_.samples.push_back(std::move(row.sample));
   }
 
   TrainingSet take() { return std::move(set_); }
 
  private:
-  /// Fills ids and targets; returns why the sample cannot be used, or nothing.
-  std::string render(const Sample& sample, TrainingSample& made) {
+  std::string missing_image(const Sample& sample) {
     if (sample.turns.empty()) return "no turns";
     for (const auto& path : sample.images) {
       if (!images_.exists(path)) return "image " + path + " is missing";
     }
-    const std::vector<std::int64_t> tokens(sample.images.size(), tokens_per_image_);
-    vlm::RenderedChat chat;
-    try {
-      chat = chat_.render(sample.turns, tokens, {.training = true});
-    } catch (const UserError& error) {
-      return error.problem();
-    }
-    made.ids = std::move(chat.ids);
-    made.supervised = std::move(chat.supervised);
-    return cut(sample, made);
-  }
-
-  std::string cut(const Sample& sample, TrainingSample& made) const {
-    if (made.length() > max_length_) {
-      std::int64_t visual = 0;
-      for (std::int64_t i = 0; i < max_length_; ++i) visual += made.ids[i] == chat_.image_id();
-      if (visual != tokens_per_image_ * static_cast<std::int64_t>(sample.images.size())) {
-        return "its images do not fit into " + std::to_string(max_length_) + " tokens";
-      }
-      made.ids.resize(max_length_);
-      made.supervised.resize(max_length_);
-    }
-    return made.targets() == 0 ? "no answer to learn" : "";
+    return "";
   }
 
   const vlm::ChatTemplate& chat_;
@@ -113,6 +107,27 @@ std::string TrainingSet::digest() const {
     for (const auto image : sample.images) hash.update(images[image] + '\n');
   }
   return hash.finish();
+}
+
+RenderedRow render_row(const Sample& sample, const vlm::ChatTemplate& chat, std::int64_t tokens_per_image,
+                       std::int64_t max_length) {
+  if (sample.turns.empty()) return {{}, "no turns"};
+  RenderedRow row;
+  auto& made = row.sample;
+  made.row = sample.row;
+  const auto images = static_cast<std::int64_t>(sample.images.size());
+  const std::vector<std::int64_t> tokens(sample.images.size(), tokens_per_image);
+  try {
+    auto rendered = chat.render(sample.turns, tokens, {.training = true});
+    made.ids = std::move(rendered.ids);
+    made.supervised = std::move(rendered.supervised);
+  } catch (const UserError& error) {
+    row.reject = error.problem();
+    return row;
+  }
+  for (std::int64_t i = 0; i < images; ++i) made.images.push_back(i);
+  row.reject = cut(made, chat.image_id(), tokens_per_image * images, max_length);
+  return row;
 }
 
 TrainingSet make_training_set(std::span<const Sample> samples, const vlm::ChatTemplate& chat,

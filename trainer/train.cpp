@@ -87,6 +87,7 @@ class Trainer {
         progress->note(fmt::format("loss {:.4f}", record.loss));
         progress->advance();
       }
+      if (callbacks.on_epoch && stream_.at_end()) callbacks.on_epoch(stream_.epoch() + 1, optimizer_->state());
       const bool last = step_ == total_;
       const bool due = options_.checkpoint_every > 0 && step_ % options_.checkpoint_every == 0;
       if (!folder_.empty() && (last || due)) save();

@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "trainer/adamw.h"
 #include "trainer/dataset.h"
 #include "trainer/image_features.h"
 #include "trainer/options.h"
@@ -37,6 +38,9 @@ struct StepRecord {
 struct TrainCallbacks {
   std::function<void(const StepRecord&)> on_step;  ///< after every step of this process; may throw to stop
   bool progress = true;                            ///< a progress line on stderr
+  /// After the last step of each epoch (1-based), with AdamW::state, before any checkpoint of that step is written: a
+  /// run that is killed here comes back to it.
+  std::function<void(std::int64_t epoch, const NamedTensors& optimizer)> on_epoch;
 };
 
 struct TrainResult {

@@ -151,8 +151,8 @@ void check_architecture(const json& tree, const std::string& file) {
   for (const auto& name : known) names += (names.empty() ? "'" : ", '") + name + "'";
   throw UserError(ErrorKind::kInput,
                   file + ": " +
-                      (type.is_string() ? "model_type '" + type.get<std::string>() + "' is not supported"
-                                        : "there is no model_type"),
+                      (type.is_string() ? "model_type '" + type.get<std::string>() + "' is not supported."
+                                        : "there is no model_type."),
                   "Supported are: " + names + ".");
 }
 

@@ -2,11 +2,7 @@
 
 #include <bit>
 
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_ADDRESS__)
-#define SCALSELECT_CLONES __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
-#else
-#define SCALSELECT_CLONES
-#endif
+#include "core/target_clones.h"
 
 namespace scalselect::vlm::kernels {
 namespace {

@@ -136,9 +136,11 @@ LlamaLayerImpl::LlamaLayerImpl(const LlamaConfig& config) {
 }
 
 torch::Tensor LlamaLayerImpl::forward(const torch::Tensor& x, const Rope& rope, const torch::Tensor& mask,
-                                      KvCache* cache, std::int64_t layer, std::int64_t tail) {
+                                      KvCache* cache, std::int64_t layer, std::int64_t tail, torch::Tensor* mixed) {
   const auto kept = tail > 0 ? x.slice(1, x.size(1) - tail) : x;
-  const auto attended = kept + self_attn(input_layernorm(x), rope, mask, cache, layer, tail);
+  const auto added = self_attn(input_layernorm(x), rope, mask, cache, layer, tail);
+  if (mixed != nullptr) *mixed = added;
+  const auto attended = kept + added;
   return attended + mlp(post_attention_layernorm(attended));
 }
 
@@ -171,8 +173,10 @@ torch::Tensor LlamaModelImpl::forward(const torch::Tensor& embeddings, const Dec
   const auto angles = rope(positions);
   auto x = embeddings;
   if (options.hidden != nullptr) options.hidden->assign(1, x);
+  if (options.mixed != nullptr) options.mixed->resize(count);
   for (std::int64_t i = 0; i < count; ++i) {
-    x = layers_[i](x, angles, options.mask, options.cache, i, i + 1 == count ? options.tail : 0);
+    auto* mixed = options.mixed != nullptr ? &(*options.mixed)[i] : nullptr;
+    x = layers_[i](x, angles, options.mask, options.cache, i, i + 1 == count ? options.tail : 0, mixed);
     if (options.hidden != nullptr) options.hidden->push_back(x);
   }
   if (options.cache != nullptr) options.cache->advance(embeddings.size(1));

@@ -99,8 +99,9 @@ TORCH_MODULE(LlamaMlp);
 class LlamaLayerImpl : public torch::nn::Module {
  public:
   explicit LlamaLayerImpl(const LlamaConfig& config);
+  /// `mixed`, if given, receives what the attention block adds to the residual stream.
   torch::Tensor forward(const torch::Tensor& x, const Rope& rope, const torch::Tensor& mask, KvCache* cache,
-                        std::int64_t layer, std::int64_t tail = 0);
+                        std::int64_t layer, std::int64_t tail = 0, torch::Tensor* mixed = nullptr);
   RmsNorm input_layernorm{nullptr}, post_attention_layernorm{nullptr};
   LlamaAttention self_attn{nullptr};
   LlamaMlp mlp{nullptr};
@@ -115,6 +116,7 @@ struct DecodeOptions {
   std::int64_t layers = -1;                      ///< run only the first n layers; -1 = all, and the final norm
   std::int64_t tail = 0;                         ///< > 0: the last layer run computes its last `tail` positions only
   std::vector<torch::Tensor>* hidden = nullptr;  ///< receives the states before layer 1 and after each layer run
+  std::vector<torch::Tensor>* mixed = nullptr;   ///< receives what each layer's attention adds to the residual stream
 };
 
 /// `language_model`: embed_tokens, layers.N, norm.

@@ -25,7 +25,7 @@ struct Work {
   std::vector<torch::Tensor> hidden, attention;  // parallel to SignalRequest::early; float32, contiguous, CPU
   std::vector<torch::Tensor> means;
   torch::Tensor tower_mean;
-  std::optional<AnswerLoss> loss;
+  std::optional<AnswerLoss> loss, lone_loss;
 };
 
 torch::Tensor plain_floats(const torch::Tensor& x) { return x.to(torch::kCPU, torch::kFloat32).contiguous(); }
@@ -44,13 +44,16 @@ void check_layer(std::int64_t layer, std::int64_t lowest, std::int64_t layers, c
 }
 
 std::vector<std::int64_t> positions_of(const RenderedChat& chat, TokenSet set) {
+  const auto last_image = std::find(chat.roles.rbegin(), chat.roles.rend(), TokenRoleTag::kImage);
+  const auto behind = static_cast<std::size_t>(chat.roles.rend() - last_image);
   std::vector<std::int64_t> out;
   for (std::size_t i = 0; i < chat.roles.size(); ++i) {
     const auto role = chat.roles[i];
     const bool image = role == TokenRoleTag::kImage;
     const bool in = set == TokenSet::kAll || (set == TokenSet::kVisual && image) ||
                     (set == TokenSet::kText && !image) || (set == TokenSet::kUser && role == TokenRoleTag::kUser) ||
-                    (set == TokenSet::kAssistant && role == TokenRoleTag::kAssistant);
+                    (set == TokenSet::kAssistant && role == TokenRoleTag::kAssistant) ||
+                    (set == TokenSet::kBehindImages && i >= behind);
     if (in) out.push_back(static_cast<std::int64_t>(i));
   }
   return out;
@@ -60,23 +63,34 @@ torch::Tensor hidden_mean(const SampleStates& states, const RenderedChat& chat, 
                           std::int64_t width) {
   const auto positions = positions_of(chat, spec.tokens);
   if (positions.empty()) return torch::zeros({width});
-  const auto rows = plain_floats(states.rows(spec.layer, positions));
+  const auto rows = plain_floats(states.rows(spec.layer, positions, spec.state));
   if (spec.weights == TokenWeights::kUniform) return rows.mean(0);
   const auto weights = (torch::tensor(positions, torch::kInt64) + 1).to(torch::kFloat32);
   return (rows * (weights / weights.sum()).unsqueeze(1)).sum(0);
 }
 
-TokenCounts count_tokens(const RenderedChat& chat) {
+/// Code points of a UTF-8 text.
+std::int64_t characters_of(const std::string& text) {
+  return std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; });
+}
+
+TokenCounts count_tokens(const RenderedChat& chat, std::span<const Turn> turns) {
   TokenCounts counts;
   counts.user = static_cast<std::int64_t>(positions_of(chat, TokenSet::kUser).size());
   counts.assistant = static_cast<std::int64_t>(positions_of(chat, TokenSet::kAssistant).size());
   counts.all = static_cast<std::int64_t>(positions_of(chat, TokenSet::kText).size());
+  for (const auto& turn : turns) {
+    if (turn.role != Role::kAssistant) continue;
+    ++counts.turns;
+    counts.characters += characters_of(turn.text);
+  }
   return counts;
 }
 
 std::string depth_key(const SignalRequest& request, const ProbeDepth& depth) {
   auto key = fmt::format("{}{}{}{}", depth.prefix, depth.prefix_norm, depth.forward, request.tower_mean);
   for (const auto layer : layers_read(request)) key += fmt::format(",{}", layer);
+  for (const auto layer : mixed_layers_read(request)) key += fmt::format(",mixed {}", layer);
   for (const auto& spec : request.early) key += fmt::format(";{}", spec.attention_layer);
   return key;
 }
@@ -126,6 +140,7 @@ class Reader {
     }
     if (request_.tower_mean) work.tower_mean = plain_floats(states.tower_mean);
     if (request_.answer_loss) work.loss = answer_loss(model_, states, work.chat, work.sample->turns);
+    if (request_.lone_loss) work.lone_loss = lone_answer_loss(model_, chat_, work.sample->turns);
   }
 
  private:
@@ -149,7 +164,8 @@ void deliver(const Work& work, const SignalRequest& request, const SignalSink& s
     for (const auto& mean : work.means) signals.hidden_means.push_back(copy(mean));
     if (request.tower_mean) signals.tower_mean = copy(work.tower_mean);
     signals.loss = work.loss;
-    if (request.token_counts) signals.counts = count_tokens(work.chat);
+    signals.lone_loss = work.lone_loss;
+    if (request.token_counts) signals.counts = count_tokens(work.chat, work.sample->turns);
   }
   sink(signals);
 }
@@ -172,7 +188,8 @@ ProbeDepth probe_depth(const SignalRequest& request, std::int64_t layers) {
     depth.built = std::max<std::int64_t>(depth.built, spec.attention_layer);
   }
   for (const auto& spec : request.hidden_means) {
-    check_layer(spec.layer, -1, layers, "hidden layer");
+    const bool raw = spec.state == LayerState::kHidden;
+    check_layer(spec.layer, raw ? -1 : 1, layers, raw ? "hidden layer" : "attention layer");
     ask(depth.prefix, depth.prefix_norm, spec.layer);
     if (spec.tokens != TokenSet::kVisual) ask(depth.suffix, depth.suffix_norm, spec.layer);
   }
@@ -180,6 +197,7 @@ ProbeDepth probe_depth(const SignalRequest& request, std::int64_t layers) {
     ask(depth.prefix, depth.prefix_norm, -1);
     ask(depth.suffix, depth.suffix_norm, -1);
   }
+  if (request.lone_loss) depth.built = layers;
   if (depth.prefix_norm) depth.prefix = layers;
   if (depth.suffix_norm) depth.suffix = layers;
   depth.built = std::max(depth.built, depth.prefix);
@@ -264,7 +282,7 @@ std::unique_ptr<FeatureProbe> open_probe(const std::filesystem::path& folder, co
   load.dtype = weight_dtype(dtype);
   const bool whole = options.plain || depth.prefix_norm || depth.built == 0 || depth.built == layers;
   load.parts.decoder_layers = whole ? -1 : depth.built;
-  load.parts.head = options.plain || request.answer_loss || depth.built == 0;
+  load.parts.head = options.plain || request.answer_loss || request.lone_loss || depth.built == 0;
   ChatTemplate chat(chat_layout("llava-1.5"), std::make_shared<Tokenizer>(Tokenizer::load(folder)));
   return std::make_unique<LlavaProbe>(load_llava(folder, load), std::move(chat), ImageProcessor::load(folder), options);
 }

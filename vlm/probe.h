@@ -54,9 +54,9 @@ class LlavaProbe final : public FeatureProbe {
   int num_layers() const override { return static_cast<int>(model_->config().text.num_hidden_layers); }
 
   /// See core/probes.h. Rendering is the feature template's (no end-of-sequence token behind answers); losses are over
-  /// the assistant's tokens in that rendering. A mean over an empty token set is a zero vector. Rejected, whatever is
-  /// asked for: no image, missing or undecodable image, placeholders that do not fit.
-  /// Throws UserError(kUsage) for a layer that the model lacks.
+  /// the assistant's tokens in that rendering, lone losses of each answer rendered by itself (BOS, its header, its
+  /// text). A mean over an empty token set is a zero vector. Rejected, whatever is asked for: no image, missing or
+  /// undecodable image, placeholders that do not fit. Throws UserError(kUsage) for a layer that the model lacks.
   void observe(std::span<const Sample> samples, const SignalRequest& request, const SignalSink& sink) override;
 
  private:

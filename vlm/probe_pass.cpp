@@ -23,22 +23,32 @@ torch::Tensor arange(LlavaModel& model, std::int64_t begin, std::int64_t end) {
   return torch::arange(begin, end, torch::TensorOptions().dtype(torch::kInt64).device(model->device()));
 }
 
-/// Runs `layers` layers (all and the norm, if `norm`) and keeps the states of `wanted` layers.
-std::map<std::int64_t, torch::Tensor> run_layers(LlavaModel& model, const torch::Tensor& x, std::int64_t layers,
-                                                 bool norm, KvCache* cache, const std::set<std::int64_t>& wanted) {
-  std::vector<torch::Tensor> hidden;
+/// States by layer.
+struct LayerStates {
+  std::map<std::int64_t, torch::Tensor> states, mixed;
+};
+
+/// Runs `layers` layers (all and the norm, if `norm`) and keeps the states that the request reads.
+LayerStates run_layers(LlavaModel& model, const torch::Tensor& x, std::int64_t layers, bool norm, KvCache* cache,
+                       const SignalRequest& request) {
+  const auto wanted = layers_read(request), wanted_mixed = mixed_layers_read(request);
+  std::vector<torch::Tensor> hidden, mixed;
   DecodeOptions options;
   options.cache = cache;
   options.layers = norm ? -1 : layers;
   const bool between = std::any_of(wanted.begin(), wanted.end(), [](auto layer) { return layer >= 0; });
   if (between) options.hidden = &hidden;
+  if (!wanted_mixed.empty()) options.mixed = &mixed;
   const auto last = model->decode(x, options);
-  std::map<std::int64_t, torch::Tensor> states;
+  LayerStates out;
   for (const auto layer : wanted) {
-    if (layer >= 0 && layer < static_cast<std::int64_t>(hidden.size())) states[layer] = hidden[layer];
-    if (layer == -1 && norm) states[layer] = last;
+    if (layer >= 0 && layer < static_cast<std::int64_t>(hidden.size())) out.states[layer] = hidden[layer];
+    if (layer == -1 && norm) out.states[layer] = last;
   }
-  return states;
+  for (const auto layer : wanted_mixed) {
+    if (layer <= static_cast<std::int64_t>(mixed.size())) out.mixed[layer] = mixed[layer - 1];
+  }
+  return out;
 }
 
 struct Seen {
@@ -74,23 +84,36 @@ torch::Tensor average(const torch::Tensor& probabilities, const torch::Tensor& v
 std::int64_t PrefixStates::bytes() const {
   std::int64_t total = cache ? cache->bytes() : 0;
   for (const auto& [layer, value] : states) total += static_cast<std::int64_t>(value.nbytes());
+  for (const auto& [layer, value] : mixed) total += static_cast<std::int64_t>(value.nbytes());
   for (const auto& [layer, value] : keys) total += static_cast<std::int64_t>(value.nbytes());
   return total + 4096;
 }
 
-torch::Tensor SampleStates::rows(std::int64_t layer, const std::vector<std::int64_t>& positions) const {
-  const auto& head = prefix_states.at(layer);
+torch::Tensor SampleStates::rows(std::int64_t layer, const std::vector<std::int64_t>& positions,
+                                 LayerState state) const {
+  const bool raw = state == LayerState::kHidden;
+  const auto& head = (raw ? prefix_states : prefix_mixed).at(layer);
   const auto which = torch::tensor(positions, torch::kInt64).to(head.device());
   const bool inside = positions.empty() || positions.back() < prefix;
   if (inside) return head[0].index_select(0, which);
-  return torch::cat({head[0], suffix_states.at(layer)[0]}, 0).index_select(0, which);
+  return torch::cat({head[0], (raw ? suffix_states : suffix_mixed).at(layer)[0]}, 0).index_select(0, which);
 }
 
 std::set<std::int64_t> layers_read(const SignalRequest& request) {
   std::set<std::int64_t> layers;
   for (const auto& spec : request.early) layers.insert({spec.hidden_layer, spec.attention_layer - 1});
-  for (const auto& spec : request.hidden_means) layers.insert(spec.layer);
+  for (const auto& spec : request.hidden_means) {
+    if (spec.state == LayerState::kHidden) layers.insert(spec.layer);
+  }
   if (request.answer_loss) layers.insert(-1);
+  return layers;
+}
+
+std::set<std::int64_t> mixed_layers_read(const SignalRequest& request) {
+  std::set<std::int64_t> layers;
+  for (const auto& spec : request.hidden_means) {
+    if (spec.state == LayerState::kAttention) layers.insert(spec.layer);
+  }
   return layers;
 }
 
@@ -106,8 +129,9 @@ std::shared_ptr<PrefixStates> run_prefix(LlavaModel& model, const std::vector<st
   out->tower_mean = seen.tower_mean;
   if (!depth.forward) return out;
   out->cache = std::make_unique<KvCache>(depth.prefix);
-  out->states =
-      run_layers(model, seen.embeddings, depth.prefix, depth.prefix_norm, out->cache.get(), layers_read(request));
+  auto run = run_layers(model, seen.embeddings, depth.prefix, depth.prefix_norm, out->cache.get(), request);
+  out->states = std::move(run.states);
+  out->mixed = std::move(run.mixed);
   for (const auto& spec : request.early) {
     const auto layer = spec.attention_layer;
     if (layer <= depth.prefix) out->keys[layer] = out->cache->keys(layer - 1);
@@ -121,11 +145,14 @@ SampleStates run_suffix(LlavaModel& model, PrefixStates& prefix, const std::vect
   SampleStates out;
   out.prefix = prefix.length;
   out.prefix_states = prefix.states;
+  out.prefix_mixed = prefix.mixed;
   out.tower_mean = prefix.tower_mean;
   const auto end = static_cast<std::int64_t>(ids.size());
   if (!depth.forward || end == prefix.length) return out;
   const auto x = model->embed(ids_tensor(model, ids, prefix.length, end));
-  out.suffix_states = run_layers(model, x, depth.suffix, depth.suffix_norm, prefix.cache.get(), layers_read(request));
+  auto run = run_layers(model, x, depth.suffix, depth.suffix_norm, prefix.cache.get(), request);
+  out.suffix_states = std::move(run.states);
+  out.suffix_mixed = std::move(run.mixed);
   prefix.cache->truncate(prefix.length);
   return out;
 }
@@ -136,7 +163,9 @@ SampleStates run_plain(LlavaModel& model, const std::vector<std::int64_t>& ids, 
   out.prefix = static_cast<std::int64_t>(ids.size());
   const auto seen = look(model, ids, out.prefix, pixels, true);
   out.tower_mean = seen.tower_mean;
-  out.prefix_states = run_layers(model, seen.embeddings, -1, true, nullptr, layers_read(request));
+  auto run = run_layers(model, seen.embeddings, -1, true, nullptr, request);
+  out.prefix_states = std::move(run.states);
+  out.prefix_mixed = std::move(run.mixed);
   return out;
 }
 
@@ -193,19 +222,49 @@ AnswerLoss answer_loss(LlavaModel& model, const SampleStates& states, const Rend
   for (std::int64_t at = 0; at < rows.size(0); at += kLogitRows) {
     const auto count = std::min(kLogitRows, rows.size(0) - at);
     const auto logits = model->logits(rows.narrow(0, at, count)).to(torch::kFloat32);
-    const auto nll =
-        torch::nll_loss(torch::log_softmax(logits, -1), wanted.narrow(0, at, count), {}, at::Reduction::None)
-            .to(torch::kFloat64)
-            .cpu();
+    const auto logs = torch::log_softmax(logits, -1);
+    const auto nll = torch::nll_loss(logs, wanted.narrow(0, at, count), {}, at::Reduction::None).to(torch::kFloat64);
+    // ||p - e_y||^2 = (1 - p_y)^2 + sum of p_v^2 over v != y; written so that confident tokens keep their digits.
+    const auto target = wanted.narrow(0, at, count).unsqueeze(1);
+    const auto others = (2 * logs).exp().scatter(1, target, 0).sum(-1).to(torch::kFloat64);
+    const auto losses = nll.cpu(), errors = (others + torch::expm1(-nll).square()).sqrt().cpu();
     for (std::int64_t i = 0; i < count; ++i) {
-      const double value = nll.const_data_ptr<double>()[i];
+      const double value = losses.const_data_ptr<double>()[i];
       loss.sum += value;
+      loss.error_norms += errors.const_data_ptr<double>()[i];
       loss.turn_sums[turn[at + i]] += value;
       ++loss.turn_tokens[turn[at + i]];
     }
   }
   loss.tokens = static_cast<std::int64_t>(before.size());
   return loss;
+}
+
+AnswerLoss lone_answer_loss(LlavaModel& model, const ChatTemplate& chat, std::span<const Turn> turns) {
+  SignalRequest request;
+  request.answer_loss = true;
+  AnswerLoss all;
+  for (const auto& turn : turns) {
+    if (turn.role != Role::kAssistant) continue;
+    const std::span<const Turn> lone(&turn, 1);
+    const auto rendered = chat.render(lone, {});
+    all.turn_sums.push_back(0);
+    all.turn_tokens.push_back(0);
+    if (std::find(rendered.roles.begin(), rendered.roles.end(), TokenRoleTag::kAssistant) == rendered.roles.end()) {
+      continue;
+    }
+    SampleStates states;
+    states.prefix = rendered.size();
+    const auto x = model->embed(ids_tensor(model, rendered.ids, 0, states.prefix));
+    states.prefix_states = run_layers(model, x, -1, true, nullptr, request).states;
+    const auto loss = answer_loss(model, states, rendered, lone);
+    all.sum += loss.sum;
+    all.error_norms += loss.error_norms;
+    all.tokens += loss.tokens;
+    all.turn_sums.back() = loss.sum;
+    all.turn_tokens.back() = loss.tokens;
+  }
+  return all;
 }
 
 }  // namespace scalselect::vlm

@@ -24,6 +24,7 @@ struct PrefixStates {
   std::int64_t length = 0;
   torch::Tensor tower_mean;                      ///< float32 [feature_size]
   std::map<std::int64_t, torch::Tensor> states;  ///< layer (-1 = after the final norm) -> [1, length, d]
+  std::map<std::int64_t, torch::Tensor> mixed;   ///< layer -> its attention block's output, [1, length, d]
   std::map<std::int64_t, torch::Tensor> keys;    ///< attention layer -> [1, kv, length, hd]
   std::unique_ptr<KvCache> cache;                ///< for the layers that the suffix runs; one reader at a time
   std::int64_t bytes() const;
@@ -34,14 +35,19 @@ struct SampleStates {
   std::int64_t prefix = 0;                              ///< tokens in the prefix
   std::map<std::int64_t, torch::Tensor> prefix_states;  ///< layer -> [1, prefix, d]
   std::map<std::int64_t, torch::Tensor> suffix_states;  ///< layer -> [1, rest, d], where the suffix was run
+  std::map<std::int64_t, torch::Tensor> prefix_mixed, suffix_mixed;  ///< the same of attention blocks' outputs
   torch::Tensor tower_mean;
 
-  /// States of `positions` after `layer`, [n, d] in the model's dtype.
-  torch::Tensor rows(std::int64_t layer, const std::vector<std::int64_t>& positions) const;
+  /// States of `positions` after (or in) `layer`, [n, d] in the model's dtype.
+  torch::Tensor rows(std::int64_t layer, const std::vector<std::int64_t>& positions,
+                     LayerState state = LayerState::kHidden) const;
 };
 
-/// Layers whose states a request reads (-1 = after the final norm).
+/// Layers whose outputs a request reads (-1 = after the final norm).
 std::set<std::int64_t> layers_read(const SignalRequest& request);
+
+/// Layers whose attention blocks' outputs a request reads.
+std::set<std::int64_t> mixed_layers_read(const SignalRequest& request);
 
 /// Runs the prefix: `ids` up to the last image token. pixels [images, 3, size, size].
 std::shared_ptr<PrefixStates> run_prefix(LlavaModel& model, const std::vector<std::int64_t>& ids,
@@ -68,5 +74,9 @@ torch::Tensor plain_attention(LlavaModel& model, const SampleStates& states, std
 /// Negative log-likelihoods of the assistant's tokens, turn by turn. Needs states of layer -1 everywhere.
 AnswerLoss answer_loss(LlavaModel& model, const SampleStates& states, const RenderedChat& chat,
                        std::span<const Turn> turns);
+
+/// The same of each assistant turn rendered alone, behind nothing but its own header (IFD's denominator): one forward
+/// pass of text a turn, through all layers.
+AnswerLoss lone_answer_loss(LlavaModel& model, const ChatTemplate& chat, std::span<const Turn> turns);
 
 }  // namespace scalselect::vlm

@@ -78,7 +78,8 @@ std::string header_of(const std::vector<Named>& order, const std::map<std::strin
   return bytes + text;
 }
 
-void write_all(int fd, const void* data, std::size_t bytes, const std::filesystem::path& file) {
+void write_all(int fd, const void* data, std::size_t bytes, const std::filesystem::path& file,
+               const std::filesystem::path& temporary) {
   const auto* at = static_cast<const char*>(data);
   while (bytes > 0) {
     const auto done = ::write(fd, at, bytes);
@@ -86,7 +87,9 @@ void write_all(int fd, const void* data, std::size_t bytes, const std::filesyste
     if (done < 0) {
       const std::string why = std::strerror(errno);
       ::close(fd);
-      throw UserError(ErrorKind::kEnvironment, fmt::format("Cannot write '{}': {}.", file.string(), why));
+      ::unlink(temporary.c_str());
+      throw UserError(ErrorKind::kEnvironment, fmt::format("Cannot write '{}': {}.", file.string(), why),
+                      "Check permissions and free space, or choose another place.");
     }
     at += done;
     bytes -= static_cast<std::size_t>(done);
@@ -106,11 +109,11 @@ void stream_safetensors(const std::filesystem::path& file, const std::vector<Laz
                     "Choose a folder that can be written to.");
   }
   const auto header = header_of(order, metadata);
-  write_all(fd, header.data(), header.size(), file);
+  write_all(fd, header.data(), header.size(), file, temporary);
   for (const auto& item : order) {
     const auto data = item.tensor->make().detach().to(torch::kCPU).contiguous();
     assert(data.scalar_type() == item.tensor->type && data.nbytes() == item.bytes());
-    write_all(fd, data.data_ptr(), data.nbytes(), file);
+    write_all(fd, data.data_ptr(), data.nbytes(), file, temporary);
   }
   ::close(fd);
   publish_file(temporary, file);

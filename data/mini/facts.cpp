@@ -224,7 +224,7 @@ std::string_view name(FactType type) {
       "letter_position", "shape_letter",  "color_letter",   "position_letter", "letter_value",   "word",
       "word_color",      "word_position", "count_all",      "count_shape",     "count_color",    "exist",
       "exist_letter",    "verify",        "neighbor",       "tallest",         "compare_value",  "compare_size",
-      "points_to",       "pointed_from",  "record",         "description",     "option_text",    "option_picture"};
+      "arrow_out",       "arrow_in",      "record",         "description",     "option_text",    "option_picture"};
   return kNames[static_cast<int>(type)];
 }
 
@@ -240,7 +240,7 @@ std::array<double, kFactTypes> default_weights() {
     set(type, 4);
   }
   for (FactType type : {FactType::kCountAll, FactType::kCompareValue, FactType::kVerify, FactType::kExist,
-                        FactType::kPointsTo, FactType::kPointedFrom, FactType::kTallest, FactType::kWord}) {
+                        FactType::kArrowOut, FactType::kArrowIn, FactType::kTallest, FactType::kWord}) {
     set(type, 3);
   }
   for (FactType type :
@@ -256,10 +256,24 @@ std::array<double, kFactTypes> late_weights() {
   const auto set = [&](FactType type, double weight) { weights[static_cast<int>(type)] = weight; };
   set(FactType::kRecord, 4);
   for (FactType type : {FactType::kOptionPicture, FactType::kNeighbor, FactType::kVerify, FactType::kCountAll,
-                        FactType::kCountShape, FactType::kCountColor, FactType::kPointsTo, FactType::kPointedFrom}) {
+                        FactType::kCountShape, FactType::kCountColor, FactType::kArrowOut, FactType::kArrowIn}) {
     set(type, 8);
   }
   return weights;
+}
+
+std::array<double, kFactTypes> choice_weights() {
+  std::array<double, kFactTypes> weights;
+  weights.fill(1);
+  const auto set = [&](FactType type, double weight) { weights[static_cast<int>(type)] = weight; };
+  set(FactType::kOptionPicture, 30);
+  set(FactType::kVerify, 6);
+  set(FactType::kOptionText, 2);
+  return weights;
+}
+
+bool is_lookup_of_a_skill(FactType type) {
+  return type != FactType::kRecord && type != FactType::kDescription && type != FactType::kCountShape;
 }
 
 FactSampling::FactSampling() : weights(default_weights()) {}
@@ -290,7 +304,7 @@ std::vector<Probe> lookup_probes(const Scene& scene, Rng& rng) {
   std::vector<Probe> probes;
   for (int i = 0; i < kFactTypes; ++i) {
     const auto type = static_cast<FactType>(i);
-    if (by_type[i].empty() || type == FactType::kRecord || type == FactType::kDescription) continue;
+    if (by_type[i].empty() || !is_lookup_of_a_skill(type)) continue;
     const Fact& fact = rng.pick(by_type[i]);
     Probe probe;
     probe.type = type;

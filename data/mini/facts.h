@@ -49,8 +49,8 @@ enum class FactType : std::uint8_t {
   kTallest,         ///< tallest bar : k
   kCompareValue,    ///< taller k m : m
   kCompareSize,     ///< larger circle square : circle
-  kPointsTo,        ///< k points to : m             (letters and shapes)
-  kPointedFrom,     ///< m points from : k
+  kArrowOut,        ///< arrow from k : right        (letters and shapes)
+  kArrowIn,         ///< arrow to m : right
   kRecord,          ///< circle : red large topleft .  or  color : circle red , square blue .   several values
   kDescription,     ///< at the topleft a large red circle , ...   the text that the skill `describe` wants
   kOptionText,      ///< A . red B . blue : blue B , red A          needs no picture
@@ -74,6 +74,10 @@ std::vector<Fact> all_facts(const Scene& scene, Rng& rng);
 /// For a model that knows the attributes already: the facts that take two steps (counts, statements, neighbours,
 /// arrows, options over the picture) weigh most, records little.
 std::array<double, kFactTypes> late_weights();
+
+/// For a model that has the lookups: option letters by content, which put a lookup and a comparison behind each other,
+/// weigh most.
+std::array<double, kFactTypes> choice_weights();
 
 struct FactSampling {
   int facts = 12;                          ///< drawn a scene
@@ -99,8 +103,11 @@ struct Probe {
   double chance = 0;  ///< of a guess among the values that the question allows
 };
 
-/// At most one probe a type: the types that the scene supports, records and descriptions left out. Use scenes of
-/// Split::kProbe.
+/// Whether some skill asks for it. The others are there to learn from: records and descriptions hold several values,
+/// counts of one shape are no question of the mini world.
+bool is_lookup_of_a_skill(FactType type);
+
+/// At most one probe a type: the lookups of skills that the scene supports. Use scenes of Split::kProbe.
 std::vector<Probe> lookup_probes(const Scene& scene, Rng& rng);
 
 }  // namespace scalselect::mini

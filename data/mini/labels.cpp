@@ -19,10 +19,8 @@ enum Task {
   kItsShape,
   kItsColor,
   kItsSize,
-  kToLetter,
-  kFromLetter,
-  kToShape,
-  kFromShape,
+  kArrowOut,
+  kArrowIn,
   kRightLetter,
   kLeftLetter,
   kAboveLetter,
@@ -104,15 +102,12 @@ class Labeler {
     const Item &from = scene_.items[arrow.from], &to = scene_.items[arrow.to];
     const int row_step = (to.row - from.row) / 2, col_step = (to.col - from.col) / 2;
     const int middle = (from.row + row_step) * kGrid + from.col + col_step;
-    labels[kArrowOf][middle] = static_cast<std::uint8_t>(col_step == 1    ? 1
-                                                         : row_step == 1  ? 2
-                                                         : col_step == -1 ? 3
-                                                                          : 4);
     const int start = from.row * kGrid + from.col, end = to.row * kGrid + to.col;
-    labels[kToLetter][start] = labels[kToLetter][middle] = of(to.letter);
-    labels[kToShape][start] = labels[kToShape][middle] = of(to.shape);
-    labels[kFromLetter][end] = labels[kFromLetter][middle] = of(from.letter);
-    labels[kFromShape][end] = labels[kFromShape][middle] = of(from.shape);
+    labels[kArrowOf][middle] = labels[kArrowOut][start] = labels[kArrowIn][end] =
+        static_cast<std::uint8_t>(col_step == 1    ? 1
+                                  : row_step == 1  ? 2
+                                  : col_step == -1 ? 3
+                                                   : 4);
   }
 
   void label_columns() {
@@ -184,12 +179,12 @@ class Labeler {
 
 const std::vector<LabelTask>& label_tasks() {
   static const std::vector<LabelTask> tasks = {
-      {"glyph", 27},      {"shape", 8},         {"color", 9},        {"size", 3},          {"value", 10},
-      {"arrow", 5},       {"cell", kPatches},   {"word_index", 6},   {"its_letter", 27},   {"its_shape", 8},
-      {"its_color", 9},   {"its_size", 3},      {"to_letter", 27},   {"from_letter", 27},  {"to_shape", 8},
-      {"from_shape", 8},  {"right_letter", 27}, {"left_letter", 27}, {"above_letter", 27}, {"below_letter", 27},
-      {"right_shape", 8}, {"left_shape", 8},    {"above_shape", 8},  {"below_shape", 8},   {"things", 8},
-      {"same_shape", 8},  {"same_color", 8},    {"word_length", 6},  {"arrows", 8}};
+      {"glyph", 27},       {"shape", 8},         {"color", 9},         {"size", 3},        {"value", 10},
+      {"arrow", 5},        {"cell", kPatches},   {"word_index", 6},    {"its_letter", 27}, {"its_shape", 8},
+      {"its_color", 9},    {"its_size", 3},      {"arrow_out", 5},     {"arrow_in", 5},    {"right_letter", 27},
+      {"left_letter", 27}, {"above_letter", 27}, {"below_letter", 27}, {"right_shape", 8}, {"left_shape", 8},
+      {"above_shape", 8},  {"below_shape", 8},   {"things", 8},        {"same_shape", 8},  {"same_color", 8},
+      {"word_length", 6},  {"arrows", 8}};
   return tasks;
 }
 

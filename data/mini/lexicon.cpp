@@ -22,7 +22,7 @@ constexpr std::string_view kQuestions =
     "labeled beside under right left above below directly next points point pointing arrow arrows end start begins "
     "taller larger smaller bigger higher more than tallest highest biggest larger shapes letters bars bar column "
     "columns nodes describe give description all things objects object one by one written first last for and or "
-    "chart diagram graph sign";
+    "chart diagram graph sign up down way";
 constexpr std::string_view kFacts = "exist none true";
 constexpr std::string_view kNoise =
     "please so well now look here just then also really quite simply maybe again today note thing some very";

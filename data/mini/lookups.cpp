@@ -240,10 +240,9 @@ class LookupMaker {
   }
 
   void add_arrows() {
-    const Attribute kind = scene_.type == SceneType::kGraph ? Attribute::kLetter : Attribute::kShape;
-    for (const auto& [from, to] : arrow_words(scene_)) {
-      add(FactType::kPointsTo, {from, "points", "to"}, {to}, domain(kind, scene_.type));
-      add(FactType::kPointedFrom, {to, "points", "from"}, {from}, domain(kind, scene_.type));
+    for (const auto& [from, to, way] : arrow_words(scene_)) {
+      if (!from.empty()) add(FactType::kArrowOut, {"arrow", "from", from}, {way}, ways());
+      if (!to.empty()) add(FactType::kArrowIn, {"arrow", "to", to}, {way}, ways());
     }
   }
 

@@ -205,7 +205,7 @@ class Planner {
       }
       case Form::kOpen: break;
     }
-    if (!turn.question.wrong.empty()) return rng_.pick(turn.question.wrong);
+    if (!turn.question.wrong.empty()) return open_answer(rng_.pick(turn.question.wrong));
     std::string other = turn.asked.answer;  // a description: that of another scene
     while (other == turn.asked.answer) {
       other = questions(sample_scene(rng_, Split::kTraining), Skill::kDescribe, rng_)[0].answer;

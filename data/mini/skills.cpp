@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <cctype>
 
 namespace scalselect::mini {
 
@@ -42,12 +43,16 @@ bool serves(SceneType type, Skill skill) {
   }
 }
 
+std::string open_answer(const std::string& value) {
+  return value.size() == 1 && std::isalpha(static_cast<unsigned char>(value[0])) ? "letter " + value : value;
+}
+
 Asked ask_open(const Question& question, Rng& rng) {
   assert(question.allows(Form::kOpen));
   const double chance = question.wrong.empty() || question.skill == Skill::kOcr
                             ? 0.0
                             : 1.0 / (static_cast<double>(question.wrong.size()) + 1);
-  return {question.skill, Form::kOpen, question.key, rng.pick(question.open), question.answer, {}, chance};
+  return {question.skill, Form::kOpen, question.key, rng.pick(question.open), open_answer(question.answer), {}, chance};
 }
 
 Asked ask_yes_no(const Question& question, bool truth, Rng& rng) {

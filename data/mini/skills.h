@@ -27,7 +27,7 @@ enum class Skill : std::uint8_t {
   kLabel,     ///< which letter belongs to ...
   kSize,      ///< small or large
   kTallest,   ///< the tallest bar or column
-  kArrow,     ///< what points to what
+  kArrow,     ///< which way the arrow at ... points
 };
 inline constexpr int kSkills = 14;
 
@@ -77,5 +77,9 @@ Asked ask_choice(const Question& question, int options, Rng& rng);
 /// `truth`: whether the answer shall be yes.
 Asked ask_yes_no(const Question& question, bool truth, Rng& rng);
 Asked ask_open(const Question& question, Rng& rng);
+
+/// A value as open answers say it: a single letter is "letter k", since OCRBench looks for the answer anywhere in the
+/// response and would find a bare "k" in "black".
+std::string open_answer(const std::string& value);
 
 }  // namespace scalselect::mini

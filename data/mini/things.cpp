@@ -223,15 +223,21 @@ std::vector<Neighborhood> neighborhoods(const Scene& scene) {
   return found;
 }
 
-std::vector<std::pair<std::string, std::string>> arrow_words(const Scene& scene) {
-  std::vector<std::pair<std::string, std::string>> result;
+std::vector<ArrowWords> arrow_words(const Scene& scene) {
+  std::vector<ArrowWords> result;
   const auto all = things(scene);
   const bool letters = scene.type == SceneType::kGraph;
   for (const Arrow& arrow : scene.arrows) {
-    const std::string from = relation_word(all, arrow.from, letters), to = relation_word(all, arrow.to, letters);
-    if (!from.empty() && !to.empty()) result.emplace_back(from, to);
+    const Item &from = scene.items[arrow.from], &to = scene.items[arrow.to];
+    const char* way = to.col > from.col ? "right" : to.col < from.col ? "left" : to.row < from.row ? "up" : "down";
+    result.push_back({relation_word(all, arrow.from, letters), relation_word(all, arrow.to, letters), way});
   }
   return result;
+}
+
+const std::vector<std::string>& ways() {
+  static const std::vector<std::string> all = {"right", "left", "up", "down"};
+  return all;
 }
 
 std::string word_position(const Word& word) { return word.row < 2 ? "top" : word.row < 4 ? "center" : "bottom"; }

@@ -51,8 +51,14 @@ struct Neighborhood {
 };
 std::vector<Neighborhood> neighborhoods(const Scene& scene);
 
-/// Arrows as pairs of words (shapes or letters); only those whose ends are unambiguous.
-std::vector<std::pair<std::string, std::string>> arrow_words(const Scene& scene);
+/// An arrow by the words (shapes or letters) that name its ends; an end that no word names alone is empty.
+struct ArrowWords {
+  std::string from, to;
+  std::string way;  ///< one of `ways()`: where it points
+};
+std::vector<ArrowWords> arrow_words(const Scene& scene);
+/// "right", "left", "up", "down".
+const std::vector<std::string>& ways();
 
 /// "top", "center" or "bottom".
 std::string word_position(const Word& word);

@@ -10,6 +10,18 @@ namespace scalselect::app {
 
 using Words = std::vector<std::string>;
 
+// Usage of the commands that compose no configuration; `--help` and their errors print it.
+inline constexpr char kRunsUsage[] = "scalselect runs [experiment=NAME] [store=FILE]";
+inline constexpr char kShowUsage[] = "scalselect show ID [store=FILE]   (the first letters of an id are enough)";
+inline constexpr char kCompareUsage[] = "scalselect compare ID ID [ID…] [store=FILE]";
+inline constexpr char kReportUsage[] = "scalselect report experiment=NAME [out=DIR] [store=FILE]";
+inline constexpr char kCacheUsage[] =
+    "scalselect cache ls|rm [cache=DIR] [store=FILE]   (rm: what no run in the store refers to)";
+inline constexpr char kModelUsage[] =
+    "scalselect model assemble llm=VICUNA_DIR tower=CLIP_DIR projector=mm_projector.bin out=DIR [dtype=float16]";
+inline constexpr char kMiniUsage[] =
+    "scalselect mini world out=DIR | mini sheet out=FILE.png | mini pretrain out=DIR | mini probes model=DIR";
+
 /// What stands on the command line besides overrides.
 struct Flags {
   bool multirun = false, help = false, resolve = false;
@@ -18,6 +30,9 @@ struct Flags {
   std::vector<std::string> config_dirs;  ///< -cd, behind the project's own
   Words overrides;
 };
+
+/// Every flag that parse_flags takes, sorted.
+Words known_flags();
 
 /// Splits flags from overrides. Throws UserError(kUsage) for an unknown flag, with the nearest known one.
 Flags parse_flags(const Words& words);
@@ -41,5 +56,12 @@ int show_run(const Words& words);
 int compare_runs(const Words& words);
 int write_report(const Words& words);
 int run_worker(const Words& words);  ///< `_work ORDER.json`, started by the pipeline itself
+
+Words command_names();  ///< in the order of the help text
+
+int print_completion(const Words& words);  ///< `--completion bash`: the script to source
+/// `_complete WORDS [--partial]`, asked by that script: what may follow, one a line; the last word is still being typed
+/// if it is partial. Prints no message whatever goes wrong.
+int complete_words(const Words& words);
 
 }  // namespace scalselect::app

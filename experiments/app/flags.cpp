@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <functional>
 #include <map>
@@ -16,18 +17,20 @@ std::string own_config_folder() {
   return SCALSELECT_SOURCE_DIR "/experiments/conf";
 }
 
-}  // namespace
-
-Flags parse_flags(const Words& words) {
-  Flags flags;
-  std::map<std::string, std::function<void()>> switches = {
+/// Flags without a value, and what they do to `flags`.
+std::map<std::string, std::function<void()>> switches_of(Flags& flags) {
+  return {
       {"--multirun", [&] { flags.multirun = true; }}, {"-m", [&] { flags.multirun = true; }},
       {"--help", [&] { flags.help = true; }},         {"-h", [&] { flags.help = true; }},
       {"--resolve", [&] { flags.resolve = true; }},
   };
+}
+
+/// Flags with a value, behind '=' or in the next word.
+std::map<std::string, std::function<void(const std::string&)>> valued_of(Flags& flags) {
   const auto add_dir = [&](const std::string& value) { flags.config_dirs.push_back(value); };
   const auto set = [](std::string& target) { return [&target](const std::string& value) { target = value; }; };
-  std::map<std::string, std::function<void(const std::string&)>> valued = {
+  return {
       {"--cfg", set(flags.cfg)},
       {"-c", set(flags.cfg)},
       {"--info", set(flags.info)},
@@ -41,6 +44,23 @@ Flags parse_flags(const Words& words) {
       {"--config-dir", add_dir},
       {"-cd", add_dir},
   };
+}
+
+}  // namespace
+
+Words known_flags() {
+  Flags flags;
+  Words known;
+  for (const auto& [flag, action] : switches_of(flags)) known.push_back(flag);
+  for (const auto& [flag, action] : valued_of(flags)) known.push_back(flag);
+  std::sort(known.begin(), known.end());
+  return known;
+}
+
+Flags parse_flags(const Words& words) {
+  Flags flags;
+  auto switches = switches_of(flags);
+  auto valued = valued_of(flags);
   for (std::size_t i = 0; i < words.size(); ++i) {
     const std::string& word = words[i];
     const auto equals = word.find('=');
@@ -54,10 +74,8 @@ Flags parse_flags(const Words& words) {
       else if (i + 1 < words.size()) valued[name](words[++i]);
       else throw UserError(ErrorKind::kUsage, fmt::format("The flag '{}' needs a value.", word));
     } else {
-      Words known;
-      for (const auto& [flag, action] : switches) known.push_back(flag);
-      for (const auto& [flag, action] : valued) known.push_back(flag);
-      throw UserError(ErrorKind::kUsage, fmt::format("There is no flag '{}'.{}", word, did_you_mean(word, known)),
+      throw UserError(ErrorKind::kUsage,
+                      fmt::format("There is no flag '{}'.{}", word, did_you_mean(word, known_flags())),
                       "`scalselect run --help` lists them.");
     }
   }

@@ -1,8 +1,10 @@
 // scalselect: one program for selection, training, evaluation and reports.
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <cstdlib>
 #include <exception>
+#include <filesystem>
 #include <functional>
 #include <iostream>
 
@@ -10,6 +12,7 @@
 #include "core/log.h"
 #include "experiments/app/commands.h"
 #include "experiments/config/command.h"
+#include "selector/linalg.h"
 
 namespace scalselect::app {
 namespace {
@@ -18,6 +21,7 @@ struct Command {
   const char* name;
   const char* summary;
   std::function<int(const Words&)> run;
+  const char* usage = nullptr;  ///< answer to --help; null: the command answers itself
 };
 
 int compose(const Words& words) { return config::run_compose_command(words, std::cout, std::cerr); }
@@ -25,33 +29,38 @@ int pipeline(const Words& words) { return run_pipeline(words); }
 
 const std::vector<Command>& commands() {
   static const std::vector<Command> table = {
-      {"run", "the pipeline (also without a command name): key=value …, -m for sweeps", pipeline},
-      {"extract", "pool and model -> all_representations.npz", run_extract},
-      {"score", "all_representations.npz -> importance_scores.jsonl", run_score},
-      {"select", "scores (or a model) and a budget -> the subset", run_select},
+      {"run", "select, fine-tune, evaluate and report; the name may be left out; -m sweeps", pipeline},
+      {"extract", "a pool and a model -> features, all_representations.npz", run_extract},
+      {"score", "features -> importance_scores.jsonl", run_score},
+      {"select", "scores (or a model) and a budget -> the subset, subset.json", run_select},
       {"generate", "images and a prompt -> a model's answer", run_generate},
-      {"model", "assemble: Vicuna + CLIP + projector -> a LLaVA folder", run_model},
-      {"mini", "the mini world: world, sheet, pretrain, probes", run_mini},
-      {"runs", "list the runs in the result store", list_runs},
-      {"show", "one run: configuration, stages, metrics", show_run},
-      {"compare", "runs side by side, only what differs", compare_runs},
-      {"report", "tables, plots and the page of an experiment", write_report},
-      {"cache", "list artifacts, or remove what no run uses", run_cache},
-      {"compose", "compose any folder of YAML groups and print it", compose},
+      {"model", "assemble: a decoder, a tower and a projector -> a LLaVA folder", run_model, kModelUsage},
+      {"runs", "list what was run: id, status, time", list_runs, kRunsUsage},
+      {"show", "one run: configuration, environment, cost of each stage, metrics", show_run, kShowUsage},
+      {"compare", "runs side by side: the settings that differ, and the metrics", compare_runs, kCompareUsage},
+      {"report", "an experiment's tables, plots and page, made again", write_report, kReportUsage},
+      {"cache", "list what stages left, or remove what no run uses", run_cache, kCacheUsage},
+      {"mini", "the mini world alone: world, sheet, pretrain, probes", run_mini, kMiniUsage},
+      {"compose", "compose any folder of YAML groups as Hydra does, and print it", compose},
   };
   return table;
 }
 
 void print_usage() {
-  fmt::print("scalselect {}: training-free data selection for visual instruction tuning\n\nCommands:\n",
-             SCALSELECT_VERSION);
+  fmt::print(
+      "scalselect {}: picks the part of a visual-instruction pool that is worth training on, without training,\n"
+      "and measures what the pick is worth.\n\nCommands:\n",
+      SCALSELECT_VERSION);
   for (const auto& command : commands()) fmt::print("  {:9} {}\n", command.name, command.summary);
   fmt::print(
       "\nExamples:\n"
-      "  scalselect experiment=mini/demo                       the whole path on the mini world\n"
-      "  scalselect -m method=random,scalselect seed=1,2,3     a sweep\n"
+      "  scalselect experiment=mini/demo       the whole path on the mini world, about ten minutes\n"
       "  scalselect select model.path=DIR pool.path=POOL.json budget=0.16 out=subset.json\n"
-      "  scalselect run --help                                 groups, options and the composed configuration\n");
+      "  scalselect -m method=full,random,scalselect seed=1,2,3 name=mine      compare methods\n"
+      "  scalselect report experiment=mine     its table and page again\n"
+      "\n`scalselect COMMAND --help` tells what a command takes; `scalselect run --help` lists methods, models and all "
+      "keys.\n"
+      "Shell completion: source <(scalselect --completion bash)\n");
 }
 
 int dispatch(const Words& words) {
@@ -64,25 +73,46 @@ int dispatch(const Words& words) {
     return 0;
   }
   const Words rest(words.begin() + 1, words.end());
+  if (words[0] == "--completion") return print_completion(rest);
+  if (words[0] == "_complete") return complete_words(rest);
   if (words[0] == "_work") return run_worker(rest);
   for (const auto& command : commands()) {
-    if (words[0] == command.name) return command.run(rest);
+    if (words[0] != command.name) continue;
+    if (command.usage != nullptr && rest.size() == 1 && (rest[0] == "--help" || rest[0] == "-h")) {
+      fmt::print("{}\n\nUsage: {}\n", command.summary, command.usage);
+      return 0;
+    }
+    return command.run(rest);
   }
   // A word without '=' that is no flag can only be meant as a command.
   const bool override_like = words[0].find('=') != std::string::npos || words[0].find_first_of("-+~") == 0;
   if (override_like) return run_pipeline(words);
-  Words names;
-  for (const auto& command : commands()) names.emplace_back(command.name);
   throw UserError(ErrorKind::kUsage,
-                  fmt::format("There is no command '{}'.{}", words[0], did_you_mean(words[0], names)),
+                  fmt::format("There is no command '{}'.{}", words[0], did_you_mean(words[0], command_names())),
                   "`scalselect --help` lists the commands.");
 }
 
+/// OpenBLAS reads its environment while it is loaded, so a better choice needs a second start.
+void restart_with_fitting_blas(char** argv) {
+  const char* core = better_openblas_core();
+  if (core == nullptr) return;
+  setenv("OPENBLAS_CORETYPE", core, 1);
+  execv("/proc/self/exe", argv);  // returns only if it fails; then the slow kernels serve
+}
+
 }  // namespace
+
+Words command_names() {
+  Words names;
+  for (const auto& command : commands()) names.emplace_back(command.name);
+  return names;
+}
+
 }  // namespace scalselect::app
 
 int main(int argc, char** argv) {
   using namespace scalselect;
+  app::restart_with_fitting_blas(argv);
   if (std::getenv("SCALSELECT_DEBUG") != nullptr) set_log_level(LogLevel::kDebug);
   try {
     return app::dispatch({argv + 1, argv + argc});
@@ -91,6 +121,10 @@ int main(int argc, char** argv) {
     return exit_code(error.kind());
   } catch (const std::bad_alloc&) {
     fmt::print(stderr, "error: out of memory. Use a smaller batch size or fewer parallel jobs.\n");
+    return 1;
+  } catch (const std::filesystem::filesystem_error& error) {
+    fmt::print(stderr, "error: {}: '{}'. Check permissions and free space, or choose another place.\n",
+               error.code().message(), error.path1().string());
     return 1;
   } catch (const std::exception& error) {
     fmt::print(stderr, "error: {} (this is a fault of the program; please report it with the command)\n", error.what());

@@ -17,15 +17,12 @@
 namespace scalselect::app {
 namespace {
 
-constexpr char kUsage[] =
-    "scalselect mini world out=DIR | mini sheet out=FILE.png | mini pretrain out=DIR | mini probes model=DIR";
-
 /// The value of `key=value` words that must be there.
 std::string word_value(const Words& words, const std::string& key) {
   for (const auto& word : words) {
     if (word.rfind(key + "=", 0) == 0) return word.substr(key.size() + 1);
   }
-  throw UserError(ErrorKind::kUsage, fmt::format("'{}=…' is missing.", key), std::string("Usage: ") + kUsage);
+  throw UserError(ErrorKind::kUsage, fmt::format("'{}=…' is missing.", key), std::string("Usage: ") + kMiniUsage);
 }
 
 nlohmann::json compose_command(const Words& words, const std::string& config_name, KeyOrigin& origin) {
@@ -87,6 +84,11 @@ int probe_model(const Words& words) {
 int run_mini(const Words& words) {
   const Words rest(words.begin() + (words.empty() ? 0 : 1), words.end());
   const std::string verb = words.empty() ? "" : words[0];
+  if (verb == "world" || verb == "pretrain") {
+    const auto flags = parse_flags(rest);
+    const auto usage = "scalselect mini " + verb + " out=DIR [key=value …]";
+    if (const int code = answer_questions(flags, request_for(flags, "mini_" + verb), usage); code >= 0) return code;
+  }
   if (verb == "world") return write_world(rest);
   if (verb == "sheet") return write_sheet(rest);
   if (verb == "pretrain") return pretrain_model(rest);
@@ -94,7 +96,7 @@ int run_mini(const Words& words) {
   throw UserError(
       ErrorKind::kUsage,
       fmt::format("`mini` does not know '{}'.{}", verb, did_you_mean(verb, {"world", "sheet", "pretrain", "probes"})),
-      std::string("Usage: ") + kUsage);
+      std::string("Usage: ") + kMiniUsage);
 }
 
 }  // namespace scalselect::app

@@ -14,9 +14,7 @@ namespace {
 
 constexpr char kGenerateUsage[] =
     "scalselect generate model.path=DIR prompt=\"…\" [image=[A.png,B.jpg]] [adapter=DIR] [max_new_tokens=N] "
-    "[format=json]";
-constexpr char kAssembleUsage[] =
-    "scalselect model assemble llm=VICUNA_DIR tower=CLIP_DIR projector=mm_projector.bin out=DIR [dtype=float16]";
+    "[format=json] [model.dtype=bfloat16]";
 
 enum class AnswerFormat { kText, kJson };
 
@@ -85,7 +83,7 @@ struct AssembleWords {
 int assemble_model(const Words& words) {
   const Flags flags = parse_flags(words);
   const auto request = request_for(flags, "model_assemble");
-  if (const int code = answer_questions(flags, request, kAssembleUsage); code >= 0) return code;
+  if (const int code = answer_questions(flags, request, kModelUsage); code >= 0) return code;
   const auto bound = bind_command(flags, "model_assemble");
   const auto asked = bind_options<AssembleWords>(bound.tree, "", bound.origin);
   const auto made = vlm::assemble_llava({asked.llm, asked.tower, asked.projector, asked.dtype}, asked.out);
@@ -117,7 +115,7 @@ int run_model(const Words& words) {
   if (!words.empty() && words[0] == "assemble") return assemble_model({words.begin() + 1, words.end()});
   throw UserError(ErrorKind::kUsage,
                   words.empty() ? "`model` needs a verb." : fmt::format("`model` does not know '{}'.", words[0]),
-                  std::string("Usage: ") + kAssembleUsage);
+                  std::string("Usage: ") + kModelUsage);
 }
 
 }  // namespace scalselect::app

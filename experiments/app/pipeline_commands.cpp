@@ -40,8 +40,9 @@ int run_pipeline(const Words& words) {
     auto single = request;
     single.multirun = false;
     const auto jobs = config::multirun_jobs(request);
-    for (const auto& overrides : jobs) {
-      single.overrides = overrides;
+    for (std::size_t i = 0; i < jobs.size(); ++i) {
+      single.overrides = jobs[i];
+      single.job_num = static_cast<std::int64_t>(i);
       configs.push_back(pipeline::bind_run(config::compose(single)));
     }
     log_info("{} runs", configs.size());
@@ -56,9 +57,15 @@ int run_pipeline(const Words& words) {
            summary.extractions, summary.selections, summary.trainings, summary.evaluations);
   const auto& first = configs.front();
   if (first.stop_after == pipeline::StopAfter::kMetrics && summary.failed < summary.runs) {
-    const auto written =
-        report::write_report({first.store, first.name, first.report, fmt::format("{}", fmt::join(command_line, " "))});
-    fmt::print("{}\nreport: {}\n", written.table_text, written.page.string());
+    try {
+      const auto written = report::write_report(
+          {first.store, first.name, first.report, fmt::format("{}", fmt::join(command_line, " "))});
+      fmt::print("{}\nreport: {}\n", written.table_text, written.page.string());
+    } catch (const UserError& error) {
+      // One run alone is a fair thing to ask for; its metrics are in the store.
+      if (error.kind() != ErrorKind::kInput) throw;
+      log_warning("no table: {} `scalselect runs store={}` and `show` have the metrics.", error.what(), first.store);
+    }
   }
   if (summary.failed > 0)
     log_warning("{} of {} runs failed; `scalselect runs store={}` tells why", summary.failed, summary.runs,

@@ -7,7 +7,7 @@
 namespace scalselect::app {
 
 int write_report(const Words& words) {
-  const std::string usage = "Usage: scalselect report experiment=NAME [out=DIR] [store=FILE]";
+  const std::string usage = std::string("Usage: ") + kReportUsage;
   report::ReportRequest request{"results/local/results.sqlite", "", "results/local/report", "scalselect report"};
   for (const auto& word : words) {
     if (word.rfind("experiment=", 0) == 0) request.experiment = word.substr(11);

@@ -36,8 +36,6 @@ MethodChoice take_method(Bound& bound) {
   return choice;
 }
 
-IdKind id_kind(const std::string& text) { return text == "id" ? IdKind::kId : IdKind::kRow; }
-
 struct ExtractWords {
   std::string out, cache;
   IdKind ids = IdKind::kRow;
@@ -204,6 +202,7 @@ int run_select(const Words& words) {
   const auto budgets = budgets_from(bound.take_raw("budget"));
   const ArtifactCache cache(bound.tree.value("cache", "cache"));
   const auto pool = pipeline::open_pool(bound.take<pipeline::PoolOptions>("pool"), cache);
+  const auto target_options = pipeline::target_from(bound.take_raw("target"), bound.origin);
   bound.take_raw("selector");
   if (from_scores) return select_from_scores(bind_options<SelectWords>(bound.tree, "", bound.origin), pool, budgets);
 
@@ -215,11 +214,17 @@ int run_select(const Words& words) {
   config.method = method.name;
   config.method_options = method.options;
   config.seed = asked.seed;
-  const auto needs = make_method(method.name, method.options, "method", bound.origin)->needs();
-  const auto features = pipeline::ensure_features(needs, pool, config.model, cache);
+  const auto chosen = make_method(method.name, method.options, "method", bound.origin);
+  pipeline::check_target(*chosen, method.name, target_options.has_value());
+  const auto features = pipeline::ensure_features(chosen->needs(), pool, config.model, cache);
+  std::optional<pipeline::TargetFeatures> target;
+  if (target_options) {
+    target = pipeline::TargetFeatures{pipeline::open_pool(*target_options, cache), {}};
+    target->features = pipeline::ensure_features(chosen->target_needs(), target->pool, config.model, cache, &pool);
+  }
   for (const auto& budget : budgets) {
     config.budget = budget;
-    const auto selection = pipeline::ensure_selection(config, pool, features, cache);
+    const auto selection = pipeline::ensure_selection(config, pool, features, target ? &*target : nullptr, cache);
     write_selection(*pool.pool, selection.rows, output_for(asked.out, budget, budgets.size() > 1), budget);
     if (asked.ranking && &budget == &budgets.back()) {
       const auto scores = pipeline::read_scores_table(selection.records.front().folder, pool.pool->size());

@@ -47,7 +47,7 @@ void flatten(const nlohmann::ordered_json& tree, const std::string& path, std::m
 }  // namespace
 
 int list_runs(const Words& words) {
-  const auto asked = parse(words, "scalselect runs [experiment=NAME] [store=FILE]");
+  const auto asked = parse(words, kRunsUsage);
   const Store store(asked.store, Store::Mode::kReadOnly);
   fmt::print("{:12}  {:8}  {:19}  {:>8}  {:16}  {}\n", "id", "status", "started (UTC)", "seconds", "experiment", "run");
   for (const auto& run : store.runs(asked.experiment)) {
@@ -61,9 +61,11 @@ int list_runs(const Words& words) {
 }
 
 int show_run(const Words& words) {
-  const std::string usage = "scalselect show ID [store=FILE]";
-  const auto asked = parse(words, usage);
-  if (asked.ids.size() != 1) throw UserError(ErrorKind::kUsage, "`show` needs one run id.", "Usage: " + usage);
+  const auto asked = parse(words, kShowUsage);
+  if (asked.ids.size() != 1) {
+    throw UserError(ErrorKind::kUsage, "`show` needs one run id; `scalselect runs` lists them.",
+                    std::string("Usage: ") + kShowUsage);
+  }
   const Store store(asked.store, Store::Mode::kReadOnly);
   const auto run = store.run(asked.ids[0]);
   fmt::print("{} ({}), attempt {}, {}\nexperiment {}\nstarted {} UTC\n", run.name, run.id, run.attempt, run.status,
@@ -83,10 +85,11 @@ int show_run(const Words& words) {
 }
 
 int compare_runs(const Words& words) {
-  const std::string usage = "scalselect compare ID ID [ID…] [store=FILE]";
-  const auto asked = parse(words, usage);
-  if (asked.ids.size() < 2)
-    throw UserError(ErrorKind::kUsage, "`compare` needs two or more run ids.", "Usage: " + usage);
+  const auto asked = parse(words, kCompareUsage);
+  if (asked.ids.size() < 2) {
+    throw UserError(ErrorKind::kUsage, "`compare` needs two or more run ids; `scalselect runs` lists them.",
+                    std::string("Usage: ") + kCompareUsage);
+  }
   const Store store(asked.store, Store::Mode::kReadOnly);
   std::vector<RunRow> runs;
   std::vector<std::map<std::string, std::string>> settings;
@@ -124,16 +127,15 @@ int compare_runs(const Words& words) {
 }
 
 int run_cache(const Words& words) {
-  const std::string usage =
-      "scalselect cache ls|rm [cache=DIR] [store=FILE]   (rm: what no run in the store refers to)";
+  const std::string usage = std::string("Usage: ") + kCacheUsage;
   std::string root = "cache", store_file = kDefaultStore, verb;
   for (const auto& word : words) {
     if (word.rfind("cache=", 0) == 0) root = word.substr(6);
     else if (word.rfind("store=", 0) == 0) store_file = word.substr(6);
     else if (verb.empty() && (word == "ls" || word == "rm")) verb = word;
-    else throw UserError(ErrorKind::kUsage, fmt::format("'{}' is not understood here.", word), "Usage: " + usage);
+    else throw UserError(ErrorKind::kUsage, fmt::format("'{}' is not understood here.", word), usage);
   }
-  if (verb.empty()) throw UserError(ErrorKind::kUsage, "`cache` needs ls or rm.", "Usage: " + usage);
+  if (verb.empty()) throw UserError(ErrorKind::kUsage, "`cache` needs ls or rm.", usage);
   const ArtifactCache cache(root);
   std::set<std::string> used;
   if (verb == "rm") {

@@ -135,7 +135,12 @@ std::string unknown_key_hint(const Value& root, const Repository& repository, co
     }
     if (same_leaf.size() == 1) hint = " Did you mean '" + same_leaf[0] + "'?";
   }
-  const std::string file = node->origin().file;
+  std::string file = node->origin().file;
+  if (file.empty() && node->is_map()) {  // the top level has many files; its own keys stand in the primary one
+    for (const auto& [name, item] : node->entries()) {
+      if (file.empty() && !item.is_map()) file = item.origin().file;
+    }
+  }
   if (!file.empty()) {
     hint += reached.empty() ? " The top level is defined in " + file + "."
                             : " '" + reached + "' is defined in " + file + ".";
@@ -192,6 +197,10 @@ void complete_hydra(ComposedConfig& result, const ComposeRequest& request, const
   const Value* name = find_path(hydra, "job.name");
   if (!name || name->is_missing()) set_path(hydra, "job.name", Value::string(request.job_name));
   set_path(hydra, "job.config_name", Value::string(request.config_name));
+  if (request.job_num) {
+    set_path(hydra, "job.num", Value::integer(*request.job_num));
+    set_path(hydra, "job.id", Value::string(std::to_string(*request.job_num)));
+  }
   set_path(hydra, "job.override_dirname", Value::string(override_dirname(overrides, hydra)));
 }
 

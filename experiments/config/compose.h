@@ -2,8 +2,10 @@
 // hydra-core 1.3.2 does it (defaults lists, packages, override grammar, closed result).
 #pragma once
 
+#include <cstdint>
 #include <iosfwd>
 #include <map>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -21,6 +23,8 @@ struct ComposeRequest {
   std::vector<std::string> overrides;    ///< command-line words
   bool multirun = false;                 ///< leave sweeps and `group: ???` alone (the sweep's own configuration)
   std::string job_name = "scalselect";   ///< hydra.job.name
+  /// Place in the sweep, for hydra.job.num and hydra.job.id; none: they stay ???.
+  std::optional<std::int64_t> job_num = std::nullopt;
 };
 
 /// One line of the final defaults list.
@@ -62,7 +66,7 @@ ComposedConfig compose(const ComposeRequest& request);
 void require_complete(const ComposedConfig& config);
 
 /// The jobs of `-m`: each is a list of words for `compose`. Sweeps in `hydra.sweeper.params` of the composed config
-/// come first, the command line wins per key. A request without sweeps is one job.
+/// come first, the command line wins per key. A request without sweeps is one job. Job i is composed with job_num = i.
 std::vector<std::vector<std::string>> multirun_jobs(const ComposeRequest& request);
 
 /// Options and sub-groups of a group over all config folders, sorted.

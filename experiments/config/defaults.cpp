@@ -233,7 +233,7 @@ class Builder {
     } else {
       if (element.is_group) {
         const auto options = repository_.options(element.group_path());
-        message = "Could not find '" + element.config_path() + "'" +
+        message = "Could not find '" + element.config_path() + "'." +
                   did_you_mean(element.option.value_or(""), options) + "\n";
         if (!options.empty()) {
           message += "\nAvailable options in '" + element.group_path() + "':\n" + join_names(options, "\t", "\n");

@@ -43,6 +43,19 @@ Budget budget_from(const nlohmann::json& value) {
                   fmt::format("'budget' is {}, but must be a share like 0.16 or a number of samples.", value.dump()));
 }
 
+std::optional<PoolOptions> target_from(const nlohmann::json& tree, const KeyOrigin& origin) {
+  const bool on_disk = tree.is_object() && tree.value("kind", nlohmann::json("file")) == "file";
+  if (tree.is_null() || (on_disk && tree.value("path", nlohmann::json()).is_null())) return {};
+  return bind_options<PoolOptions>(tree, "target", origin);
+}
+
+void check_target(const SelectionMethod& method, const std::string& name, bool given) {
+  if (given || !method.requires_target()) return;
+  throw UserError(ErrorKind::kUsage,
+                  fmt::format("Method '{}' chooses samples for a target, and no target is given.", name),
+                  "Give a pool of target samples: target.path=POOL.json, or target=mini.");
+}
+
 RunConfig bind_run(const config::ComposedConfig& composed) {
   config::require_complete(composed);
   nlohmann::json tree = composed.json();
@@ -60,6 +73,7 @@ RunConfig bind_run(const config::ComposedConfig& composed) {
 
   run.model = bind_options<ModelOptions>(take("model"), "model", origin);
   run.pool = bind_options<PoolOptions>(take("pool"), "pool", origin);
+  run.target = target_from(take("target"), origin);
   run.trainer = bind_options<trainer::TrainOptions>(take("trainer"), "trainer", origin);
   run.eval = bind_options<EvalOptions>(take("eval"), "eval", origin);
   run.method_options = take("method");
@@ -68,7 +82,9 @@ RunConfig bind_run(const config::ComposedConfig& composed) {
   }
   run.method = run.method_options["name"];
   run.method_options.erase("name");
-  make_method(run.method, run.method_options, "method", origin);  // refuses what the method does not know
+  // Refuses what the method does not know.
+  const auto method = make_method(run.method, run.method_options, "method", origin);
+  check_target(*method, run.method, run.target.has_value());
   run.budget = budget_from(take("budget"));
   if (run.method == kFullPool) run.budget = {1.0, 0};
   take("selector");  // read by interpolation from the methods

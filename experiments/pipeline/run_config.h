@@ -45,6 +45,9 @@ struct PoolOptions {
   }
 };
 
+/// The target pool of `tree`, a mapping as PoolOptions whose path may be null; nothing if it names none.
+std::optional<PoolOptions> target_from(const nlohmann::json& tree, const KeyOrigin& origin);
+
 struct EvalOptions {
   std::optional<std::string> root;  ///< folder that relative benchmark paths start from; null: the mini world's
   std::vector<eval::BenchmarkOptions> benchmarks;
@@ -71,6 +74,7 @@ enum class StopAfter { kFeatures, kSelection, kAdapter, kPredictions, kMetrics }
 struct RunConfig {
   ModelOptions model;
   PoolOptions pool;
+  std::optional<PoolOptions> target;
   std::string method;             ///< registry name
   nlohmann::json method_options;  ///< bound by the registry's factory
   trainer::TrainOptions trainer;

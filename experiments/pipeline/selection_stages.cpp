@@ -1,6 +1,7 @@
 // Features, scores and selections: everything up to the subset.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <map>
 #include <sstream>
@@ -10,6 +11,7 @@
 #include "core/hash.h"
 #include "core/log.h"
 #include "experiments/pipeline/environment.h"
+#include "experiments/pipeline/gradients.h"
 #include "experiments/pipeline/stages.h"
 #include "selector/extraction.h"
 #include "selector/feature_store.h"
@@ -22,12 +24,15 @@ namespace {
 constexpr int kFeaturesVersion = 1;
 constexpr int kSelectionVersion = 1;
 
-StageKey features_key(const FeatureSpec& spec, const OpenPool& pool, const ModelOptions& model,
-                      const std::string& model_hash) {
-  return {"features",
-          kFeaturesVersion,
-          {{"pool", pool.digest}, {"model", model_hash}},
-          {{"feature", nlohmann::json(describe_feature(spec))}, {"dtype", model.dtype}}};
+StageKey features_key(const FeatureSpec& spec, const OpenPool& pool, const WarmUpPlace& place) {
+  StageKey key{"features",
+               kFeaturesVersion,
+               {{"pool", pool.digest}, {"model", place.model_hash}},
+               {{"feature", nlohmann::json(describe_feature(spec))}, {"dtype", place.model->dtype}}};
+  if (const auto* point = gradient_point(spec)) {
+    if (const auto warm_up = warm_up_key(point->options, place)) key.inputs["warm_up"] = warm_up->digest();
+  }
+  return key;
 }
 
 StageRow row_of(const std::string& stage, const StageKey& key, bool cached, const Meter& meter) {
@@ -60,6 +65,23 @@ std::string rows_text(const std::vector<std::int64_t>& rows) {
   return text;
 }
 
+/// Says which samples the model could not read, and why; those that the pool itself left out were named when it was
+/// read.
+void report_rejects(const OpenPool& pool, const FeatureSpec& spec, const fs::path& folder) {
+  constexpr std::size_t kShown = 5;
+  const FeatureStore store(folder);
+  std::vector<const FeatureReject*> rejects;
+  for (const auto& reject : store.rejects()) {
+    if (pool.pool->reject_reason(reject.row).empty()) rejects.push_back(&reject);
+  }
+  if (store.rejects().empty()) return;
+  log_warning("{} of {} samples have no {} and cannot be chosen; reasons in '{}'", store.rejects().size(),
+              pool.pool->size(), feature_name(spec), (folder / "rejects.jsonl").string());
+  for (std::size_t i = 0; i < std::min(kShown, rejects.size()); ++i)
+    log_warning("  row {} (id '{}'): {}", rejects[i]->row, rejects[i]->id, rejects[i]->reason);
+  if (rejects.size() > kShown) log_warning("  and {} more", rejects.size() - kShown);
+}
+
 /// "row <tab> score" with every digit of the double; only rows that have one.
 std::string scores_text(const std::vector<double>& scores) {
   std::string text;
@@ -76,12 +98,35 @@ std::vector<std::int64_t> read_row_list(const fs::path& file) {
   return rows;
 }
 
+std::vector<FeatureTable> tables_of(const std::vector<FeatureSpec>& specs, const FeatureBundle& features) {
+  std::vector<FeatureTable> tables;
+  for (const auto& spec : specs) tables.push_back(features.tables.at(describe_feature(spec).dump()));
+  return tables;
+}
+
+/// What the method sees of the target pool; nothing if it has no use for one.
+std::optional<TargetInput> target_for(const SelectionMethod& method, const TargetFeatures* target) {
+  if (target == nullptr || method.target_needs().empty()) return {};
+  TargetInput input;
+  input.features = tables_of(method.target_needs(), target->features);
+  input.rows = candidates_of(target->pool, input.features);
+  for (const auto& sample : target->pool.pool->samples()) input.tasks.push_back(sample.source);
+  if (input.rows.empty()) {
+    throw UserError(ErrorKind::kInput,
+                    fmt::format("No sample of the target pool '{}' can be used: every row was rejected.",
+                                target->pool.path.string()),
+                    "See rejects.jsonl in the feature artifacts for the reasons.");
+  }
+  return input;
+}
+
 MethodInput input_for(const SelectionMethod& method, const OpenPool& pool, const FeatureBundle& features,
-                      std::int64_t seed) {
+                      const TargetFeatures* target, std::int64_t seed) {
   MethodInput input;
   input.pool_size = pool.pool->size();
   input.seed = static_cast<std::uint64_t>(seed);
-  for (const auto& spec : method.needs()) input.features.push_back(features.tables.at(describe_feature(spec).dump()));
+  input.features = tables_of(method.needs(), features);
+  input.target = target_for(method, target);
   input.candidates = candidates_of(pool, input.features);
   if (input.candidates.empty()) {
     throw UserError(ErrorKind::kInput,
@@ -93,13 +138,17 @@ MethodInput input_for(const SelectionMethod& method, const OpenPool& pool, const
 
 /// Everything but the budget that a selection depends on.
 StageKey scores_key(const RunConfig& config, const SelectionMethod& method, const OpenPool& pool,
-                    const FeatureBundle& features) {
+                    const FeatureBundle& features, const TargetFeatures* target) {
   StageKey key{"scores", kSelectionVersion, {{"pool", pool.digest}}, {{"method", config.method}}};
   key.params["options"] = nlohmann::json(find_method(config.method).resolve(config.method_options));
   if (method.uses_seed()) key.params["seed"] = config.seed;
   for (const auto& spec : method.needs()) {
     const auto text = describe_feature(spec).dump();
     key.inputs["features"].push_back(features.keys.at(text));
+  }
+  if (target == nullptr) return key;
+  for (const auto& spec : method.target_needs()) {
+    key.inputs["target"].push_back(target->features.keys.at(describe_feature(spec).dump()));
   }
   return key;
 }
@@ -116,6 +165,48 @@ StageRecord ensure(const ArtifactCache& cache, const std::string& stage, const S
   return {row_of(stage, key, false, meter), folder};
 }
 
+/// One pass over the pool for `jobs`, all of which want the same state of the model. Returns the warm-up it took.
+std::optional<StageRecord> run_pass(const OpenPool& pool, const WarmUpPlace& place,
+                                    const std::vector<ExtractionJob>& jobs, const ArtifactCache& cache) {
+  std::string names;
+  for (const auto& job : jobs) names += (names.empty() ? "" : ", ") + feature_name(job.spec);
+  const auto* point = gradient_point(jobs.front().spec);
+  std::optional<StageRecord> warm_up;
+  if (point != nullptr && warm_up_key(point->options, place)) warm_up = ensure_warm_up(point->options, place, cache);
+  log_info("features: one pass over {} samples for {}", pool.pool->size(), names);
+  Progress progress("extracting", "samples", pool.pool->size());
+  std::int64_t shown = 0;
+  ExtractionOptions options;
+  options.on_progress = [&](std::int64_t done, std::int64_t) {
+    progress.advance(done - shown);
+    shown = done;
+  };
+  if (point != nullptr) {
+    const auto probe = open_gradients(*point, *place.model, warm_up ? warm_up->folder : fs::path());
+    extract_gradients(*pool.pool, *probe, jobs, options);
+  } else {
+    const auto probe = vlm::open_probe(find_path(place.model->path), place.model->dtype, request_for(specs_of(jobs)));
+    extract_features(*pool.pool, *probe, jobs, options);
+  }
+  return warm_up;
+}
+
+/// The warm-up that a gradient goes back to, if the cache still holds it.
+std::optional<StageRecord> cached_warm_up(const FeatureSpec& spec, const WarmUpPlace& place,
+                                          const ArtifactCache& cache) {
+  const auto* point = gradient_point(spec);
+  if (point == nullptr) return {};
+  const auto key = warm_up_key(point->options, place);
+  if (!key || !cache.find(*key)) return {};
+  return ensure_warm_up(point->options, place, cache);
+}
+
+/// Which specs share a pass: those that want the same state of the model; the plain one has no name.
+std::string state_of(const FeatureSpec& spec) {
+  const auto* point = gradient_point(spec);
+  return point == nullptr ? "" : describe_point(*point).dump();
+}
+
 }  // namespace
 
 std::vector<double> read_scores_table(const fs::path& folder, std::int64_t pool_size) {
@@ -128,11 +219,10 @@ std::vector<double> read_scores_table(const fs::path& folder, std::int64_t pool_
 }
 
 FeatureBundle ensure_features(const std::vector<FeatureSpec>& specs, const OpenPool& pool, const ModelOptions& model,
-                              const ArtifactCache& cache) {
+                              const ArtifactCache& cache, const OpenPool* warm_up_pool) {
   FeatureBundle bundle;
   if (specs.empty()) return bundle;
-  const fs::path folder = find_path(model.path);
-  const std::string model_hash = model_digest(folder);
+  const WarmUpPlace place{warm_up_pool == nullptr ? &pool : warm_up_pool, &model, model_digest(find_path(model.path))};
   const Meter meter;
 
   std::map<std::string, FeatureSpec> wanted;
@@ -140,55 +230,44 @@ FeatureBundle ensure_features(const std::vector<FeatureSpec>& specs, const OpenP
   // Locks are taken in key order, so that two processes never wait for each other in a circle.
   std::map<std::string, std::pair<std::string, ArtifactCache::Work>> missing;
   for (const auto& [text, spec] : wanted) {
-    const auto key = features_key(spec, pool, model, model_hash);
+    const auto key = features_key(spec, pool, place);
     bundle.keys[text] = key.digest();
     if (cache.find(key)) continue;
     auto work = cache.begin(key);
     if (!cache.find(key)) missing.emplace(key.digest(), std::pair(text, std::move(work)));
   }
-  if (!missing.empty()) {
-    std::vector<ExtractionJob> jobs;
-    std::string names;
-    for (auto& [digest, entry] : missing) {
-      const auto& spec = wanted.at(entry.first);
-      jobs.push_back({spec, entry.second.folder()});
-      names += (names.empty() ? "" : ", ") + feature_name(spec);
-    }
-    log_info("features: one pass over {} samples for {}", pool.pool->size(), names);
-    const auto probe = vlm::open_probe(folder, model.dtype, request_for(specs_of(jobs)));
-    Progress progress("extracting", "samples", pool.pool->size());
-    std::int64_t shown = 0;
-    ExtractionOptions options;
-    options.on_progress = [&](std::int64_t done, std::int64_t) {
-      progress.advance(done - shown);
-      shown = done;
-    };
-    extract_features(*pool.pool, *probe, jobs, options);
-    for (auto& [digest, entry] : missing) entry.second.commit();
-    bundle.extracted = true;
+  std::map<std::string, std::vector<ExtractionJob>> passes;
+  for (auto& [digest, entry] : missing) {
+    const auto& spec = wanted.at(entry.first);
+    passes[state_of(spec)].push_back({spec, entry.second.folder()});
   }
+  std::map<std::string, StageRecord> trained;
+  for (const auto& [state, jobs] : passes) {
+    const auto warm_up = run_pass(pool, place, jobs, cache);
+    if (warm_up && !warm_up->row.cached) trained.emplace(describe_feature(jobs.front().spec).dump(), *warm_up);
+  }
+  for (auto& [digest, entry] : missing) entry.second.commit();
+  bundle.extracted = !missing.empty();
   for (const auto& [text, spec] : wanted) {
-    const auto key = features_key(spec, pool, model, model_hash);
-    const auto place = cache.find(key);
-    bundle.tables[text] = FeatureStore::table(*place);
+    const auto key = features_key(spec, pool, place);
+    const auto folder = cache.find(key);
+    bundle.tables[text] = FeatureStore::table(*folder);
     const bool cached = !missing.contains(key.digest());
-    bundle.records[text] = {row_of("features/" + feature_name(spec), key, cached, meter), *place};
-    const auto rejected = pool.pool->size() - static_cast<std::int64_t>(bundle.tables[text].rows.size());
-    if (rejected > 0) {
-      log_warning("{} of {} samples have no {}; reasons in '{}'", rejected, pool.pool->size(), feature_name(spec),
-                  (*place / "rejects.jsonl").string());
-    }
+    bundle.records[text] = {row_of("features/" + feature_name(spec), key, cached, meter), *folder};
+    if (const auto found = trained.find(text); found != trained.end()) bundle.warm_ups.insert(*found);
+    else if (const auto warm_up = cached_warm_up(spec, place, cache)) bundle.warm_ups.emplace(text, *warm_up);
+    report_rejects(pool, spec, *folder);
   }
   return bundle;
 }
 
 SelectionOutput ensure_selection(const RunConfig& config, const OpenPool& pool, const FeatureBundle& features,
-                                 const ArtifactCache& cache) {
+                                 const TargetFeatures* target, const ArtifactCache& cache) {
   const auto method = make_method(config.method, config.method_options);
-  const auto input = input_for(*method, pool, features, config.seed);
+  const auto input = input_for(*method, pool, features, target, config.seed);
   const std::int64_t available = static_cast<std::int64_t>(input.candidates.size());
   const std::int64_t budget = config.budget.rows(available);
-  const StageKey base = scores_key(config, *method, pool, features);
+  const StageKey base = scores_key(config, *method, pool, features, target);
 
   SelectionOutput output;
   output.candidates = available;

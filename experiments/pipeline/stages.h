@@ -42,13 +42,25 @@ struct FeatureBundle {
   std::map<std::string, FeatureTable> tables;
   std::map<std::string, std::string> keys;  ///< spec text -> artifact digest
   std::map<std::string, StageRecord> records;
-  bool extracted = false;  ///< false: everything came from the cache
+  std::map<std::string, StageRecord> warm_ups;  ///< of gradients; by spec text, where there is one
+  bool extracted = false;                       ///< false: everything came from the cache
 };
 
 /// All `specs` from one pass of the model over the pool, those that the cache lacks; resumable row by row. Rejected
-/// rows are listed in each table's folder (rejects.jsonl) and counted in the log.
+/// rows are listed in each table's folder (rejects.jsonl) and counted in the log. Gradients take a pass of their own
+/// for each state of the model at which they are taken. `warm_up_pool`: the pool that warms the model up for gradients,
+/// if it is not `pool` itself (for a target pool: the pool that is selected from).
 FeatureBundle ensure_features(const std::vector<FeatureSpec>& specs, const OpenPool& pool, const ModelOptions& model,
-                              const ArtifactCache& cache);
+                              const ArtifactCache& cache, const OpenPool* warm_up_pool = nullptr);
+
+/// The target pool, with what a method reads of it.
+struct TargetFeatures {
+  OpenPool pool;
+  FeatureBundle features;  ///< of the method's target_needs(), at least
+};
+
+/// Throws UserError(kUsage) if the method cannot do without a target pool and none is given.
+void check_target(const SelectionMethod& method, const std::string& name, bool given);
 
 /// The chosen rows, best or first-chosen first.
 struct SelectionOutput {
@@ -61,9 +73,9 @@ struct SelectionOutput {
 
 /// Scores (kept apart for methods whose scores do not depend on the budget) and the selection.
 /// Files: rows.txt (one row a line, in order of choice), facts.json, subset.json (the pool's own objects), and
-/// scores.tsv (row, score) where the method scores.
+/// scores.tsv (row, score) where the method scores. `target`: null without a target pool.
 SelectionOutput ensure_selection(const RunConfig& config, const OpenPool& pool, const FeatureBundle& features,
-                                 const ArtifactCache& cache);
+                                 const TargetFeatures* target, const ArtifactCache& cache);
 
 /// The pool-sized scores that a scores or selection folder holds, NaN where a row has none; empty for methods without.
 std::vector<double> read_scores_table(const std::filesystem::path& folder, std::int64_t pool_size);

@@ -14,6 +14,7 @@
 #include "eval/registry.h"
 #include "eval/skills.h"
 #include "experiments/pipeline/environment.h"
+#include "experiments/pipeline/passes.h"
 #include "experiments/pipeline/stages.h"
 #include "experiments/pipeline/train_job.h"
 #include "experiments/pipeline/worker_pool.h"
@@ -28,6 +29,8 @@ struct Run {
   const RunConfig* config = nullptr;
   std::string id, error;
   OpenPool pool;
+  FeatureBundle features;
+  std::optional<TargetFeatures> target;
   SelectionOutput selection;
   TrainJob job;
   bool planned = false;
@@ -40,12 +43,12 @@ class Sweep {
     if (configs.front().threads) set_threads(*configs.front().threads);
     if (const int stale = store_.mark_stale_runs(); stale > 0)
       log_warning("{} earlier runs ended without a word; marked stale", stale);
-    for (const auto& config : configs) runs_.push_back({&config, {}, {}, {}, {}, {}, false});
+    for (const auto& config : configs) runs_.emplace_back().config = &config;
   }
 
   SweepSummary execute() {
     for (auto& run : runs_) start(run);
-    for (auto& run : runs_) guarded(run, [&] { run.pool = pool_of(run.config->pool); });
+    for (auto& run : runs_) guarded(run, [&] { open(run); });
     extract();
     if (goes_past(StopAfter::kFeatures)) {
       for (auto& run : runs_) guarded(run, [&] { select(run); });
@@ -95,41 +98,83 @@ class Sweep {
     return found != pools_.end() ? found->second : pools_.emplace(text, open_pool(options, cache_)).first->second;
   }
 
+  void open(Run& run) {
+    run.pool = pool_of(run.config->pool);
+    if (run.config->target) run.target = TargetFeatures{pool_of(*run.config->target), {}};
+  }
+
+  /// What one run wants of one pool.
+  struct Wish {
+    Run* run;
+    const OpenPool* pool;
+    std::vector<FeatureSpec> specs;
+    FeatureBundle* bundle;
+  };
+
+  static std::vector<Wish> wishes_of(Run& run) {
+    const auto method = make_method(run.config->method, run.config->method_options);
+    std::vector<Wish> wishes = {{&run, &run.pool, method->needs(), &run.features}};
+    if (run.target) wishes.push_back({&run, &run.target->pool, method->target_needs(), &run.target->features});
+    return wishes;
+  }
+
   /// One pass a (pool, model): the union of what the methods of all runs need.
   void extract() {
-    std::map<std::string, std::vector<Run*>> groups;
+    std::map<std::string, std::vector<Wish>> groups;
     for (auto& run : runs_) {
-      if (run.error.empty()) groups[run.pool.digest + dump_options(run.config->model).dump()].push_back(&run);
-    }
-    for (auto& [group, members] : groups) {
-      std::vector<FeatureSpec> specs;
-      for (const auto* run : members) {
-        const auto needs = make_method(run->config->method, run->config->method_options)->needs();
-        specs.insert(specs.end(), needs.begin(), needs.end());
+      if (!run.error.empty()) continue;
+      for (auto& wish : wishes_of(run)) {
+        // The run's own pool warms up the model for gradients, those of the target pool too.
+        groups[wish.pool->digest + run.pool.digest + dump_options(run.config->model).dump()].push_back(std::move(wish));
       }
+    }
+    for (auto& [group, wishes] : groups) {
+      std::vector<FeatureSpec> specs;
+      for (const auto& wish : wishes) specs.insert(specs.end(), wish.specs.begin(), wish.specs.end());
       try {
-        auto bundle = ensure_features(specs, members.front()->pool, members.front()->config->model, cache_);
+        const auto& run = *wishes.front().run;
+        const auto bundle = ensure_features(specs, *wishes.front().pool, run.config->model, cache_, &run.pool);
         summary_.extractions += bundle.extracted ? 1 : 0;
-        for (auto* run : members) features_[run] = bundle;
+        for (auto& wish : wishes) *wish.bundle = bundle;
       } catch (const UserError& error) {
-        for (auto* run : members) fail(*run, error.what());
+        for (auto& wish : wishes) {
+          if (wish.run->error.empty()) fail(*wish.run, error.what());
+        }
       }
     }
   }
 
+  void log_record(const Run& run, const StageRecord& record) {
+    store_.log_stage(run.id, record.row);
+    store_.log_artifact(run.id, {record.row.stage, record.folder.string(), record.row.key, 0});
+  }
+
   void select(Run& run) {
-    const auto& features = features_.at(&run);
-    run.selection = ensure_selection(*run.config, run.pool, features, cache_);
-    const auto method = make_method(run.config->method, run.config->method_options);
-    for (const auto& spec : method->needs()) {
-      const auto& record = features.records.at(describe_feature(spec).dump());
-      store_.log_stage(run.id, record.row);
-      store_.log_artifact(run.id, {record.row.stage, record.folder.string(), record.row.key, 0});
+    run.selection = ensure_selection(*run.config, run.pool, run.features, run.target ? &*run.target : nullptr, cache_);
+    bool warm_up_logged = false;
+    PassCounter passes;
+    for (const auto& wish : wishes_of(run)) {
+      passes.add(wish.specs, *wish.bundle);
+      for (const auto& spec : wish.specs) {
+        const auto text = describe_feature(spec).dump();
+        auto record = wish.bundle->records.at(text);
+        if (wish.pool != &run.pool) record.row.stage = "target/" + record.row.stage;
+        log_record(run, record);
+        // Several epochs go back to one warm-up; the record that tells its cost is the one to keep.
+        const auto found = wish.bundle->warm_ups.find(text);
+        if (found != wish.bundle->warm_ups.end() && (!found->second.row.cached || !warm_up_logged)) {
+          log_record(run, found->second);
+          warm_up_logged = true;
+        }
+      }
+    }
+    if (run.target) {
+      const auto& target = run.target->pool;
+      store_.log_input(run.id, "target", target.path.string(), target.digest, target.pool->size());
     }
     for (const auto& record : run.selection.records) {
       if (!record.row.cached) ++summary_.selections;
-      store_.log_stage(run.id, record.row);
-      store_.log_artifact(run.id, {record.row.stage, record.folder.string(), record.row.key, 0});
+      log_record(run, record);
     }
     store_.log_input(run.id, "pool", run.pool.path.string(), run.pool.digest, run.pool.pool->size());
     store_.log_artifact(run.id, {"pool", run.pool.path.string(), run.pool.digest,
@@ -137,7 +182,9 @@ class Sweep {
     store_.log_metrics(run.id,
                        {{"select/samples", 0, static_cast<double>(run.selection.rows.size())},
                         {"select/share", 0,
-                         static_cast<double>(run.selection.rows.size()) / static_cast<double>(run.pool.pool->size())}});
+                         static_cast<double>(run.selection.rows.size()) / static_cast<double>(run.pool.pool->size())},
+                        {"select/forward_passes", 0, static_cast<double>(passes.forward())},
+                        {"select/backward_passes", 0, static_cast<double>(passes.backward())}});
   }
 
   const std::string& model_hash(const ModelOptions& model) {
@@ -173,7 +220,8 @@ class Sweep {
     if (jobs.empty()) return;
     const int threads = thread_count();
     const auto& asked = runs_.front().config->parallel;
-    const int parallel = std::min<int>(asked.value_or(threads), static_cast<int>(jobs.size()));
+    // Threads a job come from all trainings, not from those left: a resumed sweep must add numbers in the same order.
+    const int parallel = std::min<int>(asked.value_or(threads), static_cast<int>(by_job.size()));
     log_info("training and evaluation: {} jobs, {} side by side", jobs.size(), parallel);
     run_workers(jobs, parallel, std::max(1, threads / parallel), [&](std::size_t index, const WorkerResult& result) {
       if (result.ok) {
@@ -267,7 +315,6 @@ class Sweep {
   nlohmann::ordered_json environment_;
   std::vector<Run> runs_;
   std::map<std::string, OpenPool> pools_;
-  std::map<const Run*, FeatureBundle> features_;
   std::map<std::string, std::string> model_hashes_;
   SweepSummary summary_;
 };

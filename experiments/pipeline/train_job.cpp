@@ -15,7 +15,6 @@
 #include "experiments/pipeline/environment.h"
 #include "trainer/dataset.h"
 #include "trainer/image_features.h"
-#include "trainer/train.h"
 #include "vlm/chat_template.h"
 #include "vlm/checkpoint.h"
 #include "vlm/image_processor.h"
@@ -76,21 +75,6 @@ std::vector<Sample> selected_samples(const TrainJob& job) {
   return samples;
 }
 
-std::string log_text(const trainer::TrainResult& result) {
-  std::string text;
-  for (const auto& step : result.history) {
-    text += nlohmann::ordered_json({{"step", step.step},
-                                    {"epoch", step.epoch},
-                                    {"loss", step.loss},
-                                    {"learning_rate", step.learning_rate},
-                                    {"grad_norm", step.grad_norm},
-                                    {"tokens", step.tokens}})
-                .dump() +
-            "\n";
-  }
-  return text;
-}
-
 std::string skipped_text(const trainer::TrainingSet& set) {
   std::string text;
   for (const auto& row : set.skipped)
@@ -112,7 +96,7 @@ void fine_tune(const TrainJob& job, const fs::path& folder, JobProgress& progres
   callbacks.progress = false;
   callbacks.on_step = [&](const trainer::StepRecord& step) { progress.training(step.step, steps, step.loss); };
   const auto result = trainer::train(model, set, features, job.trainer, callbacks, folder / "training");
-  write_file_atomically(folder / "train_log.jsonl", log_text(result));
+  write_file_atomically(folder / "train_log.jsonl", train_log_text(result));
   write_file_atomically(folder / "skipped.jsonl", skipped_text(set));
   vlm::save_adapter(folder / "adapter", model, trainer::adapter_spec(job.trainer, model));
   fs::remove_all(folder / "training");
@@ -131,6 +115,21 @@ void answer(const TrainJob& job, std::size_t index, TextGenerator& generator, co
 }
 
 }  // namespace
+
+std::string train_log_text(const trainer::TrainResult& result) {
+  std::string text;
+  for (const auto& step : result.history) {
+    text += nlohmann::ordered_json({{"step", step.step},
+                                    {"epoch", step.epoch},
+                                    {"loss", step.loss},
+                                    {"learning_rate", step.learning_rate},
+                                    {"grad_norm", step.grad_norm},
+                                    {"tokens", step.tokens}})
+                .dump() +
+            "\n";
+  }
+  return text;
+}
 
 nlohmann::json TrainJob::to_json() const {
   nlohmann::json tree = {{"label", label},

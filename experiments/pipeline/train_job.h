@@ -9,6 +9,7 @@
 #include "core/artifact_cache.h"
 #include "experiments/pipeline/run_config.h"
 #include "experiments/pipeline/stages.h"
+#include "trainer/train.h"
 
 namespace scalselect::pipeline {
 
@@ -32,6 +33,9 @@ TrainJob plan_training(const RunConfig& config, const OpenPool& pool, const Sele
 
 /// True if the cache holds everything the job would make.
 bool is_done(const TrainJob& job, const ArtifactCache& cache);
+
+/// train_log.jsonl: one object a step.
+std::string train_log_text(const trainer::TrainResult& result);
 
 /// Does what is missing, reporting progress as JSON lines on stdout (see worker_pool.h); the last line is {"result": …}
 /// with one StageRow a stage.

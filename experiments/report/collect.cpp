@@ -65,8 +65,10 @@ void read_costs(const Store& store, ReportRun& run) {
     else if (stage.stage.rfind("predictions/", 0) == 0) run.answering_s += stage.wall_s;
     else run.selection_s += stage.wall_s;
   }
-  const auto history = store.metric_history(run.row.id, "train/loss");
-  if (!history.empty()) run.steps = history.back().step;
+  for (const auto& point : store.metric_history(run.row.id, "train/loss")) {
+    run.steps = point.step;
+    run.losses.push_back(point.value);
+  }
 }
 
 }  // namespace

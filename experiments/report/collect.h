@@ -28,7 +28,8 @@ struct ReportRun {
   std::vector<double> scores;      ///< pool-sized; empty if the method has none
   nlohmann::ordered_json facts;    ///< of the selection: k, spectrum, ...
   double selection_s = 0, training_s = 0, answering_s = 0;
-  std::int64_t steps = 0;  ///< optimiser steps
+  std::int64_t steps = 0;      ///< optimiser steps
+  std::vector<double> losses;  ///< of the training, one a step
 
   bool is_full() const { return method == "full"; }
   /// "scalselect 16 %": runs that differ in their seed only share it.

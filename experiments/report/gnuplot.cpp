@@ -16,7 +16,7 @@ std::string run_gnuplot(const fs::path& folder, const std::string& name, const s
   const fs::path data = folder / (name + ".csv"), svg = folder / (name + ".svg"), program = folder / (name + ".gp");
   write_file_atomically(data, csv);
   write_file_atomically(
-      program, fmt::format("set terminal svg size 640,400 dynamic font 'DejaVu Sans,14' background rgb 'white'\n"
+      program, fmt::format("set terminal svg size 560,370 dynamic font 'DejaVu Sans,14' background rgb 'white'\n"
                            "set output '{}'\nset datafile separator ','\nset datafile missing '-'\ndata = '{}'\n"
                            "set border 3 lc rgb '#555555'\nset tics nomirror\nset grid lc rgb '#dddddd' lw 1\nset key "
                            "outside right top\n{}",

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
+#include <string_view>
 
 #include "core/files.h"
 #include "data/mini/pictures.h"
@@ -22,15 +23,16 @@ h1{font-size:1.6rem;margin:.2em 0}h2{font-size:1.15rem;margin:2.2em 0 .5em;borde
 p,li{max-width:72ch}.soft{color:var(--soft);font-size:.92rem}
 code{background:var(--band);padding:.1em .35em;border-radius:4px;overflow-wrap:anywhere}
 .scroll{overflow-x:auto;border:1px solid var(--line);border-radius:8px;background:var(--card)}
-table{border-collapse:collapse;font-size:.88rem;font-variant-numeric:tabular-nums;white-space:nowrap;width:100%}
-th,td{padding:.42rem .7rem;text-align:right;border-bottom:1px solid var(--line)}
+table{border-collapse:collapse;font-size:.84rem;font-variant-numeric:tabular-nums;white-space:nowrap;width:100%}
+th,td{padding:.42rem .45rem;text-align:right;border-bottom:1px solid var(--line)}
 th:first-child,td:first-child{text-align:left;position:sticky;left:0;background:var(--card)}
 thead th{background:var(--band);font-weight:600}thead th:first-child{background:var(--band)}
 tbody tr:last-child td{border-bottom:0}tr.chance td{color:var(--soft)}
 .plots{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,460px),1fr));gap:1rem}
-figure{margin:0;background:#fff;color:#1d2329;border:1px solid var(--line);border-radius:8px;padding:.6rem}
-figure svg{width:100%;height:auto;display:block}figcaption{font-size:.85rem;color:#4c5560;padding:.3rem}
-.samples{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,230px),1fr));gap:.8rem}
+figure{margin:0;background:var(--card);border:1px solid var(--line);border-radius:8px;padding:.6rem}
+figure img{width:100%;height:auto;display:block}figcaption{font-size:.85rem;color:var(--soft);padding:.3rem}
+@media (prefers-color-scheme:dark){figure img{filter:invert(.87) hue-rotate(180deg)}}
+.samples{display:grid;grid-template-columns:repeat(auto-fill,minmax(160px,1fr));gap:.8rem}
 .sample{border:1px solid var(--line);border-radius:8px;background:var(--card);padding:.6rem;font-size:.82rem;overflow-wrap:anywhere}
 .sample img{width:96px;height:96px;image-rendering:pixelated;object-fit:contain;border-radius:4px;background:var(--band);display:block;margin-bottom:.4rem}
 .sample p{margin:.2em 0}
@@ -88,6 +90,19 @@ std::string data_url(const std::string& file) {
   return std::string("data:image/") + (jpeg ? "jpeg" : "png") + ";base64," + mini::base64(bytes);
 }
 
+/// The text behind the place of an image, which the card shows above it.
+std::string without_tag(const std::string& text) {
+  constexpr std::string_view kTag = "<image>";
+  return text.starts_with(kTag) ? text.substr(kTag.size()) : text;
+}
+
+/// The first `limit` bytes of a text, cut between characters.
+std::string beginning(const std::string& text, std::size_t limit) {
+  if (text.size() <= limit) return text;
+  while (limit > 0 && (static_cast<unsigned char>(text[limit]) & 0xC0) == 0x80) --limit;
+  return text.substr(0, limit) + "…";
+}
+
 std::string sample_card(const Pool& pool, std::int64_t row, double score, std::size_t rank) {
   const auto& sample = pool.sample(row);
   std::string html = "<div class=\"sample\">";
@@ -98,7 +113,7 @@ std::string sample_card(const Pool& pool, std::int64_t row, double score, std::s
                       escaped(sample.source));
   for (std::size_t i = 0; i < std::min<std::size_t>(sample.turns.size(), 2); ++i) {
     html += "<p>" + std::string(sample.turns[i].role == Role::kUser ? "<b>Q</b> " : "<b>A</b> ") +
-            escaped(sample.turns[i].text.substr(0, 160)) + "</p>";
+            escaped(beginning(without_tag(sample.turns[i].text), 160)) + "</p>";
   }
   return html + "</div>";
 }
@@ -155,9 +170,9 @@ std::string page_html(const Collection& collection, const std::vector<Table>& ta
   }
   if (!plots.empty()) html += "<h2>Plots</h2><div class=\"plots\">";
   for (const auto& plot : plots) {
-    const auto start = plot.svg.find("<svg");
-    html += "<figure>" + plot.svg.substr(start == std::string::npos ? 0 : start) + "<figcaption>" +
-            escaped(plot.caption) + "</figcaption></figure>";
+    // As an image, not inline: gnuplot gives the parts of every plot the same ids.
+    html += "<figure><img alt=\"" + escaped(plot.caption) + "\" src=\"data:image/svg+xml;base64," +
+            mini::base64(plot.svg) + "\"><figcaption>" + escaped(plot.caption) + "</figcaption></figure>";
   }
   if (!plots.empty()) html += "</div>";
   const auto scored = std::find_if(collection.runs.begin(), collection.runs.end(), [](const ReportRun& run) {

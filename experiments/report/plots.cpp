@@ -42,11 +42,17 @@ Plot performance(const Collection& collection, const Table& table, const fs::pat
   const auto methods = methods_of(collection);
   std::string csv = "method,percent,rel,low,high\n";
   std::string blocks;
+  double lowest = 100, highest = 0;
   for (std::size_t m = 0; m < methods.size(); ++m) {
     for (const auto& row : table.rows) {
       if (row.method != methods[m]) continue;
-      csv += fmt::format("{},{},{},{},{}\n", csv_name(row.method), row.budget.substr(0, row.budget.find(' ')),
-                         row.relative.value, row.relative.interval.low, row.relative.interval.high);
+      const auto percent = row.budget.substr(0, row.budget.find(' '));
+      lowest = std::min(lowest, std::stod(percent));
+      highest = std::max(highest, std::stod(percent));
+      const auto& [value, interval] = std::pair(row.relative.value, row.relative.interval);
+      const bool known = !std::isnan(interval.low) && !std::isnan(interval.high);  // else a bar of no length
+      csv += fmt::format("{},{},{},{},{}\n", csv_name(row.method), percent, value, known ? interval.low : value,
+                         known ? interval.high : value);
     }
     blocks += fmt::format(
         "{}data using (strcol(1) eq '{}' ? $2 * {} : NaN):3:4:5 with yerrorlines lw 2 pt {} ps 0.9 lc rgb '{}' title "
@@ -60,10 +66,10 @@ Plot performance(const Collection& collection, const Table& table, const fs::pat
                       table.regime),
           run_gnuplot(folder, name, csv,
                       "set termoption noenhanced\nset logscale x 2\nset xlabel 'budget, % of the pool'\nset ylabel "
-                      "'relative performance, %'\nset xtics (4,8,16,32,64,100)\nset offsets graph 0.05, graph 0.05, "
-                      "graph 0.05, graph 0.05\n"
-                      "plot 100 with lines dt 2 lc rgb '#555555' title 'full', " +
-                          blocks + "\n")};
+                      "'relative performance, %'\nset xtics (1,2,4,8,16,32,64,100)\nset offsets 0, 0, "
+                      "graph 0.05, graph 0.05\n" +
+                          fmt::format("set xrange [{}:{}]\n", lowest / 1.5, highest * 1.5) +
+                          "plot 100 with lines dt 2 lc rgb '#555555' title 'full', " + blocks + "\n")};
 }
 
 Plot histogram(const ReportRun& run, const fs::path& folder) {
@@ -158,8 +164,61 @@ Plot composition(const Collection& collection, const fs::path& folder) {
           run_gnuplot(folder, "composition", csv,
                       "set termoption noenhanced\nset style data histograms\nset style histogram rowstacked\nset style "
                       "fill solid 0.85 border rgb 'white'\nset boxwidth 0.8\nset yrange [0:100]\n"
-                      "set ylabel 'share, %'\nset xtics rotate by -25\nset key font ',9' invert\n" +
+                      "set ylabel 'share, %'\nset xtics rotate by -25\nset key font ',10' invert samplen 1\n" +
                           plot + "\n")};
+}
+
+/// Mean over the `window` values that end at each place (fewer at the beginning).
+std::vector<double> running_mean(const std::vector<double>& values, std::size_t window) {
+  std::vector<double> means;
+  double sum = 0;
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    sum += values[i] - (i >= window ? values[i - window] : 0);
+    means.push_back(sum / static_cast<double>(std::min(i + 1, window)));
+  }
+  return means;
+}
+
+/// One run a method, the full pool included: its first at the largest budget under this regime.
+std::vector<const ReportRun*> curves_of(const Collection& collection, const std::string& regime) {
+  std::vector<const ReportRun*> curves;
+  for (const auto& run : collection.runs) {
+    if (run.regime != regime || run.losses.empty()) continue;
+    const auto twin =
+        std::find_if(curves.begin(), curves.end(), [&](auto* other) { return other->method == run.method; });
+    if (twin == curves.end()) curves.push_back(&run);
+    else if (run.share() > (*twin)->share()) *twin = &run;
+  }
+  return curves;
+}
+
+Plot training(const Collection& collection, const std::string& regime, const fs::path& folder) {
+  const auto curves = curves_of(collection, regime);
+  const auto methods = methods_of(collection);
+  std::size_t longest = 0;
+  for (const auto* run : curves) longest = std::max(longest, run->losses.size());
+  const std::size_t window = std::max<std::size_t>(1, longest / 50);
+  std::string csv = "method,step,loss,mean\n", lines;
+  for (const auto* run : curves) {
+    const auto means = running_mean(run->losses, window);
+    for (std::size_t i = 0; i < means.size(); ++i)
+      csv += fmt::format("{},{},{},{}\n", csv_name(run->method), i + 1, run->losses[i], means[i]);
+    const auto place =
+        static_cast<std::size_t>(std::find(methods.begin(), methods.end(), run->method) - methods.begin());
+    lines +=
+        fmt::format("{}data using (strcol(1) eq '{}' ? $2 : NaN):4 with lines lw 2 {} title '{}'",
+                    lines.empty() ? "plot " : ", ", csv_name(run->method),
+                    run->is_full() ? "dt 2 lc rgb '#555555'" : "lc rgb '" + series_color(place) + "'", run->method);
+  }
+  const std::string name = "training-" + regime;
+  return {name,
+          fmt::format("Training loss at equal {} (nats a token, mean of {} steps), seed {}, each method at its largest "
+                      "budget. Losses on different data do not rank methods.",
+                      regime, window, curves.front()->seed),
+          run_gnuplot(folder, name, csv,
+                      "set termoption noenhanced\nset xlabel 'optimiser step'\nset ylabel 'loss'\nset logscale y\n"
+                      "set key inside right top\nset xtics font ',9'\n" +
+                          lines + "\n")};
 }
 
 }  // namespace
@@ -169,6 +228,9 @@ std::vector<Plot> draw_plots(const Collection& collection, const std::vector<Tab
   if (!methods_of(collection).empty()) {
     for (const auto& table : tables) plots.push_back(performance(collection, table, folder));
     plots.push_back(composition(collection, folder));
+  }
+  for (const auto& table : tables) {
+    if (!curves_of(collection, table.regime).empty()) plots.push_back(training(collection, table.regime, folder));
   }
   for (const auto& method : methods_of(collection)) {
     const auto* run = sample_run(collection, method);

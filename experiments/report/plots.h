@@ -17,7 +17,7 @@ struct Plot {
 };
 
 /// Draws what the collection has data for, writes NAME.svg and NAME.csv into `folder`, and returns the pictures:
-/// performance against budget, score histogram, energy spectrum, composition by source.
+/// performance against budget, composition by source, training curves, energy spectrum, score histogram.
 /// Throws UserError(kEnvironment) if gnuplot is missing or fails.
 std::vector<Plot> draw_plots(const Collection& collection, const std::vector<Table>& tables,
                              const std::filesystem::path& folder);

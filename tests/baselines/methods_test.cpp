@@ -9,6 +9,7 @@
 #include "core/error.h"
 #include "core/parallel.h"
 #include "core/rng.h"
+#include "tests/baselines/table_test_util.h"
 
 namespace scalselect {
 namespace {
@@ -17,27 +18,6 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using Json = nlohmann::json;
-
-/// A table that owns its values; rows 0, 1, 2, ... unless told.
-FeatureTable table_of(std::vector<float> values, std::int64_t cols, std::vector<std::int64_t> rows = {}) {
-  struct Owned final : RowSource {
-    std::vector<float> values;
-    std::int64_t width = 0;
-    std::int64_t rows() const override { return static_cast<std::int64_t>(values.size()) / width; }
-    std::int64_t cols() const override { return width; }
-    void read(std::int64_t first, std::int64_t count, float* out) const override {
-      std::copy_n(values.begin() + first * width, count * width, out);
-    }
-  };
-  auto owned = std::make_shared<Owned>();
-  owned->values = std::move(values);
-  owned->width = cols;
-  if (rows.empty()) {
-    rows.resize(static_cast<std::size_t>(owned->rows()));
-    std::iota(rows.begin(), rows.end(), 0);
-  }
-  return {owned, rows};
-}
 
 MethodInput input_of(FeatureTable table, std::int64_t pool_size, std::uint64_t seed = 1) {
   MethodInput input;
@@ -63,23 +43,43 @@ std::vector<float> gaussian(std::int64_t rows, std::int64_t cols) {
   return values;
 }
 
-/// A table of the right width for whatever one method needs.
+/// Random vectors of the right width; counts, losses and norms are positive.
+FeatureTable random_table(const FeatureSpec& spec, std::int64_t size) {
+  const bool norm = std::holds_alternative<GradientNormSpec>(spec),
+             counts = std::holds_alternative<TokenCountSpec>(spec),
+             losses = std::holds_alternative<AnswerLossSpec>(spec);
+  const std::int64_t width = norm ? 1 : counts ? 5 : losses ? 4 : 8;
+  auto values = gaussian(size, width);
+  if (norm || counts || losses) {
+    for (float& value : values) value = std::abs(value) + 1;
+  }
+  return table_of(std::move(values), width);
+}
+
+/// Tables for whatever one method needs, of the pool and of nine target samples.
 MethodInput random_input(const SelectionMethod& method, std::int64_t size) {
   auto input = plain_input(size, 1);
-  for (const auto& spec : method.needs()) {
-    const bool counts = std::holds_alternative<TokenCountSpec>(spec) || std::holds_alternative<AnswerLossSpec>(spec);
-    auto values = gaussian(size, counts ? 3 : 8);
-    if (counts) {
-      for (float& value : values) value = std::abs(value) + 1;
-    }
-    input.features.push_back(table_of(std::move(values), counts ? 3 : 8));
+  for (const auto& spec : method.needs()) input.features.push_back(random_table(spec, size));
+  if (!method.requires_target()) return input;
+  TargetInput target;
+  for (const auto& spec : method.target_needs()) target.features.push_back(random_table(spec, 9));
+  for (std::int64_t row = 0; row < 9; ++row) {
+    target.rows.push_back(row);
+    target.tasks.push_back("task" + std::to_string(row % 3));
   }
+  input.target = std::move(target);
   return input;
+}
+
+/// Defaults, except where they suit larger pools than a test's.
+Json contract_options(const std::string& method) {
+  const bool clusters = method == "coincide" || method == "scalselect_clustered";
+  return clusters ? Json{{"clusters", 5}} : Json::object();
 }
 
 TEST(Registry, EveryMethodKeepsTheContract) {
   for (const auto& entry : methods()) {
-    const auto method = entry.make(Json::object(), "", {});
+    const auto method = entry.make(contract_options(entry.name), "", {});
     const auto input = random_input(*method, 60);
     const auto whole = method->select(input, 60), part = method->select(input, 10);
     EXPECT_EQ(std::set<std::int64_t>(whole.rows.begin(), whole.rows.end()).size(), 60U) << entry.name;
@@ -106,8 +106,8 @@ TEST(Registry, RefusesUnknownNamesAndOptions) {
   } catch (const UserError& error) {
     EXPECT_THAT(error.what(), HasSubstr("scalselect"));
   }
-  EXPECT_THROW(make_method("length", {{"token", "all"}}), UserError);
-  EXPECT_THROW(make_method("length", {{"tokens", "words"}}), UserError);
+  EXPECT_THROW(make_method("length", {{"counts", "all"}}), UserError);
+  EXPECT_THROW(make_method("length", {{"count", "words"}}), UserError);
 }
 
 TEST(Random, IsAPermutationThatTheSeedDecides) {
@@ -119,19 +119,24 @@ TEST(Random, IsAPermutationThatTheSeedDecides) {
   EXPECT_THAT(std::vector<std::int64_t>(a.begin(), a.begin() + 5), ElementsAre(139, 968, 143, 740, 910));
 }
 
-TEST(Length, TakesTheLongest) {
-  const auto input = input_of(table_of({9, 1, 10, 8, 5, 13, 7, 5, 12}, 3, {0, 2, 5}), 6);
-  EXPECT_THAT(make_method("length")->select(input, 3).rows, ElementsAre(2, 5, 0));
-  EXPECT_THAT(make_method("length", {{"tokens", "user"}})->select(input, 2).rows, ElementsAre(0, 2));
+TEST(Length, TakesTheLongestInAnyUnit) {
+  const auto input = input_of(table_of({9, 1, 12, 4, 30, 8, 5, 14, 1, 20, 7, 4, 13, 3, 90}, 5, {0, 2, 5}), 6);
+  const auto ranked = [&](const char* unit) { return make_method("length", {{"count", unit}})->select(input, 3).rows; };
+  EXPECT_THAT(make_method("length")->select(input, 3).rows, ElementsAre(2, 5, 0)) << "tokens of the answers";
+  EXPECT_THAT(ranked("user"), ElementsAre(0, 2, 5));
+  EXPECT_THAT(ranked("conversation"), ElementsAre(2, 5, 0));
+  EXPECT_THAT(ranked("all"), ElementsAre(2, 5, 0));
+  EXPECT_THAT(ranked("turns"), ElementsAre(0, 5, 2));
+  EXPECT_THAT(ranked("characters"), ElementsAre(5, 0, 2));
   EXPECT_THAT(make_method("length", {{"longest", false}})->select(input, 1).rows, ElementsAre(0));
-  const auto scores = make_method("length", {{"tokens", "all"}})->select(input, 1).scores;
+  const auto scores = make_method("length", {{"count", "conversation"}})->select(input, 1).scores;
   EXPECT_EQ(scores[2], 13);
   EXPECT_TRUE(std::isnan(scores[1]));
 }
 
 TEST(Perplexity, MiddleHighAndLow) {
   // mean losses 1, 5, 2, 4, 3; the third column says the opposite
-  const auto input = input_of(table_of({2, 2, 5, 5, 1, 1, 8, 4, 4, 4, 1, 2, 9, 3, 3}, 3), 5);
+  const auto input = input_of(table_of({2, 2, 5, 0, 5, 1, 1, 0, 8, 4, 4, 0, 4, 1, 2, 0, 9, 3, 3, 0}, 4), 5);
   EXPECT_THAT(make_method("perplexity", {{"part", "high"}})->select(input, 2).rows, ElementsAre(1, 3));
   EXPECT_THAT(make_method("perplexity", {{"part", "low"}})->select(input, 2).rows, ElementsAre(0, 2));
   EXPECT_THAT(make_method("perplexity", {{"part", "high"}, {"average", "turns"}})->select(input, 2).rows,

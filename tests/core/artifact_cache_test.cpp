@@ -53,6 +53,20 @@ TEST_F(ArtifactCacheTest, PartialWorkSurvivesAndIsNotAResult) {
   EXPECT_TRUE(cache.list()[0].complete);
 }
 
+TEST_F(ArtifactCacheTest, WhatAKilledWriterLeftHalfWrittenIsNoPartOfTheResult) {
+  const ArtifactCache cache(root_);
+  {
+    auto work = cache.begin(key_);
+    write_file_atomically(work.folder() / "adapter/weights", "whole");
+    std::ofstream(work.folder() / "adapter/weights.4711.tmp") << "ha";
+    std::ofstream(work.folder() / "rows.txt.tmp4711") << "ha";
+  }
+  const auto folder = cache.begin(key_).commit();
+  EXPECT_EQ(read_file(folder / "adapter/weights"), "whole");
+  EXPECT_FALSE(fs::exists(folder / "adapter/weights.4711.tmp"));
+  EXPECT_FALSE(fs::exists(folder / "rows.txt.tmp4711"));
+}
+
 TEST_F(ArtifactCacheTest, ADamagedEntryIsNamed) {
   const ArtifactCache cache(root_);
   auto work = cache.begin(key_);

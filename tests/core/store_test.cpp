@@ -53,6 +53,16 @@ TEST_F(StoreTest, KeepsEveryKindOfNumber) {
   EXPECT_TRUE(std::isnan(latest.at("train/loss")));
 }
 
+TEST_F(StoreTest, AFinishedRunStaysFinishedWhileItIsTriedAgain) {
+  Store store(file());
+  const auto id = store.start_run(start("a"));
+  store.finish_run(id, "finished");
+  EXPECT_EQ(store.start_run(start("a")), id);
+  EXPECT_EQ(store.run(id).status, "finished");
+  store.finish_run(id, "failed", "disk full");
+  EXPECT_EQ(store.run(id).status, "failed");
+}
+
 TEST_F(StoreTest, TheSameConfigIsTheSameRunAndKeepsItsMetrics) {
   Store store(file());
   const auto id = store.start_run(start("a"));

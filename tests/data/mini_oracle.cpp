@@ -125,7 +125,11 @@ std::optional<std::string> arrow(const Scene& scene, const std::string& what) {
     return item.shape ? std::string(kShapeWords[static_cast<int>(*item.shape)]) : std::string(1, item.letter);
   };
   for (const Arrow& candidate : scene.arrows) {
-    if (word(out ? candidate.from : candidate.to) == start) return word(out ? candidate.to : candidate.from);
+    if (word(out ? candidate.from : candidate.to) != start) continue;
+    const Item &from = scene.items[static_cast<std::size_t>(candidate.from)],
+               &to = scene.items[static_cast<std::size_t>(candidate.to)];
+    if (from.row == to.row) return from.col < to.col ? "right" : "left";
+    return from.row < to.row ? "down" : "up";
   }
   return std::nullopt;
 }

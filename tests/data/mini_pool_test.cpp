@@ -115,7 +115,7 @@ void check_turn(const Scene& scene, const PoolTurn& turn) {
   const auto right = oracle(scene, turn.question.key);
   if (!right) return;
   switch (turn.asked.form) {
-    case Form::kOpen: EXPECT_EQ(turn.assistant, *right) << turn.user; break;
+    case Form::kOpen: EXPECT_EQ(turn.assistant, open_answer(*right)) << turn.user; break;
     case Form::kChoice: {
       ASSERT_EQ(turn.assistant.size(), 1u);
       const auto index = static_cast<std::size_t>(turn.assistant[0] - 'A');

@@ -54,6 +54,29 @@ TEST_F(PredictionsTest, KilledAnywhereResumesToTheSameBytes) {
   }
 }
 
+/// Answers as floats may: what comes out depends on what is computed together.
+class CompanyGenerator : public TextGenerator {
+ public:
+  std::vector<std::string> generate(std::span<const GenerationPrompt> prompts, const GenerationOptions&) override {
+    std::vector<std::string> answers;
+    for (const auto& prompt : prompts) {
+      answers.push_back(std::to_string(prompts.size()) + prompts.front().text + prompt.text);
+    }
+    return answers;
+  }
+};
+
+TEST_F(PredictionsTest, AStepThatWasCutIsAnsweredAsAWhole) {
+  CompanyGenerator generator;
+  evaluate(*bench_, questions_, generator, options_, folder_ / "whole.jsonl");
+  const std::string whole = read_file(folder_ / "whole.jsonl");
+  for (std::size_t cut = 0; cut <= whole.size(); cut += 997) {
+    folder_.write("cut.jsonl", whole.substr(0, cut));
+    evaluate(*bench_, questions_, generator, options_, folder_ / "cut.jsonl");
+    ASSERT_EQ(read_file(folder_ / "cut.jsonl"), whole) << "cut at " << cut;
+  }
+}
+
 TEST_F(PredictionsTest, FailingModelKeepsWhatItAnswered) {
   const std::string whole = uninterrupted();
   TableGenerator generator(some_answer);

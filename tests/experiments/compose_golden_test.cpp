@@ -1,4 +1,5 @@
-// Every case of golden/compose/cases.json, made with hydra-core 1.3.2: composed text, resolved text, or refusal.
+// Every case of golden/compose/cases.json and jobs.json, made with hydra-core 1.3.2: composed text, resolved text, or
+// refusal, and what the jobs of a sweep see.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
@@ -9,7 +10,9 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
+#include "core/error.h"
 #include "experiments/config/command.h"
+#include "experiments/config/compose.h"
 
 namespace scalselect::config {
 namespace {
@@ -96,6 +99,38 @@ TEST_F(ComposeGolden, AgreesWithHydra) {
   }
   EXPECT_GE(compositions, 60u);
   EXPECT_GE(refusals, 60u);
+}
+
+TEST(ComposeJobs, SeeTheirNumberAsHydrasDo) {
+  std::ifstream stream(SCALSELECT_TEST_DATA "/compose/jobs.json");
+  const auto data = ordered_json::parse(stream);
+  const fs::path root = fs::temp_directory_path() / ("scalselect_jobs_" + std::to_string(::getpid()));
+  for (const auto& [name, text] : data["files"].items()) {
+    fs::create_directories((root / name).parent_path());
+    std::ofstream(root / name) << text.get<std::string>();
+  }
+  for (const auto& c : data["cases"]) {
+    SCOPED_TRACE(c["config"].get<std::string>() + " " + c["overrides"].dump());
+    ComposeRequest request{{root.string()}, c["config"], c["overrides"], true};
+    const auto jobs = multirun_jobs(request);
+    ASSERT_EQ(jobs.size(), c["jobs"].size());
+    request.multirun = false;
+    for (std::size_t i = 0; i < jobs.size(); ++i) {
+      request.overrides = jobs[i];
+      request.job_num = static_cast<std::int64_t>(i);
+      EXPECT_EQ(compose(request).json(), nlohmann::json(c["jobs"][i]));
+    }
+  }
+  fs::remove_all(root);
+}
+
+TEST(ComposeJobs, OutsideASweepThereIsNoNumber) {
+  const fs::path root = fs::temp_directory_path() / ("scalselect_no_job_" + std::to_string(::getpid()));
+  fs::create_directories(root);
+  std::ofstream(root / "config.yaml") << "seed: ${hydra:job.num}\n";
+  // As hydra-core 1.3.2: its `hydra` resolver gives None for what is still ???.
+  EXPECT_TRUE(compose({{root.string()}, "config", {}}).json().at("seed").is_null());
+  fs::remove_all(root);
 }
 
 }  // namespace

@@ -102,7 +102,7 @@ TEST(FeatureNames, LeaveOutWhatDoesNotMatter) {
   EXPECT_EQ(describe_feature(all).dump(), text);
   EXPECT_EQ(feature_name(HiddenMeanSpec{-1, TokenSet::kAll, TokenWeights::kPosition}),
             "hidden_mean(layer=-1,tokens=all,weights=position)");
-  EXPECT_EQ(feature_name(TokenCountSpec{}), "token_counts");
+  EXPECT_EQ(feature_name(TokenCountSpec{}), "lengths");
 }
 
 }  // namespace

@@ -56,8 +56,9 @@ class FakeProbe final : public FeatureProbe {
       signals.early.push_back({{hidden_.data(), kTokens, kWidth}, attention_});
     for (std::size_t i = 0; i < request.hidden_means.size(); ++i)
       signals.hidden_means.push_back(std::vector<float>(kWidth, row));
-    if (request.answer_loss) signals.loss = AnswerLoss{6, sample.row == 7 ? 0 : 4, {2, 4}, {1, 3}};
-    if (request.token_counts) signals.counts = TokenCounts{1, sample.row, 3};
+    if (request.answer_loss) signals.loss = AnswerLoss{6, 2.5, sample.row == 7 ? 0 : 4, {2, 4}, {1, 3}};
+    if (request.lone_loss) signals.lone_loss = AnswerLoss{8, 3, 4, {8}, {4}};
+    if (request.token_counts) signals.counts = TokenCounts{1, sample.row, 3, 2, 40};
     return signals;
   }
   std::vector<float> hidden_, attention_;
@@ -101,11 +102,9 @@ TEST(Extraction, OnePassServesEveryone) {
   PooledVisualSpec top;
   top.choice = TokenChoice::kTopK;
   top.top_k = 2;
-  const std::vector<ExtractionJob> jobs{{PooledVisualSpec{}, fresh("mass")},
-                                        {top, fresh("top")},
-                                        {HiddenMeanSpec{}, fresh("mean")},
-                                        {AnswerLossSpec{}, fresh("loss")},
-                                        {TokenCountSpec{}, fresh("counts")}};
+  const std::vector<ExtractionJob> jobs{{PooledVisualSpec{}, fresh("mass")}, {top, fresh("top")},
+                                        {HiddenMeanSpec{}, fresh("mean")},   {AnswerLossSpec{}, fresh("loss")},
+                                        {TokenCountSpec{}, fresh("counts")}, {AnswerLossSpec{true}, fresh("lone")}};
   std::vector<FeatureSpec> specs;
   for (const auto& job : jobs) specs.push_back(job.spec);
   EXPECT_EQ(request_for(specs).early.size(), 1U) << "the two pooled features share their states";
@@ -119,9 +118,12 @@ TEST(Extraction, OnePassServesEveryone) {
   EXPECT_EQ(mass.rejects()[1].reason, "empty conversation");
   EXPECT_EQ(loss.rejects()[1].reason, "no answer token");
   const auto losses = values_of(loss);
-  EXPECT_THAT(std::vector<float>(losses.begin(), losses.begin() + 3),
-              ElementsAre(6, 4, static_cast<float>((2.0 + 4.0 / 3) / 2)));
-  EXPECT_EQ(values_of(counts)[3 * 8 + 1], 9) << "row 5 is missing, so vector 8 is row 9";
+  EXPECT_THAT(std::vector<float>(losses.begin(), losses.begin() + 4),
+              ElementsAre(6, 4, static_cast<float>((2.0 + 4.0 / 3) / 2), 2.5F));
+  const auto lengths = values_of(counts), lone = values_of(FeatureStore(jobs[5].folder));
+  EXPECT_THAT(std::vector<float>(lengths.begin() + 5 * 8, lengths.begin() + 5 * 9), ElementsAre(1, 9, 3, 2, 40))
+      << "row 5 is missing, so vector 8 is row 9";
+  EXPECT_THAT(std::vector<float>(lone.begin(), lone.begin() + 4), ElementsAre(8, 4, 2, 3));
 
   FakeProbe idle;
   extract_features(pool, idle, jobs);

@@ -6,6 +6,8 @@
 
 #include <cmath>
 #include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
 
 #include "core/error.h"
 #include "core/parallel.h"
@@ -68,12 +70,13 @@ std::vector<Sample> pool(const Pictures& p) {
 struct Seen {
   std::vector<std::vector<float>> hidden, attention, means;
   std::vector<float> tower;
-  AnswerLoss loss;
+  AnswerLoss loss, lone;
   TokenCounts counts;
   std::string reject;
   bool operator==(const Seen& o) const {
     return hidden == o.hidden && attention == o.attention && means == o.means && tower == o.tower &&
-           loss.sum == o.loss.sum && loss.turn_sums == o.loss.turn_sums && reject == o.reject;
+           loss.turn_sums == o.loss.turn_sums && loss.error_norms == o.loss.error_norms &&
+           lone.turn_sums == o.lone.turn_sums && reject == o.reject;
   }
 };
 
@@ -88,6 +91,7 @@ std::vector<Seen> observe(FeatureProbe& probe, std::span<const Sample> samples, 
     seen.means = signals.hidden_means;
     seen.tower = signals.tower_mean;
     if (signals.loss) seen.loss = *signals.loss;
+    if (signals.lone_loss) seen.lone = *signals.lone_loss;
     if (signals.counts) seen.counts = *signals.counts;
     seen.reject = signals.reject;
     all.push_back(std::move(seen));
@@ -106,8 +110,10 @@ SignalRequest everything() {
                           {1, TokenSet::kText, TokenWeights::kUniform},
                           {2, TokenSet::kVisual, TokenWeights::kUniform},
                           {0, TokenSet::kUser, TokenWeights::kUniform},
-                          {3, TokenSet::kAssistant, TokenWeights::kUniform}};
-  request.tower_mean = request.answer_loss = request.token_counts = true;
+                          {3, TokenSet::kAssistant, TokenWeights::kUniform},
+                          {2, TokenSet::kVisual, TokenWeights::kUniform, LayerState::kAttention},
+                          {3, TokenSet::kBehindImages, TokenWeights::kUniform, LayerState::kAttention}};
+  request.tower_mean = request.answer_loss = request.lone_loss = request.token_counts = true;
   return request;
 }
 
@@ -134,6 +140,8 @@ void expect_close(const Seen& a, const Seen& b) {
   for (std::size_t i = 0; i < a.means.size(); ++i) expect_close(a.means[i], b.means[i]);
   expect_close(a.tower, b.tower);
   EXPECT_NEAR(a.loss.sum, b.loss.sum, 1e-5 * (1 + std::abs(b.loss.sum)));
+  EXPECT_NEAR(a.loss.error_norms, b.loss.error_norms, 1e-5 * (1 + b.loss.error_norms));
+  EXPECT_EQ(a.lone.turn_sums, b.lone.turn_sums);
   EXPECT_EQ(a.loss.turn_tokens, b.loss.turn_tokens);
 }
 
@@ -175,6 +183,59 @@ TEST_P(Probe, GroupingAndThreadsChangeNoBit) {
   set_threads(1);
 }
 
+/// The drawn image and the two turns of golden/make_probe_signals.py.
+Seen golden_sample(const char* folder, const fs::path& picture) {
+  Image image{24, 24, std::vector<std::uint8_t>(24 * 24 * 3)};
+  for (int y = 0; y < 24; ++y) {
+    for (int x = 0; x < 24; ++x) {
+      for (int c = 0; c < 3; ++c) {
+        image.rgb[static_cast<std::size_t>((y * 24 + x) * 3 + c)] =
+            static_cast<std::uint8_t>((7 * x * x + 13 * y + 29 * c * x) % 256);
+      }
+    }
+  }
+  write_png(picture, image);
+  SignalRequest request;
+  request.hidden_means = {{2, TokenSet::kVisual, TokenWeights::kUniform, LayerState::kAttention},
+                          {3, TokenSet::kBehindImages, TokenWeights::kUniform, LayerState::kAttention}};
+  request.answer_loss = request.lone_loss = request.token_counts = true;
+  const auto item = sample(0, {picture.string()}, {"<image>What is this?", "A cat.", "Where?", "On the mat, I see"});
+  return observe(*open_probe(golden_folder(folder), "float32", request), std::span(&item, 1), request).front();
+}
+
+void expect_golden(const AnswerLoss& ours, const nlohmann::json& turns) {
+  double norms = 0;
+  std::int64_t tokens = 0;
+  ASSERT_EQ(ours.turn_sums.size(), turns.size());
+  for (std::size_t i = 0; i < turns.size(); ++i) {
+    EXPECT_NEAR(ours.turn_sums[i], turns[i][0].get<double>(), 1e-4 * turns[i][0].get<double>());
+    EXPECT_EQ(ours.turn_tokens[i], turns[i][2].get<std::int64_t>());
+    norms += turns[i][1].get<double>();
+    tokens += turns[i][2].get<std::int64_t>();
+  }
+  EXPECT_NEAR(ours.error_norms, norms, 1e-4 * norms);
+  EXPECT_EQ(ours.tokens, tokens);
+}
+
+TEST_P(Probe, LossesErrorNormsAndAttentionOutputsAreTransformers) {
+  std::ifstream in(golden_folder("probe_signals.json"));
+  const auto golden = nlohmann::json::parse(in).at(GetParam());
+  const auto picture = fs::temp_directory_path() / ("scalselect_signals_" + std::to_string(::getpid()) + ".png");
+  const auto seen = golden_sample(GetParam(), picture);
+  fs::remove(picture);
+  ASSERT_EQ(seen.reject, "");
+  expect_golden(seen.loss, golden["given"]);
+  expect_golden(seen.lone, golden["alone"]);
+  EXPECT_EQ(seen.counts.turns, 2);
+  EXPECT_EQ(seen.counts.characters, 23);
+  const auto near = [](const std::vector<float>& ours, const std::vector<float>& theirs) {
+    ASSERT_EQ(ours.size(), theirs.size());
+    for (std::size_t i = 0; i < ours.size(); ++i) EXPECT_NEAR(ours[i], theirs[i], 5e-5) << i;
+  };
+  near(seen.means[0], golden["visual.2"]);
+  near(seen.means[1], golden["behind.3"]);
+}
+
 TEST(Probe, OnlyTheNeededLayersAreBuilt) {
   const auto depth = probe_depth(only_early(1, 1, TokenRoles::kStrict), 3);
   EXPECT_EQ(depth.prefix, 1);
@@ -185,6 +246,15 @@ TEST(Probe, OnlyTheNeededLayersAreBuilt) {
   EXPECT_EQ(later.prefix, 2);
   EXPECT_EQ(later.suffix, 2);
   EXPECT_EQ(later.built, 3);
+  SignalRequest mixed;
+  mixed.hidden_means = {{2, TokenSet::kVisual, TokenWeights::kUniform, LayerState::kAttention}};
+  EXPECT_EQ(probe_depth(mixed, 3).built, 2);
+  EXPECT_EQ(probe_depth(mixed, 3).suffix, 0);
+  mixed.hidden_means[0].layer = 0;
+  EXPECT_THROW(probe_depth(mixed, 3), UserError) << "embeddings have no attention";
+  SignalRequest lone;
+  lone.lone_loss = true;
+  EXPECT_EQ(probe_depth(lone, 3).built, 3);
   EXPECT_THROW(probe_depth(only_early(4, 1, TokenRoles::kStrict), 3), UserError);
   EXPECT_THROW(probe_depth(only_early(1, 0, TokenRoles::kStrict), 3), UserError);
 }

@@ -48,7 +48,7 @@ struct StageOptions {
   }
 };
 
-enum class FactWeights { kEven, kLate };
+enum class FactWeights { kEven, kLate, kChoice };
 
 /// Facts of a picture in one packed sequence.
 struct PackingOptions {
@@ -62,8 +62,10 @@ struct PackingOptions {
     v.field("facts", o.facts, "facts drawn a picture", Range{1, 1000});
     v.field("tokens", o.tokens, "room for facts behind the picture, in tokens", Range{16, 4096});
     v.field("noise_share", o.noise_share, "share of facts that get neutral words", Range{0, 1});
-    v.choice("weights", o.weights, {{"even", FactWeights::kEven}, {"late", FactWeights::kLate}},
-             "how types of facts are balanced: for a beginner, or for who knows the attributes already");
+    v.choice("weights", o.weights,
+             {{"even", FactWeights::kEven}, {"late", FactWeights::kLate}, {"choice", FactWeights::kChoice}},
+             "how types of facts are balanced: for a beginner, for who knows the attributes already, for who knows it "
+             "all but option letters");
   }
 };
 
@@ -74,9 +76,11 @@ struct PretrainOptions {
   StageOptions alignment{9'600, 32, 3e-3, 0.05, 0.1, 0.0};
   StageOptions facts_plain{24'000, 32, 2e-3, 0.05, 0.1, 0.01};
   StageOptions facts_noise{72'000, 32, 1.5e-3, 0.03, 0.01, 0.01};
+  StageOptions facts_choice{28'000, 32, 1e-3, 0.05, 0.01, 0.01};
   PackingOptions packing_plain{24, 128, 0.0, FactWeights::kEven};
   PackingOptions packing_noise{20, 160, 0.7, FactWeights::kLate};
-  bool bfloat16 = true;                  ///< matrix products in bfloat16 (fast with AMX or AVX512-BF16 only)
+  PackingOptions packing_choice{20, 160, 0.5, FactWeights::kChoice};
+  bool bfloat16 = false;                 ///< matrix products in bfloat16: pays on CPUs with AMX only
   std::int64_t checkpoint_every = 250;   ///< steps between checkpoints inside a stage
   std::int64_t probes_each = 200;        ///< held-out scenes a lookup
   std::int64_t whitening_images = 4096;  ///< pictures from which the projector's whitening is estimated
@@ -89,8 +93,10 @@ struct PretrainOptions {
     v.field("alignment", o.alignment, "projector and embeddings alone: a patch's words by the embedding table");
     v.field("facts_plain", o.facts_plain, "decoder on packed facts without neutral words");
     v.field("facts_noise", o.facts_noise, "decoder on packed facts with neutral words");
+    v.field("facts_choice", o.facts_choice, "decoder on packed facts, most of them with option letters");
     v.field("packing_plain", o.packing_plain, "facts a picture in the first phase");
     v.field("packing_noise", o.packing_noise, "facts a picture in the second phase");
+    v.field("packing_choice", o.packing_choice, "facts a picture in the third phase");
     v.field("bfloat16", o.bfloat16, "matrix products in bfloat16, weights and optimiser in float32");
     v.field("checkpoint_every", o.checkpoint_every, "steps between checkpoints inside a stage", Range{1, 1e9});
     v.field("probes_each", o.probes_each, "held-out scenes a lookup probe", Range{1, 1e6});

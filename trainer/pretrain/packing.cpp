@@ -39,6 +39,7 @@ PackedFacts draw_packed_facts(const mini::Scene& scene, Rng& rng, const PackingO
   sampling.facts = options.facts;
   sampling.noise_share = options.noise_share;
   if (options.weights == FactWeights::kLate) sampling.weights = mini::late_weights();
+  if (options.weights == FactWeights::kChoice) sampling.weights = mini::choice_weights();
   return pack_facts(mini::sample_facts(scene, rng, sampling), options.tokens);
 }
 

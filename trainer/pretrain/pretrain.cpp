@@ -47,7 +47,8 @@ class Pretraining {
         heads_(options.shape.tower_hidden),
         stages_{tower_stage(), alignment_stage(),
                 facts_stage("facts_plain", options_.facts_plain, options_.packing_plain),
-                facts_stage("facts_noise", options_.facts_noise, options_.packing_noise)} {
+                facts_stage("facts_noise", options_.facts_noise, options_.packing_noise),
+                facts_stage("facts_choice", options_.facts_choice, options_.packing_choice)} {
     initialise(model_, options.seed);
   }
 

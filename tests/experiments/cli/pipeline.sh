@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# The whole path with the real program on a tiny mini world: what a user does, and what they see when something is wrong.
+# The whole path with the real program on a tiny mini world: what a user does. What they see when something is wrong is in
+# bad_input.sh, what a kill leaves in kill_resume.sh.
 #   pipeline.sh SCALSELECT     SCALSELECT: the program
 set -euo pipefail
 program=$1
@@ -8,13 +9,6 @@ folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 cd "$folder"
 fails() { echo "FAILED: $*" >&2; exit 1; }
-# expect_refusal CODE TEXT command… : the command must exit with CODE and name TEXT
-expect_refusal() {
-  local code=$1 text=$2 got=0; shift 2
-  "$@" > out.txt 2> err.txt || got=$?
-  [ "$got" = "$code" ] || fails "exit $got instead of $code: $*: $(cat err.txt)"
-  grep -qF -- "$text" err.txt || fails "no '$text' in: $(cat err.txt)"
-}
 tiny=(pool.world.pool_size=240 pool.world.questions_per_skill=11 pool.world.pope_images=2 trainer.epochs=0.5 trainer.checkpoint_every=1 store=store.sqlite cache=cache report=report parallel=2 name=tiny)
 
 echo "== a sweep extracts once and ends in a table"
@@ -28,17 +22,6 @@ echo "== again: everything comes from the cache, the table is the same"
 grep -q 'feature extractions 0, selections 0, trainings 0, evaluations 0' log.txt || fails "computed again: $(grep extractions log.txt)"
 diff table.txt again.txt || fails "another table"
 
-echo "== a run that is killed and started again gives the same bytes"
-find cache/adapter cache/predictions -name 'adapter_model.safetensors' -o -name predictions.jsonl | sort | xargs sha256sum > whole.txt
-rm -rf cache/adapter cache/predictions
-for pause in 2 4 6; do
-  setsid "$program" -m "${tiny[@]}" method=full,random,length,scalselect budget=0.2 > /dev/null 2>&1 & group=$!
-  sleep "$pause"; kill -9 -- "-$group" 2>/dev/null || true; wait "$group" 2>/dev/null || true
-done
-"$program" -m "${tiny[@]}" method=full,random,length,scalselect budget=0.2 > again.txt 2> log.txt || { cat log.txt; fails "resume"; }
-sha256sum --check --quiet whole.txt || fails "killed and resumed differ from uninterrupted"
-diff table.txt again.txt || fails "another table after kills"
-
 echo "== the steps stand alone"
 world=$(dirname "$(find cache/world -name pool.json)")
 model=$source/data/mini/model
@@ -50,18 +33,32 @@ alone=(model.path="$model" pool.path="$world/pool.json" pool.image_root="$world/
 cmp by_scores.json direct.0.2.json || fails "select by scores and select by model differ"
 [ -s direct.10.json ] && [ -s ranking.jsonl ] || fails "second budget or ranking"
 
-echo "== what a user sees when something is wrong"
-expect_refusal 2 "budgett" "$program" "${tiny[@]}" budgett=0.1
-expect_refusal 2 "method.thta" "$program" "${tiny[@]}" +method.thta=0.1
-expect_refusal 2 "'trainer.epochs' is \"abc\"" "$program" "${tiny[@]}" trainer.epochs=abc
-for budget in 0 1.5 abc; do expect_refusal 2 "budget" "$program" "${tiny[@]}" budget="$budget"; done
-expect_refusal 2 "There is no command 'selct'. Did you mean" "$program" selct
-expect_refusal 1 "no_such_model" "$program" extract model.path=no_such_model pool.path="$world/pool.json" out=x.npz cache=cache
-head -c 3000 "$world/pool.json" > cut.json
-expect_refusal 1 "cut.json" "$program" extract model.path="$model" pool.path=cut.json out=x.npz cache=cache
-cp -r "$model" broken; truncate -s 100000 broken/model.safetensors
-expect_refusal 1 "broken/model.safetensors" "$program" extract model.path=broken pool.path="$world/pool.json" pool.image_root="$world/images" out=x.npz cache=cache
-[ "$(id -u)" = 0 ] || { mkdir locked; chmod 500 locked; expect_refusal 1 "locked" "$program" "${tiny[@]}" store=locked/x.sqlite; }
+echo "== a target pool steers the methods that choose by one"
+"$program" select "${alone[@]}" method=rds_plus budget=10 out=free.json > out.txt
+"$program" select "${alone[@]}" method=rds_plus budget=10 target.path=direct.10.json target.image_root="$world/images" out=near.json > out.txt
+cmp -s free.json near.json && fails "the target changed nothing"
+echo "== gradients: a warm-up, then the pool and a target after each of its epochs; killed and resumed, the same subset"
+less=(select "${alone[@]}" target.path="$world/pool.json" target.image_root="$world/images" budget=20 method=less
+      method.gradients.warm_up.share=0.2 method.gradients.warm_up.epochs=2 method.sketch.dim=256)
+"$program" "${less[@]}" out=less.json > out.txt 2> log.txt || { cat log.txt; fails "less"; }
+[ "$(find cache/warm_up -name moments.safetensors | wc -l)" = 2 ] || fails "not one warm-up of two epochs"
+[ "$(grep -c 'one pass over' log.txt)" = 4 ] || fails "not two passes over pool and target: $(grep pass log.txt)"
+"$program" "${less[@]}" out=cached.json > out.txt 2> log.txt
+! grep -q 'one pass over' log.txt || fails "gradients were computed again"
+rm -rf cache/warm_up cache/features
+setsid "$program" "${less[@]}" out=resumed.json > /dev/null 2>&1 & group=$!
+sleep 5; kill -9 -- "-$group" 2>/dev/null || true; wait "$group" 2>/dev/null || true
+"$program" "${less[@]}" out=resumed.json > out.txt 2> log.txt || { cat log.txt; fails "less, resumed"; }
+cmp less.json cached.json && cmp less.json resumed.json || fails "another subset after a kill"
+echo "== the authors' features give the authors' scores"
+"$program" score features="$source/tests/experiments/cli/golden/all_representations.npz" out=theirs.jsonl > out.txt
+python3 - "$source/tests/experiments/cli/golden/importance_scores.jsonl" theirs.jsonl <<'PY' || fails "other scores than the authors'"
+import json, sys
+authors, ours = ([json.loads(line) for line in open(name)] for name in sys.argv[1:])
+assert [item["sample_id"] for item in authors] == [item["sample_id"] for item in ours], "another order"
+worst = max(abs(a["importance"] - b["importance"]) / a["importance"] for a, b in zip(authors, ours))
+assert worst < 1e-5, worst  # theirs is a float32 SVD
+PY
 
 echo "== the store answers"
 says() { # says TEXT command…

@@ -23,7 +23,8 @@ namespace {
 PretrainOptions tiny() {
   PretrainOptions options;
   options.shape = {48, 1, 3, 64, 48, 2, 3, 64};
-  for (auto* stage : {&options.tower, &options.alignment, &options.facts_plain, &options.facts_noise}) {
+  for (auto* stage :
+       {&options.tower, &options.alignment, &options.facts_plain, &options.facts_noise, &options.facts_choice}) {
     stage->images = 24;
     stage->batch = 8;
   }

@@ -1,0 +1,18 @@
+#include "baselines/row_scores.h"
+
+#include <limits>
+
+namespace scalselect {
+
+std::vector<double> row_scores(const FeatureTable& table, std::int64_t pool_size,
+                               const std::function<double(std::span<const float> vector)>& score) {
+  std::vector<double> scores(static_cast<std::size_t>(pool_size), std::numeric_limits<double>::quiet_NaN());
+  std::vector<float> vector(static_cast<std::size_t>(table.vectors->cols()));
+  for (std::size_t i = 0; i < table.rows.size(); ++i) {
+    table.vectors->read(static_cast<std::int64_t>(i), 1, vector.data());
+    scores[static_cast<std::size_t>(table.rows[i])] = score(vector);
+  }
+  return scores;
+}
+
+}  // namespace scalselect

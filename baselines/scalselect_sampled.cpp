@@ -1,0 +1,69 @@
+// ScalSelect's leverage as a probability instead of a rank: rows are drawn one after the other without replacement,
+// each time in proportion to their leverage (what CUR does with columns: Mahoney and Drineas 2009).
+//
+// Drawn by keys (Efraimidis and Spirakis 2006): row i gets log(u_i) / pi_i with u_i uniform, the largest keys win; so
+// every budget is a prefix. Rows of leverage 0 come last, by ascending row.
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "baselines/entry.h"
+#include "core/rng.h"
+#include "selector/scalselect.h"
+
+namespace scalselect {
+namespace {
+
+struct SampledOptions {
+  ScalSelectOptions features;
+
+  template <class Visitor>
+  static void describe(Visitor& v, SampledOptions& o) {
+    v.field("features", o.features, "vectors and subspace; the options of scalselect");
+  }
+};
+
+class Sampled final : public SelectionMethod {
+ public:
+  explicit Sampled(const SampledOptions& options) : options_(options) {}
+  std::vector<FeatureSpec> needs() const override { return {scalselect_feature(options_.features)}; }
+  BudgetUse budget_use() const override { return BudgetUse::kPrefix; }
+  bool uses_seed() const override { return true; }
+
+  SelectionResult select(const MethodInput& input, std::int64_t budget) const override {
+    const auto& table = input.features.at(0);
+    const auto scored = score_rows(*table.vectors, options_.features.subspace);
+    SelectionResult result;
+    result.scores = by_pool_row(table, scored.scores, input.pool_size);
+    result.rows = top_rows(keys(result.scores, input), input.candidates, budget);
+    result.facts = subspace_facts(scored);
+    return result;
+  }
+
+ private:
+  static std::vector<double> keys(const std::vector<double>& leverage, const MethodInput& input) {
+    Rng rng(input.seed, "baselines/scalselect_sampled");
+    std::vector<double> keys(leverage.size(), std::nan(""));
+    for (const auto row : input.candidates) {
+      const double weight = leverage[static_cast<std::size_t>(row)], draw = 1 - rng.uniform();  // in (0, 1]
+      if (std::isnan(weight)) continue;
+      keys[static_cast<std::size_t>(row)] =
+          weight > 0 ? std::log(draw) / weight : -std::numeric_limits<double>::infinity();
+    }
+    return keys;
+  }
+
+  SampledOptions options_;
+};
+
+std::unique_ptr<SelectionMethod> make(const SampledOptions& options) { return std::make_unique<Sampled>(options); }
+
+}  // namespace
+
+MethodEntry scalselect_sampled_entry() {
+  return method_entry<SampledOptions>("scalselect_sampled", "rows drawn in proportion to ScalSelect's leverage",
+                                      "as scalselect: time O(N d^2 + d^3), memory O(d^2 + N), streaming",
+                                      "variant of arXiv 2602.11636; sampling of Efraimidis and Spirakis 2006", make);
+}
+
+}  // namespace scalselect

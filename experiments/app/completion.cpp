@@ -1,0 +1,129 @@
+// Completion in the shell: commands, flags, groups, their options, and the keys of the composed configuration.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "core/error.h"
+#include "experiments/app/commands.h"
+
+namespace scalselect::app {
+namespace {
+
+// bash cuts words at '=', so the script gives the program the whole word and takes off what bash keeps.
+constexpr char kBash[] =
+    R"sh(# bash completion for scalselect: put  source <(scalselect --completion bash)  into ~/.bashrc
+_scalselect() {
+  local line="${COMP_LINE:0:COMP_POINT}" word words
+  word="${line##* }"
+  read -ra words <<< "$line"
+  mapfile -t COMPREPLY < <("$1" _complete "${words[@]:1}" ${word:+--partial} 2>/dev/null)
+  [[ ${#COMPREPLY[@]} != 1 || ${COMPREPLY[0]} != *[=./] ]] || compopt -o nospace
+  [[ $word != *=* || $COMP_WORDBREAKS != *=* ]] || COMPREPLY=("${COMPREPLY[@]#"${word%=*}="}")
+}
+complete -o default -F _scalselect scalselect
+)sh";
+
+/// The primary configuration of a command, or an empty name where there is none.
+std::string config_of(const Words& words) {
+  static const std::map<std::string, std::string> commands = {
+      {"extract", "extract"}, {"score", "score"}, {"select", "select"}, {"generate", "generate"}, {"run", "config"}};
+  if (words.empty()) return "config";
+  if (words[0] == "model") return words.size() > 1 && words[1] == "assemble" ? "model_assemble" : "";
+  if (words[0] == "mini")
+    return words.size() > 1 && (words[1] == "world" || words[1] == "pretrain") ? "mini_" + words[1] : "";
+  if (const auto found = commands.find(words[0]); found != commands.end()) return found->second;
+  const bool pipeline = words[0].find('=') != std::string::npos || words[0].find_first_of("-+~") == 0;
+  return pipeline ? "config" : "";
+}
+
+/// Keys below `value`, each up to the next dot behind what is typed already: "trainer." first, then "trainer.epochs=".
+void add_keys(const config::Value& value, const std::string& path, std::size_t typed, std::set<std::string>& out) {
+  if (!value.is_map() || value.entries().empty()) {
+    const auto dot = path.find('.', typed);
+    out.insert(dot == std::string::npos ? path + "=" : path.substr(0, dot + 1));
+    return;
+  }
+  for (const auto& [key, child] : value.entries()) {
+    const auto name = key.is_string() ? key.as_string() : std::string();
+    if (!name.empty()) add_keys(child, path.empty() ? name : path + "." + name, typed, out);
+  }
+}
+
+/// Options of the group before '=', behind what is typed of a list ("a,b") and of a folder ("mini/").
+std::set<std::string> values_for(const Words& config_dirs, const std::string& word, std::size_t equals) {
+  const auto begin = word.find_last_of("=,/") + 1;
+  std::string group = word.substr(0, equals);
+  const auto value = word.substr(0, begin).find_last_of("=,") + 1;
+  if (begin > value) group += "/" + word.substr(value, begin - value - 1);
+  std::set<std::string> out;
+  for (const auto& option : config::group_options(config_dirs, group)) {
+    const bool folder = !config::group_options(config_dirs, group + "/" + option).empty();
+    out.insert(word.substr(0, begin) + option + (folder ? "/" : ""));
+  }
+  return out;
+}
+
+/// What may stand where `word` is being typed, for a command with configuration `name`.
+std::set<std::string> words_for(const std::string& name, const std::string& word) {
+  std::set<std::string> out;
+  const auto request = request_for({}, name);
+  const auto equals = word.find('=');
+  if (equals != std::string::npos) return values_for(request.config_dirs, word, equals);
+  for (const auto& flag : known_flags()) out.insert(flag);
+  const auto composed = config::compose(request);
+  for (const auto& [group, option] : composed.choices) out.insert(group + "=");
+  add_keys(composed.config, "", word.size(), out);
+  return out;
+}
+
+std::set<std::string> store_words(const std::string& command) {
+  static const std::map<std::string, std::set<std::string>> known = {
+      {"runs", {"experiment=", "store="}},
+      {"show", {"store="}},
+      {"compare", {"store="}},
+      {"report", {"experiment=", "out=", "store="}},
+      {"cache", {"cache=", "ls", "rm", "store="}},
+      {"model", {"assemble"}},
+      {"mini", {"pretrain", "probes", "sheet", "world"}}};
+  const auto found = known.find(command);
+  return found == known.end() ? std::set<std::string>{} : found->second;
+}
+
+}  // namespace
+
+int print_completion(const Words& words) {
+  if (words != Words{"bash"}) {
+    throw UserError(ErrorKind::kUsage, "`--completion` knows bash only.", "Usage: scalselect --completion bash");
+  }
+  fmt::print("{}", kBash);
+  return 0;
+}
+
+int complete_words(const Words& words) {
+  Words before = words;
+  std::string word;
+  if (!before.empty() && before.back() == "--partial") {
+    before.pop_back();
+    word = before.back();
+    before.pop_back();
+  }
+  try {
+    std::set<std::string> candidates;
+    if (const auto name = config_of(before); !name.empty()) candidates = words_for(name, word);
+    if (before.empty()) {
+      for (const auto& command : command_names()) candidates.insert(command);
+    } else {
+      candidates.merge(store_words(before[0]));
+    }
+    for (const auto& candidate : candidates) {
+      if (candidate.starts_with(word)) fmt::print("{}\n", candidate);
+    }
+  } catch (const std::exception&) {
+    return 1;  // a shell that completes is no place for messages
+  }
+  return 0;
+}
+
+}  // namespace scalselect::app

@@ -1,0 +1,160 @@
+#!/usr/bin/env bash
+# What a user sees when something is wrong: each case is made on a tiny pool; the message must name the file, sample or
+# key and the way out. Prints one line a case.
+#   bad_input.sh SCALSELECT     SCALSELECT: the program
+set -euo pipefail
+program=$(realpath "$1")
+source=$(cd "$(dirname "$0")/../../.." && pwd)
+folder=$(mktemp -d)
+leave() { umount "$folder/small" 2>/dev/null || true; rm -rf "$folder"; }
+trap leave EXIT
+cd "$folder"
+failures=0
+wrong() { echo "FAILED: $*" >&2; failures=$((failures + 1)); }
+
+# refused NAME CODE TEXT… -- command…: exits with CODE, says every TEXT in one "error:" line, and leaves no blame on us.
+refused() {
+  local case=$1 code=$2 got=0 texts=() message; shift 2
+  while [ "$1" != -- ]; do texts+=("$1"); shift; done; shift
+  "$@" > out.txt 2> err.txt || got=$?
+  message=$(grep -m1 '^error: ' err.txt || true)
+  [ "$got" = "$code" ] || wrong "$case: exit $got instead of $code: $(tail -3 err.txt)"
+  for text in "${texts[@]}"; do [[ "$message" == *"$text"* ]] || wrong "$case: no '$text' in: ${message:-$(cat err.txt)}"; done
+  [[ "$message" != *"fault of the program"* ]] || wrong "$case: $message"
+  printf '%-30s exit %d  %s\n' "$case" "$got" "$message"
+}
+# listed NAME ROW TEXT…: the job went on (log in err.txt), and a line of it tells of ROW with every TEXT.
+listed() {
+  local case=$1 row=$2 line; shift 2
+  line=$(grep -E "row $row\b" err.txt | grep -F -m1 -- "$1" || true)
+  [ -n "$line" ] || wrong "$case: nothing about row $row and '$1' in: $(cat err.txt)"
+  for text in "$@"; do [[ "$line" == *"$text"* ]] || wrong "$case: no '$text' in: $line"; done
+  printf '%-30s goes on %s\n' "$case" "$(sed -E "s/^warning: //" <<< "$line")"
+}
+
+"$program" mini world out=world pool.world.pool_size=200 pool.world.questions_per_skill=11 pool.world.pope_images=1 > log.txt 2>&1 || { cat log.txt; exit 1; }
+python3 -c 'import json; json.dump(json.load(open("world/pool.json"))[:40], open("world/forty.json", "w"), indent=1)'
+model=$source/data/mini/model
+pool=world/forty.json
+images=(pool.image_root=world/images)
+extract() { "$program" extract model.path="$model" pool.path="$1" "${images[@]}" cache=cache out=out.npz; }
+
+echo "== samples: listed with their reason, the job goes on"
+python3 - <<'PY'
+import json, shutil
+pool = json.load(open("world/pool.json"))[:12]
+for number, sample in enumerate(pool):
+    sample["id"] = f"s{number}"
+image = lambda name: f"world/images/{name}"
+pool[0]["image"] = "nowhere.png"
+shutil.copy(image(pool[1]["image"]), image("cut.png")); open(image("cut.png"), "r+b").truncate(300)
+pool[1]["image"] = "cut.png"
+open(image("text.jpg"), "w").write("<html>404 Not Found</html>\n")
+pool[2]["image"] = "text.jpg"
+del pool[3]["id"]
+pool[5]["id"] = pool[4]["id"]
+pool[6]["conversations"] = []
+pool[7]["conversations"][0]["value"] = pool[7]["conversations"][0]["value"].replace("<image>\n", "").replace("<image>", "")
+pool[8]["image"] = [pool[8]["image"], pool[9]["image"]]
+pool[8]["conversations"][0]["value"] = "<image>\n" + pool[8]["conversations"][0]["value"]
+pool[10]["conversations"].append({"from": "robot", "value": "beep"})
+del pool[11]["conversations"]
+json.dump(pool, open("samples.json", "w"), indent=1)
+PY
+extract samples.json > out.txt 2> err.txt || wrong "a pool with bad samples stops the job: $(cat err.txt)"
+listed "missing image" 0 "image 'world/images/nowhere.png' is missing"
+listed "truncated PNG" 1 "Image 'world/images/cut.png' is cut short"
+listed "text file named .jpg" 2 "'world/images/text.jpg' is not an image in a known format"
+listed "sample without id" 3 "no id"
+listed "duplicate ids" 5 "id 's4' was seen before in row 4"
+listed "empty conversation" 6 "empty conversation"
+listed "unknown role" 10 "has the unknown role 'robot'"
+listed "no conversation" 11 "neither 'conversations' nor 'messages'"
+for row in 7 8; do ! grep -q "row $row\b" err.txt || wrong "row $row: $(grep "row $row\b" err.txt)"; done
+grep -q "6 x 192 representations of 'samples.json', 6 samples rejected" out.txt || wrong "not 6 of 12: $(cat out.txt)"
+printf '%-30s goes on %s\n' "no <image> tag; two images" "used: images come before the first question, as in the authors' rendering"
+
+echo "== the pool"
+head -c 3000 $pool > cut.json
+refused "JSON cut in the middle" 1 "'cut.json' ends in the middle of a value at line" "the last whole row is" "again" -- extract cut.json
+echo '{"id": 1' > one.jsonl
+refused "JSON line cut" 1 "'one.jsonl' ends in the middle of a value" "line 1" -- extract one.jsonl
+echo '[{"text": "no dialogue"}]' > other.json
+refused "another JSON" 1 "'other.json' has no usable row; row 0: neither 'conversations' nor 'messages'" "Give a file of LLaVA" -- extract other.json
+refused "no such pool" 1 "'nowhere.json'" "Check the path" -- extract nowhere.json
+: > empty.json
+refused "empty pool" 1 "'empty.json' is empty" "Give a JSON array" -- extract empty.json
+
+echo "== keys and values"
+run=("$program" pool=file pool.path="$pool" pool.image_root=world/images store=store.sqlite cache=cache report=report stop_after=selection method=random)
+refused "misspelt key" 2 "budgett" "Did you mean 'budget'" "config.yaml" -- "${run[@]}" budgett=0.1
+refused "misspelt nested key" 2 "trainer.epoch" "Did you mean" "trainer/mini.yaml" -- "${run[@]}" trainer.epoch=1
+refused "misspelt option" 2 "method/randm" "random" -- "${run[@]}" method=randm
+refused "wrong type" 2 "'trainer.epochs' is \"abc\"" "number" -- "${run[@]}" trainer.epochs=abc
+refused "out of range" 2 "'trainer.batch_size' is 0" -- "${run[@]}" trainer.batch_size=0
+refused "budget 0" 2 "budget=0 would choose nothing" "Give a share above 0" -- "${run[@]}" budget=0
+refused "budget 1.5" 2 "budget=1.5 is a share above 1" "Give a share above 0" -- "${run[@]}" budget=1.5
+refused "budget abc" 2 "budget=abc is neither a share nor a number of samples" "Give a share above 0" -- "${run[@]}" budget=abc
+refused "budget above the pool" 1 "budget=4000 is more than the 40 samples" "Lower the budget" -- "${run[@]}" budget=4000
+refused "missing key" 2 "Missing mandatory value(s): model.path" "key=value" -- "$program" extract pool.path="$pool" out=x.npz
+refused "unknown command" 2 "There is no command 'selct'. Did you mean 'select'?" "--help" -- "$program" selct
+
+choose=("$program" select model.path="$model" pool.path="$pool" "${images[@]}" cache=cache budget=10 out=subset.json)
+refused "target that is not there" 1 "'no_such_target.json'" "Check the path" -- "${choose[@]}" method=rds_plus target.path=no_such_target.json
+refused "method without its target" 2 "no target is given" -- "${choose[@]}" method=less
+
+echo "== places"
+echo "a file" > file
+refused "results folder is a file" 1 "'file'" "permissions" -- "${run[@]}" store=file/results.sqlite
+refused "cache folder is a file" 1 "'file" "permissions" -- "${run[@]}" cache=file/cache
+refused "report folder is a file" 1 "'file'" "permissions" -- "$program" extract model.path="$model" pool.path="$pool" "${images[@]}" cache=cache out=file/out.npz
+mkdir locked && chmod 500 locked
+if [ "$(id -u)" = 0 ]; then
+  echo "(root may write anywhere: the case of a folder without permission is left out)"
+else
+  refused "unwritable results folder" 1 "'locked" "permissions" -- "${run[@]}" store=locked/results.sqlite
+fi
+echo "not SQLite, but long enough to have a header of its own" > other.sqlite
+refused "store is another file" 1 "'other.sqlite'" "store=FILE" -- "${run[@]}" store=other.sqlite
+
+echo "== the model folder"
+broken() { rm -rf broken; cp -r "$model" broken; }
+extract_broken() { "$program" extract model.path=broken pool.path="$pool" "${images[@]}" cache=cache out=out.npz; }
+broken; truncate -s 100000 broken/model.safetensors
+refused "safetensors cut short" 1 "'broken/model.safetensors' is not a valid safetensors file" "cut short" "again" -- extract_broken
+broken; printf '\xff\xff\xff\x00\x00\x00\x00\x00' | dd of=broken/model.safetensors conv=notrunc status=none
+refused "false header length" 1 "'broken/model.safetensors' is not a valid safetensors file" "header of 16777215 bytes" "again" -- extract_broken
+broken; printf '\x10\x00\x00\x00\x00\x00\x00\x00' | dd of=broken/model.safetensors conv=notrunc status=none
+refused "header length too short" 1 "'broken/model.safetensors'" "header is not JSON" "again" -- extract_broken
+broken; echo '{"architectures": ["Other"], "model_type": "other"}' > broken/config.json
+refused "unknown architecture" 1 "broken/config.json" -- extract_broken
+broken; rm broken/tokenizer.json
+refused "no tokenizer" 1 "broken" "tokenizer" -- extract_broken
+refused "no such model" 1 "'nowhere'" "Hugging Face folder" -- "$program" extract model.path=nowhere pool.path="$pool" out=x.npz cache=cache
+
+echo "== features and scores"
+extract $pool > out.txt 2> err.txt
+head -c 5000 out.npz > cut.npz
+refused "features cut short" 1 "'cut.npz'" -- "$program" score features=cut.npz out=scores.jsonl
+"$program" score features=out.npz out=scores.jsonl > out.txt 2> err.txt
+echo '{"sample_id": 0, "importanc": 1}' > bad.jsonl
+refused "scores with another key" 1 "Line 1 of 'bad.jsonl'" "importance" -- "$program" select scores=bad.jsonl pool.path="$pool" budget=0.5 out=subset.json
+
+echo "== a full disk"
+mkdir small
+if [ "$(id -u)" = 0 ] && mount -t tmpfs -o size=64k none small 2>/dev/null; then
+  for kib in 64 192 512 1024 1536; do
+    mount -o remount,size=${kib}k small
+    rm -rf small/*
+    refused "full disk ($kib KiB) in the job" 1 "'small" "No space left" "free space" -- \
+      "${run[@]}" method=scalselect budget=0.5 trainer.epochs=0.3 cache=small/cache stop_after=adapter
+  done
+  rm -rf small/*; mount -o remount,size=16k small
+  refused "full disk, .npz" 1 "'small/out.npz'" "No space left" "free space" -- "$program" extract model.path="$model" pool.path="$pool" "${images[@]}" cache=cache out=small/out.npz
+  refused "full disk, the store" 1 "small/store.sqlite" "free space" -- "${run[@]}" store=small/store.sqlite
+  refused "full disk, the subset" 1 "'small/subset.json'" "No space left" "free space" -- "$program" select scores=scores.jsonl pool.path="$pool" budget=1.0 out=small/subset.json
+else
+  echo "(no tmpfs may be mounted here: left out)"
+fi
+[ "$failures" = 0 ] || { echo "$failures expectations failed" >&2; exit 1; }
+echo "all as it should be"

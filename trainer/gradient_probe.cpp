@@ -1,0 +1,164 @@
+#include "trainer/gradient_probe.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "core/error.h"
+#include "core/sketch.h"
+#include "data/image.h"
+#include "vlm/chat_template.h"
+#include "vlm/checkpoint.h"
+#include "vlm/image_cache.h"
+#include "vlm/image_processor.h"
+#include "vlm/pattern.h"
+#include "vlm/single_thread.h"
+
+namespace scalselect::trainer {
+namespace {
+
+double norm_of(const float* x, std::int64_t size) {
+  double squares = 0;
+  for (std::int64_t j = 0; j < size; ++j) squares += static_cast<double>(x[j]) * x[j];
+  return std::sqrt(squares);
+}
+
+class LlavaGradients final : public GradientProbe {
+ public:
+  LlavaGradients(vlm::LlavaModel model, vlm::ChatTemplate chat, vlm::ImageProcessor processor,
+                 const std::vector<std::string>& names, AdamMoments moments, const GradientProbeOptions& options)
+      : model_(model),
+        chat_(std::move(chat)),
+        processor_(std::move(processor)),
+        taker_(std::move(model), names),
+        moments_(std::move(moments)),
+        options_(options),
+        cache_(options.cache_mb << 20) {}
+
+  std::int64_t size() const override { return taker_.size(); }
+
+  void differentiate(std::span<const Sample> samples, const GradientRequest& request,
+                     const GradientSink& sink) override {
+    for (const auto& spec : request.sketches) {
+      if (spec.step != GradientStep::kAdam || !moments_.empty()) continue;
+      throw UserError(ErrorKind::kUsage, "an Adam step needs the moments of a warm-up, and there is none",
+                      "Set warm_up.share above 0 with weights=lora, or take the plain gradient.");
+    }
+    const auto threads = model_->device().is_cpu() ? static_cast<std::int64_t>(thread_count()) : 1;
+    const auto fitting = (options_.held_mb << 20) / (4 * std::max<std::int64_t>(1, size()));
+    const auto group = static_cast<std::size_t>(std::max(threads, fitting));
+    for (std::size_t first = 0; first < samples.size(); first += group) {
+      run(samples.subspan(first, std::min(group, samples.size() - first)), request, sink);
+    }
+  }
+
+ private:
+  /// A group whose gradients are held together.
+  void run(std::span<const Sample> samples, const GradientRequest& request, const GradientSink& sink) {
+    const auto count = static_cast<std::int64_t>(samples.size());
+    std::vector<SampleGradients> seen(samples.size());
+    std::vector<std::vector<float>> gradients(samples.size());
+    const auto body = [&](std::int64_t i) {
+      seen[i].row = samples[i].row;
+      gradients[i].resize(static_cast<std::size_t>(size()));
+      seen[i].reject = take(samples[i], gradients[i].data());
+      if (seen[i].reject.empty() && request.norm) seen[i].norm = norm_of(gradients[i].data(), size());
+    };
+    if (model_->device().is_cpu()) vlm::parallel_samples(count, body);
+    else
+      for (std::int64_t i = 0; i < count; ++i) body(i);
+    std::vector<std::int64_t> usable;
+    for (std::int64_t i = 0; i < count; ++i) {
+      if (seen[i].reject.empty()) usable.push_back(i);
+    }
+    for (const auto& spec : request.sketches) {
+      auto sketches = sketch(spec.sketch, static_cast<std::int64_t>(usable.size()), size(),
+                             [&](std::int64_t u, std::int64_t first, std::int64_t length, float* out) {
+                               std::copy_n(gradients[usable[u]].data() + first, length, out);
+                               if (spec.step == GradientStep::kAdam) adam_step(moments_, first, length, out);
+                             });
+      for (std::size_t u = 0; u < usable.size(); ++u) seen[usable[u]].sketches.push_back(std::move(sketches[u]));
+    }
+    for (const auto& item : seen) sink(item);
+  }
+
+  /// Writes the sample's gradient; returns why there is none, or nothing.
+  std::string take(const Sample& sample, float* out) {
+    const auto row = render_row(sample, chat_, model_->config().tokens_per_image(), options_.max_length);
+    if (!row.reject.empty()) return row.reject;
+    try {
+      std::vector<torch::Tensor> features;
+      for (const auto& path : sample.images) features.push_back(features_of(path));
+      taker_.take(row.sample, features.empty() ? torch::Tensor() : torch::cat(features), out);
+    } catch (const UserError& error) {
+      return error.problem();
+    }
+    return "";
+  }
+
+  /// [1, V, F] of the tower.
+  torch::Tensor features_of(const std::string& path) {
+    if (const auto kept = cache_.find(path)) return *kept;
+    const torch::NoGradGuard no_grad;
+    const auto pixels = processor_.process(decode_image(path)).unsqueeze(0);
+    auto features =
+        std::make_shared<torch::Tensor>(model_->encode_images(pixels.to(model_->device(), model_->dtype())));
+    cache_.insert(path, features, static_cast<std::int64_t>(features->nbytes()));
+    return *features;
+  }
+
+  vlm::LlavaModel model_;
+  vlm::ChatTemplate chat_;
+  vlm::ImageProcessor processor_;
+  GradientTaker taker_;
+  AdamMoments moments_;
+  GradientProbeOptions options_;
+  vlm::BoundedCache<torch::Tensor> cache_;
+};
+
+std::vector<std::string> parameters_matching(const vlm::LlavaModel& model, const std::string& pattern) {
+  const vlm::Pattern wanted(pattern);
+  std::vector<std::string> names;
+  std::string examples;
+  for (const auto& item : model->named_parameters()) {
+    if (wanted.matches_all(item.key())) names.push_back(item.key());
+    if (item.key().find("layers.0.") != std::string::npos && examples.size() < 200) examples += " " + item.key();
+  }
+  if (names.empty()) {
+    throw UserError(ErrorKind::kUsage, "the gradient's pattern '" + pattern + "' matches no parameter of the model",
+                    "Match whole names such as" + examples + ".");
+  }
+  return names;
+}
+
+/// Brings the model to the point where gradients are taken; returns the names of the parameters they are taken for.
+std::vector<std::string> prepare(vlm::LlavaModel& model, const GradientSource& source) {
+  const bool full = !source.full_pattern.empty();
+  if (!source.adapter.empty()) vlm::load_adapter(source.adapter, model, /*merge=*/full);
+  if (full) return parameters_matching(model, source.full_pattern);
+  if (source.adapter.empty()) {
+    torch::manual_seed(static_cast<std::uint64_t>(source.seed));
+    vlm::attach_adapter(model, source.lora);
+  }
+  std::vector<std::string> names;
+  for (const auto& item : model->named_parameters()) {
+    if (item.key().ends_with(".lora_A") || item.key().ends_with(".lora_B")) names.push_back(item.key());
+  }
+  return names;
+}
+
+}  // namespace
+
+std::unique_ptr<GradientProbe> open_gradient_probe(const std::filesystem::path& folder, const std::string& dtype,
+                                                   const GradientSource& source, const GradientProbeOptions& options) {
+  vlm::LoadOptions load;
+  load.dtype = vlm::weight_dtype(dtype);
+  auto model = vlm::load_llava(folder, load);
+  const auto names = prepare(model, source);
+  AdamMoments moments;
+  if (!source.moments.empty() && source.full_pattern.empty()) moments = load_moments(source.moments, names);
+  vlm::ChatTemplate chat(vlm::chat_layout("llava-1.5"), std::make_shared<vlm::Tokenizer>(vlm::Tokenizer::load(folder)));
+  return std::make_unique<LlavaGradients>(std::move(model), std::move(chat), vlm::ImageProcessor::load(folder), names,
+                                          std::move(moments), options);
+}
+
+}  // namespace scalselect::trainer

@@ -1,0 +1,41 @@
+// Gradients of an HF folder's LLaVA model, sample by sample: core's GradientProbe.
+//
+// Every sample is a forward and a backward pass of its own, so its bits do not depend on its neighbours, on how calls
+// are cut, or on the number of threads (on the CPU samples run side by side on threads, each with its own graph).
+// Images are shared: the tower runs once an image while its features are kept. Whole gradients are held for a group of
+// samples at a time (`held_mb`) and sketched block by block; the projection's matrix is never held.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <string>
+
+#include "core/probes.h"
+#include "trainer/gradients.h"
+#include "vlm/adapter.h"
+
+namespace scalselect::trainer {
+
+/// Which weights the gradient is taken for, and at which values.
+struct GradientSource {
+  vlm::AdapterSpec lora;          ///< branches to attach (r > 0) if there is no adapter to load
+  std::string full_pattern;       ///< not empty: gradients of the model's own parameters whose whole name it matches
+  std::int64_t seed = 0;          ///< of attached branches
+  std::filesystem::path adapter;  ///< PEFT folder; with full_pattern it is merged into the weights
+  std::filesystem::path moments;  ///< see load_moments; empty: no Adam steps
+};
+
+struct GradientProbeOptions {
+  std::int64_t held_mb = 1024;     ///< whole gradients held at once, MiB (one a thread at least)
+  std::int64_t cache_mb = 256;     ///< tower features kept over calls, MiB
+  std::int64_t max_length = 2048;  ///< tokens of a sample; the rest is cut off as in training
+};
+
+/// The model of an HF folder. `dtype`: of the frozen weights, see weight_dtype; branches are float32. Throws
+/// UserError(kUsage) if a pattern matches nothing, UserError(kInput) as load_llava, load_adapter and load_moments.
+std::unique_ptr<GradientProbe> open_gradient_probe(const std::filesystem::path& folder, const std::string& dtype,
+                                                   const GradientSource& source,
+                                                   const GradientProbeOptions& options = {});
+
+}  // namespace scalselect::trainer
