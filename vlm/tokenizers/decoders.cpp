@@ -141,7 +141,7 @@ Decoder replace(const Json& tree) {
 Decoder make_decoder(const Json& tree) {
   if (tree.is_null()) {
     return [](Tokens tokens) {
-      for (std::size_t i = 1; i < tokens.size(); ++i) tokens[i].insert(0, " ");
+      for (std::size_t i = 1; i < tokens.size(); ++i) tokens[i] = " " + tokens[i];
       return tokens;
     };
   }

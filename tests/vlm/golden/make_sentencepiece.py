@@ -1,8 +1,8 @@
 """A small SentencePiece model of Llama's kind and the ids that Hugging Face's tokenizers give tricky lines.
 
     python -m venv v && v/bin/pip install transformers==4.57.3 sentencepiece==0.2.1 protobuf && v/bin/python make_sentencepiece.py
-    v/bin/python make_sentencepiece.py check MODEL_FOLDER OUT COUNT      a large corpus, to be compared by hand:
-    SCALSELECT_TOKENIZER_CORPUS=OUT build/release/test_vlm --gtest_filter='*SentencePiece*'
+    v/bin/python make_sentencepiece.py check MODEL_FOLDER OUT COUNT      a large corpus, compared by
+    SCALSELECT_TOKENIZER_CORPUS=OUT build/release/test_vlm --gtest_filter=Tokenizer.AgreesOnALargeCorpus
 
 sentencepiece/KIND/ holds tokenizer.model, tokenizer_config.json and golden.jsonl: "in" (base64 of the bytes), "ids" and
 "text" (decoded without special tokens) of LlamaTokenizerFast; `slow` counts in the printed summary how often the slow
