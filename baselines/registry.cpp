@@ -18,6 +18,14 @@ const std::vector<MethodEntry>& methods() {
       perplexity_entry(),
       k_center_entry(),
       rds_plus_entry(),
+      facility_location_entry(),
+      graph_cut_entry(),
+      herding_entry(),
+      log_det_entry(),
+      cluster_balanced_entry(),
+      semdedup_entry(),
+      d2_pruning_entry(),
+      self_filter_entry(),
   };
   return all;
 }
