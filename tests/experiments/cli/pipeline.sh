@@ -50,6 +50,13 @@ alone=(model.path="$model" pool.path="$world/pool.json" pool.image_root="$world/
 cmp by_scores.json direct.0.2.json || fails "select by scores and select by model differ"
 [ -s direct.10.json ] && [ -s ranking.jsonl ] || fails "second budget or ranking"
 
+echo "== vectors alone are enough for methods that only compare"
+"$program" select features=all.npz pool.path="$world/pool.json" pool.image_root="$world/images" budget=0.2 out=by_vectors.json > out.txt
+cmp by_vectors.json direct.0.2.json || fails "scalselect on the feature file and by model differ"
+"$program" select features=all.npz method=facility_location method.metric=rbf budget=0.2 out=rows.txt > out.txt
+[ "$(sort -un rows.txt | wc -l)" = 48 ] || fails "not 48 rows"
+expect_refusal 2 "Method 'd2_pruning' needs" "$program" select features=all.npz method=d2_pruning budget=0.2 out=rows.txt
+
 echo "== what a user sees when something is wrong"
 expect_refusal 2 "budgett" "$program" "${tiny[@]}" budgett=0.1
 expect_refusal 2 "method.thta" "$program" "${tiny[@]}" +method.thta=0.1
