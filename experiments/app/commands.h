@@ -32,8 +32,9 @@ int run_pipeline(const Words& words);  ///< no command name: the pipeline, one r
 int run_extract(const Words& words);
 int run_score(const Words& words);
 int run_select(const Words& words);
-int run_mini(const Words& words);   ///< world, pretrain, probes, sheet
-int run_cache(const Words& words);  ///< ls, rm
+int list_methods(const Words& words);  ///< all, `NAME`, or --markdown
+int run_mini(const Words& words);      ///< world, pretrain, probes, sheet
+int run_cache(const Words& words);     ///< ls, rm
 int list_runs(const Words& words);
 int show_run(const Words& words);
 int compare_runs(const Words& words);
