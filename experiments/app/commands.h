@@ -17,6 +17,7 @@ inline constexpr char kCompareUsage[] = "scalselect compare ID ID [ID…] [store
 inline constexpr char kReportUsage[] = "scalselect report experiment=NAME [out=DIR] [store=FILE]";
 inline constexpr char kCacheUsage[] =
     "scalselect cache ls|rm [cache=DIR] [store=FILE]   (rm: what no run in the store refers to)";
+inline constexpr char kMethodsUsage[] = "scalselect methods [NAME… | --markdown]";
 inline constexpr char kMiniUsage[] =
     "scalselect mini world out=DIR | mini sheet out=FILE.png | mini pretrain out=DIR | mini probes model=DIR";
 
@@ -45,8 +46,9 @@ int run_pipeline(const Words& words);  ///< no command name: the pipeline, one r
 int run_extract(const Words& words);
 int run_score(const Words& words);
 int run_select(const Words& words);
-int run_mini(const Words& words);   ///< world, pretrain, probes, sheet
-int run_cache(const Words& words);  ///< ls, rm
+int list_methods(const Words& words);  ///< all, `NAME`, or --markdown
+int run_mini(const Words& words);      ///< world, pretrain, probes, sheet
+int run_cache(const Words& words);     ///< ls, rm
 int list_runs(const Words& words);
 int show_run(const Words& words);
 int compare_runs(const Words& words);
