@@ -60,8 +60,8 @@ ReportFiles write_report(const ReportRequest& request) {
     const auto skills = skills_markdown(collection, table.regime);
     if (!skills.empty()) markdown += "\nAccuracy by skill, %, at equal " + table.regime + "\n\n" + skills;
   }
-  markdown += "\nCost of selection\n\n" + costs_markdown(collection, tables.front().regime);
   write_file_atomically(request.folder / "table.md", markdown);
+  write_file_atomically(request.folder / "costs.md", costs_markdown(collection, tables.front().regime));
   write_file_atomically(request.folder / "table.tex",
                         joined(tables, [&](const Table& table) { return table_latex(table, request.command); }));
   write_file_atomically(request.folder / "table.csv", table_csv(collection));
