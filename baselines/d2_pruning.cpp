@@ -72,7 +72,8 @@ class D2Pruning final : public SelectionMethod {
     const auto table = load_rows(input.features.at(0), input.candidates, options_.normalize, "d2_pruning");
     const auto neighbors = nearest_neighbors(table, options_.neighbors, Closeness::kDistance, false);
     const auto edges = undirected(neighbors, table.size());
-    LiveRanking ranking(forward(mean_losses(input.features.at(1), input.candidates, options_.average), edges));
+    LiveRanking ranking(
+        forward(difficulties(input.features.at(1), input.candidates, input.pool_size, options_.average), edges));
     SelectionResult result;
     while (static_cast<std::int64_t>(result.rows.size()) < budget) {
       const auto chosen = ranking.take_best();

@@ -58,6 +58,39 @@ std::vector<std::int64_t> finite_rows(const RowSource& vectors) {
   return rows;
 }
 
+/// 0 .. size - 1 without `rows`.
+std::vector<std::int64_t> missing_rows(const std::vector<std::int64_t>& rows, std::int64_t size) {
+  std::vector<std::int64_t> missing;
+  for (std::int64_t row = 0; row < size; ++row) {
+    if (!std::binary_search(rows.begin(), rows.end(), row)) missing.push_back(row);
+  }
+  return missing;
+}
+
+/// Some rows of a table as a table of their own.
+class RowsOf final : public RowSource {
+ public:
+  RowsOf(std::shared_ptr<const RowSource> all, std::vector<std::int64_t> rows)
+      : all_(std::move(all)), rows_(std::move(rows)) {}
+  std::int64_t rows() const override { return static_cast<std::int64_t>(rows_.size()); }
+  std::int64_t cols() const override { return all_->cols(); }
+  void read(std::int64_t first, std::int64_t count, float* out) const override {
+    for (std::int64_t done = 0; done < count;) {
+      const std::int64_t start = at(first + done);
+      std::int64_t run = 1;  // neighbours are read at once
+      while (done + run < count && at(first + done + run) == start + run) ++run;
+      all_->read(start, run, out + done * cols());
+      done += run;
+    }
+  }
+
+ private:
+  std::int64_t at(std::int64_t i) const { return rows_[static_cast<std::size_t>(i)]; }
+
+  std::shared_ptr<const RowSource> all_;
+  std::vector<std::int64_t> rows_;
+};
+
 /// The first few of a list, and how many more.
 std::string listed(const std::vector<std::int64_t>& rows) {
   constexpr std::size_t kShown = 10;
@@ -95,17 +128,15 @@ SelectionResult select_from_file(const SelectionMethod& method, const FeatureFil
   MethodInput input;
   input.pool_size = file.vectors->rows();
   input.seed = seed;
-  std::vector<std::int64_t> all(static_cast<std::size_t>(input.pool_size));
-  std::iota(all.begin(), all.end(), 0);
   input.candidates = finite_rows(*file.vectors);
-  if (input.candidates.size() < all.size()) {
-    std::vector<std::int64_t> missing;
-    std::set_difference(all.begin(), all.end(), input.candidates.begin(), input.candidates.end(),
-                        std::back_inserter(missing));
+  FeatureTable table{file.vectors, input.candidates};
+  if (std::ssize(input.candidates) < input.pool_size) {
     log_warning("'{}': {} of {} vectors hold NaN or infinity and cannot be chosen: rows {}", file.path.string(),
-                missing.size(), all.size(), listed(missing));
+                input.pool_size - std::ssize(input.candidates), input.pool_size,
+                listed(missing_rows(input.candidates, input.pool_size)));
+    table.vectors = std::make_shared<RowsOf>(file.vectors, input.candidates);
   }
-  if (!method.needs().empty()) input.features = {{file.vectors, std::move(all)}};
+  if (!method.needs().empty()) input.features = {std::move(table)};
   const auto candidates = static_cast<std::int64_t>(input.candidates.size());
   if (candidates == 0) {
     throw UserError(ErrorKind::kInput, fmt::format("No vector of '{}' is finite.", file.path.string()),

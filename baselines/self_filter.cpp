@@ -95,7 +95,7 @@ class SelfFilter final : public SelectionMethod {
   SelectionResult select(const MethodInput& input, std::int64_t budget) const override {
     const auto table = load_rows(input.features.at(0), input.candidates, true, "self_filter");
     const NearestLeft nearest(table, options_.neighbors);
-    LiveRanking ranking(mean_losses(input.features.at(1), input.candidates, options_.average));
+    LiveRanking ranking(difficulties(input.features.at(1), input.candidates, input.pool_size, options_.average));
     SelectionResult result;
     while (static_cast<std::int64_t>(result.rows.size()) < budget) {
       const auto chosen = ranking.take_best();

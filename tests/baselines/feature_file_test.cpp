@@ -125,7 +125,8 @@ TEST_F(FeatureFileTest, RefusesMethodsThatNeedMoreThanVectors) {
 TEST_F(FeatureFileTest, RowsThatAreNotFiniteAreNeverChosen) {
   const double nan = std::nan(""), infinite = std::numeric_limits<double>::infinity();
   const auto file = open_feature_file(write_npy({0, nan, 2, infinite, 10}, 1));
-  for (const std::string name : {"k_center", "facility_location", "random", "scalselect", "herding"}) {
+  for (const std::string name : {"k_center", "facility_location", "random", "scalselect", "herding", "prism", "log_det",
+                                 "semdedup", "cluster_balanced", "graph_cut", "rds_plus", "scalselect_pivoted"}) {
     const auto rows = select_from_file(*make_vector_method(name, json::object()), file, {1.0, 0}, 1).rows;
     EXPECT_THAT(rows, UnorderedElementsAre(0, 2, 4)) << name;
   }
