@@ -19,11 +19,11 @@ demo: build ## the main job on the mini world, about ten minutes on two cores
 test: build ## all tests
 	@ctest --test-dir $(BUILD) --output-on-failure --parallel $(JOBS)
 
-lint: ## formatting and include arrows
+lint: ## formatting, include arrows, shell, and the fast checks of clang-tidy (some minutes)
 	@scripts/setup.sh --lint
 	@scripts/lint.sh
 
-tidy: build ## the same and clang-tidy over everything that does without LibTorch (about 15 minutes on two cores)
+tidy: build ## the same with all checks of clang-tidy (about 15 minutes on two cores)
 	@scripts/setup.sh --lint
 	@scripts/lint.sh --tidy
 

@@ -22,27 +22,12 @@ struct El2nOptions {
   }
 };
 
-class El2n final : public SelectionMethod {
- public:
-  explicit El2n(const El2nOptions& options) : options_(options) {}
-  std::vector<FeatureSpec> needs() const override { return {AnswerLossSpec{}}; }
-  BudgetUse budget_use() const override { return BudgetUse::kScores; }
-  bool uses_seed() const override { return false; }
-  SelectionResult select(const MethodInput& input, std::int64_t budget) const override {
-    const double sign = options_.part == Part::kHard ? 1 : -1;
-    SelectionResult result;
-    result.scores = row_scores(input.features.at(0), input.pool_size, [&](std::span<const float> loss) {
-      return loss[1] == 0 ? std::nan("") : sign * loss[3] / loss[1];
-    });
-    result.rows = top_rows(result.scores, input.candidates, budget);
-    return result;
-  }
-
- private:
-  El2nOptions options_;
-};
-
-std::unique_ptr<SelectionMethod> make(const El2nOptions& options) { return std::make_unique<El2n>(options); }
+std::unique_ptr<SelectionMethod> make(const El2nOptions& options) {
+  const double sign = options.part == Part::kHard ? 1 : -1;
+  return row_ranking(AnswerLossSpec{}, [sign](std::span<const float> loss) {
+    return loss[1] == 0 ? std::nan("") : sign * loss[3] / loss[1];
+  });
+}
 
 }  // namespace
 

@@ -7,8 +7,8 @@
 // too; it ranks by the difference of the losses.
 #include <cmath>
 
+#include "baselines/answer_loss.h"
 #include "baselines/entry.h"
-#include "baselines/row_scores.h"
 
 namespace scalselect {
 namespace {
@@ -28,12 +28,6 @@ struct IfdOptions {
   }
 };
 
-std::vector<double> mean_losses(const FeatureTable& table, std::int64_t pool_size) {
-  return row_scores(table, pool_size, [](std::span<const float> loss) {
-    return loss[1] == 0 ? std::nan("") : static_cast<double>(loss[0]) / loss[1];
-  });
-}
-
 class Ifd final : public SelectionMethod {
  public:
   explicit Ifd(const IfdOptions& options) : options_(options) {}
@@ -42,8 +36,8 @@ class Ifd final : public SelectionMethod {
   bool uses_seed() const override { return false; }
 
   SelectionResult select(const MethodInput& input, std::int64_t budget) const override {
-    const auto given = mean_losses(input.features.at(0), input.pool_size);
-    const auto alone = mean_losses(input.features.at(1), input.pool_size);
+    const auto given = mean_losses(input.features.at(0), input.pool_size, LossAverage::kTokens);
+    const auto alone = mean_losses(input.features.at(1), input.pool_size, LossAverage::kTokens);
     SelectionResult result;
     std::int64_t above = 0;
     for (std::size_t row = 0; row < given.size(); ++row) {

@@ -40,27 +40,12 @@ double count_of(Counted counted, std::span<const float> lengths) {
   return 0;
 }
 
-class Length final : public SelectionMethod {
- public:
-  explicit Length(const LengthOptions& options) : options_(options) {}
-  std::vector<FeatureSpec> needs() const override { return {TokenCountSpec{}}; }
-  BudgetUse budget_use() const override { return BudgetUse::kScores; }
-  bool uses_seed() const override { return false; }
-  SelectionResult select(const MethodInput& input, std::int64_t budget) const override {
-    SelectionResult result;
-    result.scores = row_scores(input.features.at(0), input.pool_size, [&](std::span<const float> lengths) {
-      const double count = count_of(options_.count, lengths);
-      return options_.longest ? count : -count;
-    });
-    result.rows = top_rows(result.scores, input.candidates, budget);
-    return result;
-  }
-
- private:
-  LengthOptions options_;
-};
-
-std::unique_ptr<SelectionMethod> make(const LengthOptions& options) { return std::make_unique<Length>(options); }
+std::unique_ptr<SelectionMethod> make(const LengthOptions& options) {
+  return row_ranking(TokenCountSpec{}, [options](std::span<const float> lengths) {
+    const double count = count_of(options.count, lengths);
+    return options.longest ? count : -count;
+  });
+}
 
 }  // namespace
 

@@ -3,24 +3,23 @@
 #include <algorithm>
 #include <cmath>
 
+#include "baselines/answer_loss.h"
 #include "baselines/entry.h"
-#include "baselines/row_scores.h"
 
 namespace scalselect {
 namespace {
 
 enum class Part { kMiddle, kHigh, kLow };
-enum class Average { kTokens, kTurns };
 
 struct PerplexityOptions {
   Part part = Part::kMiddle;
-  Average average = Average::kTokens;
+  LossAverage average = LossAverage::kTokens;
 
   template <class Visitor>
   static void describe(Visitor& v, PerplexityOptions& o) {
     v.choice("part", o.part, {{"middle", Part::kMiddle}, {"high", Part::kHigh}, {"low", Part::kLow}},
              "window of the ranking: centred on the median, hardest, or easiest samples");
-    v.choice("average", o.average, {{"tokens", Average::kTokens}, {"turns", Average::kTurns}},
+    v.choice("average", o.average, {{"tokens", LossAverage::kTokens}, {"turns", LossAverage::kTurns}},
              "mean over all answer tokens, or over the turns' means");
   }
 };
@@ -48,7 +47,7 @@ class Perplexity final : public SelectionMethod {
 
   SelectionResult select(const MethodInput& input, std::int64_t budget) const override {
     SelectionResult result;
-    result.scores = losses(input);
+    result.scores = mean_losses(input.features.at(0), input.pool_size, options_.average);
     if (options_.part == Part::kLow) {
       for (double& score : result.scores) score = -score;
     }
@@ -65,14 +64,6 @@ class Perplexity final : public SelectionMethod {
   }
 
  private:
-  /// Mean loss by pool row; NaN where there is no answer.
-  std::vector<double> losses(const MethodInput& input) const {
-    return row_scores(input.features.at(0), input.pool_size, [&](std::span<const float> loss) -> double {
-      if (loss[1] == 0) return std::nan("");
-      return options_.average == Average::kTokens ? static_cast<double>(loss[0]) / loss[1] : loss[2];
-    });
-  }
-
   PerplexityOptions options_;
 };
 

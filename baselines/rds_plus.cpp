@@ -22,9 +22,11 @@ namespace scalselect {
 namespace {
 
 enum class Turns { kSample, kTask };
+enum class QueriesFrom { kAuto, kPool };
 
 struct RdsPlusOptions {
   std::int64_t queries = 500;
+  QueriesFrom from = QueriesFrom::kAuto;
   Turns turns = Turns::kSample;
   int layer = -1;
 
@@ -32,6 +34,8 @@ struct RdsPlusOptions {
   static void describe(Visitor& v, RdsPlusOptions& o) {
     v.field("queries", o.queries, "without a target pool: rows drawn as queries (fewer if the pool is smaller)",
             Range{1, 1e6});
+    v.choice("from", o.from, {{"auto", QueriesFrom::kAuto}, {"pool", QueriesFrom::kPool}},
+             "auto: the target pool if one is given, else the pool; pool: rows of the pool in any case");
     v.choice("turns", o.turns, {{"sample", Turns::kSample}, {"task", Turns::kTask}},
              "with a target pool: who takes rows in turn, each target sample or each task");
     v.field("layer", o.layer, "decoder layer; -1 = the last, after the final norm", Range{-1, 1e4});
@@ -88,7 +92,9 @@ class RdsPlus final : public SelectionMethod {
   std::vector<FeatureSpec> needs() const override {
     return {HiddenMeanSpec{options_.layer, TokenSet::kAll, TokenWeights::kPosition}};
   }
-  std::vector<FeatureSpec> target_needs() const override { return needs(); }
+  std::vector<FeatureSpec> target_needs() const override {
+    return options_.from == QueriesFrom::kAuto ? needs() : std::vector<FeatureSpec>();
+  }
   BudgetUse budget_use() const override { return BudgetUse::kPrefix; }
   bool uses_seed() const override { return true; }
 

@@ -3,10 +3,11 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <span>
 #include <vector>
 
-#include "selector/features.h"
+#include "selector/method.h"
 
 namespace scalselect {
 
@@ -14,5 +15,9 @@ namespace scalselect {
 /// NaN: such a row is never chosen (top_rows).
 std::vector<double> row_scores(const FeatureTable& table, std::int64_t pool_size,
                                const std::function<double(std::span<const float> vector)>& score);
+
+/// The method that ranks rows by `score` of their `spec` vector and nothing else: a better row has a higher score.
+std::unique_ptr<SelectionMethod> row_ranking(FeatureSpec spec,
+                                             std::function<double(std::span<const float> vector)> score);
 
 }  // namespace scalselect

@@ -23,8 +23,8 @@ function(scalselect_test name)
   if(NOT sources)
     return()
   endif()
-  add_executable(test_${name} ${sources})
-  target_link_libraries(test_${name} PRIVATE ${ARG_LINK} GTest::gmock GTest::gtest_main)
+  add_executable(test_${name} ${sources} ${CMAKE_CURRENT_SOURCE_DIR}/main.cpp)
+  target_link_libraries(test_${name} PRIVATE ${ARG_LINK} GTest::gmock GTest::gtest)
   target_compile_definitions(test_${name} PRIVATE SCALSELECT_SOURCE_DIR="${PROJECT_SOURCE_DIR}"
                                                    SCALSELECT_TEST_DATA="${CMAKE_CURRENT_SOURCE_DIR}/${name}/golden")
   gtest_discover_tests(test_${name} TEST_PREFIX ${name}: DISCOVERY_TIMEOUT 60

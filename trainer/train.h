@@ -40,7 +40,7 @@ struct TrainCallbacks {
   bool progress = true;                            ///< a progress line on stderr
   /// After the last step of each epoch (1-based), with AdamW::state, before any checkpoint of that step is written: a
   /// run that is killed here comes back to it.
-  std::function<void(std::int64_t epoch, const NamedTensors& optimizer)> on_epoch;
+  std::function<void(std::int64_t epoch, const NamedTensors& optimizer)> on_epoch = {};
 };
 
 struct TrainResult {

@@ -19,6 +19,7 @@ inline constexpr char kCacheUsage[] =
     "scalselect cache ls|rm [cache=DIR] [store=FILE]   (rm: what no run in the store refers to)";
 inline constexpr char kModelUsage[] =
     "scalselect model assemble llm=VICUNA_DIR tower=CLIP_DIR projector=mm_projector.bin out=DIR [dtype=float16]";
+inline constexpr char kMethodsUsage[] = "scalselect methods [NAME… | --markdown]";
 inline constexpr char kMiniUsage[] =
     "scalselect mini world out=DIR | mini sheet out=FILE.png | mini pretrain out=DIR | mini probes model=DIR";
 
@@ -48,9 +49,10 @@ int run_extract(const Words& words);
 int run_score(const Words& words);
 int run_select(const Words& words);
 int run_generate(const Words& words);
-int run_model(const Words& words);  ///< assemble
-int run_mini(const Words& words);   ///< world, pretrain, probes, sheet
-int run_cache(const Words& words);  ///< ls, rm
+int run_model(const Words& words);     ///< assemble
+int list_methods(const Words& words);  ///< all, `NAME`, or --markdown
+int run_mini(const Words& words);      ///< world, pretrain, probes, sheet
+int run_cache(const Words& words);     ///< ls, rm
 int list_runs(const Words& words);
 int show_run(const Words& words);
 int compare_runs(const Words& words);

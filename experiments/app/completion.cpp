@@ -5,6 +5,7 @@
 #include <map>
 #include <set>
 
+#include "baselines/registry.h"
 #include "core/error.h"
 #include "experiments/app/commands.h"
 
@@ -85,6 +86,7 @@ std::set<std::string> store_words(const std::string& command) {
       {"compare", {"store="}},
       {"report", {"experiment=", "out=", "store="}},
       {"cache", {"cache=", "ls", "rm", "store="}},
+      {"methods", {"--markdown"}},
       {"model", {"assemble"}},
       {"mini", {"pretrain", "probes", "sheet", "world"}}};
   const auto found = known.find(command);
@@ -116,6 +118,9 @@ int complete_words(const Words& words) {
       for (const auto& command : command_names()) candidates.insert(command);
     } else {
       candidates.merge(store_words(before[0]));
+      if (before[0] == "methods") {
+        for (const auto& entry : methods()) candidates.insert(entry.name);
+      }
     }
     for (const auto& candidate : candidates) {
       if (candidate.starts_with(word)) fmt::print("{}\n", candidate);

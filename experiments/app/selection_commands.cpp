@@ -3,6 +3,7 @@
 
 #include <cmath>
 
+#include "baselines/feature_file.h"
 #include "baselines/registry.h"
 #include "core/files.h"
 #include "core/log.h"
@@ -59,13 +60,14 @@ struct ScoreWords {
 };
 
 struct SelectWords {
-  std::optional<std::string> scores, ranking;
+  std::optional<std::string> scores, features, ranking;
   std::string out, cache;
   IdKind ids = IdKind::kRow;
   std::int64_t seed = 1;
   std::optional<int> threads;
   static void describe(OptionBinder& v, SelectWords& o) {
     v.field("scores", o.scores, "");
+    v.field("features", o.features, "");
     v.field("ranking", o.ranking, "");
     v.field("out", o.out, "");
     v.field("cache", o.cache, "");
@@ -123,6 +125,45 @@ int select_from_scores(const SelectWords& asked, const pipeline::OpenPool& open,
     write_ranking(pool, top_rows(scores, candidates, static_cast<std::int64_t>(candidates.size())), scores,
                   *asked.ranking);
   return 0;
+}
+
+/// Rows of a feature file, one a line in order of choice; with a pool, the pool's own objects.
+int select_from_features(Bound& bound, const std::vector<Budget>& budgets, const ArtifactCache& cache) {
+  const auto choice = take_method(bound);
+  if (pipeline::target_from(bound.take_raw("target"), bound.origin)) {
+    throw UserError(ErrorKind::kUsage, "'target' needs a model; a feature file holds the vectors of one pool.",
+                    "Give model.path and pool.path instead of features, or leave target out.");
+  }
+  std::optional<pipeline::OpenPool> open;
+  if (bound.tree.contains("pool")) open = pipeline::open_pool(bound.take<pipeline::PoolOptions>("pool"), cache);
+  const auto asked = bind_options<SelectWords>(bound.tree, "", bound.origin);
+  if (asked.threads) set_threads(*asked.threads);
+  if (asked.ranking)
+    throw UserError(ErrorKind::kUsage, "'ranking' is not written with 'features'.", "Leave it out; see `score`.");
+  const auto method = make_vector_method(choice.name, choice.options, "method", bound.origin);
+  const auto file = open_feature_file(*asked.features);
+  std::vector<std::int64_t> row_of;
+  if (open) row_of = pool_rows(file, *open->pool, asked.ids);
+  for (const auto& budget : budgets) {
+    auto rows = select_from_file(*method, file, budget, static_cast<std::uint64_t>(asked.seed)).rows;
+    const auto out = output_for(asked.out, budget, budgets.size() > 1);
+    if (open) {
+      for (auto& row : rows) row = row_of[static_cast<std::size_t>(row)];
+      write_selection(*open->pool, rows, out, budget);
+    } else {
+      write_row_list(rows, out);
+      fmt::print("{}: {} of {} rows of '{}' (budget {})\n", out.string(), rows.size(), file.vectors->rows(),
+                 file.path.string(), budget.text());
+    }
+  }
+  return 0;
+}
+
+/// Whether an override sets `key` (or a key below it) to something but null.
+bool is_given(const Flags& flags, const std::string& key) {
+  return std::any_of(flags.overrides.begin(), flags.overrides.end(), [&](const std::string& word) {
+    return (word.rfind(key + "=", 0) == 0 || word.rfind(key + ".", 0) == 0) && word != key + "=null";
+  });
 }
 
 }  // namespace
@@ -192,15 +233,18 @@ int run_select(const Words& words) {
   const auto request = request_for(flags, "select");
   if (const int code = answer_questions(
           flags, request,
-          "scalselect select (scores=FILE | model.path=DIR) pool.path=POOL.json budget=0.16 out=subset.json");
+          "scalselect select (scores=FILE | model.path=DIR) pool.path=POOL.json budget=0.16 out=subset.json\n"
+          "scalselect select features=FILE.npz|FILE.npy method=NAME budget=0.16 out=rows.txt");
       code >= 0)
     return code;
-  const bool from_scores = std::any_of(flags.overrides.begin(), flags.overrides.end(), [](const std::string& word) {
-    return word.rfind("scores=", 0) == 0 && word != "scores=null";
-  });
-  auto bound = bind_command(flags, "select", from_scores ? Words{"model", "method"} : Words{});
+  const bool from_scores = is_given(flags, "scores"), from_features = is_given(flags, "features");
+  Words not_needed;
+  if (from_scores) not_needed = {"model", "method"};
+  if (from_features) not_needed = is_given(flags, "pool") ? Words{"model"} : Words{"model", "pool"};
+  auto bound = bind_command(flags, "select", not_needed);
   const auto budgets = budgets_from(bound.take_raw("budget"));
   const ArtifactCache cache(bound.tree.value("cache", "cache"));
+  if (from_features) return select_from_features(bound, budgets, cache);
   const auto pool = pipeline::open_pool(bound.take<pipeline::PoolOptions>("pool"), cache);
   const auto target_options = pipeline::target_from(bound.take_raw("target"), bound.origin);
   bound.take_raw("selector");

@@ -215,13 +215,26 @@ void collect_groups(const Repository& repository, const std::string& parent,
   }
 }
 
+/// `GROUP=all`, where the group has no option of that name.
+bool means_every_option(const Override& override, const Repository& repository) {
+  const Value& value = override.element.value;
+  if (override.is_sweep() || !value.is_string() || value.as_string() != "all") return false;
+  const auto options = repository.options(override.key);
+  return !options.empty() && std::find(options.begin(), options.end(), "all") == options.end();
+}
+
+std::string every_option(const Override& override) { return override.key_element() + "=glob(*)"; }
+
 }  // namespace
 
 ComposedConfig compose(const ComposeRequest& request) {
   Repository repository(request.config_dirs);
-  const auto overrides = parse_overrides(request.overrides);
+  auto overrides = parse_overrides(request.overrides);
   extend_search_path(repository, request.config_name, overrides);
   if (!request.multirun) refuse_sweeps(overrides);
+  for (auto& override : overrides) {
+    if (request.multirun && means_every_option(override, repository)) override = parse_override(every_option(override));
+  }
 
   DefaultsResult defaults = make_defaults(repository, request.config_name, overrides, request.multirun);
   Value root = merge_files(repository, defaults.entries);
@@ -273,17 +286,28 @@ std::vector<std::vector<std::string>> multirun_jobs(const ComposeRequest& reques
   ComposeRequest sweep_request = request;
   sweep_request.multirun = true;
   const ComposedConfig composed = compose(sweep_request);
-  std::set<std::string> given;
-  for (const auto& override : parse_overrides(request.overrides)) given.insert(override.key_element());
+  const Repository repository(request.config_dirs);
+  const Value* params = find_path(composed.hydra, "sweeper.params");
+  std::set<std::string> swept, given;
+  if (params && params->is_map()) {
+    for (const auto& [key, value] : params->entries()) swept.insert(python_str(key));
+  }
+  std::vector<std::string> own_words;
+  for (const auto& override : parse_overrides(request.overrides)) {
+    const std::string key = override.key_element();
+    const bool every = means_every_option(override, repository);
+    if (every && swept.count(key)) continue;  // what the experiment lists
+    given.insert(key);
+    own_words.push_back(every ? every_option(override) : override.text);
+  }
   std::vector<std::string> words;
-  if (const Value* params = find_path(composed.hydra, "sweeper.params"); params && params->is_map()) {
+  if (params && params->is_map()) {
     for (const auto& [key, value] : params->entries()) {
       const std::string text = python_str(key);
       if (!given.count(text)) words.push_back(text + "=" + python_str(value));
     }
   }
-  words.insert(words.end(), request.overrides.begin(), request.overrides.end());
-  const Repository repository(request.config_dirs);
+  words.insert(words.end(), own_words.begin(), own_words.end());
   return expand_sweep(words, [&](const std::string& group) { return repository.options(group); });
 }
 

@@ -67,6 +67,7 @@ void require_complete(const ComposedConfig& config);
 
 /// The jobs of `-m`: each is a list of words for `compose`. Sweeps in `hydra.sweeper.params` of the composed config
 /// come first, the command line wins per key. A request without sweeps is one job. Job i is composed with job_num = i.
+/// `GROUP=all` (not Hydra's) stands for what the experiment sweeps over in that group, or else for every option of it.
 std::vector<std::vector<std::string>> multirun_jobs(const ComposeRequest& request);
 
 /// Options and sub-groups of a group over all config folders, sorted.

@@ -7,7 +7,9 @@
 #include <unistd.h>
 
 #include <Eigen/Core>
+#include <algorithm>
 #include <array>
+#include <atomic>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
@@ -56,6 +58,18 @@ double cpu_clock() {
   return seconds(used.ru_utime) + seconds(used.ru_stime);
 }
 
+/// A line of /proc/self/status that tells kilobytes, in bytes.
+std::int64_t memory_field(const std::string& name) {
+  std::ifstream in("/proc/self/status");
+  for (std::string line; std::getline(in, line);) {
+    if (line.rfind(name, 0) == 0) return 1024 * std::atoll(line.c_str() + name.size());
+  }
+  return 0;
+}
+
+/// The highest mark before the kernel's was last reset.
+std::atomic<std::int64_t> earlier_peak{0};
+
 }  // namespace
 
 nlohmann::ordered_json describe_environment(const std::vector<std::string>& command_line) {
@@ -80,9 +94,14 @@ nlohmann::ordered_json describe_environment(const std::vector<std::string>& comm
   return facts;
 }
 
-Meter::Meter() : wall_(wall_clock()), cpu_(cpu_clock()) {}
+Meter::Meter() : wall_(wall_clock()), cpu_(cpu_clock()), held_(memory_field("VmRSS:")) {
+  earlier_peak = peak_rss();
+  std::ofstream("/proc/self/clear_refs")
+      << 5;  // the high-water mark starts again; where that fails it stays the old one
+}
 double Meter::wall_s() const { return wall_clock() - wall_; }
 double Meter::cpu_s() const { return cpu_clock() - cpu_; }
-std::int64_t Meter::peak_rss() { return static_cast<std::int64_t>(usage().ru_maxrss) * 1024; }
+std::int64_t Meter::added_bytes() const { return std::max<std::int64_t>(0, memory_field("VmHWM:") - held_); }
+std::int64_t Meter::peak_rss() { return std::max(earlier_peak.load(), memory_field("VmHWM:")); }
 
 }  // namespace scalselect::pipeline

@@ -22,7 +22,7 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr int kFeaturesVersion = 1;
-constexpr int kSelectionVersion = 1;
+constexpr int kSelectionVersion = 2;
 
 StageKey features_key(const FeatureSpec& spec, const OpenPool& pool, const WarmUpPlace& place) {
   StageKey key{"features",
@@ -161,8 +161,21 @@ StageRecord ensure(const ArtifactCache& cache, const std::string& stage, const S
   auto work = cache.begin(key);
   if (const auto folder = cache.find(key)) return {row_of(stage, key, true, meter), *folder};
   fill(work.folder());
-  const auto folder = work.commit();
+  const auto folder =
+      work.commit({{"wall_s", meter.wall_s()}, {"cpu_s", meter.cpu_s()}, {"added_bytes", meter.added_bytes()}});
   return {row_of(stage, key, false, meter), folder};
+}
+
+/// The sum over the artifacts of `records`, whenever they were made.
+SelectionCost cost_of(const std::vector<StageRecord>& records) {
+  SelectionCost cost;
+  for (const auto& record : records) {
+    const auto facts = nlohmann::json::parse(read_file(record.folder / "meta.json")).at("facts");
+    cost.wall_s += facts.at("wall_s").get<double>();
+    cost.cpu_s += facts.at("cpu_s").get<double>();
+    cost.added_bytes = std::max(cost.added_bytes, facts.at("added_bytes").get<std::int64_t>());
+  }
+  return cost;
 }
 
 /// One pass over the pool for `jobs`, all of which want the same state of the model. Returns the warm-up it took.
@@ -297,6 +310,7 @@ SelectionOutput ensure_selection(const RunConfig& config, const OpenPool& pool, 
     write_subset(*pool.pool, result.rows, folder / "subset.json");
   }));
   output.key = key.digest();
+  output.cost = cost_of(output.records);
   output.rows = read_row_list(output.records.back().folder / "rows.txt");
   auto sorted = output.rows;
   std::sort(sorted.begin(), sorted.end());

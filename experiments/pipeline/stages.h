@@ -62,12 +62,19 @@ struct TargetFeatures {
 /// Throws UserError(kUsage) if the method cannot do without a target pool and none is given.
 void check_target(const SelectionMethod& method, const std::string& name, bool given);
 
+/// What scoring and choosing took when it was computed, features given.
+struct SelectionCost {
+  double wall_s = 0, cpu_s = 0;
+  std::int64_t added_bytes = 0;  ///< beyond what the process held before
+};
+
 /// The chosen rows, best or first-chosen first.
 struct SelectionOutput {
   std::vector<std::int64_t> rows;
   std::string key;          ///< artifact digest
   std::string rows_digest;  ///< SHA-256 of the set of rows: two methods that agree share a training
   std::int64_t candidates = 0;
+  SelectionCost cost;
   std::vector<StageRecord> records;
 };
 

@@ -183,6 +183,9 @@ class Sweep {
                        {{"select/samples", 0, static_cast<double>(run.selection.rows.size())},
                         {"select/share", 0,
                          static_cast<double>(run.selection.rows.size()) / static_cast<double>(run.pool.pool->size())},
+                        {"select/wall_s", 0, run.selection.cost.wall_s},
+                        {"select/cpu_s", 0, run.selection.cost.cpu_s},
+                        {"select/added_bytes", 0, static_cast<double>(run.selection.cost.added_bytes)},
                         {"select/forward_passes", 0, static_cast<double>(passes.forward())},
                         {"select/backward_passes", 0, static_cast<double>(passes.backward())}});
   }

@@ -60,11 +60,9 @@ void read_answers(const std::map<std::string, fs::path>& places, ReportRun& run)
 }
 
 void read_costs(const Store& store, ReportRun& run) {
-  for (const auto& stage : store.stages(run.row.id)) {
-    if (stage.stage == "adapter") run.training_s += stage.wall_s;
-    else if (stage.stage.rfind("predictions/", 0) == 0) run.answering_s += stage.wall_s;
-    else run.selection_s += stage.wall_s;
-  }
+  constexpr std::string_view kPrefix = "select/";
+  for (const auto& [name, value] : store.latest_metrics(run.row.id, std::string(kPrefix)))
+    run.selection[name.substr(kPrefix.size())] = value;
   for (const auto& point : store.metric_history(run.row.id, "train/loss")) {
     run.steps = point.step;
     run.losses.push_back(point.value);

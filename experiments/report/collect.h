@@ -24,12 +24,12 @@ struct ReportRun {
   std::int64_t seed = 0;
   std::vector<eval::ScoredBenchmark> benchmarks;
   std::vector<eval::SkillScore> skills;
-  std::vector<std::int64_t> rows;  ///< chosen, best first
-  std::vector<double> scores;      ///< pool-sized; empty if the method has none
-  nlohmann::ordered_json facts;    ///< of the selection: k, spectrum, ...
-  double selection_s = 0, training_s = 0, answering_s = 0;
-  std::int64_t steps = 0;      ///< optimiser steps
-  std::vector<double> losses;  ///< of the training, one a step
+  std::vector<std::int64_t> rows;           ///< chosen, best first
+  std::vector<double> scores;               ///< pool-sized; empty if the method has none
+  nlohmann::ordered_json facts;             ///< of the selection: k, spectrum, ...
+  std::map<std::string, double> selection;  ///< metrics below select/: cpu_s, added_bytes, forward_passes, ...
+  std::int64_t steps = 0;                   ///< optimiser steps
+  std::vector<double> losses;               ///< of the training, one a step
 
   bool is_full() const { return method == "full"; }
   /// "scalselect 16 %": runs that differ in their seed only share it.

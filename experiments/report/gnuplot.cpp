@@ -12,15 +12,15 @@ namespace scalselect::report {
 namespace fs = std::filesystem;
 
 std::string run_gnuplot(const fs::path& folder, const std::string& name, const std::string& csv,
-                        const std::string& script) {
+                        const std::string& script, int height) {
   const fs::path data = folder / (name + ".csv"), svg = folder / (name + ".svg"), program = folder / (name + ".gp");
   write_file_atomically(data, csv);
   write_file_atomically(
-      program, fmt::format("set terminal svg size 560,370 dynamic font 'DejaVu Sans,14' background rgb 'white'\n"
+      program, fmt::format("set terminal svg size 560,{} dynamic font 'DejaVu Sans,14' background rgb 'white'\n"
                            "set output '{}'\nset datafile separator ','\nset datafile missing '-'\ndata = '{}'\n"
                            "set border 3 lc rgb '#555555'\nset tics nomirror\nset grid lc rgb '#dddddd' lw 1\nset key "
                            "outside right top\n{}",
-                           svg.string(), data.string(), script));
+                           height, svg.string(), data.string(), script));
   const int status = std::system(fmt::format("gnuplot '{}' 2> '{}.log'", program.string(), program.string()).c_str());
   if (status != 0 || !fs::exists(svg)) {
     throw UserError(ErrorKind::kEnvironment,

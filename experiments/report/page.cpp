@@ -165,9 +165,10 @@ std::string page_html(const Collection& collection, const std::vector<Table>& ta
                         : fmt::format("Up to {} seeds a row.", seeds)) +
             "</p>" + html_table(table_markdown(table));
     const auto skills = skills_markdown(collection, table.regime);
-    if (std::count(skills.begin(), skills.end(), '\n') > 2)
-      html += "<h2>Accuracy by skill, %</h2>" + html_table(skills);
+    if (!skills.empty()) html += "<h2>Accuracy by skill, %</h2>" + html_table(skills);
   }
+  html += "<h2>Cost of selection</h2><p class=\"soft\">Beyond the features that it reads; passes count samples.</p>" +
+          html_table(costs_markdown(collection, tables.front().regime));
   if (!plots.empty()) html += "<h2>Plots</h2><div class=\"plots\">";
   for (const auto& plot : plots) {
     // As an image, not inline: gnuplot gives the parts of every plot the same ids.

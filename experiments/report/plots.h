@@ -17,7 +17,8 @@ struct Plot {
 };
 
 /// Draws what the collection has data for, writes NAME.svg and NAME.csv into `folder`, and returns the pictures:
-/// performance against budget, composition by source, training curves, energy spectrum, score histogram.
+/// performance against budget, ranking, composition by source, training curves, energy spectra, score histograms. Of
+/// many methods, curves, spectra and histograms show the best ones, scalselect and random.
 /// Throws UserError(kEnvironment) if gnuplot is missing or fails.
 std::vector<Plot> draw_plots(const Collection& collection, const std::vector<Table>& tables,
                              const std::filesystem::path& folder);

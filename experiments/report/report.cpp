@@ -56,9 +56,12 @@ ReportFiles write_report(const ReportRequest& request) {
   const auto tables = make_tables(collection);
   ensure_folder(request.folder);
   std::string markdown = "Made by `" + request.command + "`.\n\n" + joined(tables, table_markdown);
-  for (const auto& table : tables)
-    markdown += "\nAccuracy by skill, %, at equal " + table.regime + "\n\n" + skills_markdown(collection, table.regime);
+  for (const auto& table : tables) {
+    const auto skills = skills_markdown(collection, table.regime);
+    if (!skills.empty()) markdown += "\nAccuracy by skill, %, at equal " + table.regime + "\n\n" + skills;
+  }
   write_file_atomically(request.folder / "table.md", markdown);
+  write_file_atomically(request.folder / "costs.md", costs_markdown(collection, tables.front().regime));
   write_file_atomically(request.folder / "table.tex",
                         joined(tables, [&](const Table& table) { return table_latex(table, request.command); }));
   write_file_atomically(request.folder / "table.csv", table_csv(collection));

@@ -18,9 +18,10 @@ struct ReportFiles {
   std::filesystem::path page;  ///< FOLDER/report.html
 };
 
-/// Writes table.md, table.tex, table.csv (long form, unrounded), table.json, plots (.svg with the .csv behind each) and
-/// report.html, from the finished runs of the experiment. Everything is recomputed from stored answers and selections;
-/// equal inputs give equal bytes. Throws UserError if the experiment has no finished run or lacks the full-data row.
+/// Writes table.md, table.tex, table.csv (long form, unrounded), table.json, costs.md, plots (.svg with the .csv behind
+/// each) and report.html, from the finished runs of the experiment. Everything is recomputed from stored answers and
+/// selections; equal inputs give equal bytes. Throws UserError if the experiment has no finished run or lacks the
+/// full-data row.
 ReportFiles write_report(const ReportRequest& request);
 
 }  // namespace scalselect::report

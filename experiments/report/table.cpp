@@ -50,8 +50,6 @@ TableRow make_row(const Collection& collection, const std::string& regime, const
   const bool comparable = label != random && std::find(methods.begin(), methods.end(), random) != methods.end();
   row.against_random = comparable ? bootstrap.difference(label, random) : eval::Estimate{kNone, {kNone, kNone}, kNone};
   row.skills = mean_of(runs, [](const ReportRun& run) { return eval::mean_skill_accuracy(run.skills); });
-  row.selection_s = mean_of(runs, [](const ReportRun& run) { return run.selection_s; });
-  row.training_s = mean_of(runs, [](const ReportRun& run) { return run.training_s; });
   return row;
 }
 
@@ -121,6 +119,26 @@ std::vector<std::vector<std::string>> cells_of(const Table& table, const char* p
   for (int i = 0; i < 4; ++i) chance.emplace_back("–");
   lines.push_back(chance);
   return lines;
+}
+
+std::vector<std::string> labels_of(const Collection& collection, const std::string& regime) {
+  std::vector<std::string> labels;
+  for (const auto& run : collection.runs) {
+    if (run.regime == regime && std::find(labels.begin(), labels.end(), run.label()) == labels.end())
+      labels.push_back(run.label());
+  }
+  return labels;
+}
+
+/// Of one skill, by seed.
+std::vector<double> accuracies(const std::vector<const ReportRun*>& runs, const std::string& skill) {
+  std::vector<double> values;
+  for (const auto* run : runs) {
+    for (const auto& score : run->skills) {
+      if (score.skill == skill) values.push_back(score.accuracy);
+    }
+  }
+  return values;
 }
 
 /// Columns a terminal shows: characters, not bytes.
@@ -230,30 +248,49 @@ std::string table_csv(const Collection& collection) {
 }
 
 std::string skills_markdown(const Collection& collection, const std::string& regime) {
-  std::vector<std::string> labels;
-  std::map<std::string, std::map<std::string, std::vector<double>>> accuracy;  // skill -> label -> seeds
   std::map<std::string, eval::SkillScore> levels;
   for (const auto& run : collection.runs) {
-    if (run.regime != regime) continue;
-    if (std::find(labels.begin(), labels.end(), run.label()) == labels.end()) labels.push_back(run.label());
-    for (const auto& skill : run.skills) {
-      accuracy[skill.skill][run.label()].push_back(skill.accuracy);
-      levels[skill.skill] = skill;
-    }
+    for (const auto& skill : run.skills) levels[skill.skill] = skill;
   }
-  std::string text = "| skill | questions | chance | majority |";
-  for (const auto& label : labels) text += " " + label + " |";
-  text += "\n| --- |" + std::string();
-  for (std::size_t i = 0; i < labels.size() + 3; ++i) text += " ---: |";
-  text += "\n";
-  for (auto& [skill, by_label] : accuracy) {
-    const auto& level = levels.at(skill);
-    text += fmt::format("| {} | {} | {:.1f} | {:.1f} |", skill, level.questions, level.chance, level.majority);
-    for (const auto& label : labels) {
-      const auto summary = eval::summarize_seeds(by_label[label]);
+  if (levels.empty()) return "";
+  std::string header = "| |", rule = "| --- |", counts = "| questions |", chance = "| chance |",
+              majority = "| majority |";
+  for (const auto& [name, level] : levels) {
+    header += " " + name + " |";
+    rule += " ---: |";
+    counts += fmt::format(" {} |", level.questions);
+    chance += fmt::format(" {:.1f} |", level.chance);
+    majority += fmt::format(" {:.1f} |", level.majority);
+  }
+  std::string text = header + "\n" + rule + "\n" + counts + "\n" + chance + "\n" + majority + "\n";
+  for (const auto& label : labels_of(collection, regime)) {
+    text += "| " + label + " |";
+    for (const auto& [name, level] : levels) {
+      const auto summary = eval::summarize_seeds(accuracies(runs_of(collection, regime, label), name));
       text += " " + cell_text({summary.mean, summary.std}, " ± ") + " |";
     }
     text += "\n";
+  }
+  return text;
+}
+
+std::string costs_markdown(const Collection& collection, const std::string& regime) {
+  std::string text =
+      "| selection | CPU s | added MiB | forward passes | backward passes |\n| --- | ---: | ---: | ---: | ---: |\n";
+  for (const auto& label : labels_of(collection, regime)) {
+    const auto runs = runs_of(collection, regime, label);
+    const auto mean = [&](const char* name) {
+      return mean_of(runs, [&](const ReportRun& run) {
+        const auto found = run.selection.find(name);
+        return found == run.selection.end() ? kNone : found->second;
+      });
+    };
+    const auto cell = [](double value, int digits) {
+      return std::isnan(value) ? std::string("–") : fmt::format("{:.{}f}", value, digits);
+    };
+    text += fmt::format("| {} | {} | {} | {} | {} |\n", label, cell(mean("cpu_s"), 2),
+                        cell(mean("added_bytes") / (1024 * 1024), 0), cell(mean("forward_passes"), 0),
+                        cell(mean("backward_passes"), 0));
   }
   return text;
 }

@@ -16,13 +16,12 @@ struct TableCell {
 struct TableRow {
   std::string method, budget;  ///< "scalselect", "16 %"
   std::int64_t seeds = 0, steps = 0;
-  std::vector<TableCell> cells;            ///< parallel to Table::columns
-  eval::Estimate relative;                 ///< Rel. %
-  double relative_std = 0;                 ///< over seeds; NaN with one
-  double above_chance = 0;                 ///< Rel. with chance levels taken off
-  eval::Estimate against_random;           ///< difference of Rel. to random at the same budget; NaN where there is none
-  double skills = 0;                       ///< mean accuracy over skills, percent
-  double selection_s = 0, training_s = 0;  ///< means over seeds
+  std::vector<TableCell> cells;   ///< parallel to Table::columns
+  eval::Estimate relative;        ///< Rel. %
+  double relative_std = 0;        ///< over seeds; NaN with one
+  double above_chance = 0;        ///< Rel. with chance levels taken off
+  eval::Estimate against_random;  ///< difference of Rel. to random at the same budget; NaN where there is none
+  double skills = 0;              ///< mean accuracy over skills, percent
 };
 
 struct Table {
@@ -42,7 +41,11 @@ std::string table_markdown(const Table& table);
 std::string table_latex(const Table& table, const std::string& command);
 /// Long form, unrounded: regime,method,budget,seed,benchmark,metric,value,chance,run_id.
 std::string table_csv(const Collection& collection);
-/// Accuracy of each skill by row, with chance and majority level; Markdown.
+/// What each selection took beyond the features it reads, and how often the model ran for these; Markdown. Means over
+/// seeds of what the computation took when it was made, not of a look into the cache.
+std::string costs_markdown(const Collection& collection, const std::string& regime);
+/// Accuracy by skill: a column a skill, a row a method and budget, below rows of chance and majority; Markdown, empty
+/// without skills.
 std::string skills_markdown(const Collection& collection, const std::string& regime);
 
 }  // namespace scalselect::report

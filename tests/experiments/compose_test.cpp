@@ -115,6 +115,19 @@ TEST_F(Compose, SweepsVaryTheLastKeyFastest) {
   EXPECT_THAT(jobs[3], ElementsAre("seed=2", "method=random", "trainer.lr=5"));
 }
 
+TEST_F(Compose, AllIsWhatTheExperimentSweepsOrEveryOption) {
+  const auto every = multirun_jobs(request({"method=all"}));
+  ASSERT_EQ(every.size(), 2u);
+  EXPECT_THAT(every[0], ElementsAre("method=length"));
+  EXPECT_THAT(refusal({"method=all"}), HasSubstr("method/all"));  // without -m it is an option like any other
+  write("experiment/e.yaml", "# @package _global_\nhydra: {sweeper: {params: {method: random, seed: '1,2'}}}\n");
+  const auto listed = multirun_jobs(request({"+experiment=e", "method=all"}));
+  ASSERT_EQ(listed.size(), 2u);
+  EXPECT_THAT(listed[1], ElementsAre("method=random", "seed=2", "+experiment=e"));
+  write("method/all.yaml", "name: all\n");
+  EXPECT_THAT(multirun_jobs(request({"method=all"})), ElementsAre(ElementsAre("method=all")));
+}
+
 TEST_F(Compose, SweeperParamsComeFirstAndTheCommandLineWins) {
   write("config.yaml", "hydra: {sweeper: {params: {a: '1,2', b: 'range(2)'}}}\na: 0\nb: 0\n");
   const auto jobs = multirun_jobs(request({"b=7"}));

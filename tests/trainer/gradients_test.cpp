@@ -89,7 +89,8 @@ TEST(Gradients, AreAutogradsOfEverySampleAlone) {
     EXPECT_NEAR(loss, sample.at("loss").get<double>(), 1e-5);
     EXPECT_NEAR(norm(gradient), sample.at("norm").get<double>(), 1e-4 * sample.at("norm").get<double>());
     const auto name = "gradient." + std::to_string(i);
-    if (expected.has(name)) EXPECT_LT(distance(gradient, expected.tensor(name)), 1e-4) << i;
+    if (!expected.has(name)) continue;
+    EXPECT_LT(distance(gradient, expected.tensor(name)), 1e-4) << i;
   }
   EXPECT_TRUE(expected.has("gradient.0") && expected.has("gradient.3"));
 }

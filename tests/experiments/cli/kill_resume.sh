@@ -23,11 +23,11 @@ declare -A name=([features]=extraction [scores]=scoring [adapter]=training [pred
 now_ms() { echo $((${EPOCHREALTIME/./} / 1000)); }
 begun() { compgen -G "cache/$1/*/*" > /dev/null; }  # a lock, a partial or a finished folder
 unfinished() { compgen -G "cache/$1/*/*.partial" > /dev/null; }
-# Everything that must be the same; `seconds` and dates are not asked for.
-digests() { find cache/{features,scores,selection,adapter,predictions} report/table.* -type f ! -name '*.lock' -print0 | sort -z | xargs -0 sha256sum; }
+# Everything that must be the same; what was measured (seconds, memory: in meta.json beside sizes, costs.md, metrics) is not.
+digests() { find cache/{features,scores,selection,adapter,predictions} report/table.* -type f ! -name '*.lock' ! -name meta.json -print0 | sort -z | xargs -0 sha256sum; }
 metrics() {  # of all runs, whichever came first
   for id in $("$program" runs store=store.sqlite | awk '$2 == "finished" {print $1}'); do
-    "$program" show "$id" store=store.sqlite | sed -n '/^metrics/,$p' | paste -sd'|'
+    "$program" show "$id" store=store.sqlite | sed -n '/^metrics/,$p' | grep -vE 'select/(wall_s|cpu_s|added_bytes)' | paste -sd'|'
   done | sort | tr '|' '\n'
 }
 forget() { rm -rf cache/{features,scores,selection,adapter,predictions} report store.sqlite*; }

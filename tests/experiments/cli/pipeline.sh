@@ -59,6 +59,24 @@ assert [item["sample_id"] for item in authors] == [item["sample_id"] for item in
 worst = max(abs(a["importance"] - b["importance"]) / a["importance"] for a, b in zip(authors, ours))
 assert worst < 1e-5, worst  # theirs is a float32 SVD
 PY
+echo "== vectors alone are enough for methods that only compare"
+"$program" select features=all.npz pool.path="$world/pool.json" pool.image_root="$world/images" budget=0.2 out=by_vectors.json > out.txt
+cmp by_vectors.json direct.0.2.json || fails "scalselect on the feature file and by model differ"
+"$program" select features=all.npz method=facility_location method.metric=rbf budget=0.2 out=rows.txt > out.txt
+[ "$(sort -un rows.txt | wc -l)" = 48 ] || fails "not 48 rows"
+"$program" select features=all.npz method=d2_pruning budget=0.2 out=rows.txt > out.txt 2>&1 && fails "d2_pruning ran without losses"
+grep -q "Method 'd2_pruning' needs" out.txt || fails "d2_pruning: $(cat out.txt)"
+
+
+echo "== every method keeps to the budget; all of them from one pass over pool and target, but for gradients"
+"$program" experiment=mini/methods method=all seed=1 budget=0.2 "${tiny[@]}" name=methods stop_after=selection > out.txt 2> log.txt || { cat log.txt; fails "method=all"; }
+for method in "$source"/experiments/conf/method/*.yaml; do
+  method=$(basename "$method" .yaml)
+  grep -q ": $method budget=" log.txt || [ "$method" = coincide ] || fails "experiment=mini/methods leaves out '$method'"
+done
+[ "$(grep 'one pass over' log.txt | grep -vc gradient)" -le 2 ] || fails "more than one pass: $(grep 'one pass' log.txt)"
+find cache/selection -name rows.txt -newer table.txt -exec sh -c 'sort -u "$1" | wc -l' _ {} \; | sort -u > sizes.txt
+grep -qvxE '48|240|10|20' sizes.txt && fails "other budgets than asked for: $(cat sizes.txt)"
 
 echo "== the store answers"
 says() { # says TEXT command…

@@ -1,0 +1,149 @@
+// SemDeDup (arXiv 2303.09540): inside each spherical k-means cluster, rows that repeat an earlier one go first.
+//
+// The rows of a cluster stand in order of their cosine with its centre, smallest first (keep=hard), largest first
+// (keep=easy) or as drawn (keep=random). A row's likeness is its largest cosine with any row before it in its cluster,
+// whether that one is kept or not, at least 0; the first has likeness 0. The authors keep rows of likeness <= 1 -
+// epsilon and tune epsilon to the budget; here the score is 1 - likeness and the budget takes the best scores, which is
+// the same set with the epsilon that fits exactly (facts: epsilon).
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <numeric>
+
+#include "baselines/entry.h"
+#include "baselines/inner_products.h"
+#include "baselines/kmeans.h"
+#include "baselines/table_rows.h"
+#include "core/parallel.h"
+#include "core/rng.h"
+#include "selector/linalg.h"
+#include "selector/scalselect.h"
+
+namespace scalselect {
+namespace {
+
+constexpr std::int64_t kTile = 512;
+
+enum class Keep { kHard, kEasy, kRandom };
+
+struct SemDeDupOptions {
+  std::int64_t clusters = 0;
+  int iterations = 50;
+  Keep keep = Keep::kHard;
+  ScalSelectOptions features;
+
+  template <class Visitor>
+  static void describe(Visitor& v, SemDeDupOptions& o) {
+    v.field("clusters", o.clusters, "clusters of spherical k-means; 0 = the square root of the number of rows",
+            Range{0, 1e6});
+    v.field("iterations", o.iterations, "passes of k-means at most", Range{1, 1e6});
+    v.choice("keep", o.keep, {{"hard", Keep::kHard}, {"easy", Keep::kEasy}, {"random", Keep::kRandom}},
+             "which of several like rows stays: far from the centre, near it, or any");
+    v.field("features", o.features, "vectors to compare; the options of scalselect (its subspace is not used)");
+  }
+};
+
+/// Largest cosine of each of `list`'s rows with any before it, at least 0. BLAS finds the row, `dot` says how like it
+/// is.
+std::vector<float> likeness_in_order(const TableRows& table, const std::vector<std::int64_t>& list) {
+  const auto size = static_cast<std::int64_t>(list.size());
+  std::vector<float> gathered(static_cast<std::size_t>(size * table.cols)), products(kTile * kTile);
+  for (std::int64_t i = 0; i < size; ++i)
+    std::copy_n(table.row(list[static_cast<std::size_t>(i)]), table.cols, gathered.data() + i * table.cols);
+  std::vector<float> likeness(list.size(), 0.0F);
+  std::vector<std::int64_t> likest(list.size(), -1);
+  for (std::int64_t first = 0; first < size; first += kTile) {
+    const std::int64_t rows = std::min(kTile, size - first);
+    for (std::int64_t other = 0; other <= first; other += kTile) {
+      const std::int64_t cols = std::min(kTile, size - other);
+      inner_products(gathered.data() + first * table.cols, rows, gathered.data() + other * table.cols, cols, table.cols,
+                     products.data());
+      for (std::int64_t i = 0; i < rows; ++i) {
+        const auto row = static_cast<std::size_t>(first + i);
+        for (std::int64_t j = 0; j < std::min(cols, first + i - other); ++j) {
+          const float product = products[static_cast<std::size_t>(i * cols + j)];
+          if (product <= likeness[row]) continue;
+          likeness[row] = product;
+          likest[row] = other + j;
+        }
+      }
+    }
+  }
+  for (std::int64_t i = 0; i < size; ++i) {
+    if (const auto j = likest[static_cast<std::size_t>(i)]; j >= 0)
+      likeness[static_cast<std::size_t>(i)] =
+          std::max(0.0F, dot(gathered.data() + i * table.cols, gathered.data() + j * table.cols, table.cols));
+  }
+  return likeness;
+}
+
+class SemDeDup final : public SelectionMethod {
+ public:
+  explicit SemDeDup(const SemDeDupOptions& options) : options_(options) {}
+  std::vector<FeatureSpec> needs() const override { return {scalselect_feature(options_.features)}; }
+  BudgetUse budget_use() const override { return BudgetUse::kScores; }
+  bool uses_seed() const override { return true; }
+
+  SelectionResult select(const MethodInput& input, std::int64_t budget) const override {
+    const auto table = load_rows(input.features.at(0), input.candidates, true, "semdedup");
+    const auto clustering = kmeans({table.values.data(), table.size(), table.cols}, kmeans_options(table), input.seed);
+    const auto lists = ordered_members(clustering, input.seed);
+    SelectionResult result;
+    result.scores.assign(static_cast<std::size_t>(input.pool_size), std::numeric_limits<double>::quiet_NaN());
+    const OneThreadLinalg one_thread;
+    parallel_blocks(clustering.clusters, 1, [&](std::int64_t c, std::int64_t) {
+      const auto& list = lists[static_cast<std::size_t>(c)];
+      const auto likeness = likeness_in_order(table, list);
+      for (std::size_t i = 0; i < list.size(); ++i)
+        result.scores[static_cast<std::size_t>(table.rows[static_cast<std::size_t>(list[i])])] =
+            1 - static_cast<double>(likeness[i]);
+    });
+    result.rows = top_rows(result.scores, input.candidates, budget);
+    result.facts["epsilon"] = result.scores[static_cast<std::size_t>(result.rows.back())];
+    result.facts["clusters"] = clustering.clusters;
+    result.facts["imbalance"] = clustering.imbalance;
+    return result;
+  }
+
+ private:
+  KMeansOptions kmeans_options(const TableRows& table) const {
+    KMeansOptions options;
+    options.clusters = options_.clusters > 0
+                           ? options_.clusters
+                           : static_cast<std::int64_t>(std::lround(std::sqrt(static_cast<double>(table.size()))));
+    options.spherical = true;
+    options.max_iterations = options_.iterations;
+    return options;
+  }
+
+  std::vector<std::vector<std::int64_t>> ordered_members(const KMeansResult& clustering, std::uint64_t seed) const {
+    auto lists = members(clustering.rows, clustering.clusters);
+    Rng rng(seed, "baselines/semdedup");
+    const float sign = options_.keep == Keep::kHard ? -1.0F : 1.0F;
+    const auto before = [&](std::int64_t a, std::int64_t b) {
+      const auto& distance = clustering.rows.distance;
+      return sign * distance[static_cast<std::size_t>(a)] < sign * distance[static_cast<std::size_t>(b)];
+    };
+    for (auto& list : lists) {
+      if (options_.keep == Keep::kRandom) rng.shuffle(list);
+      else std::stable_sort(list.begin(), list.end(), before);
+    }
+    return lists;
+  }
+
+  SemDeDupOptions options_;
+};
+
+std::unique_ptr<SelectionMethod> make(const SemDeDupOptions& options) { return std::make_unique<SemDeDup>(options); }
+
+}  // namespace
+
+MethodEntry semdedup_entry() {
+  return method_entry<SemDeDupOptions>(
+      "semdedup", "near-duplicates inside k-means clusters go first",
+      "time O(N K d) a pass of k-means + O(sum n_c^2 d) over clusters of n_c rows, memory 2 N d + K d floats; "
+      "ScalSelect's features",
+      "Abbas et al., arXiv 2303.09540; repository facebookresearch/SemDeDup", make);
+}
+
+}  // namespace scalselect

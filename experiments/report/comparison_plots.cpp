@@ -1,0 +1,262 @@
+#include "experiments/report/comparison_plots.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <numeric>
+
+#include "experiments/report/gnuplot.h"
+
+namespace scalselect::report {
+namespace fs = std::filesystem;
+namespace {
+
+constexpr std::size_t kColored = 8;  // as many as series_color has
+
+bool contains(const std::vector<std::string>& names, const std::string& name) {
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+std::string csv_name(std::string text) {
+  std::replace(text.begin(), text.end(), ',', ';');
+  return text;
+}
+
+/// The budget at which most methods have a row, the largest of equals; the full pool does not count.
+std::string fullest_budget(const Table& table) {
+  std::vector<std::pair<std::int64_t, std::string>> counts;  // runs, budget
+  for (const auto& row : table.rows) {
+    if (row.method == "full") continue;
+    auto found =
+        std::find_if(counts.begin(), counts.end(), [&](const auto& count) { return count.second == row.budget; });
+    if (found == counts.end()) found = counts.insert(counts.end(), {0, row.budget});
+    found->first += row.seeds;
+  }
+  const auto best =
+      std::max_element(counts.begin(), counts.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+  return best == counts.end() ? std::string() : best->second;
+}
+
+/// Rows of one budget, the best first.
+std::vector<const TableRow*> ranked_rows(const Table& table, const std::string& budget) {
+  std::vector<const TableRow*> rows;
+  for (const auto& row : table.rows) {
+    if (row.method != "full" && row.budget == budget) rows.push_back(&row);
+  }
+  std::stable_sort(rows.begin(), rows.end(),
+                   [](const auto* a, const auto* b) { return a->relative.value > b->relative.value; });
+  return rows;
+}
+
+/// "lo,hi", a bar of no length where there is no interval.
+std::string bar_of(const TableRow& row) {
+  const auto& [value, interval] = std::pair(row.relative.value, row.relative.interval);
+  const bool known = !std::isnan(interval.low) && !std::isnan(interval.high);
+  return fmt::format("{},{}", known ? interval.low : value, known ? interval.high : value);
+}
+
+/// Pool sources are "skill/scene" in the mini world; the part before the slash keeps the legend readable.
+std::string source_of(const Pool& pool, std::int64_t row) {
+  const auto& source = pool.sample(row).source;
+  return source.empty() ? "(none)" : source.substr(0, source.find('/'));
+}
+
+/// Mean over the `window` values that end at each place (fewer at the beginning).
+std::vector<double> running_mean(const std::vector<double>& values, std::size_t window) {
+  std::vector<double> means;
+  double sum = 0;
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    sum += values[i] - (i >= window ? values[i - window] : 0);
+    means.push_back(sum / static_cast<double>(std::min(i + 1, window)));
+  }
+  return means;
+}
+
+/// One run a method, the full pool included: its first at the largest budget under this regime.
+std::vector<const ReportRun*> curves_of(const Collection& collection, const std::string& regime,
+                                        const std::vector<std::string>& shown) {
+  std::vector<const ReportRun*> curves;
+  for (const auto& run : collection.runs) {
+    if (run.regime != regime || run.losses.empty() || !(run.is_full() || contains(shown, run.method))) continue;
+    const auto twin =
+        std::find_if(curves.begin(), curves.end(), [&](auto* other) { return other->method == run.method; });
+    if (twin == curves.end()) curves.push_back(&run);
+    else if (run.share() > (*twin)->share()) *twin = &run;
+  }
+  return curves;
+}
+
+}  // namespace
+
+/// Methods in the order of the runs, without the full pool.
+std::vector<std::string> methods_of(const Collection& collection) {
+  std::vector<std::string> methods;
+  for (const auto& run : collection.runs) {
+    if (!run.is_full() && std::find(methods.begin(), methods.end(), run.method) == methods.end())
+      methods.push_back(run.method);
+  }
+  return methods;
+}
+
+/// The first run of a method, at its largest budget: what single-run plots show.
+const ReportRun* sample_run(const Collection& collection, const std::string& method) {
+  const ReportRun* best = nullptr;
+  for (const auto& run : collection.runs) {
+    if (run.method == method && (best == nullptr || run.share() > best->share())) best = &run;
+  }
+  return best;
+}
+
+std::vector<std::string> highlighted(const Collection& collection, const Table& table) {
+  const auto methods = methods_of(collection);
+  if (methods.size() <= kColored) return methods;
+  std::vector<std::string> shown;
+  for (const char* name : {"scalselect", "random"}) {
+    if (contains(methods, name)) shown.emplace_back(name);
+  }
+  for (const auto* row : ranked_rows(table, fullest_budget(table))) {
+    if (shown.size() < kColored && !contains(shown, row->method)) shown.push_back(row->method);
+  }
+  return shown;
+}
+
+Plot plot_performance(const Collection& collection, const Table& table, const std::vector<std::string>& shown,
+                      const fs::path& folder) {
+  std::string csv = "method,percent,rel,low,high\n", others, lines;
+  double lowest = 100, highest = 0;
+  for (const auto& method : methods_of(collection)) {
+    const auto place = static_cast<std::size_t>(std::find(shown.begin(), shown.end(), method) - shown.begin());
+    for (const auto& row : table.rows) {
+      if (row.method != method) continue;
+      const double percent = std::stod(row.budget);
+      lowest = std::min(lowest, percent);
+      highest = std::max(highest, percent);
+      csv += fmt::format("{},{},{},{}\n", csv_name(method), percent, row.relative.value, bar_of(row));
+    }
+    const auto points = fmt::format("data using (strcol(1) eq '{}' ? $2 * {} : NaN):3", csv_name(method),
+                                    place < shown.size() ? 1 + 0.015 * static_cast<double>(place) : 1.0);
+    if (place == shown.size()) {
+      others += fmt::format(", {} with lines lw 1 lc rgb '#cccccc' {}", points,
+                            others.empty() ? "title 'others'" : "notitle");
+    } else {
+      lines += fmt::format(", {}:4:5 with yerrorlines lw 2 pt {} ps 0.9 lc rgb '{}' title '{}'", points, 5 + place,
+                           series_color(place), method);
+    }
+  }
+  const std::string name = "performance-" + table.regime;
+  return {name,
+          fmt::format("Relative performance against budget, at equal {}; bars are 95 % bootstrap intervals, the line "
+                      "at 100 is the full pool. Points of one budget are set apart a little.{}",
+                      table.regime, others.empty() ? "" : " Of many methods the best have a colour."),
+          run_gnuplot(folder, name, csv,
+                      "set termoption noenhanced\nset logscale x 2\nset xlabel 'budget, % of the pool'\nset ylabel "
+                      "'relative performance, %'\nset xtics (1,2,4,8,16,32,64,100)\nset offsets 0, 0, "
+                      "graph 0.05, graph 0.05\nset key font ',11' samplen 2\n" +
+                          fmt::format("set xrange [{}:{}]\n", lowest / 1.5, highest * 1.5) +
+                          "plot 100 with lines dt 2 lc rgb '#555555' title 'full'" + others + lines + "\n")};
+}
+
+Plot plot_ranking(const Table& table, const fs::path& folder) {
+  const auto budget = fullest_budget(table);
+  const auto rows = ranked_rows(table, budget);
+  std::string csv = "place,method,rel,low,high\n", marks;
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    csv += fmt::format("{},{},{},{}\n", rows.size() - i, csv_name(rows[i]->method), rows[i]->relative.value,
+                       bar_of(*rows[i]));
+    if (rows[i]->method == "random")
+      marks = fmt::format("set arrow from {0},graph 0 to {0},graph 1 nohead dt 2 lc rgb '#555555'\n",
+                          rows[i]->relative.value);
+  }
+  const std::string name = "ranking-" + table.regime;
+  return {
+      name,
+      fmt::format("Relative performance at {}, at equal {}, best first; bars are 95 % bootstrap intervals, the "
+                  "dashed line is random.",
+                  budget, table.regime),
+      run_gnuplot(
+          folder, name, csv,
+          "set termoption noenhanced\nunset key\nset xlabel 'relative performance, %'\n"
+          "set ytics font ',10'\nset offsets graph 0.02, graph 0.02, 0, 0\n" +
+              fmt::format("set yrange [0.3:{}.7]\n", rows.size()) + marks +
+              "plot data using 3:1:4:5:ytic(2) with xerrorbars pt 7 ps 0.6 lw 1.5 lc rgb '#0072B2', "
+              "data using (strcol(2)[1:10] eq 'scalselect' ? $3 : NaN):1 with points pt 7 ps 0.8 lc rgb '#D55E00'\n",
+          std::max<int>(kPlotHeight, 120 + 18 * static_cast<int>(rows.size())))};
+}
+
+Plot plot_composition(const Collection& collection, const fs::path& folder) {
+  std::map<std::string, std::vector<double>> shares;  // source -> one a bar
+  std::vector<std::string> bars = {"pool"};
+  const auto add = [&](const std::vector<std::int64_t>& rows, std::size_t bar) {
+    for (const auto row : rows) {
+      auto& counts = shares[source_of(*collection.pool, row)];
+      counts.resize(std::max(counts.size(), bar + 1), 0);
+      counts[bar] += 100.0 / static_cast<double>(rows.size());
+    }
+  };
+  std::vector<std::int64_t> all(static_cast<std::size_t>(collection.pool->size()));
+  std::iota(all.begin(), all.end(), 0);
+  add(all, 0);
+  for (const auto& method : methods_of(collection)) {
+    bars.push_back(method);
+    add(sample_run(collection, method)->rows, bars.size() - 1);
+  }
+  const bool many = bars.size() > kColored + 1;
+  std::string csv = "selection", plot;
+  for (const auto& [source, counts] : shares) csv += "," + csv_name(source);
+  csv += "\n";
+  for (std::size_t bar = 0; bar < bars.size(); ++bar) {
+    csv += csv_name(bars[bar]);
+    for (const auto& [source, counts] : shares) csv += fmt::format(",{}", bar < counts.size() ? counts[bar] : 0.0);
+    csv += "\n";
+  }
+  for (std::size_t i = 0; i < shares.size(); ++i) {
+    // A hue a source, light and dark in turn, so that neighbours differ.
+    const double hue = static_cast<double>(i) / static_cast<double>(shares.size());
+    plot += fmt::format("{}data using {}:xtic(1) title columnheader lc rgb hsv2rgb({:.3f},0.6,{:.2f})",
+                        i ? ", " : "plot ", i + 2, hue, i % 2 == 0 ? 0.85 : 0.6);
+  }
+  return {"composition", "Share of each source in the pool and in what each method chose (percent of the selection).",
+          run_gnuplot(folder, "composition", csv,
+                      "set termoption noenhanced\nset style data histograms\nset style histogram rowstacked\nset style "
+                      "fill solid 0.85 border rgb 'white'\nset boxwidth 0.8\nset yrange [0:100]\n"
+                      "set ylabel 'share, %'\nset key font ',10' invert samplen 1\nset xtics rotate by " +
+                          std::string(many ? "-90 font ',8'" : "-25") + "\n" + plot + "\n",
+                      many ? 480 : kPlotHeight)};
+}
+
+Plot plot_training(const Collection& collection, const std::string& regime, const std::vector<std::string>& shown,
+                   const fs::path& folder) {
+  const auto curves = curves_of(collection, regime, shown);
+  std::size_t longest = 0;
+  for (const auto* run : curves) longest = std::max(longest, run->losses.size());
+  const std::size_t window = std::max<std::size_t>(1, longest / 50);
+  std::string csv = "method,step,loss,mean\n", lines;
+  for (const auto* run : curves) {
+    const auto means = running_mean(run->losses, window);
+    for (std::size_t i = 0; i < means.size(); ++i)
+      csv += fmt::format("{},{},{},{}\n", csv_name(run->method), i + 1, run->losses[i], means[i]);
+    const auto place = static_cast<std::size_t>(std::find(shown.begin(), shown.end(), run->method) - shown.begin());
+    lines +=
+        fmt::format("{}data using (strcol(1) eq '{}' ? $2 : NaN):4 with lines lw 2 {} title '{}'",
+                    lines.empty() ? "plot " : ", ", csv_name(run->method),
+                    run->is_full() ? "dt 2 lc rgb '#555555'" : "lc rgb '" + series_color(place) + "'", run->method);
+  }
+  const std::string name = "training-" + regime;
+  return {name,
+          fmt::format("Training loss at equal {} (nats a token, mean of {} steps), seed {}, each method at its largest "
+                      "budget. Losses on different data do not rank methods.",
+                      regime, window, curves.front()->seed),
+          run_gnuplot(folder, name, csv,
+                      "set termoption noenhanced\nset xlabel 'optimiser step'\nset ylabel 'loss'\nset logscale y\n"
+                      "set key inside right top\nset xtics font ',9'\n" +
+                          lines + "\n")};
+}
+
+bool has_losses(const Collection& collection, const std::string& regime) {
+  return std::any_of(collection.runs.begin(), collection.runs.end(),
+                     [&](const ReportRun& run) { return run.regime == regime && !run.losses.empty(); });
+}
+
+}  // namespace scalselect::report

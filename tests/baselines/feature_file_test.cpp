@@ -1,0 +1,147 @@
+#include "baselines/feature_file.h"
+
+#include <gmock/gmock.h>
+#include <unistd.h>
+
+#include <cmath>
+#include <fstream>
+#include <limits>
+
+#include "core/error.h"
+#include "core/files.h"
+#include "core/npz.h"
+#include "tests/baselines/coverage_tables.h"
+
+namespace scalselect {
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+using ::testing::AllOf;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::Not;
+using ::testing::UnorderedElementsAre;
+
+class FeatureFileTest : public ::testing::Test {
+ protected:
+  void SetUp() override { fs::create_directories(folder_); }
+  void TearDown() override { fs::remove_all(folder_); }
+
+  /// A float64 matrix as numpy.save writes it (format version 1).
+  fs::path write_npy(const std::vector<double>& values, std::int64_t cols) const {
+    std::string header = "{'descr': '<f8', 'fortran_order': False, 'shape': (" +
+                         std::to_string(values.size() / static_cast<std::size_t>(cols)) + ", " + std::to_string(cols) +
+                         "), }";
+    header.resize(117, ' ');
+    header += '\n';
+    std::string bytes = std::string("\x93NUMPY\x01\x00", 8) + '\x76' + '\0' + header;
+    bytes.append(reinterpret_cast<const char*>(values.data()), values.size() * sizeof(double));
+    write_file_atomically(folder_ / "features.npy", bytes);
+    return folder_ / "features.npy";
+  }
+
+  fs::path write_npz(const std::vector<std::string>& ids, const std::vector<float>& values, std::int64_t cols) const {
+    NpzWriter writer(folder_ / "features.npz");
+    writer.add("sample_ids", ids);
+    writer.add("representations", MemoryRows({values.data(), static_cast<std::int64_t>(ids.size()), cols}));
+    writer.finish();
+    return folder_ / "features.npz";
+  }
+
+  Pool pool_of(std::int64_t size) const {
+    std::string text;
+    for (std::int64_t i = 0; i < size; ++i) {
+      text += R"({"id": "s)" + std::to_string(i) +
+              R"(", "conversations": [{"from": "human", "value": "q"}, {"from": "gpt", "value": "a"}]})" + "\n";
+    }
+    write_file_atomically(folder_ / "pool.jsonl", text);
+    return Pool(folder_ / "pool.jsonl");
+  }
+
+  fs::path folder_ = fs::temp_directory_path() / ("feature_file_test." + std::to_string(getpid()));
+};
+
+const Budget kThree{0, 3};
+
+TEST_F(FeatureFileTest, PlainMatrixGivesTheRowsOfTheMethod) {
+  const auto file = open_feature_file(write_npy({0, 1, 2, 3, 10}, 1));
+  EXPECT_TRUE(file.ids.empty());
+  const auto method = make_vector_method("k_center", {{"normalize", false}});
+  const auto rows = select_from_file(*method, file, {0.6, 0}, 1).rows;
+  EXPECT_THAT(rows, ElementsAre(4, 0, 3));
+  write_row_list(rows, folder_ / "rows.txt");
+  EXPECT_EQ(read_file(folder_ / "rows.txt"), "4\n0\n3\n");
+}
+
+TEST_F(FeatureFileTest, EveryVectorMethodRunsOnAFile) {
+  const auto values = gaussian_rows(40, 5);
+  const auto file = open_feature_file(write_npy({values.begin(), values.end()}, 5));
+  for (const std::string name : {"facility_location", "graph_cut", "herding", "log_det", "cluster_balanced", "semdedup",
+                                 "k_center", "scalselect", "random"}) {
+    const auto method = make_vector_method(name, json::object());
+    const auto direct = make_vector_method(name, json::object())->select(input_over(values, 5, 7), 8);
+    EXPECT_EQ(select_from_file(*method, file, {0.2, 0}, 7).rows, direct.rows) << name;
+  }
+}
+
+TEST_F(FeatureFileTest, AuthorsFileNamesPoolRows) {
+  const std::vector<float> values{1, 5, 3};
+  const auto pool = pool_of(6);
+  const auto by_row = open_feature_file(write_npz({"4", "0", "2"}, values, 1));
+  EXPECT_THAT(by_row.ids, ElementsAre("4", "0", "2"));
+  EXPECT_THAT(pool_rows(by_row, pool, IdKind::kRow), ElementsAre(4, 0, 2));
+  const auto by_id = open_feature_file(write_npz({"s5", "s1", "s0"}, values, 1));
+  EXPECT_THAT(pool_rows(by_id, pool, IdKind::kId), ElementsAre(5, 1, 0));
+  EXPECT_THROW(pool_rows(by_id, pool, IdKind::kRow), UserError);
+  const auto method = make_vector_method("graph_cut", {{"metric", "dot"}, {"lambda", 0}});
+  EXPECT_THAT(select_from_file(*method, by_id, kThree, 1).rows, ElementsAre(1, 2, 0));
+}
+
+TEST_F(FeatureFileTest, AMatrixMustFitThePool) {
+  const auto file = open_feature_file(write_npy({1, 2, 3}, 1));
+  EXPECT_THAT(pool_rows(file, pool_of(3), IdKind::kRow), ElementsAre(0, 1, 2));
+  try {
+    pool_rows(file, pool_of(4), IdKind::kRow);
+    FAIL();
+  } catch (const UserError& error) {
+    EXPECT_THAT(error.what(), AllOf(HasSubstr("features.npy' has 3 rows"), HasSubstr("4 samples")));
+  }
+}
+
+TEST_F(FeatureFileTest, RefusesMethodsThatNeedMoreThanVectors) {
+  for (const std::string name : {"d2_pruning", "self_filter", "perplexity", "length"}) {
+    try {
+      make_vector_method(name, json::object());
+      FAIL() << name;
+    } catch (const UserError& error) {
+      EXPECT_THAT(error.problem(), AllOf(HasSubstr("'" + name + "' needs"), HasSubstr("holds one table of vectors")));
+      EXPECT_THAT(error.remedy(), AllOf(HasSubstr("facility_location"), Not(HasSubstr(name))));
+      EXPECT_EQ(error.kind(), ErrorKind::kUsage);
+    }
+  }
+}
+
+TEST_F(FeatureFileTest, RowsThatAreNotFiniteAreNeverChosen) {
+  const double nan = std::nan(""), infinite = std::numeric_limits<double>::infinity();
+  const auto file = open_feature_file(write_npy({0, nan, 2, infinite, 10}, 1));
+  for (const std::string name : {"k_center", "facility_location", "random", "scalselect", "herding", "prism", "log_det",
+                                 "semdedup", "cluster_balanced", "graph_cut", "rds_plus", "scalselect_pivoted"}) {
+    const auto rows = select_from_file(*make_vector_method(name, json::object()), file, {1.0, 0}, 1).rows;
+    EXPECT_THAT(rows, UnorderedElementsAre(0, 2, 4)) << name;
+  }
+  EXPECT_THROW(select_from_file(*make_vector_method("random", json::object()), open_feature_file(write_npy({nan}, 1)),
+                                {1, 0}, 1),
+               UserError);
+}
+
+TEST_F(FeatureFileTest, RefusesOtherFilesAndImpossibleBudgets) {
+  write_file_atomically(folder_ / "text.npz", "not a zip");
+  EXPECT_THROW(open_feature_file(folder_ / "text.npz"), UserError);
+  EXPECT_THROW(open_feature_file(folder_ / "none.npy"), UserError);
+  const auto file = open_feature_file(write_npy({1, 2}, 1));
+  EXPECT_THROW(select_from_file(*make_vector_method("herding", json::object()), file, kThree, 1), UserError);
+}
+
+}  // namespace
+}  // namespace scalselect
