@@ -17,7 +17,7 @@ import zipfile
 
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
 from tokenizers.pre_tokenizers import ByteLevel
-from transformers import LlamaTokenizerFast, PreTrainedTokenizerFast
+from transformers import LlamaTokenizerFast
 from transformers.convert_slow_tokenizer import bytes_to_unicode
 
 from tricky_text import lines
@@ -73,10 +73,11 @@ def fetch(wheels, folder):
 
 def write_lines(folder, count):
     source = folder if (folder / "tokenizer.json").exists() else folder.parent / (folder.name + "_json")
-    tokenizer = PreTrainedTokenizerFast(tokenizer_file=str(source / "tokenizer.json"))
+    # The library itself: PreTrainedTokenizerFast would override the file's add_prefix_space with a default of its own.
+    tokenizer = Tokenizer.from_file(str(source / "tokenizer.json"))
     with open(folder / "golden.jsonl", "w") as out:
         for raw in lines(count, seed=11):
-            ids = tokenizer(raw.decode("utf-8", "replace"))["input_ids"]
+            ids = tokenizer.encode(raw.decode("utf-8", "replace")).ids
             row = {"in": base64.b64encode(raw).decode(), "ids": ids, "text": tokenizer.decode(ids, skip_special_tokens=True)}
             out.write(json.dumps(row, separators=(",", ":")) + "\n")
     print(f"{folder}: {count} lines")

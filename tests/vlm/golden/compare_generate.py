@@ -61,7 +61,7 @@ def expected(model, tokenizer, processor, images, prompt):
     pixels = None
     if images:
         opened = [Image.open(IMAGES / name).convert("RGB") for name in images]
-        pixels = processor(opened, return_tensors="pt")["pixel_values"].to(model.dtype)
+        pixels = processor(opened, return_tensors="pt", input_data_format="channels_last")["pixel_values"].to(model.dtype)
     with torch.no_grad():
         out = model.generate(input_ids=torch.tensor([ids]), attention_mask=torch.ones(1, len(ids), dtype=torch.long),
                              pixel_values=pixels, do_sample=False, max_new_tokens=TOKENS)[0, len(ids):].tolist()
