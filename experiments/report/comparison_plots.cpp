@@ -173,7 +173,7 @@ Plot plot_ranking(const Table& table, const fs::path& folder) {
   return {
       name,
       fmt::format("Relative performance at {}, at equal {}, best first; bars are 95 % bootstrap intervals, the "
-                  "dashed line is random.",
+                  "vertical line is random.",
                   budget, table.regime),
       run_gnuplot(
           folder, name, csv,
