@@ -7,7 +7,7 @@ Bound bind_command(const Flags& flags, const std::string& config_name, const Wor
   auto checked = composed;
   for (const auto& key : not_needed) checked.config.erase(key);
   config::require_complete(checked);
-  return {composed.json(), composed.origin()};
+  return {checked.json(), checked.origin()};
 }
 
 }  // namespace scalselect::app
