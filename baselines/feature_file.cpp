@@ -137,13 +137,11 @@ SelectionResult select_from_file(const SelectionMethod& method, const FeatureFil
     table.vectors = std::make_shared<RowsOf>(file.vectors, input.candidates);
   }
   if (!method.needs().empty()) input.features = {std::move(table)};
-  const auto candidates = static_cast<std::int64_t>(input.candidates.size());
-  if (candidates == 0) {
+  if (input.candidates.empty()) {
     throw UserError(ErrorKind::kInput, fmt::format("No vector of '{}' is finite.", file.path.string()),
                     "Extract the features again.");
   }
-  // A share means a share of the file, also when some of its rows cannot be chosen.
-  return method.select(input, std::min(budget.rows(input.pool_size), candidates));
+  return method.select(input, budget.rows(input.pool_size, std::ssize(input.candidates)));
 }
 
 std::vector<std::int64_t> pool_rows(const FeatureFile& file, const Pool& pool, IdKind ids) {

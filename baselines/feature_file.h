@@ -36,7 +36,8 @@ std::unique_ptr<SelectionMethod> make_vector_method(const std::string& name, con
                                                     const std::string& path = {}, const KeyOrigin& origin = {});
 
 /// Chooses `budget` of the file's rows. In the result rows count the file's rows from 0, and so do the scores. Rows
-/// that hold NaN or infinity are never chosen and named in a warning. Throws UserError(kInput) if none is finite.
+/// that hold NaN or infinity are never chosen and named in a warning. Throws UserError(kInput) if none is finite, and
+/// as Budget::rows.
 SelectionResult select_from_file(const SelectionMethod& method, const FeatureFile& file, const Budget& budget,
                                  std::uint64_t seed);
 

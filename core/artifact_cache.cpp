@@ -118,6 +118,20 @@ fs::path ArtifactCache::Work::commit(const nlohmann::json& facts) {
   return final_;
 }
 
+bool ArtifactCache::remove(const Entry& entry) const {
+  const auto place = root_ / entry.stage / entry.digest.substr(0, 2) / entry.digest;
+  const std::string lock_file = place.string() + ".lock";
+  const int lock = ::open(lock_file.c_str(), O_RDWR | O_CLOEXEC);
+  const bool busy = lock >= 0 && ::flock(lock, LOCK_EX | LOCK_NB) != 0;
+  if (!busy) {
+    fs::remove_all(place);
+    fs::remove_all(place.string() + kPartial);
+    fs::remove(lock_file);
+  }
+  if (lock >= 0) ::close(lock);
+  return !busy;
+}
+
 std::vector<ArtifactCache::Entry> ArtifactCache::list() const {
   std::vector<Entry> entries;
   if (!fs::is_directory(root_)) return entries;

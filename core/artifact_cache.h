@@ -66,6 +66,9 @@ class ArtifactCache {
   /// Everything in the cache, by stage and digest.
   std::vector<Entry> list() const;
 
+  /// Removes an entry with what a killed attempt left of it. False, and nothing done, while a stage is at work on it.
+  bool remove(const Entry& entry) const;
+
   const std::filesystem::path& root() const { return root_; }
 
  private:

@@ -50,11 +50,10 @@ void ensure_folder(const std::filesystem::path& folder) {
   if (code && !std::filesystem::is_directory(folder)) cannot("create the folder", folder, code.value());
 }
 
-void write_file_atomically(const std::filesystem::path& file, std::string_view bytes) {
-  ensure_folder(file.parent_path());
-  const std::filesystem::path temporary = file.string() + ".tmp" + std::to_string(::getpid());
-  const int handle = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-  if (handle < 0) cannot("write", file, errno);
+namespace {
+
+void write_all(int handle, std::string_view bytes, const std::filesystem::path& file,
+               const std::filesystem::path& temporary) {
   while (!bytes.empty()) {
     const ssize_t written = ::write(handle, bytes.data(), bytes.size());
     if (written < 0 && errno == EINTR) continue;
@@ -66,14 +65,47 @@ void write_file_atomically(const std::filesystem::path& file, std::string_view b
     }
     bytes.remove_prefix(static_cast<std::size_t>(written));
   }
+}
+
+/// The bytes of `temporary`, which goes, into what `target` is; not atomic.
+void copy_into(const std::filesystem::path& temporary, const std::filesystem::path& target) {
+  const auto bytes = read_file(temporary);
+  const int handle = ::open(target.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+  if (handle < 0) {
+    const int code = errno;
+    ::unlink(temporary.c_str());
+    cannot("write", target, code);
+  }
+  write_all(handle, bytes, target, temporary);
+  ::close(handle);
+  ::unlink(temporary.c_str());
+}
+
+}  // namespace
+
+void write_file_atomically(const std::filesystem::path& file, std::string_view bytes) {
+  ensure_folder(file.parent_path());
+  const std::filesystem::path temporary = file.string() + ".tmp" + std::to_string(::getpid());
+  const int handle = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+  if (handle < 0) cannot("write", file, errno);
+  write_all(handle, bytes, file, temporary);
   ::close(handle);
   publish_file(temporary, file);
 }
 
 void publish_file(const std::filesystem::path& temporary, const std::filesystem::path& file) {
   sync_path(temporary, O_RDONLY);
-  if (::rename(temporary.c_str(), file.c_str()) != 0) cannot("write", file, errno);
-  const auto folder = file.parent_path();
+  std::error_code code;
+  // A link keeps pointing where it does; what it points to is replaced.
+  const auto target = std::filesystem::is_symlink(file, code) ? std::filesystem::weakly_canonical(file) : file;
+  const auto status = std::filesystem::status(target, code);
+  const bool replaceable = !std::filesystem::exists(status) || std::filesystem::is_regular_file(status);
+  if (!replaceable) return copy_into(temporary, target);  // a device or a pipe
+  if (::rename(temporary.c_str(), target.c_str()) != 0) {
+    if (errno != EXDEV) cannot("write", file, errno);
+    return copy_into(temporary, target);
+  }
+  const auto folder = target.parent_path();
   sync_path(folder.empty() ? std::filesystem::path(".") : folder, O_RDONLY | O_DIRECTORY);
 }
 

@@ -11,7 +11,8 @@ namespace scalselect {
 std::string read_file(const std::filesystem::path& file);
 
 /// Writes to a sibling temporary file, fsyncs it, renames it into place (and fsyncs the folder). Creates parent
-/// folders. Throws UserError(kEnvironment) on a full disk or a folder that cannot be written.
+/// folders. A link is followed; a pipe or a device is written into. Throws UserError(kEnvironment) on a full disk or a
+/// folder that cannot be written.
 void write_file_atomically(const std::filesystem::path& file, std::string_view bytes);
 
 /// As above for a file that `temporary` already holds in full: fsync, then rename.

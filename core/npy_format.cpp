@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <bit>
 #include <charconv>
 #include <cstring>
@@ -31,7 +32,7 @@ std::string_view value_of(std::string_view dictionary, std::string_view key, con
 std::int64_t digits(std::string_view text, const std::string& where) {
   std::int64_t value = 0;
   const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (code != std::errc{}) refuse(where, "has a header that makes no sense");
+  if (code != std::errc{} || value < 0) refuse(where, "has a header that makes no sense");
   return value;
 }
 
@@ -56,7 +57,9 @@ void parse_type(std::string_view value, NpyArray& array, const std::string& wher
   }
   if (descr.starts_with("<U")) {
     array.type = NpyType::kUnicode;
-    array.item_bytes = 4 * digits(descr.substr(2), where);
+    array.item_bytes = digits(descr.substr(2), where);
+    if (__builtin_mul_overflow(array.item_bytes, std::int64_t{4}, &array.item_bytes))
+      refuse(where, "declares a size that no file has", "Write or copy the file again.");
     return;
   }
   if (descr.find('O') != std::string_view::npos) {
@@ -76,6 +79,16 @@ std::vector<std::int64_t> parse_shape(std::string_view value, const std::string&
     list.remove_prefix(begin);
     shape.push_back(digits(list, where));
     list.remove_prefix(std::min(list.find_first_of(" ,L"), list.size()));
+  }
+}
+
+/// Whatever is computed from a shape later fits into 64 bits.
+void refuse_impossible_sizes(const NpyArray& array, const std::string& where) {
+  constexpr std::int64_t kMost = std::int64_t{1} << 48;
+  std::int64_t bytes = array.item_bytes;
+  for (const auto size : array.shape) {
+    if (__builtin_mul_overflow(bytes, std::max<std::int64_t>(size, 1), &bytes) || bytes > kMost)
+      refuse(where, "declares a size that no file has", "Write or copy the file again.");
   }
 }
 
@@ -99,6 +112,7 @@ NpyArray parse_npy_header(std::string_view bytes, const std::string& where) {
   array.header_bytes = static_cast<std::int64_t>(begin + length);
   parse_type(value_of(dictionary, "descr", where), array, where);
   array.shape = parse_shape(value_of(dictionary, "shape", where), where);
+  refuse_impossible_sizes(array, where);
   // In one dimension the two orders are the same.
   if (value_of(dictionary, "fortran_order", where).starts_with("True") && array.shape.size() > 1) {
     refuse(where, "is in Fortran order", "Save numpy.ascontiguousarray(..) of it.");

@@ -33,6 +33,10 @@ std::string host_name() {
   return name;
 }
 
+bool is_gone(const std::string& host, std::int64_t pid) {
+  return host == host_name() && ::kill(static_cast<pid_t>(pid), 0) != 0 && errno == ESRCH;
+}
+
 /// Takes the write lock at once: a plain BEGIN that reads first fails, without waiting, when another writer commits.
 class WriteTransaction {
  public:
@@ -102,6 +106,10 @@ struct Store::Impl {
                       "Name another file with store=FILE.");
     }
     const int newest = static_cast<int>(store_migrations().size());
+    if (mode == Mode::kReadOnly && tables == 0) {
+      throw UserError(ErrorKind::kInput, "The result store '" + file.string() + "' is empty: no run was begun in it.",
+                      "Run an experiment first, or name another file with store=FILE.");
+    }
     if (version > newest) {
       throw UserError(ErrorKind::kInput,
                       fmt::format("'{}' has schema {}, this program knows up to {}.", file.string(), version, newest),
@@ -135,11 +143,20 @@ struct Store::Impl {
     transaction.commit();
   }
 
-  /// What SQLite complains of while the store is in use: a full disk, a lock held too long, a damaged file.
-  [[noreturn]] void give_up(const SQLite::Exception& error) const {
-    throw UserError(ErrorKind::kEnvironment,
-                    fmt::format("The result store '{}' failed: {}.", file.string(), error.what()),
-                    "Check permissions and free space, or name another file with store=FILE.");
+  /// `work`'s result; what SQLite complains of in it (a full disk, a lock held too long, a damaged file) in a sentence.
+  template <class Work>
+  auto use(const Work& work) const {
+    try {
+      return work();
+    } catch (const SQLite::Exception& error) {
+      throw UserError(ErrorKind::kEnvironment,
+                      fmt::format("The result store '{}' failed: {}.", file.string(), error.what()),
+                      "Check permissions and free space, or name another file with store=FILE.");
+    } catch (const nlohmann::json::exception& error) {
+      throw UserError(ErrorKind::kInput,
+                      fmt::format("The result store '{}' holds a damaged record: {}.", file.string(), error.what()),
+                      "Put a copy of the file in its place, or name another one with store=FILE.");
+    }
   }
 
   std::int64_t experiment_id(const std::string& name) {
@@ -158,156 +175,156 @@ struct Store::Impl {
 Store::Store(const fs::path& file, Mode mode) : impl_(std::make_unique<Impl>(file, mode)) {}
 Store::~Store() = default;
 
-std::string Store::start_run(const RunStart& run) try {
-  const std::string id = sha256(run.experiment + "\n" + run.config_hash).substr(0, 12);
-  WriteTransaction transaction(impl_->db);
-  SQLite::Statement upsert(impl_->db, R"sql(
-    INSERT INTO runs(id, experiment_id, name, status, config_hash, config, choices, overrides, provenance, host, pid,
-                     started_ms, heartbeat_ms)
-    VALUES (?1, ?2, ?3, 'running', ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?11)
-    ON CONFLICT(id) DO UPDATE SET status = iif(status = 'finished', status, 'running'), attempt = attempt + 1,
-      ended_ms = iif(status = 'finished', ended_ms, NULL), name = excluded.name,
-      config = excluded.config, choices = excluded.choices, overrides = excluded.overrides,
-      provenance = excluded.provenance, host = excluded.host, pid = excluded.pid,
-      heartbeat_ms = excluded.heartbeat_ms, error = '')sql");
-  upsert.bind(1, id);
-  upsert.bind(2, impl_->experiment_id(run.experiment));
-  upsert.bind(3, run.name);
-  upsert.bind(4, run.config_hash);
-  upsert.bind(5, run.config.dump());
-  upsert.bind(6, run.choices.dump());
-  upsert.bind(7, nlohmann::json(run.overrides).dump());
-  upsert.bind(8, run.provenance.dump());
-  upsert.bind(9, host_name());
-  upsert.bind(10, static_cast<std::int64_t>(::getpid()));
-  upsert.bind(11, now_ms());
-  upsert.exec();
-
-  std::vector<std::pair<std::string, std::string>> flat;
-  flatten(run.config, "", flat);
-  SQLite::Statement param(impl_->db, R"sql(INSERT INTO params(run_id, key, value) VALUES (?, ?, ?)
-                                           ON CONFLICT(run_id, key) DO UPDATE SET value = excluded.value)sql");
-  for (const auto& [key, value] : flat) {
-    param.bind(1, id);
-    param.bind(2, key);
-    param.bind(3, value);
-    param.exec();
-    param.reset();
-  }
-  transaction.commit();
-  return id;
-} catch (const SQLite::Exception& failure) {
-  impl_->give_up(failure);
-}
-
-void Store::heartbeat(const std::string& run_id) try {
-  SQLite::Statement update(impl_->db, "UPDATE runs SET heartbeat_ms = ? WHERE id = ?");
-  update.bind(1, now_ms());
-  update.bind(2, run_id);
-  update.exec();
-} catch (const SQLite::Exception& failure) {
-  impl_->give_up(failure);
-}
-
-void Store::finish_run(const std::string& run_id, const std::string& status, const std::string& error) try {
-  SQLite::Statement update(impl_->db,
-                           "UPDATE runs SET status = ?, error = ?, ended_ms = ?, heartbeat_ms = ?3 WHERE id = ?");
-  update.bind(1, status);
-  update.bind(2, error);
-  update.bind(3, now_ms());
-  update.bind(4, run_id);
-  update.exec();
-} catch (const SQLite::Exception& failure) {
-  impl_->give_up(failure);
-}
-
-int Store::mark_stale_runs() try {
-  std::vector<std::string> stale;
-  SQLite::Statement query(impl_->db, "SELECT id, pid FROM runs WHERE status = 'running' AND host = ?");
-  query.bind(1, host_name());
-  while (query.executeStep()) {
-    const auto pid = static_cast<pid_t>(query.getColumn(1).getInt());
-    if (pid != ::getpid() && ::kill(pid, 0) != 0 && errno == ESRCH) stale.push_back(query.getColumn(0).getString());
-  }
-  for (const auto& id : stale) finish_run(id, "stale", "the process ended without a word");
-  return static_cast<int>(stale.size());
-} catch (const SQLite::Exception& failure) {
-  impl_->give_up(failure);
-}
-
-void Store::log_metrics(const std::string& run_id, const std::vector<MetricRow>& metrics) try {
-  WriteTransaction transaction(impl_->db);
-  SQLite::Statement upsert(impl_->db, R"sql(
-    INSERT INTO metrics(run_id, key, step, value, is_nan, time_ms) VALUES (?, ?, ?, ?, ?, ?)
-    ON CONFLICT(run_id, key, step) DO UPDATE SET value = excluded.value, is_nan = excluded.is_nan)sql");
-  const std::int64_t now = now_ms();
-  for (const auto& metric : metrics) {
-    upsert.bind(1, run_id);
-    upsert.bind(2, metric.key);
-    upsert.bind(3, metric.step);
-    if (std::isnan(metric.value)) upsert.bind(4);  // NULL: SQLite has no NaN
-    else upsert.bind(4, metric.value);
-    upsert.bind(5, std::isnan(metric.value) ? 1 : 0);
-    upsert.bind(6, now);
+std::string Store::start_run(const RunStart& run) {
+  return impl_->use([&] {
+    std::string id = sha256(run.experiment + "\n" + run.config_hash).substr(0, 12);
+    WriteTransaction transaction(impl_->db);
+    SQLite::Statement upsert(impl_->db, R"sql(
+      INSERT INTO runs(id, experiment_id, name, status, config_hash, config, choices, overrides, provenance, host, pid,
+                       started_ms, heartbeat_ms)
+      VALUES (?1, ?2, ?3, 'running', ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?11)
+      ON CONFLICT(id) DO UPDATE SET status = iif(status = 'finished', status, 'running'), attempt = attempt + 1,
+        ended_ms = iif(status = 'finished', ended_ms, NULL), name = excluded.name,
+        config = excluded.config, choices = excluded.choices, overrides = excluded.overrides,
+        provenance = excluded.provenance, host = excluded.host, pid = excluded.pid,
+        heartbeat_ms = excluded.heartbeat_ms, error = '')sql");
+    upsert.bind(1, id);
+    upsert.bind(2, impl_->experiment_id(run.experiment));
+    upsert.bind(3, run.name);
+    upsert.bind(4, run.config_hash);
+    upsert.bind(5, run.config.dump());
+    upsert.bind(6, run.choices.dump());
+    upsert.bind(7, nlohmann::json(run.overrides).dump());
+    upsert.bind(8, run.provenance.dump());
+    upsert.bind(9, host_name());
+    upsert.bind(10, static_cast<std::int64_t>(::getpid()));
+    upsert.bind(11, now_ms());
     upsert.exec();
-    upsert.reset();
-  }
-  transaction.commit();
-} catch (const SQLite::Exception& failure) {
-  impl_->give_up(failure);
+
+    std::vector<std::pair<std::string, std::string>> flat;
+    flatten(run.config, "", flat);
+    SQLite::Statement param(impl_->db, R"sql(INSERT INTO params(run_id, key, value) VALUES (?, ?, ?)
+                                             ON CONFLICT(run_id, key) DO UPDATE SET value = excluded.value)sql");
+    for (const auto& [key, value] : flat) {
+      param.bind(1, id);
+      param.bind(2, key);
+      param.bind(3, value);
+      param.exec();
+      param.reset();
+    }
+    transaction.commit();
+    return id;
+  });
 }
 
-void Store::log_stage(const std::string& run_id, const StageRow& stage) try {
-  SQLite::Statement upsert(impl_->db, R"sql(
-    INSERT INTO stages(run_id, stage, key, cached, wall_s, cpu_s, peak_rss) VALUES (?, ?, ?, ?, ?, ?, ?)
-    ON CONFLICT(run_id, stage) DO UPDATE SET key = excluded.key, cached = excluded.cached, wall_s = excluded.wall_s,
-      cpu_s = excluded.cpu_s, peak_rss = excluded.peak_rss)sql");
-  upsert.bind(1, run_id);
-  upsert.bind(2, stage.stage);
-  upsert.bind(3, stage.key);
-  upsert.bind(4, stage.cached ? 1 : 0);
-  upsert.bind(5, stage.wall_s);
-  upsert.bind(6, stage.cpu_s);
-  upsert.bind(7, stage.peak_rss);
-  upsert.exec();
-} catch (const SQLite::Exception& failure) {
-  impl_->give_up(failure);
+void Store::heartbeat(const std::string& run_id) {
+  impl_->use([&] {
+    SQLite::Statement update(impl_->db, "UPDATE runs SET heartbeat_ms = ? WHERE id = ?");
+    update.bind(1, now_ms());
+    update.bind(2, run_id);
+    update.exec();
+  });
 }
 
-void Store::log_artifact(const std::string& run_id, const ArtifactRow& artifact) try {
-  SQLite::Statement upsert(impl_->db, R"sql(
-    INSERT INTO artifacts(run_id, name, path, digest, bytes) VALUES (?, ?, ?, ?, ?)
-    ON CONFLICT(run_id, name) DO UPDATE SET path = excluded.path, digest = excluded.digest, bytes = excluded.bytes)sql");
-  upsert.bind(1, run_id);
-  upsert.bind(2, artifact.name);
-  upsert.bind(3, artifact.path);
-  upsert.bind(4, artifact.digest);
-  upsert.bind(5, artifact.bytes);
-  upsert.exec();
-} catch (const SQLite::Exception& failure) {
-  impl_->give_up(failure);
+void Store::finish_run(const std::string& run_id, const std::string& status, const std::string& error) {
+  impl_->use([&] {
+    SQLite::Statement update(impl_->db,
+                             "UPDATE runs SET status = ?, error = ?, ended_ms = ?, heartbeat_ms = ?3 WHERE id = ?");
+    update.bind(1, status);
+    update.bind(2, error);
+    update.bind(3, now_ms());
+    update.bind(4, run_id);
+    update.exec();
+  });
+}
+
+int Store::mark_stale_runs() {
+  return impl_->use([&] {
+    std::vector<std::string> stale;
+    SQLite::Statement query(impl_->db, "SELECT id, host, pid FROM runs WHERE status = 'running'");
+    while (query.executeStep()) {
+      if (is_gone(query.getColumn(1).getString(), query.getColumn(2).getInt64()))
+        stale.push_back(query.getColumn(0).getString());
+    }
+    for (const auto& id : stale) finish_run(id, "stale", "the process ended without a word");
+    return static_cast<int>(stale.size());
+  });
+}
+
+void Store::log_metrics(const std::string& run_id, const std::vector<MetricRow>& metrics) {
+  impl_->use([&] {
+    WriteTransaction transaction(impl_->db);
+    SQLite::Statement upsert(impl_->db, R"sql(
+      INSERT INTO metrics(run_id, key, step, value, is_nan, time_ms) VALUES (?, ?, ?, ?, ?, ?)
+      ON CONFLICT(run_id, key, step) DO UPDATE SET value = excluded.value, is_nan = excluded.is_nan)sql");
+    const std::int64_t now = now_ms();
+    for (const auto& metric : metrics) {
+      upsert.bind(1, run_id);
+      upsert.bind(2, metric.key);
+      upsert.bind(3, metric.step);
+      if (std::isnan(metric.value)) upsert.bind(4);  // NULL: SQLite has no NaN
+      else upsert.bind(4, metric.value);
+      upsert.bind(5, std::isnan(metric.value) ? 1 : 0);
+      upsert.bind(6, now);
+      upsert.exec();
+      upsert.reset();
+    }
+    transaction.commit();
+  });
+}
+
+void Store::log_stage(const std::string& run_id, const StageRow& stage) {
+  impl_->use([&] {
+    SQLite::Statement upsert(impl_->db, R"sql(
+      INSERT INTO stages(run_id, stage, key, cached, wall_s, cpu_s, peak_rss) VALUES (?, ?, ?, ?, ?, ?, ?)
+      ON CONFLICT(run_id, stage) DO UPDATE SET key = excluded.key, cached = excluded.cached, wall_s = excluded.wall_s,
+        cpu_s = excluded.cpu_s, peak_rss = excluded.peak_rss)sql");
+    upsert.bind(1, run_id);
+    upsert.bind(2, stage.stage);
+    upsert.bind(3, stage.key);
+    upsert.bind(4, stage.cached ? 1 : 0);
+    upsert.bind(5, stage.wall_s);
+    upsert.bind(6, stage.cpu_s);
+    upsert.bind(7, stage.peak_rss);
+    upsert.exec();
+  });
+}
+
+void Store::log_artifact(const std::string& run_id, const ArtifactRow& artifact) {
+  impl_->use([&] {
+    SQLite::Statement upsert(impl_->db, R"sql(
+      INSERT INTO artifacts(run_id, name, path, digest, bytes) VALUES (?, ?, ?, ?, ?)
+      ON CONFLICT(run_id, name) DO UPDATE SET path = excluded.path, digest = excluded.digest, bytes = excluded.bytes)sql");
+    upsert.bind(1, run_id);
+    upsert.bind(2, artifact.name);
+    upsert.bind(3, artifact.path);
+    upsert.bind(4, artifact.digest);
+    upsert.bind(5, artifact.bytes);
+    upsert.exec();
+  });
 }
 
 void Store::log_input(const std::string& run_id, const std::string& role, const std::string& name,
-                      const std::string& digest, std::int64_t samples) try {
-  SQLite::Statement upsert(impl_->db, R"sql(
-    INSERT INTO inputs(run_id, role, name, digest, samples) VALUES (?, ?, ?, ?, ?)
-    ON CONFLICT(run_id, role) DO UPDATE SET name = excluded.name, digest = excluded.digest, samples = excluded.samples)sql");
-  upsert.bind(1, run_id);
-  upsert.bind(2, role);
-  upsert.bind(3, name);
-  upsert.bind(4, digest);
-  upsert.bind(5, samples);
-  upsert.exec();
-} catch (const SQLite::Exception& failure) {
-  impl_->give_up(failure);
+                      const std::string& digest, std::int64_t samples) {
+  impl_->use([&] {
+    SQLite::Statement upsert(impl_->db, R"sql(
+      INSERT INTO inputs(run_id, role, name, digest, samples) VALUES (?, ?, ?, ?, ?)
+      ON CONFLICT(run_id, role) DO UPDATE SET name = excluded.name, digest = excluded.digest, samples = excluded.samples)sql");
+    upsert.bind(1, run_id);
+    upsert.bind(2, role);
+    upsert.bind(3, name);
+    upsert.bind(4, digest);
+    upsert.bind(5, samples);
+    upsert.exec();
+  });
 }
 
 namespace {
 
 constexpr const char* kRunColumns =
     "SELECT r.id, e.name, r.name, r.status, r.error, r.config_hash, r.attempt, r.started_ms, coalesce(r.ended_ms, 0), "
-    "r.config, r.choices, r.provenance, r.overrides FROM runs r JOIN experiments e ON e.id = r.experiment_id ";
+    "r.config, r.choices, r.provenance, r.overrides, r.host, r.pid FROM runs r JOIN experiments e ON e.id = "
+    "r.experiment_id ";
 
 RunRow read_run(SQLite::Statement& query) {
   RunRow row;
@@ -321,86 +338,104 @@ RunRow read_run(SQLite::Statement& query) {
   for (auto* tree : {&row.config, &row.choices, &row.provenance}) {
     *tree = nlohmann::ordered_json::parse(query.getColumn(column++).getString());
   }
-  row.overrides = nlohmann::json::parse(query.getColumn(column).getString()).get<std::vector<std::string>>();
+  row.overrides = nlohmann::json::parse(query.getColumn(column++).getString()).get<std::vector<std::string>>();
+  const std::string host = query.getColumn(column++).getString();
+  if (row.status == "running" && is_gone(host, query.getColumn(column).getInt64())) row.status = "stale";
   return row;
 }
 
 }  // namespace
 
 std::vector<RunRow> Store::runs(const std::string& experiment) const {
-  SQLite::Statement query(impl_->db,
-                          std::string(kRunColumns) + "WHERE ?1 = '' OR e.name = ?1 ORDER BY r.started_ms, r.id");
-  query.bind(1, experiment);
-  std::vector<RunRow> rows;
-  while (query.executeStep()) rows.push_back(read_run(query));
-  return rows;
+  return impl_->use([&] {
+    SQLite::Statement query(impl_->db,
+                            std::string(kRunColumns) + "WHERE ?1 = '' OR e.name = ?1 ORDER BY r.started_ms, r.id");
+    query.bind(1, experiment);
+    std::vector<RunRow> rows;
+    while (query.executeStep()) rows.push_back(read_run(query));
+    return rows;
+  });
 }
 
 RunRow Store::run(const std::string& id_prefix) const {
-  SQLite::Statement query(impl_->db, std::string(kRunColumns) + "WHERE substr(r.id, 1, length(?1)) = ?1");
-  query.bind(1, id_prefix);
-  std::vector<RunRow> rows;
-  while (query.executeStep()) rows.push_back(read_run(query));
-  if (rows.size() == 1) return rows[0];
-  throw UserError(ErrorKind::kUsage,
-                  fmt::format("{} runs have an id that begins with '{}'.", rows.empty() ? "No" : "Several", id_prefix),
-                  "`scalselect runs` lists the ids.");
+  return impl_->use([&] {
+    SQLite::Statement query(impl_->db, std::string(kRunColumns) + "WHERE substr(r.id, 1, length(?1)) = ?1");
+    query.bind(1, id_prefix);
+    std::vector<RunRow> rows;
+    while (query.executeStep()) rows.push_back(read_run(query));
+    if (rows.size() == 1) return rows[0];
+    throw UserError(
+        ErrorKind::kUsage,
+        fmt::format("{} runs have an id that begins with '{}'.", rows.empty() ? "No" : "Several", id_prefix),
+        "`scalselect runs` lists the ids.");
+  });
 }
 
 std::map<std::string, double> Store::latest_metrics(const std::string& run_id, const std::string& prefix) const {
-  // max(step) with bare columns: SQLite returns the row that holds the maximum.
-  SQLite::Statement query(impl_->db, R"sql(SELECT key, value, max(step) FROM metrics
-    WHERE run_id = ?1 AND substr(key, 1, length(?2)) = ?2 GROUP BY key)sql");
-  query.bind(1, run_id);
-  query.bind(2, prefix);
-  std::map<std::string, double> values;
-  while (query.executeStep()) {
-    const auto column = query.getColumn(1);
-    values[query.getColumn(0).getString()] = column.isNull() ? std::nan("") : column.getDouble();
-  }
-  return values;
+  return impl_->use([&] {
+    // max(step) with bare columns: SQLite returns the row that holds the maximum.
+    SQLite::Statement query(impl_->db, R"sql(SELECT key, value, max(step) FROM metrics
+      WHERE run_id = ?1 AND substr(key, 1, length(?2)) = ?2 GROUP BY key)sql");
+    query.bind(1, run_id);
+    query.bind(2, prefix);
+    std::map<std::string, double> values;
+    while (query.executeStep()) {
+      const auto column = query.getColumn(1);
+      values[query.getColumn(0).getString()] = column.isNull() ? std::nan("") : column.getDouble();
+    }
+    return values;
+  });
 }
 
 std::vector<MetricRow> Store::metric_history(const std::string& run_id, const std::string& key) const {
-  SQLite::Statement query(impl_->db, "SELECT step, value FROM metrics WHERE run_id = ? AND key = ? ORDER BY step");
-  query.bind(1, run_id);
-  query.bind(2, key);
-  std::vector<MetricRow> rows;
-  while (query.executeStep()) {
-    const auto column = query.getColumn(1);
-    rows.push_back({key, query.getColumn(0).getInt64(), column.isNull() ? std::nan("") : column.getDouble()});
-  }
-  return rows;
+  return impl_->use([&] {
+    SQLite::Statement query(impl_->db, "SELECT step, value FROM metrics WHERE run_id = ? AND key = ? ORDER BY step");
+    query.bind(1, run_id);
+    query.bind(2, key);
+    std::vector<MetricRow> rows;
+    while (query.executeStep()) {
+      const auto column = query.getColumn(1);
+      rows.push_back({key, query.getColumn(0).getInt64(), column.isNull() ? std::nan("") : column.getDouble()});
+    }
+    return rows;
+  });
 }
 
 std::vector<StageRow> Store::stages(const std::string& run_id) const {
-  SQLite::Statement query(
-      impl_->db, "SELECT stage, key, cached, wall_s, cpu_s, peak_rss FROM stages WHERE run_id = ? ORDER BY stage");
-  query.bind(1, run_id);
-  std::vector<StageRow> rows;
-  while (query.executeStep()) {
-    rows.push_back({query.getColumn(0).getString(), query.getColumn(1).getString(), query.getColumn(2).getInt() != 0,
-                    query.getColumn(3).getDouble(), query.getColumn(4).getDouble(), query.getColumn(5).getInt64()});
-  }
-  return rows;
+  return impl_->use([&] {
+    SQLite::Statement query(
+        impl_->db, "SELECT stage, key, cached, wall_s, cpu_s, peak_rss FROM stages WHERE run_id = ? ORDER BY stage");
+    query.bind(1, run_id);
+    std::vector<StageRow> rows;
+    while (query.executeStep()) {
+      rows.push_back({query.getColumn(0).getString(), query.getColumn(1).getString(), query.getColumn(2).getInt() != 0,
+                      query.getColumn(3).getDouble(), query.getColumn(4).getDouble(), query.getColumn(5).getInt64()});
+    }
+    return rows;
+  });
 }
 
 std::vector<ArtifactRow> Store::artifacts(const std::string& run_id) const {
-  SQLite::Statement query(impl_->db, "SELECT name, path, digest, bytes FROM artifacts WHERE run_id = ? ORDER BY name");
-  query.bind(1, run_id);
-  std::vector<ArtifactRow> rows;
-  while (query.executeStep()) {
-    rows.push_back({query.getColumn(0).getString(), query.getColumn(1).getString(), query.getColumn(2).getString(),
-                    query.getColumn(3).getInt64()});
-  }
-  return rows;
+  return impl_->use([&] {
+    SQLite::Statement query(impl_->db,
+                            "SELECT name, path, digest, bytes FROM artifacts WHERE run_id = ? ORDER BY name");
+    query.bind(1, run_id);
+    std::vector<ArtifactRow> rows;
+    while (query.executeStep()) {
+      rows.push_back({query.getColumn(0).getString(), query.getColumn(1).getString(), query.getColumn(2).getString(),
+                      query.getColumn(3).getInt64()});
+    }
+    return rows;
+  });
 }
 
 std::vector<std::string> Store::experiments() const {
-  SQLite::Statement query(impl_->db, "SELECT name FROM experiments ORDER BY name");
-  std::vector<std::string> names;
-  while (query.executeStep()) names.push_back(query.getColumn(0).getString());
-  return names;
+  return impl_->use([&] {
+    SQLite::Statement query(impl_->db, "SELECT name FROM experiments ORDER BY name");
+    std::vector<std::string> names;
+    while (query.executeStep()) names.push_back(query.getColumn(0).getString());
+    return names;
+  });
 }
 
 int Store::schema_version() const { return impl_->db.execAndGet("PRAGMA user_version").getInt(); }

@@ -29,7 +29,9 @@ struct RunStart {
 
 /// A run as it is read back.
 struct RunRow {
-  std::string id, experiment, name, status, error, config_hash;
+  std::string id, experiment, name, error, config_hash;
+  std::string
+      status;  ///< "running", "finished", "failed", "killed"; "stale": running, by a process of this host that is gone
   int attempt = 1;
   std::int64_t started_ms = 0, ended_ms = 0;
   nlohmann::ordered_json config, choices, provenance;

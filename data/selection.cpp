@@ -65,6 +65,10 @@ std::int64_t Budget::rows(std::int64_t available) const {
   return count;
 }
 
+std::int64_t Budget::rows(std::int64_t size, std::int64_t choosable) const {
+  return count > 0 ? rows(choosable) : std::min(rows(size), choosable);
+}
+
 std::string Budget::text() const { return share > 0 ? fmt::format("{}", share) : std::to_string(count); }
 
 Budget parse_budget(std::string_view text, std::string_view key) {

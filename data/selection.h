@@ -19,6 +19,9 @@ struct Budget {
   /// Number of rows out of `available`: share * available rounded to the nearest integer (halves up), at least 1.
   /// Throws UserError(kUsage) if `count` is larger than `available` or nothing is available.
   std::int64_t rows(std::int64_t available) const;
+  /// The same out of `size` rows of which only `choosable` can be chosen: a share means a share of all rows and gives
+  /// way to what can be chosen, a count does not.
+  std::int64_t rows(std::int64_t size, std::int64_t choosable) const;
   /// "0.16" or "100000".
   std::string text() const;
   bool operator==(const Budget&) const = default;

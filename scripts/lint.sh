@@ -18,7 +18,7 @@ shellcheck=$(command -v shellcheck || true)
 [ -e "$build/compile_commands.json" ] || cmake --preset release --log-level=WARNING
 # The analyser and the checks that look at every token of every header are left to --tidy: they are three quarters of the time.
 fast=(
-  bugprone-{use-after-move,unused-raii,dangling-handle,string-constructor,integer-division,incorrect-roundings}
+  bugprone-{use-after-move,unused-raii,dangling-handle,string-constructor,integer-division}
   bugprone-{swapped-arguments,copy-constructor-init,parent-virtual-call,inaccurate-erase,move-forwarding-reference}
   bugprone-{too-small-loop-variable,terminating-continue,misplaced-widening-cast,sizeof-container}
   performance-{unnecessary-value-param,unnecessary-copy-initialization,for-range-copy,move-const-arg,no-automatic-move}

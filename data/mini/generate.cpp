@@ -101,7 +101,7 @@ nlohmann::ordered_json write_mini_world(const fs::path& folder, const MiniWorldO
     }
     advance(plan.pictures.size());
   }
-  const Json manifest = {
+  Json manifest = {
       {"options", dump_options(options)}, {"pool", describe_pool(pool)}, {"held_out", describe_benchmarks(plans)}};
   write_file_atomically(folder / "manifest.json", manifest.dump(1) + "\n");
   return manifest;

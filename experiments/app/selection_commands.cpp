@@ -116,8 +116,7 @@ int select_from_scores(const SelectWords& asked, const pipeline::OpenPool& open,
                 *asked.scores);
   }
   for (const auto& budget : budgets) {
-    // A share means a share of the pool, also when some of its samples have no score.
-    const auto count = std::min<std::int64_t>(budget.rows(pool.size()), static_cast<std::int64_t>(candidates.size()));
+    const auto count = budget.rows(pool.size(), std::ssize(candidates));
     write_selection(pool, top_rows(scores, candidates, count), output_for(asked.out, budget, budgets.size() > 1),
                     budget);
   }
@@ -260,10 +259,10 @@ int run_select(const Words& words) {
   config.seed = asked.seed;
   const auto chosen = make_method(method.name, method.options, "method", bound.origin);
   pipeline::check_target(*chosen, method.name, target_options.has_value());
-  const auto features = pipeline::ensure_features(chosen->needs(), pool, config.model, cache);
   std::optional<pipeline::TargetFeatures> target;
-  if (target_options) {
-    target = pipeline::TargetFeatures{pipeline::open_pool(*target_options, cache), {}};
+  if (target_options) target = pipeline::TargetFeatures{pipeline::open_pool(*target_options, cache), {}};
+  const auto features = pipeline::ensure_features(chosen->needs(), pool, config.model, cache);
+  if (target) {
     target->features = pipeline::ensure_features(chosen->target_needs(), target->pool, config.model, cache, &pool);
   }
   for (const auto& budget : budgets) {

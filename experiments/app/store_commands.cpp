@@ -126,6 +126,27 @@ int compare_runs(const Words& words) {
   return 0;
 }
 
+namespace {
+
+/// Digests of every artifact that a run went through or names a file of (a rendered world, a warm-up). Throws
+/// UserError(kUsage) while a run is at work: what it will need next is not written down yet.
+std::set<std::string> used_digests(const Store& store) {
+  std::set<std::string> used;
+  for (const auto& run : store.runs()) {
+    if (run.status == "running") {
+      throw UserError(ErrorKind::kUsage, fmt::format("Run {} ({}) is at work.", run.id, run.name),
+                      "Wait until it has ended, then remove.");
+    }
+    for (const auto& stage : store.stages(run.id)) used.insert(stage.key);
+    for (const auto& artifact : store.artifacts(run.id)) {
+      for (const auto& part : std::filesystem::path(artifact.path)) used.insert(part.string());
+    }
+  }
+  return used;
+}
+
+}  // namespace
+
 int run_cache(const Words& words) {
   const std::string usage = std::string("Usage: ") + kCacheUsage;
   std::string root = "cache", store_file = kDefaultStore, verb;
@@ -137,22 +158,11 @@ int run_cache(const Words& words) {
   }
   if (verb.empty()) throw UserError(ErrorKind::kUsage, "`cache` needs ls or rm.", usage);
   const ArtifactCache cache(root);
-  std::set<std::string> used;
-  if (verb == "rm") {
-    const Store store(store_file, Store::Mode::kReadOnly);
-    for (const auto& run : store.runs()) {
-      for (const auto& stage : store.stages(run.id)) used.insert(stage.key);
-    }
-  }
+  const bool removing = verb == "rm";
+  const auto used = removing ? used_digests(Store(store_file, Store::Mode::kReadOnly)) : std::set<std::string>();
   std::uintmax_t bytes = 0;
   for (const auto& entry : cache.list()) {
-    if (verb == "rm") {
-      if (used.contains(entry.digest)) continue;
-      const auto place = cache.root() / entry.stage / entry.digest.substr(0, 2) / entry.digest;
-      std::filesystem::remove_all(place);
-      std::filesystem::remove_all(place.string() + ".partial");
-      std::filesystem::remove(place.string() + ".lock");
-    }
+    if (removing && (used.contains(entry.digest) || !cache.remove(entry))) continue;
     bytes += entry.bytes;
     fmt::print("{:12}  {}  {:>10} KiB{}\n", entry.stage, entry.digest.substr(0, 16), entry.bytes / 1024,
                entry.complete ? "" : "  unfinished");

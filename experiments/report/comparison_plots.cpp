@@ -43,7 +43,9 @@ std::string fullest_budget(const Table& table) {
 std::vector<const TableRow*> ranked_rows(const Table& table, const std::string& budget) {
   std::vector<const TableRow*> rows;
   for (const auto& row : table.rows) {
-    if (row.method != "full" && row.budget == budget) rows.push_back(&row);
+    // Where the full pool scores 0 in a column nothing is relative to it.
+    const bool comparable = row.method != "full" && !std::isnan(row.relative.value);
+    if (comparable && row.budget == budget) rows.push_back(&row);
   }
   std::stable_sort(rows.begin(), rows.end(),
                    [](const auto* a, const auto* b) { return a->relative.value > b->relative.value; });
@@ -157,6 +159,8 @@ Plot plot_performance(const Collection& collection, const Table& table, const st
                           fmt::format("set xrange [{}:{}]\n", lowest / 1.5, highest * 1.5) +
                           "plot 100 with lines dt 2 lc rgb '#555555' title 'full'" + others + lines + "\n")};
 }
+
+bool has_ranking(const Table& table) { return !ranked_rows(table, fullest_budget(table)).empty(); }
 
 Plot plot_ranking(const Table& table, const fs::path& folder) {
   const auto budget = fullest_budget(table);

@@ -23,7 +23,10 @@ std::vector<std::string> highlighted(const Collection& collection, const Table& 
 Plot plot_performance(const Collection& collection, const Table& table, const std::vector<std::string>& shown,
                       const std::filesystem::path& folder);
 
-/// Every method at the budget with the most rows, best on top, with intervals.
+/// Whether any method's relative performance is known.
+bool has_ranking(const Table& table);
+
+/// Every method at the budget with the most rows, best on top, with intervals; there must be one.
 Plot plot_ranking(const Table& table, const std::filesystem::path& folder);
 
 /// Share of each source in the pool and in every method's selection.

@@ -11,7 +11,7 @@ std::vector<Plot> draw_plots(const Collection& collection, const std::vector<Tab
   if (!methods_of(collection).empty()) {
     for (const auto& table : tables) {
       plots.push_back(plot_performance(collection, table, highlighted(collection, table), folder));
-      plots.push_back(plot_ranking(table, folder));
+      if (has_ranking(table)) plots.push_back(plot_ranking(table, folder));
     }
     plots.push_back(plot_composition(collection, folder));
   }

@@ -135,6 +135,13 @@ TEST_F(FeatureFileTest, RowsThatAreNotFiniteAreNeverChosen) {
                UserError);
 }
 
+TEST_F(FeatureFileTest, ACountThatCannotBeMetIsRefused) {
+  const auto file = open_feature_file(write_npy({0, std::nan(""), 2}, 1));
+  const auto method = make_vector_method("random", json::object());
+  EXPECT_EQ(select_from_file(*method, file, {0, 2}, 1).rows.size(), 2u);
+  EXPECT_THROW(select_from_file(*method, file, kThree, 1), UserError);
+}
+
 TEST_F(FeatureFileTest, RefusesOtherFilesAndImpossibleBudgets) {
   write_file_atomically(folder_ / "text.npz", "not a zip");
   EXPECT_THROW(open_feature_file(folder_ / "text.npz"), UserError);

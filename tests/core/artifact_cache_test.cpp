@@ -67,6 +67,19 @@ TEST_F(ArtifactCacheTest, WhatAKilledWriterLeftHalfWrittenIsNoPartOfTheResult) {
   EXPECT_FALSE(fs::exists(folder / "rows.txt.tmp4711"));
 }
 
+TEST_F(ArtifactCacheTest, WhatIsAtWorkIsNotRemoved) {
+  const ArtifactCache cache(root_);
+  {
+    const auto work = cache.begin(key_);
+    write_file_atomically(work.folder() / "rows.txt", "0");
+    ASSERT_EQ(cache.list().size(), 1u);
+    EXPECT_FALSE(cache.remove(cache.list().front()));
+    EXPECT_TRUE(fs::exists(work.folder() / "rows.txt"));
+  }
+  EXPECT_TRUE(cache.remove(cache.list().front()));
+  EXPECT_TRUE(cache.list().empty());
+}
+
 TEST_F(ArtifactCacheTest, ADamagedEntryIsNamed) {
   const ArtifactCache cache(root_);
   auto work = cache.begin(key_);

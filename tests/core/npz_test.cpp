@@ -76,6 +76,22 @@ TEST(Npz, SaysWhyAnArrayCannotBeRead) {
   EXPECT_THAT(message_of([&] { reader.rows("absent"); }), HasSubstr("no array 'absent'"));
 }
 
+TEST(Npz, ImpossibleSizesAreRefused) {
+  const auto refused = [](const std::string& descr, const std::string& shape) {
+    std::string header = "{'descr': '" + descr + "', 'fortran_order': False, 'shape': (" + shape + "), }";
+    header.resize(117, ' ');
+    const auto file = scratch("impossible.npy");
+    std::ofstream(file, std::ios::binary) << "\x93NUMPY" << '\1' << '\0' << '\x76' << '\0' << header << '\n'
+                                          << "12345678";
+    return message_of([&] { open_npy_rows(file); });
+  };
+  EXPECT_THAT(refused("<f4", "4611686018427387904, 8"), HasSubstr("a size that no file has"));
+  EXPECT_THAT(refused("<f8", "2305843009213693952, 8"), HasSubstr("a size that no file has"));
+  EXPECT_THAT(refused("<U4611686018427387904", "1, 1"), HasSubstr("a size that no file has"));
+  EXPECT_THAT(refused("<f4", "-1, 2"), HasSubstr("makes no sense"));
+  EXPECT_THAT(refused("<f4", "3, 1"), HasSubstr("cut short"));
+}
+
 TEST(Npz, EveryTruncationIsAnErrorOfTheUser) {
   for (const char* name : {"stored.npz", "deflated.npz"}) {
     const std::string whole = read_file(golden(name));

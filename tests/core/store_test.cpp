@@ -108,6 +108,16 @@ TEST_F(StoreTest, RefusesAFileThatIsNoDatabase) {
   EXPECT_THROW(Store(folder_ / "none.sqlite", Store::Mode::kReadOnly), UserError);
 }
 
+TEST_F(StoreTest, DamageIsASentence) {
+  std::ofstream(file()).flush();
+  EXPECT_THROW(Store(file(), Store::Mode::kReadOnly), UserError);
+  { Store(file()).start_run(start("a")); }
+  { SQLite::Database(file().string(), SQLite::OPEN_READWRITE).exec("UPDATE runs SET config = '{'"); }
+  EXPECT_THROW(Store(file(), Store::Mode::kReadOnly).runs(), UserError);
+  { SQLite::Database(file().string(), SQLite::OPEN_READWRITE).exec("DROP TABLE metrics"); }
+  EXPECT_THROW(Store(file(), Store::Mode::kReadOnly).latest_metrics("a"), UserError);
+}
+
 TEST_F(StoreTest, MarksRunsOfDeadProcessesAsStale) {
   std::string id;
   {
@@ -116,7 +126,9 @@ TEST_F(StoreTest, MarksRunsOfDeadProcessesAsStale) {
   }
   { SQLite::Database(file().string(), SQLite::OPEN_READWRITE).exec("UPDATE runs SET pid = 2147483646"); }
   Store store(file());
+  EXPECT_EQ(store.run(id).status, "stale");  // seen before it is written down
   EXPECT_EQ(store.mark_stale_runs(), 1);
+  EXPECT_EQ(store.mark_stale_runs(), 0);
   EXPECT_EQ(store.run(id).status, "stale");
 }
 

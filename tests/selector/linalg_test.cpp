@@ -13,7 +13,9 @@ using ::testing::AnyOf;
 
 TEST(OpenBlasCore, IsLeftAloneWhereOpenBlasKnowsTheCpuOrTheUserChose) {
   const std::string core = openblas_get_corename();
-  if (core != "Prescott" && core != "Nehalem") EXPECT_EQ(better_openblas_core(), nullptr) << core;
+  if (core != "Prescott" && core != "Nehalem") {
+    EXPECT_EQ(better_openblas_core(), nullptr) << core;
+  }
   const char* before = std::getenv("OPENBLAS_CORETYPE");
   if (before == nullptr) setenv("OPENBLAS_CORETYPE", "HASWELL", 1);
   EXPECT_EQ(better_openblas_core(), nullptr);
