@@ -9,6 +9,8 @@ template <class... Cases>
 struct Overloaded : Cases... {
   using Cases::operator()...;
 };
+template <class... Cases>
+Overloaded(Cases...) -> Overloaded<Cases...>;
 
 const char* name_of(TokenRoles roles) { return roles == TokenRoles::kStrict ? "strict" : "compat"; }
 

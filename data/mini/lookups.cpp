@@ -38,7 +38,8 @@ class LookupMaker {
 
   /// "circle", "red shape", "topleft", "bar k": a thing by one of its keys.
   Pieces phrase(const Thing& thing, Attribute key) {
-    const std::string word = thing.get(key), kind = noun(scene_.type);
+    const std::string& word = thing.get(key);
+    const std::string kind = noun(scene_.type);
     if (key == Attribute::kColor) return {word, kind};
     if (key == Attribute::kLetter && rng_.chance(0.5)) return {kind, word};
     return {word};

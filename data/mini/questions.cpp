@@ -56,7 +56,7 @@ class Asker {
  private:
   bool is(SceneType type) const { return scene_.type == type; }
 
-  Question& add(std::string key, std::string answer, Texts wrong, const Texts& near = {}) {
+  Question& add(const std::string& key, std::string answer, Texts wrong, const Texts& near = {}) {
     Question question;
     question.skill = skill_;
     question.key = std::string(name(skill_)) + "/" + key;
@@ -83,7 +83,8 @@ class Asker {
   }
 
   std::string reference(const Thing& thing, Attribute key) const {
-    const std::string kind = noun(scene_.type), word = thing.get(key);
+    const std::string& word = thing.get(key);
+    const std::string kind = noun(scene_.type);
     switch (key) {
       case Attribute::kShape: return is(SceneType::kStacks) ? "the column of " + plural_of(word) : "the " + word;
       case Attribute::kColor: return "the " + word + " " + kind;

@@ -55,7 +55,7 @@ double measure_all(const Measure& measure, std::span<const double> sums) {
 }
 
 std::string yes_or_no(const std::string& text, const std::string& where) {
-  const std::string answer = lower(strip(text));
+  std::string answer = lower(strip(text));
   if (answer == "yes" || answer == "no") return answer;
   throw UserError(ErrorKind::kInput, fmt::format("{} has the label '{}'", where, text), "It must be yes or no.");
 }
@@ -178,7 +178,7 @@ class Pope final : public Benchmark {
 
   fs::path image_root() const {
     if (!options_.images.empty()) return options_.images;
-    const fs::path folder(options_.path);
+    fs::path folder(options_.path);
     for (const fs::path& place : {folder / "val2014", folder.parent_path() / "val2014", folder / "images"}) {
       if (fs::is_directory(place)) return place;
     }

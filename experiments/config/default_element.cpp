@@ -101,7 +101,7 @@ std::string DefaultElement::final_package(bool use_header) const {
 
 std::string DefaultElement::override_key() const {
   const std::string package_now = final_package(false);
-  const std::string key = group_path();
+  std::string key = group_path();
   if (dots(key) == package_now) return key;
   return key + "@" + (package_now.empty() ? "_global_" : package_now);
 }

@@ -112,7 +112,7 @@ const ReportRun* sample_run(const Collection& collection, const std::string& met
 }
 
 std::vector<std::string> highlighted(const Collection& collection, const Table& table) {
-  const auto methods = methods_of(collection);
+  auto methods = methods_of(collection);
   if (methods.size() <= kColored) return methods;
   std::vector<std::string> shown;
   for (const char* name : {"scalselect", "random"}) {
