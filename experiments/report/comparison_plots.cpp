@@ -34,9 +34,10 @@ std::string fullest_budget(const Table& table) {
     if (found == counts.end()) found = counts.insert(counts.end(), {0, row.budget});
     found->first += row.seeds;
   }
+  // Budgets stand in ascending order: of equals the last.
   const auto best =
-      std::max_element(counts.begin(), counts.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
-  return best == counts.end() ? std::string() : best->second;
+      std::max_element(counts.rbegin(), counts.rend(), [](const auto& a, const auto& b) { return a.first < b.first; });
+  return best == counts.rend() ? std::string() : best->second;
 }
 
 /// Rows of one budget, the best first.
