@@ -13,7 +13,11 @@ build: setup ## build everything; the program is build/release/scalselect
 	@cmake --preset $(PRESET) --log-level=WARNING
 	@cmake --build $(BUILD) --parallel $(JOBS)
 
-demo: build ## the main job on the mini world, about ten minutes on two cores
+program: setup ## build build/release/scalselect alone
+	@cmake --preset $(PRESET) --log-level=WARNING
+	@cmake --build $(BUILD) --parallel $(JOBS) --target scalselect
+
+demo: program ## the main job on the mini world, about ten minutes on two cores
 	@$(BUILD)/scalselect experiment=mini/demo
 
 test: build ## all tests
@@ -36,5 +40,5 @@ bench: build ## Google Benchmark programs
 clean: ## remove builds (caches and results stay)
 	@rm -rf build
 
-.PHONY: help setup build demo test lint tidy format bench clean
+.PHONY: help setup build program demo test lint tidy format bench clean
 .DEFAULT_GOAL := help
