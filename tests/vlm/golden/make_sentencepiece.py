@@ -42,6 +42,7 @@ def spoil_scores(folder):
         model.pieces.add(piece="\u2581" * n, score=-1e9, type=1)
     model.trainer_spec.vocab_size = len(model.pieces)
     model.trainer_spec.input[:] = []
+    model.trainer_spec.model_prefix = "tokenizer"  # not where this machine keeps it
     (folder / "tokenizer.model").write_bytes(model.SerializeToString())
 
 
