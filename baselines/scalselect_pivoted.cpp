@@ -9,23 +9,14 @@
 #include <cmath>
 
 #include "baselines/entry.h"
+#include "baselines/leverage_options.h"
 #include "core/parallel.h"
-#include "selector/scalselect.h"
 
 namespace scalselect {
 namespace {
 
 constexpr std::int64_t kBlock = 4096;
 constexpr double kNothing = 1e-20;  // of the round's first squared length: rounding, no direction
-
-struct PivotedOptions {
-  ScalSelectOptions features;
-
-  template <class Visitor>
-  static void describe(Visitor& v, PivotedOptions& o) {
-    v.field("features", o.features, "vectors and subspace; the options of scalselect");
-  }
-};
 
 /// Rows of coordinates, some taken, the others with what the round's pivots have left of them.
 class Pivots {
@@ -115,7 +106,7 @@ std::vector<double> coordinates_of(const FeatureTable& table, const std::vector<
 
 class Pivoted final : public SelectionMethod {
  public:
-  explicit Pivoted(const PivotedOptions& options) : options_(options) {}
+  explicit Pivoted(const LeverageOptions& options) : options_(options) {}
   std::vector<FeatureSpec> needs() const override { return {scalselect_feature(options_.features)}; }
   BudgetUse budget_use() const override { return BudgetUse::kPrefix; }
   bool uses_seed() const override { return false; }
@@ -142,15 +133,15 @@ class Pivoted final : public SelectionMethod {
   }
 
  private:
-  PivotedOptions options_;
+  LeverageOptions options_;
 };
 
-std::unique_ptr<SelectionMethod> make(const PivotedOptions& options) { return std::make_unique<Pivoted>(options); }
+std::unique_ptr<SelectionMethod> make(const LeverageOptions& options) { return std::make_unique<Pivoted>(options); }
 
 }  // namespace
 
 MethodEntry scalselect_pivoted_entry() {
-  return method_entry<PivotedOptions>(
+  return method_entry<LeverageOptions>(
       "scalselect_pivoted", "ScalSelect's subspace by pivoted QR: leverage of what the rows taken do not span yet",
       "scalselect's, then time O(M N k), memory 16 N k bytes (k directions)",
       "variant of arXiv 2602.11636; deterministic CUR by pivoted QR", make);

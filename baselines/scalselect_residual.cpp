@@ -2,23 +2,14 @@
 // outside the k leading directions. Where leverage asks for the extremes of what the pool is about, this asks for what
 // it is hardly about.
 #include "baselines/entry.h"
-#include "selector/scalselect.h"
+#include "baselines/leverage_options.h"
 
 namespace scalselect {
 namespace {
 
-struct ResidualOptions {
-  ScalSelectOptions features;
-
-  template <class Visitor>
-  static void describe(Visitor& v, ResidualOptions& o) {
-    v.field("features", o.features, "vectors and subspace; the options of scalselect");
-  }
-};
-
 class Residual final : public SelectionMethod {
  public:
-  explicit Residual(const ResidualOptions& options) : options_(options) {}
+  explicit Residual(const LeverageOptions& options) : options_(options) {}
   std::vector<FeatureSpec> needs() const override { return {scalselect_feature(options_.features)}; }
   BudgetUse budget_use() const override { return BudgetUse::kScores; }
   bool uses_seed() const override { return false; }
@@ -35,15 +26,15 @@ class Residual final : public SelectionMethod {
   }
 
  private:
-  ResidualOptions options_;
+  LeverageOptions options_;
 };
 
-std::unique_ptr<SelectionMethod> make(const ResidualOptions& options) { return std::make_unique<Residual>(options); }
+std::unique_ptr<SelectionMethod> make(const LeverageOptions& options) { return std::make_unique<Residual>(options); }
 
 }  // namespace
 
 MethodEntry scalselect_residual_entry() {
-  return method_entry<ResidualOptions>("scalselect_residual", "rows that ScalSelect's leading directions explain least",
+  return method_entry<LeverageOptions>("scalselect_residual", "rows that ScalSelect's leading directions explain least",
                                        "as scalselect: time O(N d^2 + d^3), memory O(d^2 + N k), streaming",
                                        "variant of arXiv 2602.11636", make);
 }

@@ -8,24 +8,15 @@
 #include <limits>
 
 #include "baselines/entry.h"
+#include "baselines/leverage_options.h"
 #include "core/rng.h"
-#include "selector/scalselect.h"
 
 namespace scalselect {
 namespace {
 
-struct SampledOptions {
-  ScalSelectOptions features;
-
-  template <class Visitor>
-  static void describe(Visitor& v, SampledOptions& o) {
-    v.field("features", o.features, "vectors and subspace; the options of scalselect");
-  }
-};
-
 class Sampled final : public SelectionMethod {
  public:
-  explicit Sampled(const SampledOptions& options) : options_(options) {}
+  explicit Sampled(const LeverageOptions& options) : options_(options) {}
   std::vector<FeatureSpec> needs() const override { return {scalselect_feature(options_.features)}; }
   BudgetUse budget_use() const override { return BudgetUse::kPrefix; }
   bool uses_seed() const override { return true; }
@@ -53,17 +44,17 @@ class Sampled final : public SelectionMethod {
     return keys;
   }
 
-  SampledOptions options_;
+  LeverageOptions options_;
 };
 
-std::unique_ptr<SelectionMethod> make(const SampledOptions& options) { return std::make_unique<Sampled>(options); }
+std::unique_ptr<SelectionMethod> make(const LeverageOptions& options) { return std::make_unique<Sampled>(options); }
 
 }  // namespace
 
 MethodEntry scalselect_sampled_entry() {
-  return method_entry<SampledOptions>("scalselect_sampled", "rows drawn in proportion to ScalSelect's leverage",
-                                      "as scalselect: time O(N d^2 + d^3), memory O(d^2 + N), streaming",
-                                      "variant of arXiv 2602.11636; sampling of Efraimidis and Spirakis 2006", make);
+  return method_entry<LeverageOptions>("scalselect_sampled", "rows drawn in proportion to ScalSelect's leverage",
+                                       "as scalselect: time O(N d^2 + d^3), memory O(d^2 + N), streaming",
+                                       "variant of arXiv 2602.11636; sampling of Efraimidis and Spirakis 2006", make);
 }
 
 }  // namespace scalselect

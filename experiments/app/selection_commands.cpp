@@ -103,13 +103,18 @@ void write_selection(const Pool& pool, const std::vector<std::int64_t>& rows, co
   fmt::print("{}: {} of {} samples (budget {})\n", file.string(), rows.size(), pool.size(), budget.text());
 }
 
+std::vector<std::int64_t> rows_with_score(const std::vector<double>& scores) {
+  std::vector<std::int64_t> rows;
+  for (std::size_t row = 0; row < scores.size(); ++row) {
+    if (!std::isnan(scores[row])) rows.push_back(static_cast<std::int64_t>(row));
+  }
+  return rows;
+}
+
 int select_from_scores(const SelectWords& asked, const pipeline::OpenPool& open, const std::vector<Budget>& budgets) {
   const auto& pool = *open.pool;
   const auto scores = scores_by_row(read_scores(*asked.scores), pool, asked.ids, *asked.scores);
-  std::vector<std::int64_t> candidates;
-  for (std::int64_t row = 0; row < pool.size(); ++row) {
-    if (!std::isnan(scores[static_cast<std::size_t>(row)])) candidates.push_back(row);
-  }
+  const auto candidates = rows_with_score(scores);
   if (static_cast<std::int64_t>(candidates.size()) < pool.size()) {
     log_warning("{} of {} samples of '{}' have no score in '{}' and cannot be chosen",
                 pool.size() - static_cast<std::int64_t>(candidates.size()), pool.size(), open.path.string(),
@@ -273,10 +278,7 @@ int run_select(const Words& words) {
       const auto scores = pipeline::read_scores_table(selection.records.front().folder, pool.pool->size());
       auto ranked = selection.rows;
       if (!scores.empty()) {
-        std::vector<std::int64_t> candidates;
-        for (std::int64_t row = 0; row < pool.pool->size(); ++row) {
-          if (!std::isnan(scores[static_cast<std::size_t>(row)])) candidates.push_back(row);
-        }
+        const auto candidates = rows_with_score(scores);
         ranked = top_rows(scores, candidates, static_cast<std::int64_t>(candidates.size()));
       }
       write_ranking(*pool.pool, ranked, scores, *asked.ranking);
