@@ -16,6 +16,13 @@ function(scalselect_folder name)
   target_link_libraries(scalselect_${name} PUBLIC ${ARG_PUBLIC} PRIVATE ${ARG_PRIVATE})
 endfunction()
 
+# Reading LibTorch's headers takes most of a file's compilation: programs take the library's precompiled ones, for which
+# they must be position-independent in the same way.
+function(scalselect_torch_program target)
+  target_compile_options(${target} PRIVATE -fPIC)
+  target_precompile_headers(${target} REUSE_FROM scalselect_vlm)
+endfunction()
+
 # One GoogleTest program a folder: scalselect_test(core LABELS fast LINK scalselect::core) takes tests/core/*.cpp.
 function(scalselect_test name)
   cmake_parse_arguments(ARG "" "" "LABELS;LINK" ${ARGN})

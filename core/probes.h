@@ -42,6 +42,9 @@ struct EarlyStatesSpec {
   int hidden_layer = 1;     ///< states after this layer
   int attention_layer = 1;  ///< attention of this layer, >= 1
   TokenRoles roles = TokenRoles::kStrict;
+  /// Qwen3-VL: states after layers that DeepStack adds to hold what it adds (parity.md section 1.6); false: the bare
+  /// layer output.
+  bool deepstack = true;
   bool operator==(const EarlyStatesSpec&) const = default;
 };
 

@@ -40,6 +40,7 @@ nlohmann::ordered_json describe(const PooledVisualSpec& spec) {
   // With all tokens the attention decides nothing; roles may still decide which tokens are visual.
   if (spec.choice != TokenChoice::kAll) tree["attention_layer"] = spec.states.attention_layer;
   tree["roles"] = name_of(spec.states.roles);
+  if (!spec.states.deepstack) tree["deepstack"] = false;
   switch (spec.choice) {
     case TokenChoice::kMass: tree["mass"] = spec.mass; break;
     case TokenChoice::kTopK: tree["top_k"] = spec.top_k; break;

@@ -52,7 +52,7 @@ FeatureSpec scalselect_feature(const ScalSelectOptions& options) {
     return HiddenMeanSpec{options.hidden_layer, user ? TokenSet::kUser : TokenSet::kText, TokenWeights::kUniform};
   }
   PooledVisualSpec spec;
-  spec.states = {options.hidden_layer, options.attention_layer, options.roles};
+  spec.states = {options.hidden_layer, options.attention_layer, options.roles, options.deepstack};
   spec.choice = options.tokens;
   spec.mass = options.theta;
   spec.top_k = options.top_k;

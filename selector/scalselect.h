@@ -23,6 +23,7 @@ struct ScalSelectOptions {
   int hidden_layer = 1;     ///< 1-based; 0 = embeddings, -1 = last layer after the final norm
   int attention_layer = 1;  ///< 1-based
   TokenRoles roles = TokenRoles::kStrict;
+  bool deepstack = true;  ///< see EarlyStatesSpec
   TokenChoice tokens = TokenChoice::kMass;
   double theta = 0.9;
   int top_k = 64;
@@ -42,6 +43,7 @@ struct ScalSelectOptions {
     v.field("attention_layer", o.attention_layer, "attention of this decoder layer", Range{1, 1e4});
     v.choice("roles", o.roles, {{"strict", TokenRoles::kStrict}, {"compat", TokenRoles::kCompat}},
              "which tokens are the instruction: the user's text, or the authors' residual class");
+    v.field("deepstack", o.deepstack, "Qwen3-VL: states hold the DeepStack feature added behind hidden_layer");
     v.choice("tokens", o.tokens,
              {{"mass", TokenChoice::kMass},
               {"top_k", TokenChoice::kTopK},

@@ -1,6 +1,9 @@
 #include "trainer/dataset.h"
 
+#include <algorithm>
 #include <filesystem>
+#include <functional>
+#include <numeric>
 #include <unordered_map>
 
 #include "core/error.h"
@@ -32,12 +35,16 @@ class ImageTable {
   std::unordered_map<std::string, std::int64_t> known_;
 };
 
-/// Cuts what is longer than `max_length`; returns why the sample cannot be used then, or nothing.
-std::string cut(TrainingSample& made, std::int64_t image_id, std::int64_t visual_tokens, std::int64_t max_length) {
+/// Visual tokens of a sample's images.
+using ImageTokens = std::function<std::vector<std::int64_t>(std::span<const std::string>)>;
+
+/// Cuts what is longer than `max_length`; returns why the sample cannot be used then, or nothing. `visual`: image
+/// tokens of the sample.
+std::string cut(TrainingSample& made, std::int64_t image_id, std::int64_t visual, std::int64_t max_length) {
   if (made.length() > max_length) {
-    std::int64_t visual = 0;
-    for (std::int64_t i = 0; i < max_length; ++i) visual += made.ids[i] == image_id;
-    if (visual != visual_tokens) return "its images do not fit into " + std::to_string(max_length) + " tokens";
+    if (std::count(made.ids.begin(), made.ids.begin() + max_length, image_id) != visual) {
+      return "its images do not fit into " + std::to_string(max_length) + " tokens";
+    }
     made.ids.resize(max_length);
     made.supervised.resize(max_length);
   }
@@ -46,18 +53,13 @@ std::string cut(TrainingSample& made, std::int64_t image_id, std::int64_t visual
 
 class SetBuilder {
  public:
-  SetBuilder(const vlm::ChatTemplate& chat, std::int64_t tokens_per_image, std::int64_t max_length)
-      : chat_(chat), tokens_per_image_(tokens_per_image), max_length_(max_length), images_(set_.images) {}
+  SetBuilder(const vlm::ChatTemplate& chat, ImageTokens image_tokens, std::int64_t max_length)
+      : chat_(chat), image_tokens_(std::move(image_tokens)), max_length_(max_length), images_(set_.images) {}
 
   void add(const Sample& sample) {
-    auto reason = missing_image(sample);
-    RenderedRow row;
-    if (reason.empty()) {
-      row = render_row(sample, chat_, tokens_per_image_, max_length_);
-      reason = std::move(row.reject);
-    }
-    if (!reason.empty()) {
-      set_.skipped.push_back({sample.row, std::move(reason)});
+    auto row = render(sample);
+    if (!row.reject.empty()) {
+      set_.skipped.push_back({sample.row, std::move(row.reject)});
       return;
     }
     row.sample.images.clear();
@@ -68,16 +70,21 @@ class SetBuilder {
   TrainingSet take() { return std::move(set_); }
 
  private:
-  std::string missing_image(const Sample& sample) {
-    if (sample.turns.empty()) return "no turns";
+  RenderedRow render(const Sample& sample) {
+    if (sample.turns.empty()) return {{}, "no turns"};
     for (const auto& path : sample.images) {
-      if (!images_.exists(path)) return "image " + path + " is missing";
+      if (!images_.exists(path)) return {{}, "image " + path + " is missing"};
     }
-    return "";
+    try {
+      return render_row(sample, chat_, image_tokens_(sample.images), max_length_);
+    } catch (const UserError& error) {
+      return {{}, error.problem()};
+    }
   }
 
   const vlm::ChatTemplate& chat_;
-  std::int64_t tokens_per_image_, max_length_;
+  ImageTokens image_tokens_;
+  std::int64_t max_length_;
   TrainingSet set_;
   ImageTable images_;
 };
@@ -109,30 +116,32 @@ std::string TrainingSet::digest() const {
   return hash.finish();
 }
 
-RenderedRow render_row(const Sample& sample, const vlm::ChatTemplate& chat, std::int64_t tokens_per_image,
+RenderedRow render_row(const Sample& sample, const vlm::ChatTemplate& chat, std::span<const std::int64_t> image_tokens,
                        std::int64_t max_length) {
   if (sample.turns.empty()) return {{}, "no turns"};
   RenderedRow row;
   auto& made = row.sample;
   made.row = sample.row;
-  const auto images = static_cast<std::int64_t>(sample.images.size());
-  const std::vector<std::int64_t> tokens(sample.images.size(), tokens_per_image);
   try {
-    auto rendered = chat.render(sample.turns, tokens, {.training = true});
+    auto rendered = chat.render(sample.turns, image_tokens, {.training = true});
     made.ids = std::move(rendered.ids);
     made.supervised = std::move(rendered.supervised);
   } catch (const UserError& error) {
     row.reject = error.problem();
     return row;
   }
-  for (std::int64_t i = 0; i < images; ++i) made.images.push_back(i);
-  row.reject = cut(made, chat.image_id(), tokens_per_image * images, max_length);
+  made.images.resize(sample.images.size());
+  std::iota(made.images.begin(), made.images.end(), 0);
+  const auto visual = std::accumulate(image_tokens.begin(), image_tokens.end(), std::int64_t{0});
+  row.reject = cut(made, chat.image_id(), visual, max_length);
   return row;
 }
 
-TrainingSet make_training_set(std::span<const Sample> samples, const vlm::ChatTemplate& chat,
-                              std::int64_t tokens_per_image, std::int64_t max_length) {
-  SetBuilder builder(chat, tokens_per_image, max_length);
+namespace {
+
+TrainingSet make_set(std::span<const Sample> samples, const vlm::ChatTemplate& chat, ImageTokens image_tokens,
+                     std::int64_t max_length) {
+  SetBuilder builder(chat, std::move(image_tokens), max_length);
   for (const auto& sample : samples) builder.add(sample);
   auto set = builder.take();
   if (set.samples.empty()) {
@@ -148,6 +157,20 @@ TrainingSet make_training_set(std::span<const Sample> samples, const vlm::ChatTe
                 set.skipped[0].row, set.skipped[0].reason);
   }
   return set;
+}
+
+}  // namespace
+
+TrainingSet make_training_set(std::span<const Sample> samples, const vlm::ChatTemplate& chat, vlm::ImageReader& images,
+                              std::int64_t max_length) {
+  return make_set(
+      samples, chat, [&](auto paths) { return images.image_tokens(paths); }, max_length);
+}
+
+TrainingSet make_training_set(std::span<const Sample> samples, const vlm::ChatTemplate& chat,
+                              std::int64_t tokens_per_image, std::int64_t max_length) {
+  const auto fixed = [=](auto paths) { return std::vector<std::int64_t>(paths.size(), tokens_per_image); };
+  return make_set(samples, chat, fixed, max_length);
 }
 
 }  // namespace scalselect::trainer

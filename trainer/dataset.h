@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "core/sample.h"
-#include "vlm/chat_template.h"
+#include "vlm/open_model.h"
 
 namespace scalselect::trainer {
 
@@ -37,19 +37,24 @@ struct TrainingSet {
   std::string digest() const;
 };
 
-/// One row rendered as in training, images neither opened nor looked for; or why it cannot be used (`reject`). See
-/// make_training_set. `images` of the sample are 0, 1, ... in the row's own list.
+/// One row rendered as in training, or why it cannot be used (`reject`); see make_training_set. `images` of the sample
+/// are 0, 1, ... in the row's own list.
 struct RenderedRow {
   TrainingSample sample;
   std::string reject;
 };
-RenderedRow render_row(const Sample& sample, const vlm::ChatTemplate& chat, std::int64_t tokens_per_image,
+/// `image_tokens`: visual tokens of each image.
+RenderedRow render_row(const Sample& sample, const vlm::ChatTemplate& chat, std::span<const std::int64_t> image_tokens,
                        std::int64_t max_length);
 
 /// Renders `samples` as in training (answers and their end tokens are targets). Rows without a target, without turns,
 /// with a missing image, or with another number of placeholders than images are listed in `skipped`, and a warning says
 /// how many. Text-only rows are kept. A row longer than `max_length` tokens is cut there; a cut inside of an image's
 /// placeholders skips the row. Throws UserError(kInput) if no row is left.
+TrainingSet make_training_set(std::span<const Sample> samples, const vlm::ChatTemplate& chat, vlm::ImageReader& images,
+                              std::int64_t max_length);
+
+/// The same where every image becomes `tokens_per_image` visual tokens; images are not opened.
 TrainingSet make_training_set(std::span<const Sample> samples, const vlm::ChatTemplate& chat,
                               std::int64_t tokens_per_image, std::int64_t max_length);
 

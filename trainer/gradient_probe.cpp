@@ -5,11 +5,7 @@
 
 #include "core/error.h"
 #include "core/sketch.h"
-#include "data/image.h"
-#include "vlm/chat_template.h"
-#include "vlm/checkpoint.h"
 #include "vlm/image_cache.h"
-#include "vlm/image_processor.h"
 #include "vlm/pattern.h"
 #include "vlm/single_thread.h"
 
@@ -22,14 +18,14 @@ double norm_of(const float* x, std::int64_t size) {
   return std::sqrt(squares);
 }
 
-class LlavaGradients final : public GradientProbe {
+class VlmGradients final : public GradientProbe {
  public:
-  LlavaGradients(vlm::LlavaModel model, vlm::ChatTemplate chat, vlm::ImageProcessor processor,
-                 const std::vector<std::string>& names, AdamMoments moments, const GradientProbeOptions& options)
-      : model_(model),
-        chat_(std::move(chat)),
-        processor_(std::move(processor)),
-        taker_(std::move(model), names),
+  VlmGradients(vlm::OpenModel model, const std::vector<std::string>& names, AdamMoments moments,
+               const GradientProbeOptions& options)
+      : model_(std::move(model.model)),
+        chat_(std::move(model.chat)),
+        images_(std::move(model.images)),
+        taker_(model_, names),
         moments_(std::move(moments)),
         options_(options),
         cache_(options.cache_mb << 20) {}
@@ -83,39 +79,38 @@ class LlavaGradients final : public GradientProbe {
 
   /// Writes the sample's gradient; returns why there is none, or nothing.
   std::string take(const Sample& sample, float* out) {
-    const auto row = render_row(sample, chat_, model_->config().tokens_per_image(), options_.max_length);
-    if (!row.reject.empty()) return row.reject;
     try {
-      std::vector<torch::Tensor> features;
-      for (const auto& path : sample.images) features.push_back(features_of(path));
-      taker_.take(row.sample, features.empty() ? torch::Tensor() : torch::cat(features), out);
+      const auto row = render_row(sample, chat_, images_->image_tokens(sample.images), options_.max_length);
+      if (!row.reject.empty()) return row.reject;
+      std::vector<vlm::TowerOutput> seen;
+      for (const auto& path : sample.images) seen.push_back(look_at(path));
+      taker_.take(row.sample, vlm::concatenate(seen), out);
     } catch (const UserError& error) {
       return error.problem();
     }
     return "";
   }
 
-  /// [1, V, F] of the tower.
-  torch::Tensor features_of(const std::string& path) {
+  vlm::TowerOutput look_at(const std::string& path) {
     if (const auto kept = cache_.find(path)) return *kept;
     const torch::NoGradGuard no_grad;
-    const auto pixels = processor_.process(decode_image(path)).unsqueeze(0);
-    auto features =
-        std::make_shared<torch::Tensor>(model_->encode_images(pixels.to(model_->device(), model_->dtype())));
-    cache_.insert(path, features, static_cast<std::int64_t>(features->nbytes()));
-    return *features;
+    auto seen = std::make_shared<vlm::TowerOutput>(model_->encode({images_->pixels(path).to(model_->dtype())}));
+    std::size_t bytes = seen->features.nbytes();
+    for (const auto& deep : seen->deep) bytes += deep.nbytes();
+    cache_.insert(path, seen, static_cast<std::int64_t>(bytes));
+    return *seen;
   }
 
-  vlm::LlavaModel model_;
+  vlm::Vlm model_;
   vlm::ChatTemplate chat_;
-  vlm::ImageProcessor processor_;
+  std::shared_ptr<vlm::ImageReader> images_;
   GradientTaker taker_;
   AdamMoments moments_;
   GradientProbeOptions options_;
-  vlm::BoundedCache<torch::Tensor> cache_;
+  vlm::BoundedCache<vlm::TowerOutput> cache_;
 };
 
-std::vector<std::string> parameters_matching(const vlm::LlavaModel& model, const std::string& pattern) {
+std::vector<std::string> parameters_matching(const vlm::Vlm& model, const std::string& pattern) {
   const vlm::Pattern wanted(pattern);
   std::vector<std::string> names;
   std::string examples;
@@ -131,13 +126,15 @@ std::vector<std::string> parameters_matching(const vlm::LlavaModel& model, const
 }
 
 /// Brings the model to the point where gradients are taken; returns the names of the parameters they are taken for.
-std::vector<std::string> prepare(vlm::LlavaModel& model, const GradientSource& source) {
+std::vector<std::string> prepare(const vlm::Vlm& model, const GradientSource& source) {
   const bool full = !source.full_pattern.empty();
   if (!source.adapter.empty()) vlm::load_adapter(source.adapter, model, /*merge=*/full);
   if (full) return parameters_matching(model, source.full_pattern);
   if (source.adapter.empty()) {
     torch::manual_seed(static_cast<std::uint64_t>(source.seed));
-    vlm::attach_adapter(model, source.lora);
+    auto spec = source.lora;
+    spec.exclude_pattern = model->frozen_pattern();
+    vlm::attach_adapter(model, spec);
   }
   std::vector<std::string> names;
   for (const auto& item : model->named_parameters()) {
@@ -152,13 +149,11 @@ std::unique_ptr<GradientProbe> open_gradient_probe(const std::filesystem::path& 
                                                    const GradientSource& source, const GradientProbeOptions& options) {
   vlm::LoadOptions load;
   load.dtype = vlm::weight_dtype(dtype);
-  auto model = vlm::load_llava(folder, load);
-  const auto names = prepare(model, source);
+  auto opened = vlm::open_model(folder, load, options.pixels);
+  const auto names = prepare(opened.model, source);
   AdamMoments moments;
   if (!source.moments.empty() && source.full_pattern.empty()) moments = load_moments(source.moments, names);
-  vlm::ChatTemplate chat(vlm::chat_layout("llava-1.5"), std::make_shared<vlm::Tokenizer>(vlm::Tokenizer::load(folder)));
-  return std::make_unique<LlavaGradients>(std::move(model), std::move(chat), vlm::ImageProcessor::load(folder), names,
-                                          std::move(moments), options);
+  return std::make_unique<VlmGradients>(std::move(opened), names, std::move(moments), options);
 }
 
 }  // namespace scalselect::trainer

@@ -1,4 +1,4 @@
-// Gradients of an HF folder's LLaVA model, sample by sample: core's GradientProbe.
+// Gradients of an HF folder's model, sample by sample: core's GradientProbe.
 //
 // Every sample is a forward and a backward pass of its own, so its bits do not depend on its neighbours, on how calls
 // are cut, or on the number of threads (on the CPU samples run side by side on threads, each with its own graph).
@@ -9,17 +9,21 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "core/probes.h"
 #include "trainer/gradients.h"
 #include "vlm/adapter.h"
+#include "vlm/open_model.h"
 
 namespace scalselect::trainer {
 
 /// Which weights the gradient is taken for, and at which values.
 struct GradientSource {
-  vlm::AdapterSpec lora;          ///< branches to attach (r > 0) if there is no adapter to load
+  /// Branches to attach (r > 0) if there is no adapter to load. Modules that the model keeps frozen are never targets,
+  /// whatever exclude_pattern says.
+  vlm::AdapterSpec lora;
   std::string full_pattern;       ///< not empty: gradients of the model's own parameters whose whole name it matches
   std::int64_t seed = 0;          ///< of attached branches
   std::filesystem::path adapter;  ///< PEFT folder; with full_pattern it is merged into the weights
@@ -30,10 +34,11 @@ struct GradientProbeOptions {
   std::int64_t held_mb = 1024;     ///< whole gradients held at once, MiB (one a thread at least)
   std::int64_t cache_mb = 256;     ///< tower features kept over calls, MiB
   std::int64_t max_length = 2048;  ///< tokens of a sample; the rest is cut off as in training
+  std::optional<vlm::PixelBounds> pixels = vlm::kAuthorsPixels;  ///< see open_model
 };
 
 /// The model of an HF folder. `dtype`: of the frozen weights, see weight_dtype; branches are float32. Throws
-/// UserError(kUsage) if a pattern matches nothing, UserError(kInput) as load_llava, load_adapter and load_moments.
+/// UserError(kUsage) if a pattern matches nothing, UserError(kInput) as load_vlm, load_adapter and load_moments.
 std::unique_ptr<GradientProbe> open_gradient_probe(const std::filesystem::path& folder, const std::string& dtype,
                                                    const GradientSource& source,
                                                    const GradientProbeOptions& options = {});

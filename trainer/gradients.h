@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "trainer/dataset.h"
-#include "vlm/llava.h"
+#include "vlm/vlm.h"
 
 namespace scalselect::trainer {
 
@@ -17,19 +17,19 @@ class GradientTaker {
  public:
   /// `names`: of parameters of `model` as named_parameters() spells them, differentiated in this order; every other
   /// parameter is frozen. Asserts that they exist.
-  GradientTaker(vlm::LlavaModel model, const std::vector<std::string>& names);
+  GradientTaker(vlm::Vlm model, const std::vector<std::string>& names);
 
   std::int64_t size() const { return size_; }  ///< scalars in all
   const std::vector<std::string>& names() const { return names_; }
 
   /// Writes the gradient of the sample's mean negative log-likelihood over its targets (HF's loss of a batch of one) to
   /// out[0, size()), each tensor row-major, one behind the other; zeros where the loss does not depend on a parameter.
-  /// Returns the loss. `features` [images, V, F] of the tower; undefined for a sample without images. May be called
-  /// from several threads at once.
-  double take(const TrainingSample& sample, const torch::Tensor& features, float* out) const;
+  /// Returns the loss. `seen`: the tower's output for the sample's images; empty without images. May be called from
+  /// several threads at once.
+  double take(const TrainingSample& sample, const vlm::TowerOutput& seen, float* out) const;
 
  private:
-  mutable vlm::LlavaModel model_;
+  mutable vlm::Vlm model_;
   std::vector<std::string> names_;
   std::vector<torch::Tensor> parameters_;
   std::int64_t size_ = 0;

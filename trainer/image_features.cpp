@@ -4,7 +4,6 @@
 
 #include "core/error.h"
 #include "core/log.h"
-#include "data/image.h"
 #include "trainer/dataset.h"
 
 namespace scalselect::trainer {
@@ -36,50 +35,71 @@ void drop_samples(TrainingSet& set, const std::vector<std::string>& broken) {
 
 }  // namespace
 
-ImageFeatures::ImageFeatures(torch::Tensor features) : cache_(std::move(features)) {}
+ImageFeatures::ImageFeatures(const torch::Tensor& features) {
+  for (std::int64_t i = 0; i < features.size(0); ++i) {
+    cache_.push_back({features.narrow(0, i, 1), {}, {{1, features.size(1)}}});
+  }
+}
 
-ImageFeatures::ImageFeatures(vlm::LlavaModel model, vlm::ImageProcessor processor, TrainingSet& set,
+ImageFeatures::ImageFeatures(vlm::Vlm model, std::shared_ptr<vlm::ImageReader> images, TrainingSet& set,
                              std::int64_t limit_mb)
-    : model_(std::move(model)), processor_(std::move(processor)), paths_(set.images) {
-  const auto& config = model_->config();
-  const auto count = static_cast<std::int64_t>(paths_.size());
+    : model_(std::move(model)), images_(std::move(images)), paths_(set.images) {
+  std::int64_t tokens = 0;
+  for (const auto count : images_->image_tokens(paths_)) tokens += count;
   const auto element = static_cast<std::int64_t>(torch::elementSize(model_->dtype()));
-  const auto bytes = count * config.tokens_per_image() * config.feature_size() * element;
-  if (count == 0 || bytes > (limit_mb << 20)) return;
+  if (tokens * model_->values_per_token() * element > (limit_mb << 20)) return;
   torch::NoGradGuard no_grad;
-  auto features = torch::zeros({count, config.tokens_per_image(), config.feature_size()},
-                               torch::TensorOptions().dtype(model_->dtype()));
+  const auto size = images_->fixed_size();
+  drop_samples(set, size ? fill(*size) : fill_one_by_one());
+}
+
+/// In chunks; an image that cannot be read is replaced by a black one. Returns what is wrong with each.
+std::vector<std::string> ImageFeatures::fill(const vlm::ImageSize& size) {
+  const auto count = static_cast<std::int64_t>(paths_.size());
   std::vector<std::string> broken(paths_.size());
   for (std::int64_t begin = 0; begin < count; begin += kChunk) {
-    const auto size = std::min(kChunk, count - begin);
+    const auto end = std::min(begin + kChunk, count);
     std::vector<torch::Tensor> pixels;
-    for (std::int64_t i = begin; i < begin + size; ++i) {
+    for (std::int64_t i = begin; i < end; ++i) {
       try {
-        pixels.push_back(processor_->process(decode_image(paths_[i])));
+        pixels.push_back(images_->pixels(paths_[i]).to(model_->dtype()));
       } catch (const UserError& error) {
         broken[i] = error.problem();
-        const auto& vision = config.vision;
-        pixels.push_back(torch::zeros({vision.num_channels, vision.image_size, vision.image_size}));
+        pixels.push_back(torch::zeros({3, size.height, size.width}, model_->dtype()));
       }
     }
-    const auto batch = torch::stack(pixels).to(model_->device(), model_->dtype());
-    features.narrow(0, begin, size).copy_(model_->encode_images(batch));
+    const auto seen = model_->encode(pixels);
+    const auto features = seen.features.cpu();
+    for (std::int64_t i = begin; i < end; ++i) {
+      cache_.push_back({features.narrow(0, i - begin, 1), {}, {seen.grids[i - begin]}});
+    }
   }
-  drop_samples(set, broken);
-  cache_ = features;
+  return broken;
 }
 
-torch::Tensor ImageFeatures::encode(std::span<const std::int64_t> indices) {
-  torch::NoGradGuard no_grad;
-  std::vector<torch::Tensor> pixels;
-  for (const auto index : indices) pixels.push_back(processor_->process(decode_image(paths_[index])));
-  return model_->encode_images(torch::stack(pixels).to(model_->device(), model_->dtype()));
+std::vector<std::string> ImageFeatures::fill_one_by_one() {
+  std::vector<std::string> broken(paths_.size());
+  for (std::size_t i = 0; i < paths_.size(); ++i) {
+    cache_.emplace_back();
+    try {
+      cache_.back() = to_device(model_->encode({images_->pixels(paths_[i])}), torch::kCPU);
+    } catch (const UserError& error) {
+      broken[i] = error.problem();
+    }
+  }
+  return broken;
 }
 
-torch::Tensor ImageFeatures::fetch(std::span<const std::int64_t> indices) {
-  if (!cached()) return encode(indices);
-  const auto rows = torch::tensor(at::ArrayRef<std::int64_t>(indices.data(), indices.size()), torch::kInt64);
-  return cache_.index_select(0, rows);
+vlm::TowerOutput ImageFeatures::fetch(std::span<const std::int64_t> indices) {
+  if (!cached()) {
+    torch::NoGradGuard no_grad;
+    std::vector<torch::Tensor> pixels;
+    for (const auto index : indices) pixels.push_back(images_->pixels(paths_[index]).to(model_->dtype()));
+    return model_->encode(pixels);
+  }
+  std::vector<vlm::TowerOutput> parts;
+  for (const auto index : indices) parts.push_back(cache_[index]);
+  return vlm::concatenate(parts);
 }
 
 }  // namespace scalselect::trainer

@@ -72,29 +72,42 @@ torch::Tensor attend(const torch::Tensor& q, const torch::Tensor& k, const torch
 
 }  // namespace
 
-torch::Tensor supervised_states(vlm::LlavaModel& model, const torch::Tensor& embeddings, const Batch& batch) {
+namespace {
+
+/// Positions of the tokens before targets, as one sequence of P.
+torch::Tensor positions_before(const torch::Tensor& positions, const Batch& batch) {
+  if (positions.dim() == 2) return positions.index_select(1, batch.positions);
+  return positions.flatten(1).index_select(1, batch.rows).unsqueeze(1);
+}
+
+}  // namespace
+
+torch::Tensor supervised_states(vlm::Vlm model, const vlm::DecoderInput& input, const Batch& batch) {
   auto& decoder = model->decoder();
   const auto last = decoder->config().num_hidden_layers - 1;
+  TORCH_CHECK(last >= static_cast<std::int64_t>(input.deep.features.size()), "DeepStack reaches the last layer");
   vlm::DecodeOptions below;
   below.layers = last;
-  const auto x = model->decode(embeddings, below);
+  below.positions = input.positions;
+  below.deep = input.deep;
+  const auto x = model->decode(input.embeddings, below);
   auto& layer = decoder->layer(last);
   const auto normed = layer->input_layernorm(x);
-  const auto everywhere = torch::arange(x.size(1), batch.positions.options()).unsqueeze(0);
-  const auto k = layer->self_attn->keys(normed, decoder->rope(everywhere));
+  const auto k = layer->self_attn->keys(normed, decoder->rope(input.positions));
   const auto v = layer->self_attn->values(normed);
   const auto width = x.size(2);
   const auto here = normed.reshape({-1, width}).index_select(0, batch.rows).unsqueeze(0);
-  const auto q = layer->self_attn->queries(here, decoder->rope(batch.positions.unsqueeze(0)));
+  const auto q = layer->self_attn->queries(here, decoder->rope(positions_before(input.positions, batch)));
   const auto residual = x.reshape({-1, width}).index_select(0, batch.rows);
   const auto attended = residual + layer->self_attn->o_proj(attend(q, k, v, batch));
   return decoder->norm(attended + layer->mlp(layer->post_attention_layernorm(attended)));
 }
 
-torch::Tensor loss_sum(vlm::LlavaModel& model, const Batch& batch, const torch::Tensor& features) {
-  auto x = model->embed(batch.ids);
-  if (!batch.images.empty()) x = model->merge(x, batch.ids, model->project(features));
-  const auto logits = model->logits(supervised_states(model, x, batch)).to(torch::kFloat32);
+torch::Tensor loss_sum(vlm::Vlm model, const Batch& batch, const vlm::TowerOutput& seen) {
+  vlm::VisualTokens visual;
+  if (!batch.images.empty()) visual = model->project(seen);
+  const auto input = model->assemble(batch.ids, visual);
+  const auto logits = model->logits(supervised_states(model, input, batch)).to(torch::kFloat32);
   return torch::nll_loss(torch::log_softmax(logits, -1), batch.targets, {}, at::Reduction::Sum, kNoTarget);
 }
 

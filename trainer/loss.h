@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "trainer/dataset.h"
-#include "vlm/llava.h"
+#include "vlm/vlm.h"
 
 namespace scalselect::trainer {
 
@@ -35,13 +35,12 @@ struct Batch {
 Batch collate(const TrainingSet& set, std::span<const std::int64_t> indices, std::int64_t pad_id,
               std::int64_t align = 1);
 
-/// Final states (after the norm) of the tokens before targets, [P, d]. embeddings [B, S, d], images already merged. The
-/// last layer computes keys and values everywhere, and the rest at those P tokens only; mathematically what
-/// `model->decode(embeddings)` gives at `batch.rows`.
-torch::Tensor supervised_states(vlm::LlavaModel& model, const torch::Tensor& embeddings, const Batch& batch);
+/// Final states (after the norm) of the tokens before targets, [P, d]. The last layer computes keys and values
+/// everywhere, and the rest at those P tokens only; mathematically what decoding all of `input` gives at `batch.rows`.
+torch::Tensor supervised_states(vlm::Vlm model, const vlm::DecoderInput& input, const Batch& batch);
 
-/// Sum of -log p(target) over the batch's targets, float32 scalar. `features` [images, V, F]; undefined if the batch
-/// has no image. Differentiable in every parameter that requires grad.
-torch::Tensor loss_sum(vlm::LlavaModel& model, const Batch& batch, const torch::Tensor& features);
+/// Sum of -log p(target) over the batch's targets, float32 scalar. `seen`: the tower's output for batch.images; empty
+/// if there are none. Differentiable in every parameter that requires grad.
+torch::Tensor loss_sum(vlm::Vlm model, const Batch& batch, const vlm::TowerOutput& seen);
 
 }  // namespace scalselect::trainer

@@ -58,7 +58,7 @@ nlohmann::json identity(const TrainOptions& options, const TrainingSet& set) {
 
 class Trainer {
  public:
-  Trainer(vlm::LlavaModel& model, const TrainingSet& set, ImageFeatures& features, const TrainOptions& options,
+  Trainer(vlm::Vlm model, const TrainingSet& set, ImageFeatures& features, const TrainOptions& options,
           const std::filesystem::path& folder)
       : model_(model),
         set_(set),
@@ -119,7 +119,7 @@ class Trainer {
       auto& tensor = parameters[name];
       if (tensor.scalar_type() != torch::kFloat32) tensor.set_data(tensor.to(torch::kFloat32));
       tensor.requires_grad_(true);
-      const bool projector = name.find("multi_modal_projector.") != std::string::npos;
+      const bool projector = name.find(model_->projector_module() + ".") != std::string::npos;
       const bool decayed = tensor.dim() >= 2;
       auto& group = groups[projector][decayed];
       group.learning_rate = projector ? projector_lr : options_.learning_rate;
@@ -136,10 +136,10 @@ class Trainer {
     const auto begin = std::chrono::steady_clock::now();
     std::vector<Batch> batches;
     StepRecord record;
-    const auto pad = model_->config().pad_token_id.value_or(0);
+    const auto pad = model_->text().pad_token_id.value_or(0);
     const auto align = options_.dtype == ComputeType::kBFloat16 ? kBFloat16Alignment : 1;
     for (const auto& indices : stream_.next(options_.accumulation)) {
-      batches.push_back(collate(set_, indices, pad == model_->config().image_token_id ? 0 : pad, align));
+      batches.push_back(collate(set_, indices, pad == model_->image_token_id() ? 0 : pad, align));
       batches.back().to(model_->device());
       record.tokens += batches.back().tokens;
       record.supervised += batches.back().supervised;
@@ -162,12 +162,12 @@ class Trainer {
 
   /// Adds the gradient of (sum over the batch) / targets; returns the sum.
   double backward(const Batch& batch, std::int64_t targets) {
-    torch::Tensor features;
-    if (!batch.images.empty()) features = features_.fetch(batch.images).to(model_->device());
+    vlm::TowerOutput seen;
+    if (!batch.images.empty()) seen = vlm::to_device(features_.fetch(batch.images), model_->device());
     torch::Tensor sum;
     {
       const BFloat16Products products(options_.dtype == ComputeType::kBFloat16);
-      sum = loss_sum(model_, batch, features);
+      sum = loss_sum(model_, batch, seen);
     }
     (sum / static_cast<double>(targets)).backward();
     return sum.item<double>();
@@ -238,7 +238,7 @@ class Trainer {
     return result;
   }
 
-  vlm::LlavaModel& model_;
+  vlm::Vlm model_;
   const TrainingSet& set_;
   ImageFeatures& features_;
   const TrainOptions& options_;
@@ -258,8 +258,7 @@ std::int64_t total_steps(const TrainOptions& options, std::int64_t samples) {
   return static_cast<std::int64_t>(std::ceil(options.epochs * static_cast<double>(per_epoch)));
 }
 
-vlm::AdapterSpec adapter_spec(const TrainOptions& options, const vlm::LlavaModel& model,
-                              const std::string& base_model_path) {
+vlm::AdapterSpec adapter_spec(const TrainOptions& options, const vlm::Vlm& model, const std::string& base_model_path) {
   vlm::AdapterSpec spec;
   spec.r = options.lora.r;
   spec.alpha = options.lora.alpha;
@@ -267,15 +266,16 @@ vlm::AdapterSpec adapter_spec(const TrainOptions& options, const vlm::LlavaModel
   spec.use_rslora = options.lora.use_rslora;
   spec.target_modules = options.lora.target_modules;
   spec.target_pattern = options.lora.target_pattern;
+  spec.exclude_pattern = model->frozen_pattern();
   spec.base_model = base_model_path;
-  const bool tied = model->config().text.tie_word_embeddings;
-  if (options.train_projector) spec.modules_to_save.push_back("multi_modal_projector");
+  const bool tied = model->text().tie_word_embeddings;
+  if (options.train_projector) spec.modules_to_save.push_back(model->projector_module());
   if (options.train_embeddings || (options.train_head && tied)) spec.modules_to_save.push_back("embed_tokens");
   if (options.train_head && !tied) spec.modules_to_save.push_back("lm_head");
   return spec;
 }
 
-TrainResult train(vlm::LlavaModel& model, const TrainingSet& set, ImageFeatures& features, const TrainOptions& options,
+TrainResult train(vlm::Vlm model, const TrainingSet& set, ImageFeatures& features, const TrainOptions& options,
                   const TrainCallbacks& callbacks, const std::filesystem::path& checkpoint_folder) {
   return Trainer(model, set, features, options, checkpoint_folder).run(callbacks);
 }

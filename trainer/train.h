@@ -1,9 +1,10 @@
 // The fine-tuning loop: LoRA on the decoder, projector / embeddings / head in full by option, loss on assistant tokens.
 //
-//   auto set = make_training_set(samples, chat, config.tokens_per_image(), options.max_length);
-//   ImageFeatures features(model, processor, set, options.feature_cache_mb);
-//   auto result = train(model, set, features, options, callbacks, work / "training");
-//   vlm::save_adapter(work / "adapter", model, adapter_spec(options, model, base_path));
+//   auto opened = vlm::open_model(folder);
+//   auto set = make_training_set(samples, opened.chat, *opened.images, options.max_length);
+//   ImageFeatures features(opened.model, opened.images, set, options.feature_cache_mb);
+//   auto result = train(opened.model, set, features, options, callbacks, work / "training");
+//   vlm::save_adapter(work / "adapter", opened.model, adapter_spec(options, opened.model, folder));
 #pragma once
 
 #include <cstdint>
@@ -17,7 +18,7 @@
 #include "trainer/image_features.h"
 #include "trainer/options.h"
 #include "vlm/adapter.h"
-#include "vlm/llava.h"
+#include "vlm/vlm.h"
 
 namespace scalselect::trainer {
 
@@ -58,7 +59,7 @@ std::int64_t total_steps(const TrainOptions& options, std::int64_t samples);
 
 /// The adapter that a run with `options` makes of `model`, as `vlm::attach_adapter` and `vlm::save_adapter` take it.
 /// With a tied head, train_head means the embedding table.
-vlm::AdapterSpec adapter_spec(const TrainOptions& options, const vlm::LlavaModel& model,
+vlm::AdapterSpec adapter_spec(const TrainOptions& options, const vlm::Vlm& model,
                               const std::string& base_model_path = {});
 
 /// Trains `model` in place: attaches the adapter, freezes the rest, runs the steps; afterwards the model is in
@@ -72,7 +73,7 @@ vlm::AdapterSpec adapter_spec(const TrainOptions& options, const vlm::LlavaModel
 /// Deterministic in (model, set, options, number of threads). Seeds torch's default generator.
 /// Throws UserError: kDiverged (loss or gradient not finite; names the step; the last checkpoint stays as it is),
 /// kUsage (a checkpoint of other options or data; targets that match no module), kEnvironment (disk full).
-TrainResult train(vlm::LlavaModel& model, const TrainingSet& set, ImageFeatures& features, const TrainOptions& options,
+TrainResult train(vlm::Vlm model, const TrainingSet& set, ImageFeatures& features, const TrainOptions& options,
                   const TrainCallbacks& callbacks = {}, const std::filesystem::path& checkpoint_folder = {});
 
 }  // namespace scalselect::trainer

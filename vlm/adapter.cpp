@@ -21,7 +21,7 @@ bool is_suffix(const std::string& name, const std::string& entry) {
   return name == entry || name.ends_with("." + entry);
 }
 
-std::vector<std::pair<std::string, Linear>> linears(const LlavaModel& model) {
+std::vector<std::pair<std::string, Linear>> linears(const Vlm& model) {
   std::vector<std::pair<std::string, Linear>> found;
   for (const auto& item : model->named_modules("", /*include_self=*/false)) {
     if (auto linear = std::dynamic_pointer_cast<LinearImpl>(item.value())) found.emplace_back(item.key(), linear);
@@ -35,7 +35,7 @@ double AdapterSpec::scaling() const {
   return use_rslora ? alpha / std::sqrt(static_cast<double>(r)) : alpha / static_cast<double>(r);
 }
 
-std::vector<std::string> adapter_targets(const LlavaModel& model, const AdapterSpec& spec) {
+std::vector<std::string> adapter_targets(const Vlm& model, const AdapterSpec& spec) {
   std::vector<std::string> found;
   if (spec.r == 0) return found;
   const Pattern target(spec.target_pattern), exclude(spec.exclude_pattern);
@@ -48,7 +48,7 @@ std::vector<std::string> adapter_targets(const LlavaModel& model, const AdapterS
   return found;
 }
 
-std::vector<std::string> attach_adapter(LlavaModel& model, const AdapterSpec& spec) {
+std::vector<std::string> attach_adapter(Vlm model, const AdapterSpec& spec) {
   const auto names = adapter_targets(model, spec);
   if (names.empty() && spec.r > 0) {
     std::string examples;
@@ -66,7 +66,7 @@ std::vector<std::string> attach_adapter(LlavaModel& model, const AdapterSpec& sp
   return names;
 }
 
-std::vector<std::string> saved_parameters(const LlavaModel& model, const AdapterSpec& spec) {
+std::vector<std::string> saved_parameters(const Vlm& model, const AdapterSpec& spec) {
   std::vector<std::string> names;
   std::vector<bool> used(spec.modules_to_save.size());
   for (const auto& module : model->named_modules("", /*include_self=*/false)) {
@@ -86,11 +86,11 @@ std::vector<std::string> saved_parameters(const LlavaModel& model, const Adapter
   return names;
 }
 
-void merge_adapter(LlavaModel& model) {
+void merge_adapter(Vlm model) {
   for (auto& [name, linear] : linears(model)) linear->merge_lora();
 }
 
-void detach_adapter(LlavaModel& model) {
+void detach_adapter(Vlm model) {
   for (auto& [name, linear] : linears(model)) linear->detach_lora();
 }
 
@@ -129,7 +129,7 @@ nlohmann::ordered_json config_json(const AdapterSpec& spec) {
 
 }  // namespace
 
-void save_adapter(const std::filesystem::path& folder, const LlavaModel& model, const AdapterSpec& spec) {
+void save_adapter(const std::filesystem::path& folder, const Vlm& model, const AdapterSpec& spec) {
   std::vector<std::pair<std::string, torch::Tensor>> tensors;
   for (const auto& [name, linear] : linears(model)) {
     if (!linear->has_lora()) continue;

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "vlm/llava.h"
+#include "vlm/vlm.h"
 
 namespace scalselect::vlm {
 
@@ -33,31 +33,31 @@ struct AdapterSpec {
 
 /// Full names ("model.language_model.layers.0.self_attn.q_proj") of the linears that `spec` targets, in model order.
 /// Throws UserError(kUsage) for a pattern that is not a regular expression.
-std::vector<std::string> adapter_targets(const LlavaModel& model, const AdapterSpec& spec);
+std::vector<std::string> adapter_targets(const Vlm& model, const AdapterSpec& spec);
 
 /// Gives every target a branch (A uniform in +-1/sqrt(in) from torch's default generator, B zero; both require grad)
 /// and returns the targets' names. A target that carries a branch already keeps it: training goes on from a loaded
 /// adapter. Throws UserError(kUsage) if spec.r > 0 and nothing matches, naming some linears of the model.
-std::vector<std::string> attach_adapter(LlavaModel& model, const AdapterSpec& spec);
+std::vector<std::string> attach_adapter(Vlm model, const AdapterSpec& spec);
 
 /// Names of the parameters ("....weight", "....bias") inside of spec.modules_to_save, in model order. Throws
 /// UserError(kUsage) for an entry that matches no module.
-std::vector<std::string> saved_parameters(const LlavaModel& model, const AdapterSpec& spec);
+std::vector<std::string> saved_parameters(const Vlm& model, const AdapterSpec& spec);
 
 /// Adds every branch to its weight and drops it.
-void merge_adapter(LlavaModel& model);
+void merge_adapter(Vlm model);
 
 /// Drops every branch.
-void detach_adapter(LlavaModel& model);
+void detach_adapter(Vlm model);
 
 /// Writes `folder`: branches as float32 under base_model.model.<module>.lora_{A,B}.weight, spec.modules_to_save under
 /// base_model.model.<parameter>. PEFT's PeftModel.from_pretrained loads it. Throws UserError(kEnvironment).
-void save_adapter(const std::filesystem::path& folder, const LlavaModel& model, const AdapterSpec& spec);
+void save_adapter(const std::filesystem::path& folder, const Vlm& model, const AdapterSpec& spec);
 
 /// Reads a PEFT folder into `model`: branches attached (rank from the tensors; alpha, alpha_pattern, use_rslora from
 /// the config; no gradients), or merged into the weights; modules_to_save overwrite the model's parameters. Accepts the
 /// module names of older transformers. Throws UserError(kInput), naming the file: not a LoRA adapter, a tensor for a
 /// module that the model lacks, a wrong shape, A without B, DoRA or biases.
-AdapterSpec load_adapter(const std::filesystem::path& folder, LlavaModel& model, bool merge = false);
+AdapterSpec load_adapter(const std::filesystem::path& folder, Vlm model, bool merge = false);
 
 }  // namespace scalselect::vlm

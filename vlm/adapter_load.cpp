@@ -1,4 +1,3 @@
-#include <cstdlib>
 #include <nlohmann/json.hpp>
 
 #include "core/error.h"
@@ -77,7 +76,7 @@ std::string model_name(const std::filesystem::path& file, const std::string& sto
 
 class AdapterReader {
  public:
-  AdapterReader(const std::filesystem::path& folder, LlavaModel& model)
+  AdapterReader(const std::filesystem::path& folder, Vlm model)
       : config_file_(folder / "adapter_config.json"),
         tree_(read_config(config_file_)),
         file_(folder / "adapter_model.safetensors"),
@@ -106,7 +105,7 @@ class AdapterReader {
     const auto modules = model_->named_modules("", /*include_self=*/false);
     const auto* found = modules.find(module);
     const auto linear = found == nullptr ? nullptr : std::dynamic_pointer_cast<LinearImpl>(*found);
-    if (!linear && is_dead_block(module)) return;
+    if (!linear && model_->is_dead(module)) return;  // plain suffixes match the tower too
     if (!linear) {
       refuse(file_.path(), "has an adapter for '" + module + "', which is no linear layer of the model",
              "Check that the adapter was trained on this base model.");
@@ -123,14 +122,6 @@ class AdapterReader {
     own.r = A.size(0);
     own.alpha = alpha_of(tree_, module, spec.alpha);
     linear->attach_lora(A, B, own.scaling(), spec.dropout);
-  }
-
-  /// Plain suffixes match the tower too, with the blocks behind the features, which are not built: they change nothing.
-  bool is_dead_block(const std::string& module) const {
-    const std::string blocks = "model.vision_tower.vision_model.encoder.layers.";
-    if (!module.starts_with(blocks) || !model_->parts().tower) return false;
-    const auto index = std::atoll(module.c_str() + blocks.size());
-    return index >= model_->tower()->built_layers() && index < model_->config().vision.num_hidden_layers;
   }
 
   void copy(const std::string& stored) {
@@ -153,12 +144,12 @@ class AdapterReader {
   std::filesystem::path config_file_;
   json tree_;
   SafetensorsFile file_;
-  LlavaModel& model_;
+  Vlm model_;
 };
 
 }  // namespace
 
-AdapterSpec load_adapter(const std::filesystem::path& folder, LlavaModel& model, bool merge) {
+AdapterSpec load_adapter(const std::filesystem::path& folder, Vlm model, bool merge) {
   return AdapterReader(folder, model).load(merge);
 }
 

@@ -40,8 +40,16 @@ ChatLayout qwen3_vl() {
   return layout;
 }
 
-const std::array<ChatLayout, 2>& layouts() {
-  static const std::array<ChatLayout, 2> all{llava(), qwen3_vl()};
+/// The same with a system prompt where the messages bring none.
+ChatLayout qwen25_vl() {
+  auto layout = qwen3_vl();
+  layout.name = "qwen2.5-vl";
+  layout.default_system = "You are a helpful assistant.";
+  return layout;
+}
+
+const std::array<ChatLayout, 3>& layouts() {
+  static const std::array<ChatLayout, 3> all{llava(), qwen3_vl(), qwen25_vl()};
   return all;
 }
 

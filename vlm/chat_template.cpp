@@ -115,6 +115,9 @@ ChatTemplate::ChatTemplate(ChatLayout layout, std::shared_ptr<const Tokenizer> t
 
 ChatText ChatTemplate::text(std::span<const Turn> turns, std::int64_t images, const RenderOptions& options) const {
   ChatText out;
+  if (!layout_.default_system.empty() && (turns.empty() || turns.front().role != Role::kSystem)) {
+    add_message(layout_, {Role::kSystem, layout_.default_system}, -1, 0, options.training, out);
+  }
   for (std::size_t i = 0; i < turns.size(); ++i) {
     const bool here = images > 0 && turns[i].role == Role::kUser;
     add_message(layout_, turns[i], static_cast<std::int32_t>(i), here ? images : 0, options.training, out);

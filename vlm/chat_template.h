@@ -30,6 +30,7 @@ struct ChatLayout {
   std::string name;
   std::string system_header, user_header, assistant_header;
   std::string system_end, user_end;
+  std::string default_system;          ///< system message of conversations that do not begin with one; empty: none
   std::string assistant_end;           ///< behind an assistant message where features are read
   std::string assistant_end_training;  ///< behind an assistant message in training; a target as a whole
   std::string image_token;             ///< placeholder, one added token: repeated once a visual token
@@ -40,7 +41,8 @@ struct ChatLayout {
 };
 
 /// "llava-1.5": `USER: <image>\nquestion ASSISTANT: answer ` (no system prompt; training: `answer</s>`).
-/// "qwen3-vl": ChatML. Throws UserError(kUsage) for an unknown name, with the nearest one.
+/// "qwen3-vl": ChatML. "qwen2.5-vl": ChatML with a default system prompt. Throws UserError(kUsage) for an unknown name,
+/// with the nearest one.
 const ChatLayout& chat_layout(const std::string& name);
 std::vector<std::string> chat_layout_names();
 
@@ -54,8 +56,8 @@ struct RenderOptions {
 
 struct RenderedChat {
   std::vector<std::int64_t> ids;
-  std::vector<TokenRoleTag> roles;       ///< one a token
-  std::vector<std::int32_t> turns;       ///< index into the messages given, -1 for BOS and the generation prompt
+  std::vector<TokenRoleTag> roles;  ///< one a token
+  std::vector<std::int32_t> turns;  ///< index into the messages given, -1 for BOS, default system and generation prompt
   std::vector<std::uint8_t> supervised;  ///< 1 where the token is a training target: the answer's tokens and its end
   std::int64_t placeholders = 0;         ///< image placeholders before expansion
 

@@ -8,14 +8,15 @@
 
 #include "core/error.h"
 #include "core/files.h"
+#include "vlm/qwen_vl.h"
 #include "vlm/safetensors.h"
 
 namespace scalselect::vlm {
 
 namespace {
 
-/// First rule whose prefix matches wins. Layouts: transformers < 4.52, original LLaVA, bare decoder.
-constexpr std::array<std::pair<const char*, const char*>, 9> kRenames = {{
+/// First rule whose prefix matches wins. Layouts: transformers < 4.52, original LLaVA, bare decoder, older Qwen-VL.
+constexpr std::array<std::pair<const char*, const char*>, 10> kRenames = {{
     {"language_model.model.", "model.language_model."},
     {"language_model.lm_head.", "lm_head."},
     {"vision_tower.", "model.vision_tower."},
@@ -23,6 +24,7 @@ constexpr std::array<std::pair<const char*, const char*>, 9> kRenames = {{
     {"model.vision_tower.vision_tower.", "model.vision_tower."},
     {"model.mm_projector.0.", "model.multi_modal_projector.linear_1."},
     {"model.mm_projector.2.", "model.multi_modal_projector.linear_2."},
+    {"visual.", "model.visual."},
     {"model.layers.", "model.language_model.layers."},
     {"model.embed_tokens.", "model.language_model.embed_tokens."},
 }};
@@ -99,19 +101,45 @@ std::string canonical_tensor_name(const std::string& name) {
   return result;
 }
 
-LlavaModel load_llava(const std::filesystem::path& folder, const LoadOptions& options) {
-  auto config = read_llava_config(folder);
-  const Weights weights(folder);
-  if (options.parts.head && !weights.has("lm_head.weight")) config.text.tie_word_embeddings = true;
-  auto parts = options.parts;
-  if (parts.tower_layers < 0 && options.needed_tower_only) parts.tower_layers = config.tower_layers_needed();
-  LlavaModel model(config, parts);
-  for (auto& item : model->named_parameters()) {
+namespace {
+
+void fill(torch::nn::Module& model, const Weights& weights, const LoadOptions& options) {
+  for (auto& item : model.named_parameters()) {
     auto& parameter = item.value();
     parameter.set_data(weights.take(item.key(), parameter.sizes(), options));
     parameter.set_requires_grad(false);
   }
-  model->eval();
+  model.eval();
+}
+
+void tie_if_headless(LlamaConfig& text, const Weights& weights, const LoadOptions& options) {
+  if (options.parts.head && !weights.has("lm_head.weight")) text.tie_word_embeddings = true;
+}
+
+QwenVlModel load_qwen_vl(const std::filesystem::path& folder, QwenVlConfig config, const LoadOptions& options) {
+  const Weights weights(folder);
+  tie_if_headless(config.text, weights, options);
+  QwenVlModel model(config, options.parts);
+  fill(*model, weights, options);
+  return model;
+}
+
+}  // namespace
+
+Vlm load_vlm(const std::filesystem::path& folder, const LoadOptions& options) {
+  const auto config = read_model_config(folder);
+  if (const auto* qwen = std::get_if<QwenVlConfig>(&config)) return load_qwen_vl(folder, *qwen, options);
+  return load_llava(folder, options);
+}
+
+LlavaModel load_llava(const std::filesystem::path& folder, const LoadOptions& options) {
+  auto config = read_llava_config(folder);
+  const Weights weights(folder);
+  tie_if_headless(config.text, weights, options);
+  auto parts = options.parts;
+  if (parts.tower_layers < 0 && options.needed_tower_only) parts.tower_layers = config.tower_layers_needed();
+  LlavaModel model(config, parts);
+  fill(*model, weights, options);
   return model;
 }
 

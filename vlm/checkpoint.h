@@ -8,6 +8,7 @@
 #include <string>
 
 #include "vlm/llava.h"
+#include "vlm/vlm.h"
 
 namespace scalselect::vlm {
 
@@ -28,6 +29,9 @@ std::string canonical_tensor_name(const std::string& name);
 /// Builds the model of `folder`/config.json and fills it, reading only the tensors that `options.parts` need. In
 /// evaluation mode, no parameter requires grad. Throws UserError(kInput), naming folder or file, tensor, expected and
 /// found shape, for a missing tensor, a wrong shape, weights of NaN or infinity, or an unknown architecture.
+Vlm load_vlm(const std::filesystem::path& folder, const LoadOptions& options = {});
+
+/// The same for a folder that must hold a LLaVA model.
 LlavaModel load_llava(const std::filesystem::path& folder, const LoadOptions& options = {});
 
 /// Writes config.json and model.safetensors (one file, names of the newest layout, weights as they are or cast to

@@ -1,7 +1,9 @@
 #include "vlm/compat_roles.h"
 
 #include <algorithm>
+#include <optional>
 #include <string>
+#include <utility>
 
 namespace scalselect::vlm {
 
@@ -15,10 +17,29 @@ std::string stripped(const std::string& text) {
   return text.substr(begin, text.find_last_not_of(kBlanks) - begin + 1);
 }
 
+/// Which ids the authors take for visual.
+class VisualIds {
+ public:
+  explicit VisualIds(const ChatTemplate& chat) : image_(chat.image_id()) {
+    const auto& layout = chat.layout();
+    if (layout.image_before.empty()) first_added_ = chat.tokenizer().base_vocab_size();
+    else frame_ = {chat.tokenizer().token_to_id(layout.image_before), chat.tokenizer().token_to_id(layout.image_after)};
+  }
+  bool contains(std::int64_t id) const {
+    return id == image_ || id == frame_.first || id == frame_.second || (first_added_ && id >= *first_added_);
+  }
+
+ private:
+  std::int64_t image_;
+  std::pair<std::optional<std::int64_t>, std::optional<std::int64_t>> frame_;
+  std::optional<std::int64_t> first_added_;
+};
+
 }  // namespace
 
-TokenPositions compat_positions(const RenderedChat& chat, std::span<const Turn> turns, const Tokenizer& tokenizer,
-                                std::int64_t image_id) {
+TokenPositions compat_positions(const RenderedChat& chat, std::span<const Turn> turns, const ChatTemplate& layout) {
+  const auto& tokenizer = layout.tokenizer();
+  const VisualIds visual(layout);
   std::vector<bool> answer(chat.ids.size(), false);
   auto cursor = chat.ids.begin();
   for (const auto& turn : turns) {
@@ -34,7 +55,7 @@ TokenPositions compat_positions(const RenderedChat& chat, std::span<const Turn> 
   TokenPositions out;
   for (std::size_t i = 0; i < chat.ids.size(); ++i) {
     const auto position = static_cast<std::int64_t>(i);
-    if (chat.ids[i] == image_id || chat.ids[i] >= tokenizer.base_vocab_size()) out.visual.push_back(position);
+    if (visual.contains(chat.ids[i])) out.visual.push_back(position);
     else if (!answer[i]) out.user.push_back(position);
   }
   return out;

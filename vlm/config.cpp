@@ -4,6 +4,8 @@
 
 #include "core/error.h"
 #include "core/files.h"
+#include "vlm/json_reader.h"
+#include "vlm/text_config.h"
 
 namespace scalselect::vlm {
 
@@ -12,74 +14,7 @@ namespace {
 using nlohmann::json;
 using nlohmann::ordered_json;
 
-/// Reads typed keys of one JSON object; an absent key or null leaves the default in place.
-class Reader {
- public:
-  Reader(const json& tree, std::string file, std::string prefix)
-      : tree_(tree), file_(std::move(file)), prefix_(std::move(prefix)) {
-    if (!tree.is_object()) fail("", "a mapping");
-  }
-
-  const json* find(const char* key) const {
-    const auto found = tree_.find(key);
-    return found == tree_.end() || found->is_null() ? nullptr : &*found;
-  }
-
-  template <class T>
-  bool read(const char* key, T& target) const {
-    const auto* value = find(key);
-    if (value == nullptr) return false;
-    if constexpr (std::is_same_v<T, std::string>) {
-      if (!value->is_string()) fail(key, "a string");
-    } else if constexpr (std::is_same_v<T, bool>) {
-      if (!value->is_boolean()) fail(key, "true or false");
-    } else if constexpr (std::is_integral_v<T>) {
-      if (!value->is_number_integer()) fail(key, "an integer");
-    } else {
-      if (!value->is_number()) fail(key, "a number");
-    }
-    target = value->get<T>();
-    return true;
-  }
-
-  void read_size(const char* key, std::int64_t& target) const {
-    if (read(key, target) && target <= 0) fail(key, "a positive integer");
-  }
-
-  void read_id(const char* key, std::optional<std::int64_t>& target) const {
-    std::int64_t id = 0;
-    if (read(key, id) && id >= 0) target = id;
-  }
-
-  /// An integer or a list of integers; true if it was a list.
-  bool read_list(const char* key, std::vector<std::int64_t>& target) const {
-    const auto* value = find(key);
-    if (value == nullptr) return false;
-    if (!value->is_array()) {
-      target.assign(1, 0);
-      read(key, target.front());
-      return false;
-    }
-    target.clear();
-    for (const auto& item : *value) {
-      if (!item.is_number_integer()) fail(key, "an integer or a list of integers");
-      target.push_back(item.get<std::int64_t>());
-    }
-    if (target.empty()) fail(key, "a list that is not empty");
-    return true;
-  }
-
-  [[noreturn]] void fail(const std::string& key, const std::string& expected) const {
-    throw UserError(ErrorKind::kInput, file_ + ": '" + prefix_ + key + "' must be " + expected,
-                    "Restore the config.json that came with the model.");
-  }
-
- private:
-  const json& tree_;
-  std::string file_, prefix_;
-};
-
-ClipVisionConfig parse_vision(const Reader& in) {
+ClipVisionConfig parse_vision(const JsonReader& in) {
   ClipVisionConfig config;
   std::string type = "clip_vision_model";
   in.read("model_type", type);
@@ -99,48 +34,11 @@ ClipVisionConfig parse_vision(const Reader& in) {
   return config;
 }
 
-/// transformers < 5: rope_theta and rope_scaling; later: one object rope_parameters.
-void parse_rope(const Reader& in, LlamaConfig& config) {
-  in.read("rope_theta", config.rope_theta);
-  for (const char* key : {"rope_scaling", "rope_parameters"}) {
-    const auto* rope = in.find(key);
-    if (rope == nullptr) continue;
-    if (!rope->is_object()) in.fail(key, "a mapping");
-    if (rope->contains("rope_theta")) config.rope_theta = rope->at("rope_theta").get<double>();
-    const auto type = rope->value("rope_type", rope->value("type", std::string("default")));
-    if (type != "default") in.fail(key, "of type 'default': scaling '" + type + "' is not supported");
-  }
-}
-
-LlamaConfig parse_text(const Reader& in) {
-  LlamaConfig config;
+LlamaConfig parse_llama(const JsonReader& in) {
   std::string type = "llama";
   in.read("model_type", type);
   if (type != "llama") in.fail("model_type", "'llama' (found '" + type + "')");
-  in.read_size("vocab_size", config.vocab_size);
-  in.read_size("hidden_size", config.hidden_size);
-  in.read_size("intermediate_size", config.intermediate_size);
-  in.read_size("num_hidden_layers", config.num_hidden_layers);
-  in.read_size("num_attention_heads", config.num_attention_heads);
-  config.num_key_value_heads = config.num_attention_heads;
-  in.read_size("num_key_value_heads", config.num_key_value_heads);
-  config.head_dim = config.hidden_size / config.num_attention_heads;
-  in.read_size("head_dim", config.head_dim);
-  in.read_size("max_position_embeddings", config.max_position_embeddings);
-  in.read("hidden_act", config.hidden_act);
-  in.read("rms_norm_eps", config.rms_norm_eps);
-  in.read("attention_bias", config.attention_bias);
-  in.read("mlp_bias", config.mlp_bias);
-  in.read("tie_word_embeddings", config.tie_word_embeddings);
-  in.read("bos_token_id", config.bos_token_id);
-  in.read_list("eos_token_id", config.eos_token_ids);
-  in.read_id("pad_token_id", config.pad_token_id);
-  parse_rope(in, config);
-  if (config.head_dim % 2 != 0) in.fail("head_dim", "even");
-  if (config.num_attention_heads % config.num_key_value_heads != 0) {
-    in.fail("num_attention_heads", "a multiple of num_key_value_heads");
-  }
-  return config;
+  return parse_text_config(in, {});
 }
 
 void check_architecture(const json& tree, const std::string& file) {
@@ -156,7 +54,7 @@ void check_architecture(const json& tree, const std::string& file) {
                   "Supported are: " + names + ".");
 }
 
-void parse_features(const Reader& in, LlavaConfig& config) {
+void parse_features(const JsonReader& in, LlavaConfig& config) {
   config.feature_layer_is_list = in.read_list("vision_feature_layer", config.vision_feature_layers);
   std::string strategy = "default";
   in.read("vision_feature_select_strategy", strategy);
@@ -201,16 +99,21 @@ std::int64_t LlavaConfig::feature_size() const {
   return vision.hidden_size * static_cast<std::int64_t>(vision_feature_layers.size());
 }
 
-std::vector<std::string> known_architectures() { return {"llava"}; }
+std::vector<std::string> known_architectures() { return {"llava", "qwen2_5_vl", "qwen3_vl"}; }
 
 LlavaConfig parse_llava_config(const json& tree, const std::string& file) {
   check_architecture(tree, file);
-  LlavaConfig config;
-  const Reader top(tree, file, "");
-  if (const auto* vision = top.find("vision_config")) {
-    config.vision = parse_vision(Reader(*vision, file, "vision_config."));
+  if (tree.at("model_type") != "llava") {
+    throw UserError(ErrorKind::kInput,
+                    file + ": model_type '" + tree.at("model_type").get<std::string>() + "' is not 'llava'",
+                    "This step takes models of LLaVA's architecture only.");
   }
-  if (const auto* text = top.find("text_config")) config.text = parse_text(Reader(*text, file, "text_config."));
+  LlavaConfig config;
+  const JsonReader top(tree, file, "");
+  if (const auto* vision = top.find("vision_config")) {
+    config.vision = parse_vision(JsonReader(*vision, file, "vision_config."));
+  }
+  if (const auto* text = top.find("text_config")) config.text = parse_llama(JsonReader(*text, file, "text_config."));
   top.read("image_token_index", config.image_token_id);
   top.read("image_token_id", config.image_token_id);
   top.read_id("pad_token_id", config.pad_token_id);
@@ -227,24 +130,49 @@ LlavaConfig parse_llava_config(const json& tree, const std::string& file) {
   return config;
 }
 
-LlavaConfig read_llava_config(const std::filesystem::path& folder) {
-  const auto parse = [](const std::filesystem::path& file) {
-    try {
-      return json::parse(read_file(file));
-    } catch (const json::exception& error) {
-      throw UserError(ErrorKind::kInput, file.string() + " is not valid JSON: " + error.what(),
-                      "Restore the file that came with the model.");
-    }
-  };
-  const auto file = folder / "config.json";
-  auto config = parse_llava_config(parse(file), file.string());
-  const auto generation = folder / "generation_config.json";
-  if (std::filesystem::exists(generation)) {
-    const auto tree = parse(generation);
-    const Reader in(tree, generation.string(), "");
-    in.read_list("eos_token_id", config.text.eos_token_ids);
+namespace {
+
+json parse_file(const std::filesystem::path& file) {
+  try {
+    return json::parse(read_file(file));
+  } catch (const json::exception& error) {
+    throw UserError(ErrorKind::kInput, file.string() + " is not valid JSON: " + error.what(),
+                    "Restore the file that came with the model.");
   }
+}
+
+/// What generation_config.json says beyond config.json.
+void read_generation(const std::filesystem::path& folder, LlamaConfig& text) {
+  const auto file = folder / "generation_config.json";
+  if (!std::filesystem::exists(file)) return;
+  const auto tree = parse_file(file);
+  const JsonReader in(tree, file.string(), "");
+  in.read_list("eos_token_id", text.eos_token_ids);
+  in.read("repetition_penalty", text.repetition_penalty);
+  if (text.repetition_penalty <= 0) in.fail("repetition_penalty", "positive");
+}
+
+}  // namespace
+
+LlavaConfig read_llava_config(const std::filesystem::path& folder) {
+  const auto file = folder / "config.json";
+  auto config = parse_llava_config(parse_file(file), file.string());
+  read_generation(folder, config.text);
   return config;
+}
+
+VlmConfig read_model_config(const std::filesystem::path& folder) {
+  const auto file = folder / "config.json";
+  const auto tree = parse_file(file);
+  check_architecture(tree, file.string());
+  if (tree.at("model_type") == "llava") return read_llava_config(folder);
+  auto config = parse_qwen_vl_config(tree, file.string());
+  read_generation(folder, config.text);
+  return config;
+}
+
+const LlamaConfig& text_config(const VlmConfig& config) {
+  return std::visit([](const auto& any) -> const LlamaConfig& { return any.text; }, config);
 }
 
 namespace {

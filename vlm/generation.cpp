@@ -7,11 +7,12 @@ namespace scalselect::vlm {
 namespace {
 
 struct Prefill {
-  torch::Tensor embeddings, keep, positions;  // [B, S, d], int64 [B, S], int64 [B, S]
+  DecoderInput input;
+  torch::Tensor ids, keep;  // int64 [B, S]
   bool padded = false;
 };
 
-Prefill prepare(LlavaModel& model, const std::vector<GreedyPrompt>& prompts, const GreedyOptions& options) {
+Prefill prepare(Vlm& model, const std::vector<GreedyPrompt>& prompts, const GreedyOptions& options) {
   std::int64_t length = 0;
   for (const auto& prompt : prompts) {
     length = std::max(length, padded_length(static_cast<std::int64_t>(prompt.ids.size()), options));
@@ -19,7 +20,7 @@ Prefill prepare(LlavaModel& model, const std::vector<GreedyPrompt>& prompts, con
   const auto rows = static_cast<std::int64_t>(prompts.size());
   auto ids = torch::full({rows, length}, options.pad_id, torch::kInt64);
   auto keep = torch::zeros({rows, length}, torch::kInt64);
-  std::vector<torch::Tensor> visual;
+  std::vector<VisualTokens> visual;
   Prefill out;
   for (std::int64_t row = 0; row < rows; ++row) {
     const auto& prompt = prompts[row];
@@ -27,14 +28,42 @@ Prefill prepare(LlavaModel& model, const std::vector<GreedyPrompt>& prompts, con
     ids[row].slice(0, length - count).copy_(torch::tensor(prompt.ids, torch::kInt64));
     keep[row].slice(0, length - count).fill_(1);
     out.padded = out.padded || count < length;
-    if (prompt.visual.defined()) visual.push_back(prompt.visual);
+    visual.push_back(prompt.visual);
   }
-  ids = ids.to(model->device());
+  out.ids = ids.to(model->device());
   out.keep = keep.to(model->device());
-  out.positions = (out.keep.cumsum(1) - 1).clamp_min(0);
-  const auto images = visual.empty() ? torch::Tensor() : torch::cat(visual, 0);
-  out.embeddings = model->merge(model->embed(ids), ids, images);
+  out.input = model->assemble(out.ids, concatenate(visual), out.keep);
   return out;
+}
+
+/// Which ids a row has seen, bool [B, vocab], and what that does to its logits.
+class Repetition {
+ public:
+  Repetition(const Prefill& prefill, std::int64_t vocab, double penalty) : penalty_(penalty) {
+    if (penalty == 1.0) return;
+    seen_ = torch::zeros({prefill.ids.size(0), vocab}, prefill.ids.options());
+    seen_ = seen_.scatter_add(1, prefill.ids, prefill.keep).gt(0);
+  }
+  void select_rows(const torch::Tensor& rows) {
+    if (seen_.defined()) seen_ = seen_.index_select(0, rows);
+  }
+  torch::Tensor apply(const torch::Tensor& logits) const {
+    if (!seen_.defined()) return logits;
+    return torch::where(seen_, torch::where(logits.lt(0), logits * penalty_, logits / penalty_), logits);
+  }
+  void take(const torch::Tensor& next) {
+    if (seen_.defined()) seen_.scatter_(1, next.unsqueeze(1), true);
+  }
+
+ private:
+  double penalty_;
+  torch::Tensor seen_;
+};
+
+/// Where each row goes on, int64 [B, 1] (or [3, B, 1]).
+torch::Tensor next_position(const torch::Tensor& positions, const torch::Tensor& keep) {
+  const auto largest = std::get<0>((positions * keep).max(-1, true));
+  return positions.dim() == 3 ? largest.amax(0, true).expand({3, -1, -1}) + 1 : largest + 1;
 }
 
 class Answers {
@@ -72,33 +101,40 @@ std::int64_t padded_length(std::int64_t length, const GreedyOptions& options) {
   return (length + step - 1) / step * step;
 }
 
-std::vector<std::vector<std::int64_t>> generate_greedy(LlavaModel& model, const std::vector<GreedyPrompt>& prompts,
+std::vector<std::vector<std::int64_t>> generate_greedy(Vlm model, const std::vector<GreedyPrompt>& prompts,
                                                        const GreedyOptions& options) {
   torch::NoGradGuard no_grad;
   const auto rows = static_cast<std::int64_t>(prompts.size());
   Answers answers(rows, options);
   if (rows == 0 || options.max_new_tokens <= 0) return std::move(answers).ids();
   const auto prefill = prepare(model, prompts, options);
-  KvCache cache(model->config().text.num_hidden_layers);
+  const auto& input = prefill.input;
+  KvCache cache(model->text().num_hidden_layers);
   DecodeOptions decode;
   decode.cache = &cache;
-  decode.positions = prefill.positions;
-  decode.tail = std::min(prefill.embeddings.size(1), std::max<std::int64_t>(1, options.least_rows / rows));
-  if (prefill.padded) decode.mask = causal_mask(prefill.keep, prefill.embeddings.size(1), model->dtype());
-  auto states = model->decode(prefill.embeddings, decode).slice(1, -1);
+  decode.positions = input.positions;
+  decode.deep = input.deep;
+  decode.tail = std::min(input.embeddings.size(1), std::max<std::int64_t>(1, options.least_rows / rows));
+  if (prefill.padded) decode.mask = causal_mask(prefill.keep, input.embeddings.size(1), model->dtype());
+  auto states = model->decode(input.embeddings, decode).slice(1, -1);
 
   auto keep = prefill.keep;
+  auto position = next_position(input.positions, keep);
+  Repetition repetition(prefill, model->text().vocab_size, options.repetition_penalty);
   const auto filled = std::max(rows, options.least_rows);
   if (filled > rows) {  // repeat rows: their answers are dropped
     const auto again = torch::arange(filled, keep.options()).remainder(rows);
     states = states.index_select(0, again);
     keep = keep.index_select(0, again);
+    position = position.index_select(-2, again);
+    repetition.select_rows(again);
     cache.select_rows(again);
   }
   decode.tail = 0;
-  auto position = keep.sum(1, true);
+  decode.deep = {};
   while (true) {
-    const auto next = model->logits(states.squeeze(1)).to(torch::kFloat32).argmax(-1);
+    const auto next = repetition.apply(model->logits(states.squeeze(1)).to(torch::kFloat32)).argmax(-1);
+    repetition.take(next);
     if (answers.take(next.narrow(0, 0, rows).contiguous().cpu())) break;
     if (prefill.padded) {
       keep = torch::cat({keep, torch::ones({filled, 1}, keep.options())}, 1);

@@ -6,12 +6,15 @@
 #include <cstdint>
 #include <vector>
 
-#include "vlm/llava.h"
+#include "vlm/vlm.h"
 
 namespace scalselect::vlm {
 
 struct GreedyOptions {
-  int max_new_tokens = 32;             ///< the stop token counts
+  int max_new_tokens = 32;  ///< the stop token counts
+  /// != 1: logits of ids that the prompt or the answer holds already are divided by it (multiplied, if negative), as
+  /// transformers' RepetitionPenaltyLogitsProcessor does.
+  double repetition_penalty = 1.0;
   std::vector<std::int64_t> stop_ids;  ///< generation ends behind the first of these
   std::int64_t pad_id = 0;             ///< any id of the vocabulary; never seen by real tokens
   /// Prompts are padded to a multiple of this, which depends on the prompt alone, so that its company cannot move it.
@@ -24,13 +27,13 @@ struct GreedyOptions {
 /// One prompt: token ids with the image placeholders expanded, and what its images look like to the decoder.
 struct GreedyPrompt {
   std::vector<std::int64_t> ids;
-  torch::Tensor visual;  ///< projected features [images, V, d]; undefined without images
+  VisualTokens visual;  ///< of its images; rows undefined without images
 };
 
 /// The generated ids of each prompt, stop id included. All prompts are run as one batch, so give prompts of one padded
 /// length (`padded_length`). Float32 argmax, ties to the lowest id. Logits are computed at the last position only.
 /// Throws UserError(kInput) if a prompt's image tokens do not fit its features.
-std::vector<std::vector<std::int64_t>> generate_greedy(LlavaModel& model, const std::vector<GreedyPrompt>& prompts,
+std::vector<std::vector<std::int64_t>> generate_greedy(Vlm model, const std::vector<GreedyPrompt>& prompts,
                                                        const GreedyOptions& options);
 
 /// Length that a prompt of `length` tokens is padded to.

@@ -60,8 +60,33 @@ void take_crop(const std::filesystem::path& file, const Json& tree, ImageProcess
   }
 }
 
+/// Qwen-VL: patch blocks, and an area from `size` (edges there are areas) or, older, min_pixels and max_pixels.
+void take_blocks(const std::filesystem::path& file, const Json& tree, ImageProcessorOptions& options) {
+  int patch = 14, merge = 2;
+  take(file, tree, "patch_size", patch);
+  take(file, tree, "merge_size", merge);
+  options.size_factor = patch * merge;
+  options.bounds = {56 * 56, 28 * 28 * 1280};
+  if (const auto size = tree.find("size"); size != tree.end() && size->is_object()) {
+    take(file, *size, "shortest_edge", options.bounds.least);
+    take(file, *size, "longest_edge", options.bounds.most);
+  }
+  take(file, tree, "min_pixels", options.bounds.least);
+  take(file, tree, "max_pixels", options.bounds.most);
+}
+
+bool is_qwen(const Json& tree) {
+  const auto type = tree.find("image_processor_type");
+  return type != tree.end() && type->is_string() && type->get<std::string>().starts_with("Qwen2");
+}
+
 void check(const std::filesystem::path& file, const ImageProcessorOptions& options) {
-  const bool edge = options.shortest_edge > 0 || (options.height > 0 && options.width > 0);
+  const bool blocks = options.size_factor > 0 && options.bounds.least > 0;
+  if (options.size_factor != 0 && (!blocks || options.bounds.most < options.bounds.least)) {
+    refuse(file, fmt::format("patches of {} pixels and areas from {} to {} do not fit", options.size_factor,
+                             options.bounds.least, options.bounds.most));
+  }
+  const bool edge = blocks || options.shortest_edge > 0 || (options.height > 0 && options.width > 0);
   if (options.do_resize && !edge) refuse(file, "'size' must be positive");
   if (options.do_center_crop && (options.crop_height < 1 || options.crop_width < 1)) {
     refuse(file, "'crop_size' must be positive");
@@ -87,16 +112,41 @@ Image paste(const Image& image, int width, int height, int left, int top, const 
 /// Where HF's center_crop puts the image: too large, floor of the surplus is cut; too small, ceil of the gap is padded.
 int crop_offset(int target, int size) { return target >= size ? (target - size + 1) / 2 : -((size - target) / 2); }
 
-Image resized(const Image& image, const ImageProcessorOptions& options) {
-  if (options.shortest_edge == 0) return resize_bicubic(image, options.width, options.height);
+/// After resizing, before the crop.
+ImageSize resized_size(const ImageSize& size, const ImageProcessorOptions& options) {
+  if (options.size_factor > 0) return smart_resize(size, options.size_factor, options.bounds);
+  if (options.shortest_edge == 0) return {options.height, options.width};
   const auto edge = static_cast<std::int64_t>(options.shortest_edge);
-  const int shorter = std::min(image.width, image.height), longer = std::max(image.width, image.height);
+  const int shorter = std::min(size.width, size.height), longer = std::max(size.width, size.height);
   const auto far = static_cast<int>(edge * longer / shorter);
-  return image.width <= image.height ? resize_bicubic(image, options.shortest_edge, far)
-                                     : resize_bicubic(image, far, options.shortest_edge);
+  return size.width <= size.height ? ImageSize{far, options.shortest_edge} : ImageSize{options.shortest_edge, far};
 }
 
 }  // namespace
+
+ImageSize smart_resize(const ImageSize& size, int factor, const PixelBounds& bounds) {
+  const auto longer = std::max(size.height, size.width), shorter = std::min(size.height, size.width);
+  if (longer > 200 * static_cast<std::int64_t>(shorter)) {
+    throw UserError(
+        ErrorKind::kInput,
+        fmt::format("an image of {} x {} pixels is more than 200 times longer than wide", size.width, size.height),
+        "Cut it, or leave it out.");
+  }
+  const double height = size.height, width = size.width;
+  const auto blocks = [&](double count) { return static_cast<int>(count) * factor; };
+  ImageSize out{blocks(std::nearbyint(height / factor)), blocks(std::nearbyint(width / factor))};  // half to even
+  const auto area = static_cast<std::int64_t>(out.height) * out.width;
+  if (area > bounds.most) {
+    const double beta = std::sqrt(height * width / static_cast<double>(bounds.most));
+    const auto side = [&](double x) { return std::max(factor, blocks(std::floor(x / beta / factor))); };
+    out = {side(height), side(width)};
+  } else if (area < bounds.least) {
+    const double beta = std::sqrt(static_cast<double>(bounds.least) / (height * width));
+    const auto side = [&](double x) { return blocks(std::ceil(x * beta / factor)); };
+    out = {side(height), side(width)};
+  }
+  return out;
+}
 
 ImageProcessor::ImageProcessor(ImageProcessorOptions options) : options_(options) {
   // As HF: the product in double, rounded to float; the rest in float.
@@ -112,7 +162,8 @@ ImageProcessor::ImageProcessor(ImageProcessorOptions options) : options_(options
   }
 }
 
-ImageProcessor ImageProcessor::load(const std::filesystem::path& folder, bool pad_to_square) {
+ImageProcessor ImageProcessor::load(const std::filesystem::path& folder, bool pad_to_square,
+                                    const std::optional<PixelBounds>& bounds) {
   const auto file = std::filesystem::is_directory(folder) ? folder / "preprocessor_config.json" : folder;
   const auto tree = Json::parse(read_file(file), nullptr, false);
   if (!tree.is_object()) refuse(file, "is not a JSON object");
@@ -123,9 +174,15 @@ ImageProcessor ImageProcessor::load(const std::filesystem::path& folder, bool pa
   if (options.do_resize && resample != 3) {
     refuse(file, fmt::format("'resample' is {}, but only 3 (bicubic) is supported", resample));
   }
-  take_size(file, tree, options);
-  take(file, tree, "do_center_crop", options.do_center_crop);
-  take_crop(file, tree, options);
+  if (is_qwen(tree)) {
+    take_blocks(file, tree, options);
+    options.do_center_crop = false;
+    if (bounds) options.bounds = *bounds;
+  } else {
+    take_size(file, tree, options);
+    take(file, tree, "do_center_crop", options.do_center_crop);
+    take_crop(file, tree, options);
+  }
   take(file, tree, "do_rescale", options.do_rescale);
   take(file, tree, "rescale_factor", options.rescale_factor);
   take(file, tree, "do_normalize", options.do_normalize);
@@ -136,6 +193,18 @@ ImageProcessor ImageProcessor::load(const std::filesystem::path& folder, bool pa
   return ImageProcessor(options);
 }
 
+bool ImageProcessor::fixed_size() const {
+  return options_.do_center_crop || (options_.do_resize && options_.size_factor == 0 && options_.shortest_edge == 0);
+}
+
+ImageSize ImageProcessor::output_size(const ImageSize& input) const {
+  auto size = input;
+  if (options_.pad_to_square) size.height = size.width = std::max(size.height, size.width);
+  if (options_.do_resize) size = resized_size(size, options_);
+  if (options_.do_center_crop) size = {options_.crop_height, options_.crop_width};
+  return size;
+}
+
 Image ImageProcessor::geometry(const Image& image) const {
   Image out = image;
   if (options_.pad_to_square && out.width != out.height) {
@@ -144,7 +213,10 @@ Image ImageProcessor::geometry(const Image& image) const {
     const int side = std::max(out.width, out.height);
     out = paste(out, side, side, (side - out.width) / 2, (side - out.height) / 2, color);
   }
-  if (options_.do_resize) out = resized(out, options_);
+  if (options_.do_resize) {
+    const auto size = resized_size({out.height, out.width}, options_);
+    out = resize_bicubic(out, size.width, size.height);
+  }
   if (options_.do_center_crop && (out.width != options_.crop_width || out.height != options_.crop_height)) {
     out = paste(out, options_.crop_width, options_.crop_height, crop_offset(options_.crop_width, out.width),
                 crop_offset(options_.crop_height, out.height), {0, 0, 0});

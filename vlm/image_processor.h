@@ -1,15 +1,38 @@
-// CLIP's image processor, bit for bit the slow (Pillow) one of HF: RGB -> resize the short edge with Pillow's bicubic
-// -> centre crop -> x/255 -> normalise (transformers, image_processing_clip.py and image_transforms.py).
+// Image processors, bit for bit HF's slow (Pillow) ones. CLIP: RGB -> resize the short edge with Pillow's bicubic ->
+// centre crop -> x/255 -> normalise (transformers, image_processing_clip.py and image_transforms.py). Qwen-VL: both
+// sides become multiples of a patch block, the area stays within bounds, nothing is cropped
+// (image_processing_qwen2_vl.py; cutting into patches is the model's).
 #pragma once
 
 #include <torch/torch.h>
 
 #include <array>
+#include <cstdint>
 #include <filesystem>
+#include <optional>
 
 #include "data/image.h"
 
 namespace scalselect::vlm {
+
+/// Area that an image is resized into, in pixels.
+struct PixelBounds {
+  std::int64_t least = 0, most = 0;
+  bool operator==(const PixelBounds&) const = default;
+};
+
+/// What the authors of ScalSelect set for Qwen models: 256 to 576 visual tokens of 32 x 32 pixels (parity.md section
+/// 1).
+inline constexpr PixelBounds kAuthorsPixels{262144, 589824};
+
+struct ImageSize {
+  int height = 0, width = 0;
+  bool operator==(const ImageSize&) const = default;
+};
+
+/// Qwen's smart_resize: the multiples of `factor` next to the sides (half to even), scaled down or up if their area is
+/// out of bounds. Throws UserError(kInput) for sides more than 200 : 1.
+ImageSize smart_resize(const ImageSize& size, int factor, const PixelBounds& bounds);
 
 struct ImageProcessorOptions {
   bool do_resize = true;
@@ -22,6 +45,8 @@ struct ImageProcessorOptions {
   bool do_normalize = true;
   std::array<double, 3> mean{0.48145466, 0.4578275, 0.40821073};
   std::array<double, 3> std{0.26862954, 0.26130258, 0.27577711};
+  int size_factor = 0;  ///< > 0: smart_resize with this factor (patch_size * merge_size) and `bounds`; no edge, no crop
+  PixelBounds bounds;
   /// Paste on a square canvas of colour int(255 * mean) first, as the original LLaVA-1.5 did (vlm.md section 4.3).
   bool pad_to_square = false;
 };
@@ -30,9 +55,17 @@ class ImageProcessor {
  public:
   explicit ImageProcessor(ImageProcessorOptions options);
 
-  /// Reads preprocessor_config.json of an HF folder (or the file itself). Throws UserError(kInput): missing, not JSON,
-  /// a resampling other than bicubic (3), sizes that are not positive.
-  static ImageProcessor load(const std::filesystem::path& folder, bool pad_to_square = false);
+  /// Reads preprocessor_config.json of an HF folder (or the file itself). `bounds` replace those of a Qwen-VL file;
+  /// other processors have none. Throws UserError(kInput): missing, not JSON, a resampling other than bicubic (3),
+  /// sizes that are not positive.
+  static ImageProcessor load(const std::filesystem::path& folder, bool pad_to_square = false,
+                             const std::optional<PixelBounds>& bounds = {});
+
+  /// True if all images come out at one size.
+  bool fixed_size() const;
+
+  /// Of the pixels that `process` makes of an image of that size. Throws UserError(kInput) as smart_resize does.
+  ImageSize output_size(const ImageSize& input) const;
 
   /// Resized, padded and cropped pixels, before any arithmetic.
   Image geometry(const Image& image) const;

@@ -25,6 +25,25 @@ Rope Rope::at(const torch::Tensor& positions, std::int64_t head_dim, double thet
   return {angles.cos().to(dtype), angles.sin().to(dtype)};
 }
 
+Rope Rope::at(const torch::Tensor& positions, const torch::Tensor& axes, double theta, torch::ScalarType dtype) {
+  const auto options = torch::TensorOptions().dtype(torch::kFloat32).device(positions.device());
+  const auto half = axes.size(0);
+  const auto exponents = torch::arange(0, 2 * half, 2, options) / static_cast<double>(2 * half);
+  const auto frequencies = 1.0 / torch::pow(theta, exponents);
+  const auto chosen = positions.to(torch::kFloat32).index_select(0, axes.to(positions.device())).permute({1, 2, 0});
+  const auto angles = (chosen * frequencies).unsqueeze(1);
+  return {angles.cos().to(dtype), angles.sin().to(dtype)};
+}
+
+torch::Tensor mrope_axes(const std::vector<std::int64_t>& section, bool interleaved) {
+  std::vector<std::int64_t> axes;
+  for (std::int64_t axis = 0; axis < 3; ++axis) axes.insert(axes.end(), section[axis], axis);
+  for (std::int64_t k = 0; interleaved && k < static_cast<std::int64_t>(axes.size()); ++k) {
+    axes[k] = k < 3 * section[k % 3] ? k % 3 : 0;
+  }
+  return torch::tensor(axes, torch::kInt64);
+}
+
 Rope Rope::last(std::int64_t count) const {
   return {cos.slice(2, cos.size(2) - count), sin.slice(2, sin.size(2) - count)};
 }
@@ -81,19 +100,29 @@ torch::Tensor attention_rows(const torch::Tensor& q, const torch::Tensor& k, con
 
 LlamaAttentionImpl::LlamaAttentionImpl(const LlamaConfig& config)
     : heads_(config.num_attention_heads), kv_heads_(config.num_key_value_heads), head_dim_(config.head_dim) {
-  const bool bias = config.attention_bias;
+  const bool bias = config.attention_bias || config.qkv_bias;
   q_proj = register_module("q_proj", Linear(config.hidden_size, heads_ * head_dim_, bias));
   k_proj = register_module("k_proj", Linear(config.hidden_size, kv_heads_ * head_dim_, bias));
   v_proj = register_module("v_proj", Linear(config.hidden_size, kv_heads_ * head_dim_, bias));
-  o_proj = register_module("o_proj", Linear(heads_ * head_dim_, config.hidden_size, bias));
+  o_proj = register_module("o_proj", Linear(heads_ * head_dim_, config.hidden_size, config.attention_bias));
+  if (!config.qk_norm) return;
+  q_norm = register_module("q_norm", RmsNorm(head_dim_, config.rms_norm_eps));
+  k_norm = register_module("k_norm", RmsNorm(head_dim_, config.rms_norm_eps));
+}
+
+torch::Tensor LlamaAttentionImpl::heads_of(const torch::Tensor& projected, std::int64_t heads, RmsNorm& norm,
+                                           const Rope& rope) {
+  auto x = projected.view({projected.size(0), projected.size(1), heads, head_dim_});
+  if (!norm.is_empty()) x = norm(x);
+  return apply_rope(x.transpose(1, 2), rope);
 }
 
 torch::Tensor LlamaAttentionImpl::queries(const torch::Tensor& x, const Rope& rope) {
-  return apply_rope(q_proj(x).view({x.size(0), x.size(1), heads_, head_dim_}).transpose(1, 2), rope);
+  return heads_of(q_proj(x), heads_, q_norm, rope);
 }
 
 torch::Tensor LlamaAttentionImpl::keys(const torch::Tensor& x, const Rope& rope) {
-  return apply_rope(k_proj(x).view({x.size(0), x.size(1), kv_heads_, head_dim_}).transpose(1, 2), rope);
+  return heads_of(k_proj(x), kv_heads_, k_norm, rope);
 }
 
 torch::Tensor LlamaAttentionImpl::values(const torch::Tensor& x) {
@@ -146,6 +175,7 @@ torch::Tensor LlamaLayerImpl::forward(const torch::Tensor& x, const Rope& rope, 
 
 LlamaModelImpl::LlamaModelImpl(const LlamaConfig& config, std::int64_t layers) : config_(config) {
   if (layers < 0) layers = config.num_hidden_layers;
+  if (!config.mrope_section.empty()) axes_ = mrope_axes(config.mrope_section, config.mrope_interleaved);
   embed_tokens = register_module("embed_tokens", Embedding(config.vocab_size, config.hidden_size));
   auto list = register_module("layers", std::make_shared<torch::nn::Module>("layers"));
   for (std::int64_t i = 0; i < layers; ++i) {
@@ -157,8 +187,19 @@ LlamaModelImpl::LlamaModelImpl(const LlamaConfig& config, std::int64_t layers) :
 }
 
 Rope LlamaModelImpl::rope(const torch::Tensor& positions) const {
+  if (positions.dim() == 3) return Rope::at(positions, axes_, config_.rope_theta, embed_tokens->weight.scalar_type());
   return Rope::at(positions, config_.head_dim, config_.rope_theta, embed_tokens->weight.scalar_type());
 }
+
+namespace {
+
+torch::Tensor add_deep(const torch::Tensor& x, const DeepStack& deep, std::int64_t layer) {
+  if (layer >= static_cast<std::int64_t>(deep.features.size())) return x;
+  const auto width = x.size(-1);
+  return x.reshape({-1, width}).index_add(0, deep.rows, deep.features[layer].to(x.scalar_type())).view(x.sizes());
+}
+
+}  // namespace
 
 torch::Tensor LlamaModelImpl::forward(const torch::Tensor& embeddings, const DecodeOptions& options) {
   const auto count = options.layers < 0 ? config_.num_hidden_layers : options.layers;
@@ -172,14 +213,20 @@ torch::Tensor LlamaModelImpl::forward(const torch::Tensor& embeddings, const Dec
   }
   const auto angles = rope(positions);
   auto x = embeddings;
-  if (options.hidden != nullptr) options.hidden->assign(1, x);
+  for (auto* record : {options.hidden, options.raw}) {
+    if (record != nullptr) record->assign(1, x);
+  }
   if (options.mixed != nullptr) options.mixed->resize(count);
   for (std::int64_t i = 0; i < count; ++i) {
     auto* mixed = options.mixed != nullptr ? &(*options.mixed)[i] : nullptr;
-    x = layers_[i](x, angles, options.mask, options.cache, i, i + 1 == count ? options.tail : 0, mixed);
+    const bool shorten = i + 1 == count && i >= static_cast<std::int64_t>(options.deep.features.size());
+    x = layers_[i](x, angles, options.mask, options.cache, i, shorten ? options.tail : 0, mixed);
+    if (options.raw != nullptr) options.raw->push_back(x);
+    x = add_deep(x, options.deep, i);
     if (options.hidden != nullptr) options.hidden->push_back(x);
   }
   if (options.cache != nullptr) options.cache->advance(embeddings.size(1));
+  if (options.tail > 0 && x.size(1) > options.tail) x = x.slice(1, x.size(1) - options.tail);
   return options.layers < 0 ? norm(x) : x;
 }
 

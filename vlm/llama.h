@@ -1,5 +1,6 @@
 // A Llama decoder (transformers: models/llama/modeling_llama.py), with HF's parameter names, in pieces that can be run
-// alone: layers up to n, keys and queries without values, attention of chosen rows.
+// alone: layers up to n, keys and queries without values, attention of chosen rows. Qwen2's and Qwen3's decoders are
+// the same but for biases, norms of queries and keys, positions with three axes (M-RoPE) and DeepStack.
 #pragma once
 
 #include <torch/torch.h>
@@ -29,9 +30,15 @@ struct Rope {
   torch::Tensor cos, sin;
   /// positions int64 [B, S] (or [1, S], shared by the batch).
   static Rope at(const torch::Tensor& positions, std::int64_t head_dim, double theta, torch::ScalarType dtype);
+  /// M-RoPE: positions int64 [3, B or 1, S] (time, height, width); axes int64 [head_dim / 2] says which of the three
+  /// turns a frequency.
+  static Rope at(const torch::Tensor& positions, const torch::Tensor& axes, double theta, torch::ScalarType dtype);
   /// Of the last `count` positions.
   Rope last(std::int64_t count) const;
 };
+
+/// The axis (0 time, 1 height, 2 width) of each of the head_dim / 2 frequencies, int64 on the CPU.
+torch::Tensor mrope_axes(const std::vector<std::int64_t>& section, bool interleaved);
 
 /// x [B, heads, S, head_dim] turned by `rope`; pairs are (j, j + head_dim / 2).
 torch::Tensor apply_rope(const torch::Tensor& x, const Rope& rope);
@@ -78,8 +85,10 @@ class LlamaAttentionImpl : public torch::nn::Module {
   torch::Tensor values(const torch::Tensor& x);                     ///< [B, S, d] -> [B, kv, S, hd]
 
   Linear q_proj{nullptr}, k_proj{nullptr}, v_proj{nullptr}, o_proj{nullptr};
+  RmsNorm q_norm{nullptr}, k_norm{nullptr};  ///< null unless config.qk_norm
 
  private:
+  torch::Tensor heads_of(const torch::Tensor& projected, std::int64_t heads, RmsNorm& norm, const Rope& rope);
   std::int64_t heads_, kv_heads_, head_dim_;
 };
 TORCH_MODULE(LlamaAttention);
@@ -108,15 +117,25 @@ class LlamaLayerImpl : public torch::nn::Module {
 };
 TORCH_MODULE(LlamaLayer);
 
+/// Features of deeper tower blocks that enter behind the first decoder layers (DeepStack, arXiv:2406.04334).
+struct DeepStack {
+  torch::Tensor rows;                   ///< int64 [n]: flat index b * S + position of each visual token
+  std::vector<torch::Tensor> features;  ///< entry j [n, d] is added to those rows of layer j + 1's output
+};
+
 /// How a stack of layers is to be run.
 struct DecodeOptions {
-  torch::Tensor positions;                       ///< int64 [B or 1, S]; undefined = cache length + 0 .. S-1
-  torch::Tensor mask;                            ///< see LlamaAttentionImpl::forward; undefined = causal
-  KvCache* cache = nullptr;                      ///< appended to and advanced
-  std::int64_t layers = -1;                      ///< run only the first n layers; -1 = all, and the final norm
-  std::int64_t tail = 0;                         ///< > 0: the last layer run computes its last `tail` positions only
-  std::vector<torch::Tensor>* hidden = nullptr;  ///< receives the states before layer 1 and after each layer run
-  std::vector<torch::Tensor>* mixed = nullptr;   ///< receives what each layer's attention adds to the residual stream
+  torch::Tensor positions;   ///< int64 [B or 1, S], or [3, B or 1, S] with M-RoPE; undefined = cache length + 0 .. S-1
+  DeepStack deep;            ///< no features: nothing is added
+  torch::Tensor mask;        ///< see LlamaAttentionImpl::forward; undefined = causal
+  KvCache* cache = nullptr;  ///< appended to and advanced
+  std::int64_t layers = -1;  ///< run only the first n layers; -1 = all, and the final norm
+  std::int64_t tail = 0;     ///< > 0: the last layer run computes its last `tail` positions only
+  /// Receives the states before layer 1 and after each layer run, DeepStack features added (as transformers 4.57
+  /// records them).
+  std::vector<torch::Tensor>* hidden = nullptr;
+  std::vector<torch::Tensor>* raw = nullptr;    ///< as `hidden`, before DeepStack features are added
+  std::vector<torch::Tensor>* mixed = nullptr;  ///< receives what each layer's attention adds to the residual stream
 };
 
 /// `language_model`: embed_tokens, layers.N, norm.
@@ -129,7 +148,7 @@ class LlamaModelImpl : public torch::nn::Module {
   /// the config were run (options.layers == -1). `hidden` entries are raw layer outputs, never normed.
   torch::Tensor forward(const torch::Tensor& embeddings, const DecodeOptions& options = {});
 
-  /// Rope for int64 positions [B or 1, S].
+  /// Rope for int64 positions [B or 1, S] or [3, B or 1, S].
   Rope rope(const torch::Tensor& positions) const;
   LlamaLayer& layer(std::int64_t index) { return layers_[index]; }  ///< 0-based
   std::int64_t built_layers() const { return static_cast<std::int64_t>(layers_.size()); }
@@ -140,6 +159,7 @@ class LlamaModelImpl : public torch::nn::Module {
 
  private:
   LlamaConfig config_;
+  torch::Tensor axes_;  // of M-RoPE; undefined without
   std::vector<LlamaLayer> layers_;
 };
 TORCH_MODULE(LlamaModel);

@@ -5,22 +5,15 @@
 
 #include <torch/torch.h>
 
+#include <string>
 #include <vector>
 
 #include "vlm/clip_tower.h"
 #include "vlm/config.h"
 #include "vlm/linear.h"
-#include "vlm/llama.h"
+#include "vlm/vlm.h"
 
 namespace scalselect::vlm {
-
-/// Which parts of a model are built and loaded.
-struct ModelParts {
-  bool tower = true;
-  std::int64_t tower_layers = -1;  ///< -1 = all; LlavaConfig::tower_layers_needed() is enough for everything but saving
-  std::int64_t decoder_layers = -1;  ///< -1 = all, with final norm
-  bool head = true;                  ///< lm_head
-};
 
 class LlavaProjectorImpl : public torch::nn::Module {
  public:
@@ -33,45 +26,34 @@ class LlavaProjectorImpl : public torch::nn::Module {
 };
 TORCH_MODULE(LlavaProjector);
 
-/// Usual path: features = encode_images(pixels); x = merge(embed(ids), ids, project(features));
-/// states = decode(x, options); logits(states at the positions that matter).
-class LlavaModelImpl : public torch::nn::Module {
+class LlavaModelImpl : public VlmImpl {
  public:
   explicit LlavaModelImpl(const LlavaConfig& config, const ModelParts& parts = {});
 
   /// pixels float [n, 3, size, size] (any float dtype) -> features [n, tokens_per_image, feature_size].
   torch::Tensor encode_images(const torch::Tensor& pixels);
-  /// features [n, V, feature_size] -> [n, V, d].
-  torch::Tensor project(const torch::Tensor& features);
-  /// ids int64 [B, S] -> [B, S, d].
-  torch::Tensor embed(const torch::Tensor& ids);
-  /// Overwrites the rows where ids == image_token_id by `visual` [n, V, d], in order (row-major over batch and
-  /// position). Throws UserError(kInput) if the counts differ. Differentiable in both.
-  torch::Tensor merge(const torch::Tensor& embeddings, const torch::Tensor& ids, const torch::Tensor& visual);
-  /// See LlamaModelImpl::forward.
-  torch::Tensor decode(const torch::Tensor& embeddings, const DecodeOptions& options = {});
-  /// states [..., d] (after the final norm) -> [..., vocab]. Give only the positions whose logits are needed.
-  torch::Tensor logits(const torch::Tensor& states);
-  /// Attention probabilities of `layer` (1-based) for the rows `queries` (int64 [U]) of one sequence batch.
-  /// states [B, S, d] before that layer (raw), causal; positions 0 .. S-1. -> float32 [B, heads, U, S].
-  torch::Tensor attention_rows(std::int64_t layer, const torch::Tensor& states, const torch::Tensor& queries);
+
+  /// One row of tokens_per_image: positions along the image mean nothing to LLaVA.
+  VisualGrid grid(std::int64_t height, std::int64_t width) const override;
+  TowerOutput encode(const std::vector<torch::Tensor>& images) override;
+  using VlmImpl::project;
+  torch::Tensor project(const torch::Tensor& features) override;  ///< [n, V, feature_size] -> [n, V, d]
+  std::int64_t feature_size() const override { return config_.feature_size(); }
+  std::int64_t values_per_token() const override { return config_.feature_size(); }
+  std::string chat_layout() const override { return "llava-1.5"; }
+  std::string projector_module() const override { return "multi_modal_projector"; }
+  std::string frozen_pattern() const override { return R"(.*vision_tower\..*)"; }
+
+  bool is_dead(const std::string& module) const override;  ///< tower blocks behind the features
 
   ClipTower& tower() { return tower_; }
   LlavaProjector& projector() { return projector_; }
-  LlamaModel& decoder() { return decoder_; }
-  Linear& lm_head() { return lm_head_; }  ///< null if tied or not built
   const LlavaConfig& config() const { return config_; }
-  const ModelParts& parts() const { return parts_; }
-  torch::ScalarType dtype() const { return decoder_->embed_tokens->weight.scalar_type(); }
-  torch::Device device() const { return decoder_->embed_tokens->weight.device(); }
 
  private:
   LlavaConfig config_;
-  ModelParts parts_;
   ClipTower tower_{nullptr};
   LlavaProjector projector_{nullptr};
-  LlamaModel decoder_{nullptr};
-  Linear lm_head_{nullptr};
 };
 TORCH_MODULE(LlavaModel);
 

@@ -6,8 +6,6 @@
 #include <map>
 
 #include "core/error.h"
-#include "data/image.h"
-#include "vlm/checkpoint.h"
 #include "vlm/compat_roles.h"
 #include "vlm/probe_pass.h"
 #include "vlm/single_thread.h"
@@ -91,7 +89,7 @@ std::string depth_key(const SignalRequest& request, const ProbeDepth& depth) {
   auto key = fmt::format("{}{}{}{}", depth.prefix, depth.prefix_norm, depth.forward, request.tower_mean);
   for (const auto layer : layers_read(request)) key += fmt::format(",{}", layer);
   for (const auto layer : mixed_layers_read(request)) key += fmt::format(",mixed {}", layer);
-  for (const auto& spec : request.early) key += fmt::format(";{}", spec.attention_layer);
+  for (const auto& spec : request.early) key += fmt::format(";{}{}", spec.attention_layer, spec.deepstack);
   return key;
 }
 
@@ -106,12 +104,12 @@ std::string prefix_key(const Sample& sample, const RenderedChat& chat, std::int6
 /// Fills what a sample's states show.
 class Reader {
  public:
-  Reader(LlavaModel& model, const ChatTemplate& chat, const SignalRequest& request, bool plain)
+  Reader(Vlm& model, const ChatTemplate& chat, const SignalRequest& request, bool plain)
       : model_(model), chat_(chat), request_(request), plain_(plain) {}
 
   TokenPositions positions(const Work& work, TokenRoles roles) const {
     if (roles == TokenRoles::kStrict) return strict_positions(work.chat);
-    return compat_positions(work.chat, work.sample->turns, chat_.tokenizer(), chat_.image_id());
+    return compat_positions(work.chat, work.sample->turns, chat_);
   }
 
   /// The suffix must be run as deep as the prefix if a token of it is taken for visual (compat only).
@@ -129,14 +127,15 @@ class Reader {
   void read(Work& work, const SampleStates& states, const PrefixStates* prefix) const {
     for (const auto& spec : request_.early) {
       const auto where = positions(work, spec.roles);
-      work.hidden.push_back(plain_floats(states.rows(spec.hidden_layer, where.visual)));
+      work.hidden.push_back(
+          plain_floats(states.rows(spec.hidden_layer, where.visual, LayerState::kHidden, spec.deepstack)));
       const auto attention = plain_ ? plain_attention(model_, states, spec.attention_layer, where)
                                     : instruction_attention(model_, states, spec.attention_layer, where,
                                                             prefix->keys.at(spec.attention_layer));
       work.attention.push_back(plain_floats(attention));
     }
     for (const auto& spec : request_.hidden_means) {
-      work.means.push_back(hidden_mean(states, work.chat, spec, model_->config().text.hidden_size));
+      work.means.push_back(hidden_mean(states, work.chat, spec, model_->text().hidden_size));
     }
     if (request_.tower_mean) work.tower_mean = plain_floats(states.tower_mean);
     if (request_.answer_loss) work.loss = answer_loss(model_, states, work.chat, work.sample->turns);
@@ -144,7 +143,7 @@ class Reader {
   }
 
  private:
-  LlavaModel& model_;
+  Vlm& model_;
   const ChatTemplate& chat_;
   const SignalRequest& request_;
   bool plain_;
@@ -204,22 +203,16 @@ ProbeDepth probe_depth(const SignalRequest& request, std::int64_t layers) {
   return depth;
 }
 
-LlavaProbe::LlavaProbe(LlavaModel model, ChatTemplate chat, ImageProcessor processor, const ProbeOptions& options)
-    : model_(std::move(model)),
-      chat_(std::move(chat)),
-      processor_(std::move(processor)),
+VlmProbe::VlmProbe(OpenModel model, const ProbeOptions& options)
+    : model_(std::move(model.model)),
+      chat_(std::move(model.chat)),
+      images_(std::move(model.images)),
       options_(options),
       cache_(options.cache_mb << 20) {}
 
-LlavaProbe::~LlavaProbe() = default;
+VlmProbe::~VlmProbe() = default;
 
-torch::Tensor LlavaProbe::pixels(const Sample& sample) const {
-  std::vector<torch::Tensor> images;
-  for (const auto& path : sample.images) images.push_back(processor_.process(decode_image(path)));
-  return torch::stack(images);
-}
-
-void LlavaProbe::observe(std::span<const Sample> samples, const SignalRequest& request, const SignalSink& sink) {
+void VlmProbe::observe(std::span<const Sample> samples, const SignalRequest& request, const SignalSink& sink) {
   const auto depth = probe_depth(request, num_layers());
   if (const auto key = depth_key(request, depth); key != cached_for_) {
     cache_.clear();
@@ -231,9 +224,8 @@ void LlavaProbe::observe(std::span<const Sample> samples, const SignalRequest& r
     item.sample = &samples[i];
     item.reject = chat_.reject_reason(samples[i]);
     if (!item.reject.empty()) return;
-    const std::vector<std::int64_t> image_tokens(samples[i].images.size(), model_->config().tokens_per_image());
     try {
-      item.chat = chat_.render(samples[i].turns, image_tokens);
+      item.chat = chat_.render(samples[i].turns, images_->image_tokens(samples[i].images));
     } catch (const UserError& error) {
       item.reject = error.problem();
       return;
@@ -253,13 +245,13 @@ void LlavaProbe::observe(std::span<const Sample> samples, const SignalRequest& r
     const auto& first = *members.front();
     try {
       if (options_.plain) {
-        const auto images = pixels(*first.sample);
+        const auto images = images_->pixels(first.sample->images);
         for (auto* item : members) reader.read(*item, run_plain(model_, item->chat.ids, images, request), nullptr);
         return;
       }
       auto prefix = cache_.find(first.prefix_key);
       if (!prefix) {
-        prefix = run_prefix(model_, first.chat.ids, pixels(*first.sample), request, depth);
+        prefix = run_prefix(model_, first.chat.ids, images_->pixels(first.sample->images), request, depth);
         cache_.insert(first.prefix_key, prefix, prefix->bytes());
       }
       for (auto* item : members) {
@@ -275,16 +267,14 @@ void LlavaProbe::observe(std::span<const Sample> samples, const SignalRequest& r
 
 std::unique_ptr<FeatureProbe> open_probe(const std::filesystem::path& folder, const std::string& dtype,
                                          const SignalRequest& request, const ProbeOptions& options) {
-  const auto config = read_llava_config(folder);
-  const auto layers = config.text.num_hidden_layers;
+  const auto layers = text_config(read_model_config(folder)).num_hidden_layers;
   const auto depth = probe_depth(request, layers);
   LoadOptions load;
   load.dtype = weight_dtype(dtype);
   const bool whole = options.plain || depth.prefix_norm || depth.built == 0 || depth.built == layers;
   load.parts.decoder_layers = whole ? -1 : depth.built;
   load.parts.head = options.plain || request.answer_loss || request.lone_loss || depth.built == 0;
-  ChatTemplate chat(chat_layout("llava-1.5"), std::make_shared<Tokenizer>(Tokenizer::load(folder)));
-  return std::make_unique<LlavaProbe>(load_llava(folder, load), std::move(chat), ImageProcessor::load(folder), options);
+  return std::make_unique<VlmProbe>(open_model(folder, load, options.pixels), options);
 }
 
 }  // namespace scalselect::vlm

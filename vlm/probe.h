@@ -1,4 +1,4 @@
-// What a LLaVA model shows of a sample: core's FeatureProbe, with the shortcuts that make early layers cheap.
+// What a model shows of a sample: core's FeatureProbe, with the shortcuts that make early layers cheap.
 //
 // * Only the tower, the projector, the embeddings and the decoder layers that a request needs are run.
 // * Attention is causal, so everything up to the last image token (the prefix) does not depend on the text behind it:
@@ -14,21 +14,21 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 
 #include "core/probes.h"
-#include "vlm/chat_template.h"
 #include "vlm/image_cache.h"
-#include "vlm/image_processor.h"
-#include "vlm/llava.h"
+#include "vlm/open_model.h"
 
 namespace scalselect::vlm {
 
 struct ProbeOptions {
   /// Full forward pass of every sample with an explicit S x S attention map and no sharing: the oracle of the tests.
   bool plain = false;
-  std::int64_t cache_mb = 256;  ///< states of prefixes kept over calls, MiB
+  std::int64_t cache_mb = 256;                         ///< states of prefixes kept over calls, MiB
+  std::optional<PixelBounds> pixels = kAuthorsPixels;  ///< see open_model
 };
 
 /// How deep a request makes each part of a sequence run. The prefix ends with the last image token.
@@ -44,27 +44,26 @@ ProbeDepth probe_depth(const SignalRequest& request, std::int64_t layers);
 
 struct PrefixStates;
 
-class LlavaProbe final : public FeatureProbe {
+class VlmProbe final : public FeatureProbe {
  public:
-  LlavaProbe(LlavaModel model, ChatTemplate chat, ImageProcessor processor, const ProbeOptions& options = {});
-  ~LlavaProbe() override;
+  explicit VlmProbe(OpenModel model, const ProbeOptions& options = {});
+  ~VlmProbe() override;
 
-  std::int64_t hidden_size() const override { return model_->config().text.hidden_size; }
-  std::int64_t tower_size() const override { return model_->config().feature_size(); }
-  int num_layers() const override { return static_cast<int>(model_->config().text.num_hidden_layers); }
+  std::int64_t hidden_size() const override { return model_->text().hidden_size; }
+  std::int64_t tower_size() const override { return model_->feature_size(); }
+  int num_layers() const override { return static_cast<int>(model_->text().num_hidden_layers); }
 
   /// See core/probes.h. Rendering is the feature template's (no end-of-sequence token behind answers); losses are over
-  /// the assistant's tokens in that rendering, lone losses of each answer rendered by itself (BOS, its header, its
-  /// text). A mean over an empty token set is a zero vector. Rejected, whatever is asked for: no image, missing or
-  /// undecodable image, placeholders that do not fit. Throws UserError(kUsage) for a layer that the model lacks.
+  /// the assistant's tokens in that rendering, lone losses of each answer rendered by itself (BOS or the template's
+  /// default system prompt, its header, its text). A mean over an empty token set is a zero vector. Rejected, whatever
+  /// is asked for: no image, missing or undecodable image, placeholders that do not fit. Throws UserError(kUsage) for a
+  /// layer that the model lacks.
   void observe(std::span<const Sample> samples, const SignalRequest& request, const SignalSink& sink) override;
 
  private:
-  torch::Tensor pixels(const Sample& sample) const;  // float32 [images, 3, size, size]
-
-  LlavaModel model_;
+  Vlm model_;
   ChatTemplate chat_;
-  ImageProcessor processor_;
+  std::shared_ptr<ImageReader> images_;
   ProbeOptions options_;
   std::string cached_for_;  // the depth that the cache's entries have
   BoundedCache<PrefixStates> cache_;

@@ -9,41 +9,43 @@ namespace {
 
 constexpr std::int64_t kLogitRows = 256;  // bounds the logits held at once
 
-torch::Tensor ids_tensor(LlavaModel& model, const std::vector<std::int64_t>& ids, std::int64_t begin,
-                         std::int64_t end) {
+torch::Tensor ids_tensor(Vlm& model, const std::vector<std::int64_t>& ids, std::int64_t begin, std::int64_t end) {
   const std::vector<std::int64_t> part(ids.begin() + begin, ids.begin() + end);
   return torch::tensor(part, torch::kInt64).unsqueeze(0).to(model->device());
 }
 
-torch::Tensor index(LlavaModel& model, const std::vector<std::int64_t>& positions) {
+torch::Tensor index(Vlm& model, const std::vector<std::int64_t>& positions) {
   return torch::tensor(positions, torch::kInt64).to(model->device());
 }
 
-torch::Tensor arange(LlavaModel& model, std::int64_t begin, std::int64_t end) {
+torch::Tensor arange(Vlm& model, std::int64_t begin, std::int64_t end) {
   return torch::arange(begin, end, torch::TensorOptions().dtype(torch::kInt64).device(model->device()));
 }
 
 /// States by layer.
 struct LayerStates {
-  std::map<std::int64_t, torch::Tensor> states, mixed;
+  std::map<std::int64_t, torch::Tensor> states, raw, mixed;
 };
 
 /// Runs `layers` layers (all and the norm, if `norm`) and keeps the states that the request reads.
-LayerStates run_layers(LlavaModel& model, const torch::Tensor& x, std::int64_t layers, bool norm, KvCache* cache,
+LayerStates run_layers(Vlm& model, const torch::Tensor& x, DecodeOptions options, std::int64_t layers, bool norm,
                        const SignalRequest& request) {
   const auto wanted = layers_read(request), wanted_mixed = mixed_layers_read(request);
-  std::vector<torch::Tensor> hidden, mixed;
-  DecodeOptions options;
-  options.cache = cache;
+  std::vector<torch::Tensor> hidden, raw, mixed;
   options.layers = norm ? -1 : layers;
   const bool between = std::any_of(wanted.begin(), wanted.end(), [](auto layer) { return layer >= 0; });
   if (between) options.hidden = &hidden;
+  if (!options.deep.features.empty()) options.raw = &raw;
   if (!wanted_mixed.empty()) options.mixed = &mixed;
   const auto last = model->decode(x, options);
   LayerStates out;
   for (const auto layer : wanted) {
     if (layer >= 0 && layer < static_cast<std::int64_t>(hidden.size())) out.states[layer] = hidden[layer];
     if (layer == -1 && norm) out.states[layer] = last;
+  }
+  for (const auto& spec : request.early) {
+    const auto layer = spec.hidden_layer;
+    if (!spec.deepstack && layer >= 0 && layer < static_cast<std::int64_t>(raw.size())) out.raw[layer] = raw[layer];
   }
   for (const auto layer : wanted_mixed) {
     if (layer <= static_cast<std::int64_t>(mixed.size())) out.mixed[layer] = mixed[layer - 1];
@@ -52,25 +54,37 @@ LayerStates run_layers(LlavaModel& model, const torch::Tensor& x, std::int64_t l
 }
 
 struct Seen {
-  torch::Tensor embeddings, tower_mean;
+  DecoderInput input;  // embeddings undefined where none are asked for
+  torch::Tensor tower_mean;
 };
 
 /// Tower, projector and merged embeddings of ids[0, end).
-Seen look(LlavaModel& model, const std::vector<std::int64_t>& ids, std::int64_t end, const torch::Tensor& pixels,
+Seen look(Vlm& model, const std::vector<std::int64_t>& ids, std::int64_t end, const std::vector<torch::Tensor>& pixels,
           bool embed) {
-  const auto features = model->encode_images(pixels.to(model->device()));
+  const auto features = model->encode(pixels);
   Seen seen;
-  seen.tower_mean = features.to(torch::kFloat32).flatten(0, 1).mean(0);
-  if (!embed) return seen;
-  const auto tokens = ids_tensor(model, ids, 0, end);
-  seen.embeddings = model->merge(model->embed(tokens), tokens, model->project(features));
+  seen.tower_mean = features.features.to(torch::kFloat32).flatten(0, -2).mean(0);
+  if (embed) seen.input = model->assemble(ids_tensor(model, ids, 0, end), model->project(features));
   return seen;
 }
 
-torch::Tensor keys_of(LlavaModel& model, std::int64_t layer, const torch::Tensor& states, std::int64_t first) {
+DecodeOptions decode_options(const DecoderInput& input, KvCache* cache) {
+  DecodeOptions options;
+  options.positions = input.positions;
+  options.deep = input.deep;
+  options.cache = cache;
+  return options;
+}
+
+/// Positions of the `count` text tokens behind others.
+torch::Tensor next_positions(const torch::Tensor& before, std::int64_t count) {
+  const auto run = torch::arange(1, count + 1, before.options()) + before.max();
+  return before.dim() == 3 ? run.expand({3, 1, count}) : run.unsqueeze(0);
+}
+
+torch::Tensor keys_of(Vlm& model, std::int64_t layer, const torch::Tensor& states, const torch::Tensor& positions) {
   auto& block = model->decoder()->layer(layer - 1);
-  const auto rope = model->decoder()->rope(arange(model, first, first + states.size(1)).unsqueeze(0));
-  return block->self_attn->keys(block->input_layernorm(states), rope);
+  return block->self_attn->keys(block->input_layernorm(states), model->decoder()->rope(positions));
 }
 
 /// Mean over heads and all user tokens, given the rows of those that come behind a visual token.
@@ -83,20 +97,21 @@ torch::Tensor average(const torch::Tensor& probabilities, const torch::Tensor& v
 
 std::int64_t PrefixStates::bytes() const {
   std::int64_t total = cache ? cache->bytes() : 0;
-  for (const auto& [layer, value] : states) total += static_cast<std::int64_t>(value.nbytes());
-  for (const auto& [layer, value] : mixed) total += static_cast<std::int64_t>(value.nbytes());
-  for (const auto& [layer, value] : keys) total += static_cast<std::int64_t>(value.nbytes());
+  for (const auto* map : {&states, &raw, &mixed, &keys}) {
+    for (const auto& [layer, value] : *map) total += static_cast<std::int64_t>(value.nbytes());
+  }
   return total + 4096;
 }
 
-torch::Tensor SampleStates::rows(std::int64_t layer, const std::vector<std::int64_t>& positions,
-                                 LayerState state) const {
-  const bool raw = state == LayerState::kHidden;
-  const auto& head = (raw ? prefix_states : prefix_mixed).at(layer);
-  const auto which = torch::tensor(positions, torch::kInt64).to(head.device());
-  const bool inside = positions.empty() || positions.back() < prefix;
-  if (inside) return head[0].index_select(0, which);
-  return torch::cat({head[0], (raw ? suffix_states : suffix_mixed).at(layer)[0]}, 0).index_select(0, which);
+torch::Tensor SampleStates::rows(std::int64_t layer, const std::vector<std::int64_t>& which, LayerState state,
+                                 bool deepstack) const {
+  const bool hidden = state == LayerState::kHidden;
+  const bool bare = hidden && !deepstack && prefix_raw.contains(layer);
+  const auto& head = (bare ? prefix_raw : hidden ? prefix_states : prefix_mixed).at(layer);
+  const auto index = torch::tensor(which, torch::kInt64).to(head.device());
+  const bool inside = which.empty() || which.back() < prefix;
+  if (inside) return head[0].index_select(0, index);
+  return torch::cat({head[0], (hidden ? suffix_states : suffix_mixed).at(layer)[0]}, 0).index_select(0, index);
 }
 
 std::set<std::int64_t> layers_read(const SignalRequest& request) {
@@ -117,11 +132,11 @@ std::set<std::int64_t> mixed_layers_read(const SignalRequest& request) {
   return layers;
 }
 
-std::shared_ptr<PrefixStates> run_prefix(LlavaModel& model, const std::vector<std::int64_t>& ids,
-                                         const torch::Tensor& pixels, const SignalRequest& request,
+std::shared_ptr<PrefixStates> run_prefix(Vlm& model, const std::vector<std::int64_t>& ids,
+                                         const std::vector<torch::Tensor>& pixels, const SignalRequest& request,
                                          const ProbeDepth& depth) {
   auto out = std::make_shared<PrefixStates>();
-  const auto image = model->config().image_token_id;
+  const auto image = model->image_token_id();
   out->length = static_cast<std::int64_t>(ids.rend() - std::find(ids.rbegin(), ids.rend(), image));
   const bool look_at_all = depth.forward || request.tower_mean;
   if (!look_at_all) return out;
@@ -129,47 +144,58 @@ std::shared_ptr<PrefixStates> run_prefix(LlavaModel& model, const std::vector<st
   out->tower_mean = seen.tower_mean;
   if (!depth.forward) return out;
   out->cache = std::make_unique<KvCache>(depth.prefix);
-  auto run = run_layers(model, seen.embeddings, depth.prefix, depth.prefix_norm, out->cache.get(), request);
+  out->positions = seen.input.positions;
+  auto run = run_layers(model, seen.input.embeddings, decode_options(seen.input, out->cache.get()), depth.prefix,
+                        depth.prefix_norm, request);
   out->states = std::move(run.states);
+  out->raw = std::move(run.raw);
   out->mixed = std::move(run.mixed);
   for (const auto& spec : request.early) {
     const auto layer = spec.attention_layer;
     if (layer <= depth.prefix) out->keys[layer] = out->cache->keys(layer - 1);
-    else out->keys[layer] = keys_of(model, layer, out->states.at(layer - 1), 0);
+    else out->keys[layer] = keys_of(model, layer, out->states.at(layer - 1), out->positions);
   }
   return out;
 }
 
-SampleStates run_suffix(LlavaModel& model, PrefixStates& prefix, const std::vector<std::int64_t>& ids,
+SampleStates run_suffix(Vlm& model, PrefixStates& prefix, const std::vector<std::int64_t>& ids,
                         const SignalRequest& request, const ProbeDepth& depth) {
   SampleStates out;
   out.prefix = prefix.length;
   out.prefix_states = prefix.states;
+  out.prefix_raw = prefix.raw;
   out.prefix_mixed = prefix.mixed;
+  out.positions = prefix.positions;
   out.tower_mean = prefix.tower_mean;
   const auto end = static_cast<std::int64_t>(ids.size());
   if (!depth.forward || end == prefix.length) return out;
+  DecodeOptions options;
+  options.cache = prefix.cache.get();
+  options.positions = next_positions(prefix.positions, end - prefix.length);
+  out.positions = torch::cat({prefix.positions, options.positions}, -1);
   const auto x = model->embed(ids_tensor(model, ids, prefix.length, end));
-  auto run = run_layers(model, x, depth.suffix, depth.suffix_norm, prefix.cache.get(), request);
+  auto run = run_layers(model, x, options, depth.suffix, depth.suffix_norm, request);
   out.suffix_states = std::move(run.states);
   out.suffix_mixed = std::move(run.mixed);
   prefix.cache->truncate(prefix.length);
   return out;
 }
 
-SampleStates run_plain(LlavaModel& model, const std::vector<std::int64_t>& ids, const torch::Tensor& pixels,
+SampleStates run_plain(Vlm& model, const std::vector<std::int64_t>& ids, const std::vector<torch::Tensor>& pixels,
                        const SignalRequest& request) {
   SampleStates out;
   out.prefix = static_cast<std::int64_t>(ids.size());
   const auto seen = look(model, ids, out.prefix, pixels, true);
   out.tower_mean = seen.tower_mean;
-  auto run = run_layers(model, seen.embeddings, -1, true, nullptr, request);
+  out.positions = seen.input.positions;
+  auto run = run_layers(model, seen.input.embeddings, decode_options(seen.input, nullptr), -1, true, request);
   out.prefix_states = std::move(run.states);
+  out.prefix_raw = std::move(run.raw);
   out.prefix_mixed = std::move(run.mixed);
   return out;
 }
 
-torch::Tensor instruction_attention(LlavaModel& model, const SampleStates& states, std::int64_t layer,
+torch::Tensor instruction_attention(Vlm& model, const SampleStates& states, std::int64_t layer,
                                     const TokenPositions& where, const torch::Tensor& prefix_keys) {
   const auto visual = index(model, where.visual);
   std::vector<std::int64_t> asking;
@@ -180,27 +206,28 @@ torch::Tensor instruction_attention(LlavaModel& model, const SampleStates& state
   auto keys = prefix_keys;
   const auto rest = states.suffix_states.find(layer - 1);
   if (rest != states.suffix_states.end() && asking.back() >= states.prefix) {
-    keys = torch::cat({keys, keys_of(model, layer, rest->second, states.prefix)}, 2);
+    const auto behind = states.positions.slice(-1, states.prefix);
+    keys = torch::cat({keys, keys_of(model, layer, rest->second, behind)}, 2);
   }
   auto& block = model->decoder()->layer(layer - 1);
-  const auto positions = index(model, asking);
+  const auto places = index(model, asking);
   const auto normed = block->input_layernorm(states.rows(layer - 1, asking)).unsqueeze(0);
-  const auto queries = block->self_attn->queries(normed, model->decoder()->rope(positions.unsqueeze(0)));
-  const auto allowed = arange(model, 0, keys.size(2)).unsqueeze(0).le(positions.unsqueeze(1));
+  const auto queries =
+      block->self_attn->queries(normed, model->decoder()->rope(states.positions.index_select(-1, places)));
+  const auto allowed = arange(model, 0, keys.size(2)).unsqueeze(0).le(places.unsqueeze(1));
   const auto probabilities = attention_rows(queries, keys, allowed.unsqueeze(0).unsqueeze(0));
   return average(probabilities, visual, static_cast<std::int64_t>(where.user.size()));
 }
 
-torch::Tensor plain_attention(LlavaModel& model, const SampleStates& states, std::int64_t layer,
-                              const TokenPositions& where) {
+torch::Tensor plain_attention(Vlm& model, const SampleStates& states, std::int64_t layer, const TokenPositions& where) {
   if (where.user.empty()) return torch::zeros({static_cast<std::int64_t>(where.visual.size())}, torch::kFloat32);
-  const auto map = model->attention_rows(layer, states.prefix_states.at(layer - 1), arange(model, 0, states.prefix));
+  const auto map = model->attention_rows(layer, states.prefix_states.at(layer - 1), arange(model, 0, states.prefix),
+                                         states.positions);
   return average(map.index_select(2, index(model, where.user)), index(model, where.visual),
                  static_cast<std::int64_t>(where.user.size()));
 }
 
-AnswerLoss answer_loss(LlavaModel& model, const SampleStates& states, const RenderedChat& chat,
-                       std::span<const Turn> turns) {
+AnswerLoss answer_loss(Vlm& model, const SampleStates& states, const RenderedChat& chat, std::span<const Turn> turns) {
   std::vector<std::int64_t> slot(turns.size(), -1);  // message -> assistant turn
   AnswerLoss loss;
   for (std::size_t i = 0; i < turns.size(); ++i) {
@@ -240,7 +267,7 @@ AnswerLoss answer_loss(LlavaModel& model, const SampleStates& states, const Rend
   return loss;
 }
 
-AnswerLoss lone_answer_loss(LlavaModel& model, const ChatTemplate& chat, std::span<const Turn> turns) {
+AnswerLoss lone_answer_loss(Vlm& model, const ChatTemplate& chat, std::span<const Turn> turns) {
   SignalRequest request;
   request.answer_loss = true;
   AnswerLoss all;
@@ -256,7 +283,7 @@ AnswerLoss lone_answer_loss(LlavaModel& model, const ChatTemplate& chat, std::sp
     SampleStates states;
     states.prefix = rendered.size();
     const auto x = model->embed(ids_tensor(model, rendered.ids, 0, states.prefix));
-    states.prefix_states = run_layers(model, x, -1, true, nullptr, request).states;
+    states.prefix_states = run_layers(model, x, {}, -1, true, request).states;
     const auto loss = answer_loss(model, states, rendered, lone);
     all.sum += loss.sum;
     all.error_norms += loss.error_norms;

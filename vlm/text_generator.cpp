@@ -4,9 +4,7 @@
 #include <map>
 #include <numeric>
 
-#include "data/image.h"
 #include "vlm/adapter.h"
-#include "vlm/checkpoint.h"
 #include "vlm/single_thread.h"
 
 namespace scalselect::vlm {
@@ -41,28 +39,31 @@ std::vector<std::vector<std::size_t>> batches(const std::vector<GreedyPrompt>& p
 
 }  // namespace
 
-LlavaGenerator::LlavaGenerator(LlavaModel model, ChatTemplate chat, ImageProcessor processor)
-    : model_(std::move(model)), chat_(std::move(chat)), processor_(std::move(processor)), features_(kFeatureBytes) {}
+VlmGenerator::VlmGenerator(OpenModel model)
+    : model_(std::move(model.model)),
+      chat_(std::move(model.chat)),
+      images_(std::move(model.images)),
+      features_(kFeatureBytes) {}
 
-torch::Tensor LlavaGenerator::visual(const std::string& path) {
+VisualTokens VlmGenerator::visual(const std::string& path) {
   if (const auto known = features_.find(path)) return *known;
-  const auto pixels = processor_.process(decode_image(path)).unsqueeze(0).to(model_->device());
-  auto features = std::make_shared<torch::Tensor>(model_->project(model_->encode_images(pixels)));
-  features_.insert(path, features, static_cast<std::int64_t>(features->nbytes()));
-  return *features;
+  auto tokens = std::make_shared<VisualTokens>(model_->project(model_->encode({images_->pixels(path)})));
+  auto bytes = static_cast<std::int64_t>(tokens->rows.nbytes());
+  for (const auto& deep : tokens->deep) bytes += static_cast<std::int64_t>(deep.nbytes());
+  features_.insert(path, tokens, bytes);
+  return *tokens;
 }
 
-GreedyPrompt LlavaGenerator::prepare(const GenerationPrompt& prompt) {
+GreedyPrompt VlmGenerator::prepare(const GenerationPrompt& prompt) {
   Turn turn;
   turn.text = prompt.text;
-  const std::vector<std::int64_t> image_tokens(prompt.images.size(), model_->config().tokens_per_image());
   RenderOptions render;
   render.generation_prompt = true;
   GreedyPrompt out;
-  out.ids = chat_.render(std::span(&turn, 1), image_tokens, render).ids;
-  std::vector<torch::Tensor> images;
+  out.ids = chat_.render(std::span(&turn, 1), images_->image_tokens(prompt.images), render).ids;
+  std::vector<VisualTokens> images;
   for (const auto& path : prompt.images) images.push_back(visual(path));
-  if (!images.empty()) out.visual = torch::cat(images, 0);
+  out.visual = concatenate(images);
   return out;
 }
 
@@ -73,11 +74,11 @@ std::vector<std::string> AnswerGenerator::generate(std::span<const GenerationPro
   return texts;
 }
 
-std::vector<Answer> LlavaGenerator::answer(std::span<const GenerationPrompt> prompts,
-                                           const GenerationOptions& options) {
+std::vector<Answer> VlmGenerator::answer(std::span<const GenerationPrompt> prompts, const GenerationOptions& options) {
   GreedyOptions greedy;
   greedy.max_new_tokens = options.max_new_tokens;
-  greedy.stop_ids = model_->config().text.eos_token_ids;
+  greedy.stop_ids = model_->text().eos_token_ids;
+  greedy.repetition_penalty = model_->text().repetition_penalty;
   std::vector<GreedyPrompt> ready(prompts.size());
   parallel_samples(static_cast<std::int64_t>(prompts.size()), [&](std::int64_t i) { ready[i] = prepare(prompts[i]); });
   std::vector<Answer> answers(prompts.size());
@@ -94,13 +95,13 @@ std::vector<Answer> LlavaGenerator::answer(std::span<const GenerationPrompt> pro
 }
 
 std::unique_ptr<AnswerGenerator> open_generator(const std::filesystem::path& model,
-                                                const std::filesystem::path& adapter, const std::string& dtype) {
+                                                const std::filesystem::path& adapter, const std::string& dtype,
+                                                const std::optional<PixelBounds>& pixels) {
   LoadOptions load;
   load.dtype = weight_dtype(dtype);
-  auto loaded = load_llava(model, load);
-  if (!adapter.empty()) load_adapter(adapter, loaded, /*merge=*/true);
-  ChatTemplate chat(chat_layout("llava-1.5"), std::make_shared<Tokenizer>(Tokenizer::load(model)));
-  return std::make_unique<LlavaGenerator>(std::move(loaded), std::move(chat), ImageProcessor::load(model));
+  auto opened = open_model(model, load, pixels);
+  if (!adapter.empty()) load_adapter(adapter, opened.model, /*merge=*/true);
+  return std::make_unique<VlmGenerator>(std::move(opened));
 }
 
 }  // namespace scalselect::vlm

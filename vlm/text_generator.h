@@ -1,18 +1,17 @@
-// Answers in text: core's TextGenerator over a LLaVA model, its chat template and its image processor.
+// Answers in text: core's TextGenerator over a model, its chat template and its image processor.
 #pragma once
 
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "core/probes.h"
-#include "vlm/chat_template.h"
 #include "vlm/generation.h"
 #include "vlm/image_cache.h"
-#include "vlm/image_processor.h"
-#include "vlm/llava.h"
+#include "vlm/open_model.h"
 
 namespace scalselect::vlm {
 
@@ -31,9 +30,9 @@ class AnswerGenerator : public TextGenerator {
   std::vector<std::string> generate(std::span<const GenerationPrompt> prompts, const GenerationOptions& options) final;
 };
 
-class LlavaGenerator final : public AnswerGenerator {
+class VlmGenerator final : public AnswerGenerator {
  public:
-  LlavaGenerator(LlavaModel model, ChatTemplate chat, ImageProcessor processor);
+  explicit VlmGenerator(OpenModel model);
 
   /// Prompts are grouped by padded length, and groups run on several threads; answers do not depend on either. Features
   /// are computed once per image (and kept over calls, up to 256 MiB). Throws UserError(kInput) for an unreadable
@@ -41,18 +40,19 @@ class LlavaGenerator final : public AnswerGenerator {
   std::vector<Answer> answer(std::span<const GenerationPrompt> prompts, const GenerationOptions& options) override;
 
  private:
-  torch::Tensor visual(const std::string& path);
+  VisualTokens visual(const std::string& path);
   GreedyPrompt prepare(const GenerationPrompt& prompt);
 
-  LlavaModel model_;
+  Vlm model_;
   ChatTemplate chat_;
-  ImageProcessor processor_;
-  BoundedCache<torch::Tensor> features_;
+  std::shared_ptr<ImageReader> images_;
+  BoundedCache<VisualTokens> features_;
 };
 
 /// The model of an HF folder with an optional PEFT adapter (empty path: none; merged into the weights), ready to
-/// answer. `dtype`: see `weight_dtype` (vlm/checkpoint.h).
+/// answer. `dtype`: see `weight_dtype` (vlm/checkpoint.h); `pixels`: see open_model.
 std::unique_ptr<AnswerGenerator> open_generator(const std::filesystem::path& model,
-                                                const std::filesystem::path& adapter, const std::string& dtype);
+                                                const std::filesystem::path& adapter, const std::string& dtype,
+                                                const std::optional<PixelBounds>& pixels = kAuthorsPixels);
 
 }  // namespace scalselect::vlm

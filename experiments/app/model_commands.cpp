@@ -104,7 +104,8 @@ int run_generate(const Words& words) {
   const GenerationPrompt question{plain ? *plain : string_of(prompt, "prompt"), images_of(bound.take_raw("image"))};
   const auto asked = bind_options<GenerateWords>(bound.tree, "", bound.origin);
   if (asked.threads) set_threads(*asked.threads);
-  const auto generator = vlm::open_generator(pipeline::find_path(model.path), asked.adapter.value_or(""), model.dtype);
+  const auto generator = vlm::open_generator(pipeline::find_path(model.path), asked.adapter.value_or(""), model.dtype,
+                                             pipeline::pixels_of(model));
   GenerationOptions options;
   options.max_new_tokens = asked.max_new_tokens;
   print_answer(generator->answer(std::span(&question, 1), options).front(), asked.format);

@@ -12,7 +12,7 @@
 #include "experiments/pipeline/train_job.h"
 #include "trainer/gradient_probe.h"
 #include "trainer/train.h"
-#include "vlm/checkpoint.h"
+#include "vlm/open_model.h"
 #include "vlm/safetensors.h"
 
 namespace scalselect::pipeline {
@@ -52,7 +52,7 @@ trainer::TrainOptions recipe(const GradientOptions& options) {
 
 fs::path epoch_folder(const fs::path& folder, std::int64_t epoch) { return folder / fmt::format("epoch-{}", epoch); }
 
-void save_epoch(const fs::path& folder, const vlm::LlavaModel& model, const trainer::TrainOptions& options,
+void save_epoch(const fs::path& folder, const vlm::Vlm& model, const trainer::TrainOptions& options,
                 const trainer::NamedTensors& optimizer) {
   vlm::save_adapter(folder, model, trainer::adapter_spec(options, model));
   trainer::NamedTensors moments;
@@ -63,16 +63,13 @@ void save_epoch(const fs::path& folder, const vlm::LlavaModel& model, const trai
 }
 
 void train_warm_up(const GradientOptions& options, const WarmUpPlace& place, const fs::path& folder) {
-  const fs::path model_folder = find_path(place.model->path);
-  auto model = vlm::load_llava(model_folder);
+  auto [model, chat, images] = vlm::open_model(find_path(place.model->path), {}, pixels_of(*place.model));
   const auto rows = warm_up_rows(*place.pool->pool, options);
   std::vector<Sample> samples;
   for (const auto row : rows) samples.push_back(place.pool->pool->sample(row));
-  const vlm::ChatTemplate chat(vlm::chat_layout("llava-1.5"),
-                               std::make_shared<vlm::Tokenizer>(vlm::Tokenizer::load(model_folder)));
   const auto train = recipe(options);
-  auto set = trainer::make_training_set(samples, chat, model->config().tokens_per_image(), train.max_length);
-  trainer::ImageFeatures features(model, vlm::ImageProcessor::load(model_folder), set, train.feature_cache_mb);
+  auto set = trainer::make_training_set(samples, chat, *images, train.max_length);
+  trainer::ImageFeatures features(model, images, set, train.feature_cache_mb);
   log_info("gradients: warm-up on {} of {} samples, {} epochs", set.samples.size(), place.pool->pool->size(),
            options.warm_up.epochs);
   trainer::TrainCallbacks callbacks;
@@ -92,8 +89,10 @@ void train_warm_up(const GradientOptions& options, const WarmUpPlace& place, con
 std::optional<StageKey> warm_up_key(const GradientOptions& options, const WarmUpPlace& place) {
   const auto tree = describe_warm_up(options);
   if (tree.is_null()) return {};
-  return StageKey{
-      "warm_up", kWarmUpVersion, {{"pool", place.pool->digest}, {"model", place.model_hash}}, nlohmann::json(tree)};
+  return StageKey{"warm_up",
+                  kWarmUpVersion,
+                  {{"pool", place.pool->digest}, {"model", place.model_hash}},
+                  with_pixels(nlohmann::json(tree), *place.model)};
 }
 
 StageRecord ensure_warm_up(const GradientOptions& options, const WarmUpPlace& place, const ArtifactCache& cache) {
@@ -124,7 +123,9 @@ std::unique_ptr<GradientProbe> open_gradients(const GradientPoint& point, const 
     source.adapter = epoch_folder(warm_up, point.epoch);
     source.moments = source.adapter / "moments.safetensors";
   }
-  return trainer::open_gradient_probe(find_path(model.path), model.dtype, source);
+  trainer::GradientProbeOptions options;
+  options.pixels = pixels_of(model);
+  return trainer::open_gradient_probe(find_path(model.path), model.dtype, source, options);
 }
 
 }  // namespace scalselect::pipeline

@@ -8,6 +8,7 @@
 #include "core/hash.h"
 #include "core/log.h"
 #include "experiments/pipeline/stages.h"
+#include "vlm/image_processor.h"
 
 namespace scalselect::pipeline {
 namespace fs = std::filesystem;
@@ -34,6 +35,15 @@ fs::path find_path(const std::string& path) {
   if (path.empty() || fs::exists(path)) return path;
   const fs::path inside = fs::path(SCALSELECT_SOURCE_DIR) / path;
   return fs::exists(inside) ? inside : fs::path(path);
+}
+
+vlm::PixelBounds pixels_of(const ModelOptions& model) { return {model.min_pixels, model.max_pixels}; }
+
+nlohmann::json with_pixels(nlohmann::json params, const ModelOptions& model) {
+  const ModelOptions usual;
+  if (model.min_pixels == usual.min_pixels && model.max_pixels == usual.max_pixels) return params;
+  params["pixels"] = {model.min_pixels, model.max_pixels};
+  return params;
 }
 
 Budget budget_from(const nlohmann::json& value) {

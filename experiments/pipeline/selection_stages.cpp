@@ -25,10 +25,11 @@ constexpr int kFeaturesVersion = 1;
 constexpr int kSelectionVersion = 2;
 
 StageKey features_key(const FeatureSpec& spec, const OpenPool& pool, const WarmUpPlace& place) {
+  const auto& model = *place.model;
   StageKey key{"features",
                kFeaturesVersion,
                {{"pool", pool.digest}, {"model", place.model_hash}},
-               {{"feature", nlohmann::json(describe_feature(spec))}, {"dtype", place.model->dtype}}};
+               with_pixels({{"feature", nlohmann::json(describe_feature(spec))}, {"dtype", model.dtype}}, model)};
   if (const auto* point = gradient_point(spec)) {
     if (const auto warm_up = warm_up_key(point->options, place)) key.inputs["warm_up"] = warm_up->digest();
   }
@@ -198,7 +199,10 @@ std::optional<StageRecord> run_pass(const OpenPool& pool, const WarmUpPlace& pla
     const auto probe = open_gradients(*point, *place.model, warm_up ? warm_up->folder : fs::path());
     extract_gradients(*pool.pool, *probe, jobs, options);
   } else {
-    const auto probe = vlm::open_probe(find_path(place.model->path), place.model->dtype, request_for(specs_of(jobs)));
+    vlm::ProbeOptions probe_options;
+    probe_options.pixels = pixels_of(*place.model);
+    const auto probe =
+        vlm::open_probe(find_path(place.model->path), place.model->dtype, request_for(specs_of(jobs)), probe_options);
     extract_features(*pool.pool, *probe, jobs, options);
   }
   return warm_up;

@@ -15,9 +15,7 @@
 #include "experiments/pipeline/environment.h"
 #include "trainer/dataset.h"
 #include "trainer/image_features.h"
-#include "vlm/chat_template.h"
-#include "vlm/checkpoint.h"
-#include "vlm/image_processor.h"
+#include "vlm/open_model.h"
 #include "vlm/text_generator.h"
 
 namespace scalselect::pipeline {
@@ -84,13 +82,10 @@ std::string skipped_text(const trainer::TrainingSet& set) {
 
 /// Fine-tunes into `folder`: adapter/ (PEFT), train_log.jsonl, skipped.jsonl, and until it is done the checkpoint.
 void fine_tune(const TrainJob& job, const fs::path& folder, JobProgress& progress) {
-  vlm::LoadOptions load;
-  auto model = vlm::load_llava(job.model, load);
-  const auto tokenizer = std::make_shared<vlm::Tokenizer>(vlm::Tokenizer::load(job.model));
-  const vlm::ChatTemplate chat(vlm::chat_layout("llava-1.5"), tokenizer);
+  auto [model, chat, images] = vlm::open_model(job.model, {}, pixels_of(job.model_options));
   const auto samples = selected_samples(job);
-  auto set = trainer::make_training_set(samples, chat, model->config().tokens_per_image(), job.trainer.max_length);
-  trainer::ImageFeatures features(model, vlm::ImageProcessor::load(job.model), set, job.trainer.feature_cache_mb);
+  auto set = trainer::make_training_set(samples, chat, *images, job.trainer.max_length);
+  trainer::ImageFeatures features(model, images, set, job.trainer.feature_cache_mb);
   const auto steps = trainer::total_steps(job.trainer, static_cast<std::int64_t>(set.samples.size()));
   trainer::TrainCallbacks callbacks;
   callbacks.progress = false;
@@ -138,7 +133,7 @@ nlohmann::json TrainJob::to_json() const {
                          {"pool", pool.string()},
                          {"image_root", image_root.string()},
                          {"rows", rows.string()},
-                         {"dtype", dtype},
+                         {"model_options", nlohmann::json(dump_options(model_options))},
                          {"trainer", nlohmann::json(dump_options(trainer))},
                          {"eval", nlohmann::json(dump_options(eval))},
                          {"adapter", adapter.payload()},
@@ -155,7 +150,7 @@ TrainJob TrainJob::from_json(const nlohmann::json& tree) {
   job.pool = tree.at("pool").get<std::string>();
   job.image_root = tree.at("image_root").get<std::string>();
   job.rows = tree.at("rows").get<std::string>();
-  job.dtype = tree.at("dtype");
+  job.model_options = bind_options<ModelOptions>(tree.at("model_options"), "model");
   job.trainer = bind_options<trainer::TrainOptions>(tree.at("trainer"), "trainer");
   job.eval = bind_options<EvalOptions>(tree.at("eval"), "eval");
   job.adapter = key_from(tree.at("adapter"));
@@ -172,7 +167,7 @@ TrainJob plan_training(const RunConfig& config, const OpenPool& pool, const Sele
   job.pool = fs::absolute(pool.path);
   if (pool.image_root) job.image_root = fs::absolute(*pool.image_root);
   job.rows = fs::absolute(selection.records.back().folder / "rows.txt");
-  job.dtype = config.model.dtype;
+  job.model_options = config.model;
   job.trainer = config.trainer;
   job.trainer.seed = config.seed;
   if (config.regime == Regime::kSteps && !job.trainer.max_steps) {
@@ -183,7 +178,7 @@ TrainJob plan_training(const RunConfig& config, const OpenPool& pool, const Sele
   job.adapter = {"adapter",
                  kAdapterVersion,
                  {{"model", model_hash}, {"pool", pool.digest}, {"rows", selection.rows_digest}},
-                 {{"trainer", train_params}}};
+                 with_pixels({{"trainer", train_params}}, config.model)};
   if (config.stop_after <= StopAfter::kAdapter) return job;
 
   job.eval = config.eval;
@@ -202,7 +197,7 @@ TrainJob plan_training(const RunConfig& config, const OpenPool& pool, const Sele
         {"predictions",
          kPredictionsVersion,
          {{"adapter", job.adapter.digest()}, {"benchmark", eval::make_benchmark(benchmark)->fingerprint()}},
-         {{"benchmark", params}, {"max_new_tokens", job.eval.max_new_tokens}, {"dtype", job.dtype}}});
+         {{"benchmark", params}, {"max_new_tokens", job.eval.max_new_tokens}, {"dtype", config.model.dtype}}});
   }
   return job;
 }
@@ -243,7 +238,9 @@ void run_train_job(const TrainJob& job) {
     }
     auto work = cache.begin(job.predictions[i]);
     if (!cache.find(job.predictions[i])) {
-      if (!generator) generator = vlm::open_generator(job.model, *adapter / "adapter", job.dtype);
+      if (!generator)
+        generator =
+            vlm::open_generator(job.model, *adapter / "adapter", job.model_options.dtype, pixels_of(job.model_options));
       answer(job, i, *generator, work.folder(), progress);
       work.commit();
     }

@@ -17,7 +17,7 @@ namespace scalselect::pipeline {
 struct TrainJob {
   std::string label, cache;
   std::filesystem::path model, pool, image_root, rows;  ///< rows: one row a line
-  std::string dtype;
+  ModelOptions model_options;
   trainer::TrainOptions trainer;  ///< seed and steps already set for this run
   EvalOptions eval;               ///< benchmark paths already absolute
   StageKey adapter;

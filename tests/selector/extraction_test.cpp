@@ -172,6 +172,9 @@ TEST(ScalSelectMethod, OptionsNameTheFeature) {
   options.tokens = TokenChoice::kFraction;
   EXPECT_EQ(feature_name(scalselect_feature(options)),
             "pooled_visual(hidden_layer=-1,attention_layer=1,roles=compat,fraction=0.5)");
+  options.deepstack = false;
+  EXPECT_EQ(feature_name(scalselect_feature(options)),
+            "pooled_visual(hidden_layer=-1,attention_layer=1,roles=compat,deepstack=false,fraction=0.5)");
   options.representation = Representation::kTextMean;
   EXPECT_EQ(feature_name(scalselect_feature(options)), "hidden_mean(layer=-1,tokens=text,weights=uniform)");
 }

@@ -17,8 +17,8 @@ namespace scalselect::trainer {
 namespace {
 
 const std::filesystem::path kAdapter = std::filesystem::path(SCALSELECT_TEST_DATA) / "initial";
-const std::filesystem::path kBase =
-    std::filesystem::path(SCALSELECT_SOURCE_DIR) / "tests" / "vlm" / "golden" / "llava_base";
+const std::filesystem::path kModels = std::filesystem::path(SCALSELECT_SOURCE_DIR) / "tests" / "vlm" / "golden";
+const std::filesystem::path kBase = kModels / "llava_base";
 
 Sample sample(std::int64_t row, std::vector<std::string> images, std::string question, std::string answer) {
   Sample out;
@@ -76,19 +76,24 @@ void expect_same(const SampleGradients& a, const SampleGradients& b) {
   EXPECT_EQ(a.sketches, b.sketches);
 }
 
-TEST(GradientProbe, CompanyAndThreadsChangeNoBit) {
+class GradientProbes : public testing::TestWithParam<const char*> {};
+INSTANTIATE_TEST_SUITE_P(Folders, GradientProbes, testing::Values("llava_base", "qwen3_base", "qwen25_base"));
+
+TEST_P(GradientProbes, CompanyAndThreadsChangeNoBit) {
   const TestFolder folder;
   const auto samples = pool(folder);
+  const auto base = kModels / GetParam();
+  GradientProbeOptions tight;
+  tight.pixels.reset();
   set_threads(1);
   const auto together =
-      differentiate(*open_gradient_probe(kBase, "float32", fresh_branches()), samples, both_sketches());
+      differentiate(*open_gradient_probe(base, "float32", fresh_branches(), tight), samples, both_sketches());
   ASSERT_EQ(together.size(), samples.size());
   EXPECT_THAT(together[2].reject, "") << "no image is no reason";
   EXPECT_GT(together[2].norm, 0);
   set_threads(3);
-  GradientProbeOptions tight;
   tight.held_mb = tight.cache_mb = 0;  // groups of three, nothing shared
-  const auto others = open_gradient_probe(kBase, "float32", fresh_branches(), tight);
+  const auto others = open_gradient_probe(base, "float32", fresh_branches(), tight);
   const auto again = differentiate(*others, samples, both_sketches());
   for (std::size_t i = samples.size(); i-- > 0;) {
     expect_same(again[i], together[i]);
@@ -123,7 +128,7 @@ TEST(GradientProbe, SketchesWhatTheTakerTakes) {
   const auto seen = differentiate(*probe, std::span(samples).subspan(2, 1), request).front();
 
   const auto tokenizer = std::make_shared<vlm::Tokenizer>(vlm::Tokenizer::load(kBase));
-  const auto row = render_row(samples[2], vlm::ChatTemplate(vlm::chat_layout("llava-1.5"), tokenizer), 9, 2048);
+  const auto row = render_row(samples[2], vlm::ChatTemplate(vlm::chat_layout("llava-1.5"), tokenizer), {}, 2048);
   const GradientTaker taker(model, names);
   EXPECT_EQ(probe->size(), taker.size());
   std::vector<float> gradient(static_cast<std::size_t>(taker.size()));

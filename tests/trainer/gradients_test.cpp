@@ -36,8 +36,9 @@ struct Fixture {
       samples.push_back(sample);
     }
   }
-  torch::Tensor features_of(std::size_t i) const {
-    return samples[i].images.empty() ? torch::Tensor() : features.narrow(0, static_cast<std::int64_t>(i), 1);
+  vlm::TowerOutput features_of(std::size_t i) const {
+    if (samples[i].images.empty()) return {};
+    return {features.narrow(0, static_cast<std::int64_t>(i), 1), {}, {{1, 9}}};
   }
   std::vector<float> gradient(const GradientTaker& taker, std::size_t i, double* loss = nullptr) const {
     std::vector<float> out(static_cast<std::size_t>(taker.size()));
@@ -112,7 +113,8 @@ TEST(Gradients, OfTheHeadHaveTheClosedForm) {
   torch::NoGradGuard no_grad;
   const auto& sample = fixture.samples[0];
   const auto ids = torch::tensor(sample.ids, torch::kInt64).unsqueeze(0);
-  const auto x = fixture.model->merge(fixture.model->embed(ids), ids, fixture.model->project(fixture.features_of(0)));
+  const auto x =
+      fixture.model->merge(fixture.model->embed(ids), ids, fixture.model->project(fixture.features_of(0).features));
   const auto states = fixture.model->decode(x)[0];
   auto sum = torch::zeros_like(fixture.model->lm_head()->weight);
   std::int64_t targets = 0;

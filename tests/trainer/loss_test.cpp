@@ -16,7 +16,7 @@ torch::Tensor plain_loss(vlm::LlavaModel& model, const TrainingSet& set, const s
     const auto& sample = set.samples[index];
     const auto ids = torch::tensor(sample.ids, torch::kInt64).unsqueeze(0);
     auto x = model->embed(ids);
-    if (!sample.images.empty()) x = model->merge(x, ids, model->project(features.fetch(sample.images)));
+    if (!sample.images.empty()) x = model->merge(x, ids, model->project(features.fetch(sample.images)).rows);
     const auto logs = torch::log_softmax(model->logits(model->decode(x))[0], -1);
     for (std::int64_t t = 1; t < sample.length(); ++t) {
       if (sample.supervised[t]) sum = sum - logs[t - 1][sample.ids[t]];

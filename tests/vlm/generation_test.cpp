@@ -25,7 +25,7 @@ std::vector<GreedyPrompt> prompts_of(Golden& golden) {
   const auto visual = golden.model->project(golden.model->encode_images(golden("pixels")));
   std::vector<GreedyPrompt> prompts;
   for (int i = 0; i < 2; ++i) {
-    prompts.push_back({to_ids(golden("ids." + std::to_string(i))), visual.narrow(0, i, 1)});
+    prompts.push_back({to_ids(golden("ids." + std::to_string(i))), {visual.narrow(0, i, 1), {}, {}}});
   }
   return prompts;
 }

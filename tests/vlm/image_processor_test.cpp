@@ -8,6 +8,8 @@
 #include "core/error.h"
 #include "core/files.h"
 #include "core/hash.h"
+#include "vlm/qwen_vision.h"
+#include "vlm/safetensors.h"
 
 namespace scalselect::vlm {
 namespace {
@@ -29,6 +31,70 @@ TEST(ImageProcessor, AgreesWithHuggingFace) {
         << config << " " << file << " " << pad;
   }
   EXPECT_GE(lines, 50);
+}
+
+QwenVisionConfig patches(int side) {
+  QwenVisionConfig config;
+  config.patch_size = side;
+  return config;
+}
+
+// golden/make_qwen_processor.py: equal to the last bit.
+TEST(ImageProcessor, AgreesWithQwensPillowProcessor) {
+  std::ifstream in(kGolden / "qwen_processor.tsv");
+  std::string config, file, digest;
+  int rows = 0, columns = 0, lines = 0;
+  for (; in >> config >> file >> rows >> columns >> digest; ++lines) {
+    const auto processor = ImageProcessor::load(kGolden / "processor" / (config + ".json"));
+    const auto image = decode_image(kGolden / "../../data/golden/images" / file);
+    const auto pixels = processor.process(image);
+    const int side = config == "qwen3" ? 16 : 14;
+    EXPECT_EQ(pixels.sizes(), (torch::IntArrayRef{3, rows * side, columns * side})) << config << " " << file;
+    EXPECT_EQ(processor.output_size({image.height, image.width}), (ImageSize{rows * side, columns * side}));
+    const auto values = patches_of(pixels, patches(side)).contiguous();
+    EXPECT_EQ(sha256({static_cast<const char*>(values.data_ptr()), values.nbytes()}), digest) << config << " " << file;
+  }
+  EXPECT_EQ(lines, 10);
+}
+
+TEST(ImageProcessor, StaysNearQwensTensorProcessor) {
+  const SafetensorsFile golden(kGolden / "qwen_fast.safetensors");
+  const auto image = decode_image(kGolden / "../../data/golden/images/plain.jpg");
+  for (const std::string config : {"qwen3", "qwen25"}) {
+    const int side = config == "qwen3" ? 16 : 14;
+    const auto processor = ImageProcessor::load(kGolden / "processor" / (config + ".json"));
+    const auto& options = processor.options();
+    const auto scale = torch::tensor(std::vector<double>(options.std.begin(), options.std.end())).view({1, 3, 1});
+    const auto shift = torch::tensor(std::vector<double>(options.mean.begin(), options.mean.end())).view({1, 3, 1});
+    const auto values = patches_of(processor.process(image), patches(side)).view({-1, 3, 2, side * side}).select(2, 0);
+    const auto levels = (255 * (values.to(torch::kFloat64) * scale + shift)).round();
+    const auto difference = (levels - golden.tensor(config).to(torch::kFloat64)).abs();
+    EXPECT_LE(difference.max().item<double>(), 2);
+    EXPECT_LT(difference.mean().item<double>(), 0.1);
+  }
+}
+
+// golden/make_qwen_processor.py, transformers' smart_resize.
+TEST(ImageProcessor, SmartResize) {
+  std::ifstream in(kGolden / "qwen_sizes.tsv");
+  ImageSize size, expected;
+  int factor = 0, lines = 0;
+  PixelBounds bounds;
+  for (; in >> size.height >> size.width >> factor >> bounds.least >> bounds.most >> expected.height >> expected.width;
+       ++lines) {
+    EXPECT_EQ(smart_resize(size, factor, bounds), expected) << size.height << " x " << size.width << " " << factor;
+  }
+  EXPECT_GE(lines, 48);
+  EXPECT_THROW(smart_resize({1, 201}, 28, {3136, 10000}), UserError);
+}
+
+TEST(ImageProcessor, BoundsReplaceThoseOfAQwenFileOnly) {
+  const auto qwen = ImageProcessor::load(kGolden / "processor" / "qwen25.json", false, kAuthorsPixels);
+  EXPECT_EQ(qwen.options().bounds, kAuthorsPixels);
+  EXPECT_FALSE(qwen.fixed_size());
+  const auto clip = ImageProcessor::load(kGolden / "processor" / "clip.json", false, kAuthorsPixels);
+  EXPECT_EQ(clip.output_size({100, 300}), (ImageSize{56, 56}));
+  EXPECT_TRUE(clip.fixed_size());
 }
 
 std::string message(const std::string& json) {

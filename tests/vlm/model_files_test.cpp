@@ -117,6 +117,8 @@ TEST(TensorNames, EveryLayoutHasOneCanonicalName) {
   EXPECT_EQ(canonical("vision_tower.embeddings.class_embedding"),
             "model.vision_tower.vision_model.embeddings.class_embedding");
   EXPECT_EQ(canonical("model.mm_projector.2.bias"), "model.multi_modal_projector.linear_2.bias");
+  EXPECT_EQ(canonical("visual.blocks.0.attn.qkv.weight"), "model.visual.blocks.0.attn.qkv.weight");
+  EXPECT_EQ(canonical("model.visual.merger.ln_q.weight"), "model.visual.merger.ln_q.weight");
   EXPECT_EQ(canonical("model.norm.weight"), "model.language_model.norm.weight");
   EXPECT_EQ(canonical("model.language_model.norm.weight"), "model.language_model.norm.weight");
   EXPECT_EQ(canonical("lm_head.weight"), "lm_head.weight");

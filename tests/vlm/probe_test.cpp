@@ -10,6 +10,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/error.h"
+#include "core/files.h"
 #include "core/parallel.h"
 #include "core/rng.h"
 #include "data/image.h"
@@ -146,7 +147,16 @@ void expect_close(const Seen& a, const Seen& b) {
 }
 
 class Probe : public testing::TestWithParam<const char*> {};
-INSTANTIATE_TEST_SUITE_P(Folders, Probe, testing::Values("llava_base", "llava_variant"));
+INSTANTIATE_TEST_SUITE_P(Folders, Probe,
+                         testing::Values("llava_base", "llava_variant", "qwen3_base", "qwen3_tied", "qwen25_base"));
+
+/// Image sizes as the folder's own file bounds them: tiny.
+ProbeOptions own_sizes(bool plain = false) {
+  ProbeOptions options;
+  options.plain = plain;
+  options.pixels.reset();
+  return options;
+}
 
 TEST_P(Probe, ShortcutsEqualThePlainPath) {
   const Pictures pictures;
@@ -157,10 +167,8 @@ TEST_P(Probe, ShortcutsEqualThePlainPath) {
     requests.push_back(only_early(spec.hidden_layer, spec.attention_layer, spec.roles));
   }
   for (const auto& request : requests) {
-    const auto quick = open_probe(folder, "float32", request);
-    ProbeOptions options;
-    options.plain = true;
-    const auto plain = open_probe(folder, "float32", request, options);
+    const auto quick = open_probe(folder, "float32", request, own_sizes());
+    const auto plain = open_probe(folder, "float32", request, own_sizes(true));
     const auto a = observe(*quick, samples, request), b = observe(*plain, samples, request);
     ASSERT_EQ(a.size(), samples.size());
     for (std::size_t i = 0; i < a.size(); ++i) expect_close(a[i], b[i]);
@@ -171,16 +179,56 @@ TEST_P(Probe, GroupingAndThreadsChangeNoBit) {
   const Pictures pictures;
   const auto samples = pool(pictures);
   const auto request = everything();
-  const auto probe = open_probe(golden_folder(GetParam()), "float32", request);
+  const auto probe = open_probe(golden_folder(GetParam()), "float32", request, own_sizes());
   set_threads(1);
   const auto together = observe(*probe, samples, request);
   set_threads(3);
   EXPECT_EQ(observe(*probe, samples, request), together);
   for (std::size_t i = samples.size(); i-- > 0;) {
-    const auto fresh = open_probe(golden_folder(GetParam()), "float32", request);
+    const auto fresh = open_probe(golden_folder(GetParam()), "float32", request, own_sizes());
     EXPECT_EQ(observe(*fresh, std::span(&samples[i], 1), request).front(), together[i]) << i;
   }
   set_threads(1);
+}
+
+// golden/make_qwen.py: picture, prompt and token roles to first-layer signals, all of it by transformers.
+TEST(Probe, FirstLayerSignalsOfAPictureEqualTransformers) {
+  for (const char* name : {"qwen3_base", "qwen3_tied", "qwen25_base", "qwen25_new"}) {
+    const auto folder = golden_folder(name);
+    const auto facts = nlohmann::json::parse(read_file(folder / "golden.json")).at("probe");
+    const SafetensorsFile golden(folder / "golden.safetensors");
+    const auto picture = folder / "../../../data/golden/images/plain.jpg";
+    const std::vector<Sample> samples = {
+        sample(0, {picture.string()}, {"<image>\n" + facts.at("question").get<std::string>(), facts.at("answer")})};
+    const auto request = only_early(1, 1, TokenRoles::kStrict);
+    const auto seen = observe(*open_probe(folder, "float32", request, own_sizes()), samples, request).front();
+    ASSERT_EQ(seen.reject, "") << name;
+    const auto equal = [&](const std::vector<float>& ours, const std::string& key) {
+      const auto theirs = golden.tensor(key);
+      const auto mine = torch::tensor(ours).view(theirs.sizes());
+      EXPECT_LT(relative_error(mine, theirs), 2e-5) << name << " " << key;
+    };
+    equal(seen.hidden[0], "probe.hidden");
+    equal(seen.attention[0], "probe.attention");
+  }
+}
+
+TEST(Probe, DeepStackCanBeLeftOut) {
+  const Pictures pictures;
+  const std::vector<Sample> samples = {sample(0, {pictures.path(0)}, {"<image>What?", "It."})};
+  const auto folder = golden_folder("qwen3_base");
+  SignalRequest request;
+  request.early = {{1, 2, TokenRoles::kStrict}, {1, 2, TokenRoles::kStrict, false}, {3, 2, TokenRoles::kStrict, false}};
+  const auto quick = observe(*open_probe(folder, "float32", request, own_sizes()), samples, request).front();
+  const auto plain = observe(*open_probe(folder, "float32", request, own_sizes(true)), samples, request).front();
+  expect_close(quick, plain);
+  EXPECT_EQ(quick.attention[0], quick.attention[1]);  // the next layer reads the sum either way
+  // The difference is the tower's first DeepStack feature.
+  torch::NoGradGuard no_grad;
+  auto opened = open_model(folder, {}, {});
+  const auto deep = opened.model->encode(opened.images->pixels(samples[0].images)).deep.at(0);
+  const auto with = torch::tensor(quick.hidden[0]), without = torch::tensor(quick.hidden[1]);
+  EXPECT_LT(relative_error((with - without).view(deep.sizes()), deep), 1e-5);
 }
 
 /// The drawn image and the two turns of golden/make_probe_signals.py.
@@ -200,7 +248,8 @@ Seen golden_sample(const char* folder, const fs::path& picture) {
                           {3, TokenSet::kBehindImages, TokenWeights::kUniform, LayerState::kAttention}};
   request.answer_loss = request.lone_loss = request.token_counts = true;
   const auto item = sample(0, {picture.string()}, {"<image>What is this?", "A cat.", "Where?", "On the mat, I see"});
-  return observe(*open_probe(golden_folder(folder), "float32", request), std::span(&item, 1), request).front();
+  return observe(*open_probe(golden_folder(folder), "float32", request, own_sizes()), std::span(&item, 1), request)
+      .front();
 }
 
 void expect_golden(const AnswerLoss& ours, const nlohmann::json& turns) {
@@ -283,7 +332,7 @@ TEST(CompatRoles, FirstHitWinsAndMovesTheCursor) {
   const auto item = sample(0, {pictures.path(0)}, {"<image>Say abc", "abc", "and d?", "not there at all: abc"});
   const std::vector<std::int64_t> nine = {9};
   const auto rendered = chat.render(item.turns, nine);
-  const auto compat = compat_positions(rendered, item.turns, *tokenizer, chat.image_id());
+  const auto compat = compat_positions(rendered, item.turns, chat);
   const auto strict = strict_positions(rendered);
   EXPECT_EQ(compat.visual, strict.visual);
   EXPECT_EQ(compat.visual.size(), 9u);
@@ -298,9 +347,26 @@ TEST(CompatRoles, FirstHitWinsAndMovesTheCursor) {
   EXPECT_TRUE(std::binary_search(compat.user.begin(), compat.user.end(), second));
 }
 
-TEST(TextGenerator, AnswersDoNotDependOnCompany) {
+TEST(CompatRoles, QwensFrameTokensCountAsVisual) {
+  const auto tokenizer = std::make_shared<Tokenizer>(Tokenizer::load(golden_folder("qwen3_base")));
+  const ChatTemplate chat(chat_layout("qwen3-vl"), tokenizer);
+  const auto item = sample(0, {"one"}, {"<image>Say abc", "no"});
+  const std::vector<std::int64_t> four = {4};
+  const auto rendered = chat.render(item.turns, four);
+  const auto compat = compat_positions(rendered, item.turns, chat), strict = strict_positions(rendered);
+  EXPECT_EQ(strict.visual.size(), 4u);
+  ASSERT_EQ(compat.visual.size(), 6u);
+  EXPECT_EQ(rendered.ids[compat.visual.front()], *tokenizer->token_to_id("<|vision_start|>"));
+  EXPECT_EQ(rendered.ids[compat.visual.back()], *tokenizer->token_to_id("<|vision_end|>"));
+  EXPECT_TRUE(std::binary_search(compat.user.begin(), compat.user.end(), 0));  // <|im_start|>
+}
+
+class Answers : public testing::TestWithParam<const char*> {};
+INSTANTIATE_TEST_SUITE_P(Folders, Answers, testing::Values("llava_base", "qwen3_base", "qwen25_base"));
+
+TEST_P(Answers, DoNotDependOnCompany) {
   const Pictures pictures;
-  const auto generator = open_generator(golden_folder("llava_base"), {}, "float32");
+  const auto generator = open_generator(golden_folder(GetParam()), {}, "float32", std::nullopt);
   std::vector<GenerationPrompt> prompts;
   for (int i = 0; i < 12; ++i) {
     prompts.push_back({std::string("What is this") + std::string(i, '?'), {pictures.path(i % 3)}});

@@ -1,0 +1,45 @@
+#include "vlm/open_model.h"
+
+namespace scalselect::vlm {
+
+std::optional<ImageSize> ImageReader::fixed_size() const {
+  if (!processor_.fixed_size()) return std::nullopt;
+  return processor_.output_size({});
+}
+
+std::int64_t ImageReader::tokens(const std::string& path) {
+  if (const auto size = fixed_size()) return model_->grid(size->height, size->width).tokens();
+  {
+    const std::lock_guard lock(mutex_);
+    if (const auto found = known_.find(path); found != known_.end()) return found->second;
+  }
+  const auto image = decode_image(path);
+  const auto size = processor_.output_size({image.height, image.width});
+  const auto count = model_->grid(size.height, size.width).tokens();
+  const std::lock_guard lock(mutex_);
+  return known_.emplace(path, count).first->second;
+}
+
+std::vector<std::int64_t> ImageReader::image_tokens(std::span<const std::string> paths) {
+  std::vector<std::int64_t> counts;
+  for (const auto& path : paths) counts.push_back(tokens(path));
+  return counts;
+}
+
+torch::Tensor ImageReader::pixels(const std::string& path) const { return processor_.process(decode_image(path)); }
+
+std::vector<torch::Tensor> ImageReader::pixels(std::span<const std::string> paths) const {
+  std::vector<torch::Tensor> images;
+  for (const auto& path : paths) images.push_back(pixels(path));
+  return images;
+}
+
+OpenModel open_model(const std::filesystem::path& folder, const LoadOptions& options,
+                     const std::optional<PixelBounds>& bounds) {
+  auto model = load_vlm(folder, options);
+  ChatTemplate chat(chat_layout(model->chat_layout()), std::make_shared<Tokenizer>(Tokenizer::load(folder)));
+  auto images = std::make_shared<ImageReader>(model, ImageProcessor::load(folder, false, bounds));
+  return {std::move(model), std::move(chat), std::move(images)};
+}
+
+}  // namespace scalselect::vlm

@@ -1,0 +1,55 @@
+// A model folder opened: the model, its prompt, and its image processor.
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "vlm/chat_template.h"
+#include "vlm/checkpoint.h"
+#include "vlm/image_processor.h"
+#include "vlm/vlm.h"
+
+namespace scalselect::vlm {
+
+/// Turns image files into what a model reads, and tells how many visual tokens they become. Safe to share by threads.
+class ImageReader {
+ public:
+  ImageReader(Vlm model, ImageProcessor processor) : model_(std::move(model)), processor_(std::move(processor)) {}
+
+  /// Visual tokens of each image. Where images keep their own sizes, each file is decoded once for it and its size
+  /// remembered. Throws UserError(kInput) for an image that cannot be decoded or does not fit the model.
+  std::vector<std::int64_t> image_tokens(std::span<const std::string> paths);
+
+  /// Of all processed images; empty where each keeps its own.
+  std::optional<ImageSize> fixed_size() const;
+
+  /// Processed pixels, float32 [3, height, width], CPU. Throws UserError(kInput) as decode_image does.
+  torch::Tensor pixels(const std::string& path) const;
+  std::vector<torch::Tensor> pixels(std::span<const std::string> paths) const;
+
+ private:
+  std::int64_t tokens(const std::string& path);
+
+  Vlm model_;
+  ImageProcessor processor_;
+  std::mutex mutex_;
+  std::map<std::string, std::int64_t> known_;
+};
+
+struct OpenModel {
+  Vlm model;
+  ChatTemplate chat;
+  std::shared_ptr<ImageReader> images;
+};
+
+/// The model of an HF folder with the prompt of its architecture. `bounds`: see ImageProcessor::load.
+OpenModel open_model(const std::filesystem::path& folder, const LoadOptions& options = {},
+                     const std::optional<PixelBounds>& bounds = kAuthorsPixels);
+
+}  // namespace scalselect::vlm
