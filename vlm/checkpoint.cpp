@@ -62,7 +62,9 @@ class Weights {
     }
     const auto stored = files_.tensor(found->second);
     check_finite(stored, found->second);
-    return stored.to(options.device, options.dtype, /*non_blocking=*/false, /*copy=*/true);
+    auto taken = stored.to(options.device, options.dtype, /*non_blocking=*/false, /*copy=*/true);
+    files_.release(found->second);  // otherwise the file's pages would count beside the weights made of them
+    return taken;
   }
 
  private:

@@ -80,4 +80,9 @@ torch::Tensor SafetensorsFile::tensor(const std::string& name) const {
       data, entry.shape, [keep = impl_](void*) {}, type);
 }
 
+void SafetensorsFile::release(const std::string& name) const {
+  const auto& entry = impl_->entry(name);
+  impl_->file.release(impl_->file.bytes().substr(impl_->header.data_begin + entry.begin, entry.end - entry.begin));
+}
+
 }  // namespace scalselect::vlm

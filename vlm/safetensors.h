@@ -27,6 +27,8 @@ class SafetensorsFile {
   /// A CPU tensor over the mapping (a private, read-only mapping: **never write to it**; clone or convert first). An
   /// unaligned tensor is copied instead. Throws UserError(kInput) if there is no such name (with the nearest one).
   torch::Tensor tensor(const std::string& name) const;
+  /// Gives the memory of a tensor's pages back; tensors over them stay valid and read the file again.
+  void release(const std::string& name) const;
   /// Shape without touching the data.
   std::vector<std::int64_t> shape(const std::string& name) const;
   std::vector<std::string> names() const;  ///< sorted
@@ -48,8 +50,9 @@ class SafetensorsFolder {
   explicit SafetensorsFolder(const std::filesystem::path& folder);
 
   bool has(const std::string& name) const;
-  /// As SafetensorsFile::tensor.
+  /// As in SafetensorsFile.
   torch::Tensor tensor(const std::string& name) const;
+  void release(const std::string& name) const;
   std::vector<std::int64_t> shape(const std::string& name) const;
   std::vector<std::string> names() const;            ///< sorted
   std::vector<std::filesystem::path> files() const;  ///< the files that hold the weights, for hashing

@@ -71,6 +71,7 @@ std::size_t SafetensorsFolder::shard_of(const std::string& name) const {
 
 bool SafetensorsFolder::has(const std::string& name) const { return where_.contains(name); }
 torch::Tensor SafetensorsFolder::tensor(const std::string& name) const { return shards_[shard_of(name)].tensor(name); }
+void SafetensorsFolder::release(const std::string& name) const { shards_[shard_of(name)].release(name); }
 std::vector<std::int64_t> SafetensorsFolder::shape(const std::string& name) const {
   return shards_[shard_of(name)].shape(name);
 }

@@ -5,6 +5,7 @@
 
 #include "baselines/registry.h"
 #include "core/error.h"
+#include "core/file_digests.h"
 #include "core/hash.h"
 #include "core/log.h"
 #include "experiments/pipeline/stages.h"
@@ -166,7 +167,7 @@ OpenPool open_pool(const PoolOptions& options, const ArtifactCache& cache) {
   return open;
 }
 
-std::string model_digest(const fs::path& folder) {
+std::string model_digest(const fs::path& folder, const ArtifactCache& cache) {
   if (!fs::is_directory(folder)) {
     throw UserError(
         ErrorKind::kInput, fmt::format("There is no model folder '{}'.", folder.string()),
@@ -179,10 +180,12 @@ std::string model_digest(const fs::path& folder) {
       files.push_back(entry.path());
   }
   std::sort(files.begin(), files.end());
+  const FileDigests digests(cache.root() / "digests");
   Sha256 hash;
   for (const auto& file : files) {
     // Probe values are a record about the checkpoint, not a part of it.
-    if (file.filename() != "probes.json") hash.update(file.filename().string()).update("\n").update(sha256_file(file));
+    if (file.filename() != "probes.json")
+      hash.update(file.filename().string()).update("\n").update(digests.sha256(file));
   }
   return hash.finish();
 }

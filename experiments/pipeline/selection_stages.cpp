@@ -239,7 +239,8 @@ FeatureBundle ensure_features(const std::vector<FeatureSpec>& specs, const OpenP
                               const ArtifactCache& cache, const OpenPool* warm_up_pool) {
   FeatureBundle bundle;
   if (specs.empty()) return bundle;
-  const WarmUpPlace place{warm_up_pool == nullptr ? &pool : warm_up_pool, &model, model_digest(find_path(model.path))};
+  const WarmUpPlace place{warm_up_pool == nullptr ? &pool : warm_up_pool, &model,
+                          model_digest(find_path(model.path), cache)};
   const Meter meter;
 
   std::map<std::string, FeatureSpec> wanted;

@@ -192,7 +192,7 @@ class Sweep {
 
   const std::string& model_hash(const ModelOptions& model) {
     auto& hash = model_hashes_[model.path];
-    if (hash.empty()) hash = model_digest(find_path(model.path));
+    if (hash.empty()) hash = model_digest(find_path(model.path), cache_);
     return hash;
   }
 
