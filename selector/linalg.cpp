@@ -77,6 +77,16 @@ void add_gram(const double* z, std::int64_t n, std::int64_t d, Dense& gram) {
   });
 }
 
+void add_outer(const std::vector<double>& v, double factor, Dense& gram) {
+  parallel_blocks(gram.cols, 64, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t i = begin; i < end; ++i) {
+      const double scaled = factor * v[static_cast<std::size_t>(i)];
+      double* row = gram.row(i);
+      for (std::int64_t j = 0; j <= i; ++j) row[j] += scaled * v[static_cast<std::size_t>(j)];
+    }
+  });
+}
+
 void project(const double* z, std::int64_t n, const Dense& basis, std::int64_t k, double* out) {
   cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasTrans, to_int(n), to_int(k), to_int(basis.cols), 1.0, z,
               to_int(basis.cols), basis.values.data(), to_int(basis.cols), 0.0, out, to_int(k));

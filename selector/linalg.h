@@ -39,6 +39,9 @@ const char* better_openblas_core();
 /// the order of the calls, whatever the thread count.
 void add_gram(const double* z, std::int64_t n, std::int64_t d, Dense& gram);
 
+/// gram += factor * v v^T, lower triangle only. Parallel over rows.
+void add_outer(const std::vector<double>& v, double factor, Dense& gram);
+
 /// out (n x k) = z (n x d) * basis^T, `basis` k x d.
 void project(const double* z, std::int64_t n, const Dense& basis, std::int64_t k, double* out);
 

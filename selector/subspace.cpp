@@ -11,13 +11,14 @@
 #include "core/error.h"
 #include "core/parallel.h"
 #include "selector/linalg.h"
+#include "selector/subspace_kernels.h"
 
 namespace scalselect {
 namespace {
 
 constexpr std::int64_t kBlockValues = 4'000'000;  // 32 MB of float64
 constexpr double kGramLimit = 1e-6;               // smallest s_k^2 / s_1^2 that the Gram matrix resolves well
-constexpr std::int64_t kScoreRows = 256;          // rows that one thread projects at a time
+constexpr std::int64_t kRowsAtOnce = 256;         // that one thread prepares at a time
 constexpr double kEpsilon = std::numeric_limits<double>::epsilon();
 
 /// What the steps before the SVD do to a row.
@@ -63,7 +64,7 @@ class BlockReader {
   void pack(std::int64_t first, std::int64_t count) {
     const auto cols = source_.cols();
     std::vector<char> finite(static_cast<std::size_t>(count));
-    parallel_blocks(count, kScoreRows, [&](std::int64_t begin, std::int64_t end) {
+    parallel_blocks(count, kRowsAtOnce, [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t i = begin; i < end; ++i) {
         const float* row = raw_.data() + i * cols;
         finite[static_cast<std::size_t>(i)] = std::all_of(row, row + cols, [](float v) { return std::isfinite(v); });
@@ -74,7 +75,7 @@ class BlockReader {
       if (finite[static_cast<std::size_t>(i)] != 0) rows_.push_back(first + i);
       else if (excluded_ != nullptr) excluded_->push_back(first + i);
     }
-    parallel_blocks(static_cast<std::int64_t>(rows_.size()), kScoreRows, [&](std::int64_t begin, std::int64_t end) {
+    parallel_blocks(static_cast<std::int64_t>(rows_.size()), kRowsAtOnce, [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t i = begin; i < end; ++i) {
         const float* from = raw_.data() + (rows_[static_cast<std::size_t>(i)] - first) * cols;
         std::copy(from, from + cols, values_.data() + i * cols);
@@ -92,7 +93,7 @@ class BlockReader {
 
 template <class Body>
 void for_rows(std::int64_t count, std::int64_t cols, double* z, const Body& body) {
-  parallel_blocks(count, kScoreRows, [&](std::int64_t begin, std::int64_t end) {
+  parallel_blocks(count, kRowsAtOnce, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t i = begin; i < end; ++i) body(z + i * cols);
   });
 }
@@ -101,13 +102,17 @@ void for_rows(std::int64_t count, std::int64_t cols, double* z, const Body& body
 struct Moments {
   std::int64_t count = 0;
   std::vector<double> mean;
-  Dense gram;  // lower triangle
+  Dense gram;  // lower triangle; empty until `finish`
+  SubspaceKernels& kernels;
 
-  explicit Moments(std::int64_t cols) : mean(static_cast<std::size_t>(cols), 0.0), gram(cols, cols) {}
+  Moments(std::int64_t cols, SubspaceKernels& computing)
+      : mean(static_cast<std::size_t>(cols), 0.0), kernels(computing) {
+    kernels.start_gram(cols);
+  }
 
   /// Adds a block and leaves its rows centred on the block's own mean.
   void add(std::int64_t rows, double* z) {
-    const auto cols = gram.cols;
+    const auto cols = static_cast<std::int64_t>(mean.size());
     std::vector<double> block_mean(mean.size(), 0.0);
     for (std::int64_t i = 0; i < rows; ++i) {
       for (std::int64_t j = 0; j < cols; ++j) block_mean[static_cast<std::size_t>(j)] += z[i * cols + j];
@@ -116,23 +121,15 @@ struct Moments {
     for_rows(rows, cols, z, [&](double* row) {
       for (std::int64_t j = 0; j < cols; ++j) row[j] -= block_mean[static_cast<std::size_t>(j)];
     });
-    add_gram(z, rows, cols, gram);
+    kernels.add_rows(z, rows);
     const auto before = static_cast<double>(count), now = static_cast<double>(rows), all = before + now;
     for (std::size_t j = 0; j < mean.size(); ++j) block_mean[j] -= mean[j];
-    if (count > 0) add_outer(block_mean, before * now / all);
+    if (count > 0) kernels.add_outer(block_mean, before * now / all);
     for (std::size_t j = 0; j < mean.size(); ++j) mean[j] += block_mean[j] * (now / all);
     count += rows;
   }
 
-  void add_outer(const std::vector<double>& v, double factor) {
-    parallel_blocks(gram.cols, 64, [&](std::int64_t begin, std::int64_t end) {
-      for (std::int64_t i = begin; i < end; ++i) {
-        const double scaled = factor * v[static_cast<std::size_t>(i)];
-        double* row = gram.row(i);
-        for (std::int64_t j = 0; j <= i; ++j) row[j] += scaled * v[static_cast<std::size_t>(j)];
-      }
-    });
-  }
+  void finish() { gram = kernels.finish_gram(); }
 };
 
 /// Singular values and directions (rows) of the prepared matrix.
@@ -159,17 +156,18 @@ Preparation prepare(const Moments& moments, const SubspaceOptions& options) {
 Dense prepared_gram(const RowSource& source, Moments& moments, const Preparation& preparation, bool center) {
   const auto cols = source.cols();
   if (preparation.l2) {
-    Dense gram(cols, cols);
+    moments.gram = {};
+    moments.kernels.start_gram(cols);
     BlockReader reader(source, nullptr);
     reader.for_each([&](const std::vector<std::int64_t>& rows, double* z) {
       const auto count = static_cast<std::int64_t>(rows.size());
       for_rows(count, cols, z, [&](double* row) { preparation.apply(row); });
-      add_gram(z, count, cols, gram);
+      moments.kernels.add_rows(z, count);
     });
-    return gram;
+    return moments.kernels.finish_gram();
   }
-  if (!center) moments.add_outer(moments.mean, static_cast<double>(moments.count));
   Dense gram = std::move(moments.gram);
+  if (!center) add_outer(moments.mean, static_cast<double>(moments.count), gram);
   for (std::int64_t i = 0; i < cols; ++i) {
     for (std::int64_t j = 0; j <= i; ++j) {
       gram.row(i)[j] *= preparation.scale[static_cast<std::size_t>(i)] * preparation.scale[static_cast<std::size_t>(j)];
@@ -196,16 +194,16 @@ std::int64_t numerical_rank(const std::vector<double>& energy, double relative) 
   return std::count_if(energy.begin(), energy.end(), [&](double value) { return value > limit; });
 }
 
-Spectrum eigen_spectrum(Dense gram) {
+Spectrum eigen_spectrum(Dense gram, SubspaceKernels& kernels) {
   Spectrum spectrum;
-  symmetric_eigen(std::move(gram), spectrum.values, spectrum.directions);
+  kernels.symmetric_eigen(std::move(gram), spectrum.values, spectrum.directions);
   for (double& value : spectrum.values) value = std::max(value, 0.0);
   return spectrum;
 }
 
 /// One more pass over Y = Z V (L + s)^(-1/2), which is well conditioned: Y^T Y = P M P^T, so that the matrix
 /// R = M^(1/2) P^T (L + s)^(1/2) has the singular values of Z, and its right vectors are those of Z in the basis V.
-Spectrum refine(const RowSource& source, const Preparation& preparation, Spectrum first) {
+Spectrum refine(const RowSource& source, const Preparation& preparation, Spectrum first, SubspaceKernels& kernels) {
   const auto cols = source.cols();
   // The Gram matrix knows eigenvalues to about d * eps * l_1; the shift keeps those below it from being blown up.
   const double shift = static_cast<double>(cols) * kEpsilon * first.values[0];
@@ -215,21 +213,20 @@ Spectrum refine(const RowSource& source, const Preparation& preparation, Spectru
   for (std::int64_t j = 0; j < cols; ++j) {
     for (std::int64_t i = 0; i < cols; ++i) whitening.row(j)[i] /= root[static_cast<std::size_t>(j)];
   }
-  Dense gram(cols, cols);
+  kernels.set_basis(std::move(whitening));
+  kernels.start_gram(cols);
   {
     BlockReader reader(source, nullptr);
     std::vector<double> y(static_cast<std::size_t>(std::min(subspace_block_rows(cols), source.rows()) * cols));
     reader.for_each([&](const std::vector<std::int64_t>& rows, double* z) {
       const auto count = static_cast<std::int64_t>(rows.size());
-      parallel_blocks(count, kScoreRows, [&](std::int64_t begin, std::int64_t end) {
-        for (std::int64_t i = begin; i < end; ++i) preparation.apply(z + i * cols);
-        project(z + begin * cols, end - begin, whitening, cols, y.data() + begin * cols);
-      });
-      add_gram(y.data(), count, cols, gram);
+      for_rows(count, cols, z, [&](double* row) { preparation.apply(row); });
+      kernels.project(z, count, y.data());
+      kernels.add_rows(y.data(), count);
     });
   }
-  whitening = {};
-  Spectrum inner = eigen_spectrum(std::move(gram));
+  kernels.set_basis({});
+  Spectrum inner = eigen_spectrum(kernels.finish_gram(), kernels);
   for (std::int64_t i = 0; i < cols; ++i) {
     const double factor = std::sqrt(inner.values[static_cast<std::size_t>(i)]);
     for (std::int64_t j = 0; j < cols; ++j) inner.directions.row(i)[j] *= factor * root[static_cast<std::size_t>(j)];
@@ -254,28 +251,30 @@ void note_row(std::int64_t row, const double* z, const double* u, const Spectrum
 
 /// Leverage of every finite row.
 void score(const RowSource& source, const Preparation& preparation, const Spectrum& spectrum, SubspaceScores& result,
-           SubspaceDetails* details) {
+           SubspaceDetails* details, SubspaceKernels& kernels) {
   const auto cols = source.cols(), k = result.directions;
   Dense basis(k, cols);
   for (std::int64_t j = 0; j < k; ++j) {
     const double inverse = 1.0 / std::sqrt(spectrum.values[static_cast<std::size_t>(j)]);
     for (std::int64_t i = 0; i < cols; ++i) basis.row(j)[i] = spectrum.directions.row(j)[i] * inverse;
   }
+  kernels.set_basis(std::move(basis));
+  std::vector<double> u(static_cast<std::size_t>(std::min(subspace_block_rows(cols), source.rows()) * k));
   BlockReader reader(source, nullptr);
   reader.for_each([&](const std::vector<std::int64_t>& rows, double* z) {
-    parallel_blocks(static_cast<std::int64_t>(rows.size()), kScoreRows, [&](std::int64_t begin, std::int64_t end) {
-      std::vector<double> u(static_cast<std::size_t>((end - begin) * k));
-      for (std::int64_t i = begin; i < end; ++i) preparation.apply(z + i * cols);
-      if (k > 0) project(z + begin * cols, end - begin, basis, k, u.data());
+    const auto count = static_cast<std::int64_t>(rows.size());
+    for_rows(count, cols, z, [&](double* row) { preparation.apply(row); });
+    if (k > 0) kernels.project(z, count, u.data());
+    parallel_blocks(count, kRowsAtOnce, [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t i = begin; i < end; ++i) {
         double sum = 0;
         for (std::int64_t j = 0; j < k; ++j) {
-          const double value = u[static_cast<std::size_t>((i - begin) * k + j)];
+          const double value = u[static_cast<std::size_t>(i * k + j)];
           sum += value * value;
         }
         const auto row = rows[static_cast<std::size_t>(i)];
         result.scores[static_cast<std::size_t>(row)] = sum;
-        if (details != nullptr) note_row(row, z + i * cols, u.data() + (i - begin) * k, spectrum, k, *details);
+        if (details != nullptr) note_row(row, z + i * cols, u.data() + i * k, spectrum, k, *details);
       }
     });
   });
@@ -284,23 +283,25 @@ void score(const RowSource& source, const Preparation& preparation, const Spectr
 SubspaceScores score_in_memory_bound(const RowSource& source, const SubspaceOptions& options,
                                      SubspaceDetails* details) {
   const OneThreadLinalg one_thread;
+  const auto kernels = make_subspace_kernels();
   SubspaceScores result;
   result.scores.assign(static_cast<std::size_t>(source.rows()), std::numeric_limits<double>::quiet_NaN());
-  Moments moments(source.cols());
+  Moments moments(source.cols(), *kernels);
   BlockReader(source, &result.excluded).for_each([&](const std::vector<std::int64_t>& rows, double* z) {
     moments.add(static_cast<std::int64_t>(rows.size()), z);
   });
   if (moments.count == 0) {
     throw UserError(ErrorKind::kInput, "No row of the features is finite.", "Extract the features again.");
   }
+  moments.finish();
   result.mean = moments.mean;
   const auto preparation = prepare(moments, options);
-  Spectrum spectrum = eigen_spectrum(prepared_gram(source, moments, preparation, options.center));
+  Spectrum spectrum = eigen_spectrum(prepared_gram(source, moments, preparation, options.center), *kernels);
   const auto count = moments.count, size = std::max(count, source.cols());
   // What the Gram matrix can tell: whether the kept directions lie well above its own rounding.
   std::int64_t k = choose_directions(spectrum.values, numerical_rank(spectrum.values, 0), options);
   result.refined = k > 0 && spectrum.values[static_cast<std::size_t>(k - 1)] < kGramLimit * spectrum.values[0];
-  if (result.refined) spectrum = refine(source, preparation, std::move(spectrum));
+  if (result.refined) spectrum = refine(source, preparation, std::move(spectrum), *kernels);
   result.rank = numerical_rank(spectrum.values, static_cast<double>(size) * kEpsilon);
   result.directions = choose_directions(spectrum.values, result.rank, options);
   result.energy.assign(spectrum.values.begin(), spectrum.values.begin() + std::min(count, source.cols()));
@@ -314,7 +315,7 @@ SubspaceScores score_in_memory_bound(const RowSource& source, const SubspaceOpti
     details->coordinates.assign(static_cast<std::size_t>(source.rows() * result.directions), 0.0);
     details->residuals.assign(result.scores.size(), std::numeric_limits<double>::quiet_NaN());
   }
-  score(source, preparation, spectrum, result, details);
+  score(source, preparation, spectrum, result, details, *kernels);
   return result;
 }
 

@@ -10,8 +10,11 @@
 // whitened by the first result (shifted Cholesky-QR with an eigendecomposition in place of Cholesky: Fukaya et al.
 // 2020) and corrects V and S: errors then are those of a float64 SVD of Z, about eps * s_1 / s_k.
 //
-// Memory: at most 8 d^2 + 2.5 B d + 256 T k float64 for B = subspace_block_rows(d) and T threads, beside 8 N bytes of
-// scores and whatever the source holds; 4 d^2 in place of 8 d^2 when the correcting pass is not needed.
+// On the GPU of `compute_device()` (core/device.h), if that is one: Gram sums, projections and eigenvectors, in
+// float64; the small SVD of the correcting pass stays on the CPU. Scores then agree with the CPU's to about 1e-10.
+//
+// Memory: at most 8 d^2 + 2.5 B d + B k float64 for B = subspace_block_rows(d), beside 8 N bytes of scores and whatever
+// the source holds; 4 d^2 in place of 8 d^2 when the correcting pass is not needed.
 // Deterministic: blocks, tiles and the order of all sums are fixed functions of (N, d).
 #pragma once
 

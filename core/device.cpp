@@ -1,0 +1,45 @@
+#include "core/device.h"
+
+#include <fmt/format.h>
+
+#include <charconv>
+#include <cstdlib>
+#include <optional>
+
+#include "core/error.h"
+
+namespace scalselect {
+namespace {
+
+std::optional<ComputeDevice>& chosen() {
+  static std::optional<ComputeDevice> device;
+  return device;
+}
+
+}  // namespace
+
+std::string ComputeDevice::text() const { return cuda ? fmt::format("cuda:{}", index) : "cpu"; }
+
+ComputeDevice parse_device(std::string_view text) {
+  if (text == "cpu") return {};
+  ComputeDevice device{true, 0};
+  if (text == "cuda") return device;
+  constexpr std::string_view kPrefix = "cuda:";
+  if (text.starts_with(kPrefix)) {
+    const auto number = text.substr(kPrefix.size());
+    const auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), device.index);
+    if (error == std::errc() && end == number.data() + number.size() && device.index >= 0) return device;
+  }
+  throw UserError(ErrorKind::kUsage, fmt::format("Device '{}' is not known.", text),
+                  "Known are device=cpu, device=cuda and device=cuda:N.");
+}
+
+ComputeDevice compute_device() {
+  if (chosen()) return *chosen();
+  const char* text = std::getenv("SCALSELECT_DEVICE");
+  return text == nullptr || *text == '\0' ? ComputeDevice{} : parse_device(text);
+}
+
+void set_device(const ComputeDevice& device) { chosen() = device; }
+
+}  // namespace scalselect

@@ -1,0 +1,25 @@
+// Where heavy computation runs: this machine's CPU, or one of its GPUs.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace scalselect {
+
+struct ComputeDevice {
+  bool cuda = false;
+  int index = 0;  ///< of the GPU
+
+  std::string text() const;  ///< "cpu", "cuda:0"
+  bool operator==(const ComputeDevice&) const = default;
+};
+
+/// "cpu", "cuda" (the first GPU) or "cuda:N". Throws UserError(kUsage) for anything else.
+ComputeDevice parse_device(std::string_view text);
+
+/// What `set_device` said, else SCALSELECT_DEVICE, else the CPU. Nothing is opened here: that happens where the device
+/// is first used, which then throws UserError(kEnvironment) if there is none.
+ComputeDevice compute_device();
+void set_device(const ComputeDevice& device);
+
+}  // namespace scalselect
