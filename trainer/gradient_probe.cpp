@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "core/error.h"
+#include "core/parallel.h"
 #include "core/sketch.h"
 #include "vlm/image_cache.h"
 #include "vlm/pattern.h"

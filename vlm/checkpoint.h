@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 
+#include "vlm/device.h"
 #include "vlm/llava.h"
 #include "vlm/vlm.h"
 
@@ -14,7 +15,7 @@ namespace scalselect::vlm {
 
 struct LoadOptions {
   torch::ScalarType dtype = torch::kFloat32;  ///< weights are converted one by one while loading
-  torch::Device device = torch::kCPU;
+  torch::Device device = open_device();       ///< of compute_device()
   ModelParts parts;
   bool needed_tower_only = true;  ///< build only the tower blocks that the features need (parts.tower_layers == -1)
 };

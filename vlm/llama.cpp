@@ -142,6 +142,13 @@ torch::Tensor LlamaAttentionImpl::forward(const torch::Tensor& x, const Rope& ro
     const auto keep = torch::ones({1, k.size(2)}, torch::TensorOptions().dtype(torch::kBool).device(x.device()));
     bias = causal_mask(keep, q.size(2), x.scalar_type());
   }
+  // One query: its heads that share keys become queries of those, and nothing of the cache is copied.
+  if (q.size(2) == 1 && kv_heads_ < heads_ && (!bias.defined() || bias.size(1) == 1)) {
+    const auto grouped = q.reshape({x.size(0), kv_heads_, heads_ / kv_heads_, head_dim_});
+    const auto shared = bias.defined() ? std::optional<torch::Tensor>(bias) : std::nullopt;
+    const auto mixed = at::scaled_dot_product_attention(grouped, k, v, shared, 0.0, /*is_causal=*/false);
+    return o_proj(mixed.reshape({x.size(0), 1, heads_ * head_dim_}));
+  }
   const auto optional_mask = bias.defined() ? std::optional<torch::Tensor>(bias) : std::nullopt;
   const auto mixed =
       at::scaled_dot_product_attention(q, repeat_heads(k, heads_), repeat_heads(v, heads_), optional_mask, 0.0, causal);

@@ -24,6 +24,13 @@ struct Work {
   std::vector<torch::Tensor> means;
   torch::Tensor tower_mean;
   std::optional<AnswerLoss> loss, lone_loss;
+
+  /// What a pass filled in, when it has to be made again.
+  void forget() {
+    hidden.clear();
+    attention.clear();
+    means.clear();
+  }
 };
 
 torch::Tensor plain_floats(const torch::Tensor& x) { return x.to(torch::kCPU, torch::kFloat32).contiguous(); }
@@ -243,6 +250,7 @@ void VlmProbe::observe(std::span<const Sample> samples, const SignalRequest& req
   parallel_samples(static_cast<std::int64_t>(groups.size()), [&](std::int64_t g) {
     const auto& members = *groups[g];
     const auto& first = *members.front();
+    for (auto* item : members) item->forget();
     try {
       if (options_.plain) {
         const auto images = images_->pixels(first.sample->images);

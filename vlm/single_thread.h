@@ -7,8 +7,6 @@
 #include <cstdint>
 #include <functional>
 
-#include "core/parallel.h"
-
 namespace scalselect::vlm {
 
 /// LibTorch's operators use one thread while this lives.
@@ -24,13 +22,9 @@ class SingleThread {
 };
 
 /// body(i) for i in [0, count) on `thread_count()` threads, without gradients, each with single-threaded operators.
-inline void parallel_samples(std::int64_t count, const std::function<void(std::int64_t)>& body) {
-  SingleThread single;
-  parallel_blocks(count, 1, [&](std::int64_t begin, std::int64_t end) {
-    at::set_num_threads(1);
-    torch::NoGradGuard no_grad;
-    for (std::int64_t i = begin; i < end; ++i) body(i);
-  });
-}
+/// Where a GPU's memory does not hold as many samples as there are threads, those that did not fit are run again, half
+/// as many side by side, and a warning says so; `body` must therefore start its sample anew each time it is called.
+/// Throws UserError(kEnvironment) if one sample alone does not fit.
+void parallel_samples(std::int64_t count, const std::function<void(std::int64_t)>& body);
 
 }  // namespace scalselect::vlm

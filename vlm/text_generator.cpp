@@ -39,11 +39,12 @@ std::vector<std::vector<std::size_t>> batches(const std::vector<GreedyPrompt>& p
 
 }  // namespace
 
-VlmGenerator::VlmGenerator(OpenModel model)
+VlmGenerator::VlmGenerator(OpenModel model, bool lone_prompt)
     : model_(std::move(model.model)),
       chat_(std::move(model.chat)),
       images_(std::move(model.images)),
-      features_(kFeatureBytes) {}
+      features_(kFeatureBytes),
+      lone_prompt_(lone_prompt) {}
 
 VisualTokens VlmGenerator::visual(const std::string& path) {
   if (const auto known = features_.find(path)) return *known;
@@ -77,6 +78,7 @@ std::vector<std::string> AnswerGenerator::generate(std::span<const GenerationPro
 std::vector<Answer> VlmGenerator::answer(std::span<const GenerationPrompt> prompts, const GenerationOptions& options) {
   GreedyOptions greedy;
   greedy.max_new_tokens = options.max_new_tokens;
+  if (lone_prompt_) greedy.least_rows = 1;
   greedy.stop_ids = model_->text().eos_token_ids;
   greedy.repetition_penalty = model_->text().repetition_penalty;
   std::vector<GreedyPrompt> ready(prompts.size());
@@ -96,12 +98,12 @@ std::vector<Answer> VlmGenerator::answer(std::span<const GenerationPrompt> promp
 
 std::unique_ptr<AnswerGenerator> open_generator(const std::filesystem::path& model,
                                                 const std::filesystem::path& adapter, const std::string& dtype,
-                                                const std::optional<PixelBounds>& pixels) {
+                                                const std::optional<PixelBounds>& pixels, bool lone_prompt) {
   LoadOptions load;
   load.dtype = weight_dtype(dtype);
   auto opened = open_model(model, load, pixels);
   if (!adapter.empty()) load_adapter(adapter, opened.model, /*merge=*/true);
-  return std::make_unique<VlmGenerator>(std::move(opened));
+  return std::make_unique<VlmGenerator>(std::move(opened), lone_prompt);
 }
 
 }  // namespace scalselect::vlm

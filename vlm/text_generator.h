@@ -32,7 +32,9 @@ class AnswerGenerator : public TextGenerator {
 
 class VlmGenerator final : public AnswerGenerator {
  public:
-  explicit VlmGenerator(OpenModel model);
+  /// `lone_prompt`: questions come one at a time, and speed counts more than that an answer's last bits be those it
+  /// would have in company (see GreedyOptions::least_rows).
+  explicit VlmGenerator(OpenModel model, bool lone_prompt = false);
 
   /// Prompts are grouped by padded length, and groups run on several threads; answers do not depend on either. Features
   /// are computed once per image (and kept over calls, up to 256 MiB). Throws UserError(kInput) for an unreadable
@@ -47,12 +49,14 @@ class VlmGenerator final : public AnswerGenerator {
   ChatTemplate chat_;
   std::shared_ptr<ImageReader> images_;
   BoundedCache<VisualTokens> features_;
+  bool lone_prompt_;
 };
 
 /// The model of an HF folder with an optional PEFT adapter (empty path: none; merged into the weights), ready to
-/// answer. `dtype`: see `weight_dtype` (vlm/checkpoint.h); `pixels`: see open_model.
+/// answer. `dtype`: see `weight_dtype` (vlm/checkpoint.h); `pixels`: see open_model; `lone_prompt`: see VlmGenerator.
 std::unique_ptr<AnswerGenerator> open_generator(const std::filesystem::path& model,
                                                 const std::filesystem::path& adapter, const std::string& dtype,
-                                                const std::optional<PixelBounds>& pixels = kAuthorsPixels);
+                                                const std::optional<PixelBounds>& pixels = kAuthorsPixels,
+                                                bool lone_prompt = false);
 
 }  // namespace scalselect::vlm

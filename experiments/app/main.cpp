@@ -121,6 +121,12 @@ int main(int argc, char** argv) {
   } catch (const UserError& error) {
     fmt::print(stderr, "error: {}\n", error.what());
     return exit_code(error.kind());
+  } catch (const c10::OutOfMemoryError&) {
+    fmt::print(
+        stderr,
+        "error: out of GPU memory. Use model.dtype=bfloat16, a smaller trainer.batch_size or model.max_pixels, or "
+        "device=cpu; what is done already is kept.\n");
+    return 1;
   } catch (const std::bad_alloc&) {
     fmt::print(stderr, "error: out of memory. Use a smaller batch size or fewer parallel jobs.\n");
     return 1;

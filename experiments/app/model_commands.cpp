@@ -22,12 +22,12 @@ struct GenerateWords {
   std::optional<std::string> adapter;
   int max_new_tokens = 64;
   AnswerFormat format = AnswerFormat::kText;
-  std::optional<int> threads;
+  pipeline::Machine machine;
   static void describe(OptionBinder& v, GenerateWords& o) {
     v.field("adapter", o.adapter, "");
     v.field("max_new_tokens", o.max_new_tokens, "", Range{1, 1e6});
     v.choice("format", o.format, {{"text", AnswerFormat::kText}, {"json", AnswerFormat::kJson}}, "");
-    v.field("threads", o.threads, "", Range{1, 4096});
+    pipeline::Machine::describe(v, o.machine);
   }
 };
 
@@ -103,9 +103,9 @@ int run_generate(const Words& words) {
   const auto prompt = bound.take_raw("prompt");
   const GenerationPrompt question{plain ? *plain : string_of(prompt, "prompt"), images_of(bound.take_raw("image"))};
   const auto asked = bind_options<GenerateWords>(bound.tree, "", bound.origin);
-  if (asked.threads) set_threads(*asked.threads);
+  asked.machine.use();
   const auto generator = vlm::open_generator(pipeline::find_path(model.path), asked.adapter.value_or(""), model.dtype,
-                                             pipeline::pixels_of(model));
+                                             pipeline::pixels_of(model), /*lone_prompt=*/true);
   GenerationOptions options;
   options.max_new_tokens = asked.max_new_tokens;
   print_answer(generator->answer(std::span(&question, 1), options).front(), asked.format);

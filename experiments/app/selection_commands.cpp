@@ -40,22 +40,22 @@ MethodChoice take_method(Bound& bound) {
 struct ExtractWords {
   std::string out, cache;
   IdKind ids = IdKind::kRow;
-  std::optional<int> threads;
+  pipeline::Machine machine;
   static void describe(OptionBinder& v, ExtractWords& o) {
     v.field("out", o.out, "");
     v.field("cache", o.cache, "");
     v.choice("ids", o.ids, {{"row", IdKind::kRow}, {"id", IdKind::kId}}, "");
-    v.field("threads", o.threads, "", Range{1, 4096});
+    pipeline::Machine::describe(v, o.machine);
   }
 };
 
 struct ScoreWords {
   std::string features, out;
-  std::optional<int> threads;
+  pipeline::Machine machine;
   static void describe(OptionBinder& v, ScoreWords& o) {
     v.field("features", o.features, "");
     v.field("out", o.out, "");
-    v.field("threads", o.threads, "", Range{1, 4096});
+    pipeline::Machine::describe(v, o.machine);
   }
 };
 
@@ -64,7 +64,7 @@ struct SelectWords {
   std::string out, cache;
   IdKind ids = IdKind::kRow;
   std::int64_t seed = 1;
-  std::optional<int> threads;
+  pipeline::Machine machine;
   static void describe(OptionBinder& v, SelectWords& o) {
     v.field("scores", o.scores, "");
     v.field("features", o.features, "");
@@ -73,7 +73,7 @@ struct SelectWords {
     v.field("cache", o.cache, "");
     v.choice("ids", o.ids, {{"row", IdKind::kRow}, {"id", IdKind::kId}}, "");
     v.field("seed", o.seed, "", Range{0, 9e15});
-    v.field("threads", o.threads, "", Range{1, 4096});
+    pipeline::Machine::describe(v, o.machine);
   }
 };
 
@@ -141,7 +141,7 @@ int select_from_features(Bound& bound, const std::vector<Budget>& budgets, const
   std::optional<pipeline::OpenPool> open;
   if (bound.tree.contains("pool")) open = pipeline::open_pool(bound.take<pipeline::PoolOptions>("pool"), cache);
   const auto asked = bind_options<SelectWords>(bound.tree, "", bound.origin);
-  if (asked.threads) set_threads(*asked.threads);
+  asked.machine.use();
   if (asked.ranking)
     throw UserError(ErrorKind::kUsage, "'ranking' is not written with 'features'.", "Leave it out; see `score`.");
   const auto method = make_vector_method(choice.name, choice.options, "method", bound.origin);
@@ -184,7 +184,7 @@ int run_extract(const Words& words) {
   const auto pool_options = bound.take<pipeline::PoolOptions>("pool");
   const auto method = take_method(bound);
   const auto asked = bind_options<ExtractWords>(bound.tree, "", bound.origin);
-  if (asked.threads) set_threads(*asked.threads);
+  asked.machine.use();
 
   const auto needs = make_method(method.name, method.options, "method", bound.origin)->needs();
   if (needs.size() != 1) {
@@ -213,7 +213,7 @@ int run_score(const Words& words) {
   auto bound = bind_command(flags, "score");
   const auto method = take_method(bound);
   const auto asked = bind_options<ScoreWords>(bound.tree, "", bound.origin);
-  if (asked.threads) set_threads(*asked.threads);
+  asked.machine.use();
   if (method.name != "scalselect") {
     throw UserError(ErrorKind::kUsage,
                     fmt::format("`score` ranks a feature file by leverage; method '{}' does not.", method.name),
@@ -258,7 +258,7 @@ int run_select(const Words& words) {
   config.model = bound.take<pipeline::ModelOptions>("model");
   const auto method = take_method(bound);
   const auto asked = bind_options<SelectWords>(bound.tree, "", bound.origin);
-  if (asked.threads) set_threads(*asked.threads);
+  asked.machine.use();
   config.method = method.name;
   config.method_options = method.options;
   config.seed = asked.seed;

@@ -16,6 +16,7 @@
 #include <fstream>
 #include <memory>
 
+#include "core/device.h"
 #include "core/parallel.h"
 
 namespace scalselect::pipeline {
@@ -85,6 +86,7 @@ nlohmann::ordered_json describe_environment(const std::vector<std::string>& comm
   facts["sqlite"] = sqlite3_libversion();
   facts["cpu"] = cpu_model();
   facts["threads"] = thread_count();
+  facts["device"] = compute_device().text();
   facts["command"] = command_line;
   auto variables = nlohmann::ordered_json::object();
   for (const char* name : {"OMP_NUM_THREADS", "SCALSELECT_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"}) {

@@ -20,7 +20,7 @@ constexpr int kWorldVersion = 1;
 constexpr char kFullPool[] = "full";
 
 /// Keys that say where and how fast, not what.
-constexpr const char* kVolatile[] = {"cache",    "store", "report",     "threads",
+constexpr const char* kVolatile[] = {"cache",    "store", "report",     "threads",   "device",
                                      "parallel", "name",  "experiment", "stop_after"};
 
 std::string choice_of(const config::ComposedConfig& composed, const std::string& group) {
@@ -103,7 +103,8 @@ RunConfig bind_run(const config::ComposedConfig& composed) {
   struct Rest {
     std::string name, cache, store, report;
     std::int64_t seed = 1;
-    std::optional<int> threads, parallel;
+    Machine machine;
+    std::optional<int> parallel;
     Regime regime = Regime::kEpochs;
     StopAfter stop_after = StopAfter::kMetrics;
     static void describe(OptionBinder& v, Rest& o) {
@@ -112,7 +113,7 @@ RunConfig bind_run(const config::ComposedConfig& composed) {
       v.field("store", o.store, "");
       v.field("report", o.report, "");
       v.field("seed", o.seed, "", Range{0, 9e15});
-      v.field("threads", o.threads, "", Range{1, 4096});
+      Machine::describe(v, o.machine);
       v.field("parallel", o.parallel, "", Range{1, 4096});
       v.choice("regime", o.regime, {{"epochs", Regime::kEpochs}, {"steps", Regime::kSteps}}, "");
       v.choice("stop_after", o.stop_after,
@@ -131,7 +132,7 @@ RunConfig bind_run(const config::ComposedConfig& composed) {
   run.report = rest.report;
   run.seed = rest.seed;
   run.regime = rest.regime;
-  run.threads = rest.threads;
+  run.machine = rest.machine;
   run.parallel = rest.parallel;
   run.stop_after = rest.stop_after;
 

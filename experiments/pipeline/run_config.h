@@ -14,6 +14,7 @@
 #include "eval/benchmark.h"
 #include "eval/bootstrap.h"
 #include "experiments/config/compose.h"
+#include "experiments/pipeline/machine.h"
 #include "trainer/options.h"
 
 namespace scalselect::vlm {
@@ -95,7 +96,8 @@ struct RunConfig {
   std::string name;
   std::int64_t seed = 1;
   Regime regime = Regime::kEpochs;
-  std::optional<int> threads, parallel;
+  Machine machine;
+  std::optional<int> parallel;
   std::string cache, store, report;
   StopAfter stop_after = StopAfter::kMetrics;
 

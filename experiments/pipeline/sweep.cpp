@@ -40,7 +40,7 @@ class Sweep {
  public:
   Sweep(const std::vector<RunConfig>& configs, const std::vector<std::string>& command_line)
       : cache_(configs.front().cache), store_(configs.front().store), environment_(describe_environment(command_line)) {
-    if (configs.front().threads) set_threads(*configs.front().threads);
+    configs.front().machine.use();
     if (const int stale = store_.mark_stale_runs(); stale > 0)
       log_warning("{} earlier runs ended without a word; marked stale", stale);
     for (const auto& config : configs) runs_.emplace_back().config = &config;
@@ -224,7 +224,8 @@ class Sweep {
     const int threads = thread_count();
     const auto& asked = runs_.front().config->parallel;
     // Threads a job come from all trainings, not from those left: a resumed sweep must add numbers in the same order.
-    const int parallel = std::min<int>(asked.value_or(threads), static_cast<int>(by_job.size()));
+    const int parallel =
+        std::min<int>(asked.value_or(compute_device().cuda ? 1 : threads), static_cast<int>(by_job.size()));
     log_info("training and evaluation: {} jobs, {} side by side", jobs.size(), parallel);
     run_workers(jobs, parallel, std::max(1, threads / parallel), [&](std::size_t index, const WorkerResult& result) {
       if (result.ok) {

@@ -13,6 +13,7 @@
 #include <cstring>
 #include <numeric>
 
+#include "core/device.h"
 #include "core/error.h"
 #include "core/files.h"
 #include "core/log.h"
@@ -32,10 +33,13 @@ std::vector<std::string> child_environment(int threads) {
   std::vector<std::string> variables;
   for (char** entry = environ; *entry != nullptr; ++entry) {
     const std::string text = *entry;
-    if (text.rfind("OMP_NUM_THREADS=", 0) != 0 && text.rfind("SCALSELECT_THREADS=", 0) != 0) variables.push_back(text);
+    const bool ours = text.starts_with("OMP_NUM_THREADS=") || text.starts_with("SCALSELECT_THREADS=") ||
+                      text.starts_with("SCALSELECT_DEVICE=");
+    if (!ours) variables.push_back(text);
   }
   variables.push_back("OMP_NUM_THREADS=" + std::to_string(threads));
   variables.push_back("SCALSELECT_THREADS=" + std::to_string(threads));
+  variables.push_back("SCALSELECT_DEVICE=" + compute_device().text());
   return variables;
 }
 

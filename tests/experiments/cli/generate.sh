@@ -2,7 +2,7 @@
 # `scalselect generate` and `scalselect model assemble` with the real program, against what transformers gave.
 #   generate.sh SCALSELECT     SCALSELECT: the program
 set -euo pipefail
-program=$1
+program=$(realpath "$1")
 source=$(cd "$(dirname "$0")/../../.." && pwd)
 golden=$source/tests/vlm/golden
 images=$source/tests/data/golden/images

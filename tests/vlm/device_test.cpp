@@ -1,0 +1,137 @@
+// Devices. Most machines that run these have no GPU: models run on a fake one instead, which refuses tensors that were
+// left on the CPU, and must give what they give on the CPU.
+#include "vlm/device.h"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <chrono>
+#include <thread>
+#include <vector>
+
+#include "core/error.h"
+#include "core/parallel.h"
+#include "tests/fake_device.h"
+#include "tests/vlm/model_test_util.h"
+#include "vlm/generation.h"
+#include "vlm/probe_pass.h"
+#include "vlm/single_thread.h"
+
+namespace scalselect::vlm {
+namespace {
+
+class OnDevice : public testing::TestWithParam<const char*> {
+ protected:
+  Vlm load(torch::Device device) const {
+    auto model = load_vlm(golden_folder(GetParam()));
+    if (!device.is_cpu()) move_to_fake_device(*model);
+    return model;
+  }
+  bool qwen() const { return std::string(GetParam()).starts_with("qwen"); }
+  torch::Tensor pixels() const {
+    const std::string name = GetParam();
+    const std::int64_t side = name.starts_with("qwen3") ? 64
+                              : qwen()                  ? 56
+                                                        : read_llava_config(golden_folder(name)).vision.image_size;
+    torch::manual_seed(1);
+    return torch::randn({3, side, side});
+  }
+  /// Image tokens between text.
+  std::vector<std::int64_t> ids(Vlm model, std::int64_t image_tokens) const {
+    std::vector<std::int64_t> out = {5, 6, 7};
+    out.insert(out.end(), static_cast<std::size_t>(image_tokens), model->image_token_id());
+    out.insert(out.end(), {8, 9, 10, 11});
+    return out;
+  }
+};
+INSTANTIATE_TEST_SUITE_P(Folders, OnDevice, testing::Values("llava_base", "llava_variant", "qwen3_base", "qwen25_new"));
+
+TEST_P(OnDevice, StatesLogitsAndAttentionAreTheCpus) {
+  torch::NoGradGuard no_grad;
+  torch::Tensor logits[2], attention[2];
+  int which = 0;
+  for (const auto device : {torch::Device(torch::kCPU), fake_device()}) {
+    auto model = load(device);
+    ASSERT_EQ(model->device().type(), device.type());
+    const auto visual = model->project(model->encode({pixels()}));
+    ASSERT_EQ(visual.rows.device().type(), device.type());
+    const auto tokens = torch::tensor(ids(model, visual.grids.front().tokens())).unsqueeze(0).to(device);
+    auto input = model->assemble(tokens, visual);
+    const auto before = input.embeddings;
+    DecodeOptions options;
+    options.positions = input.positions;
+    options.deep = input.deep;
+    const auto states = model->decode(before, options);
+    const auto queries = torch::tensor({tokens.size(1) - 1, tokens.size(1) - 2}).to(device);
+    attention[which] = model->attention_rows(1, before, queries, input.positions);
+    logits[which] = model->logits(states);
+    ASSERT_EQ(logits[which].device().type(), device.type());
+    ++which;
+  }
+  EXPECT_LT(relative_error(logits[1].cpu(), logits[0]), 1e-5);
+  EXPECT_LT(relative_error(attention[1].cpu(), attention[0]), 1e-5);
+}
+
+TEST_P(OnDevice, AnswersAreTheCpus) {
+  torch::NoGradGuard no_grad;
+  std::vector<std::vector<std::int64_t>> answers[2];
+  int which = 0;
+  for (const auto device : {torch::Device(torch::kCPU), fake_device()}) {
+    auto model = load(device);
+    const auto visual = model->project(model->encode({pixels()}));
+    GreedyOptions options;
+    options.max_new_tokens = 6;
+    options.repetition_penalty = 1.1;
+    answers[which++] =
+        generate_greedy(model, {{ids(model, visual.grids.front().tokens()), visual}, {{5, 6, 7, 8}, {}}}, options);
+  }
+  EXPECT_EQ(answers[1], answers[0]);
+}
+
+TEST(FakeDevice, RefusesWhatWasLeftOnTheCpu) {
+  const auto here = torch::ones({2, 3}), there = torch::ones({2, 3}).to(fake_device());
+  EXPECT_THROW(there + here, c10::Error);
+  EXPECT_THROW(torch::cat({there, here}), c10::Error);
+  EXPECT_TRUE(torch::equal((there + there).cpu(), here * 2));
+}
+
+TEST(Device, TheCpuNeedsNothing) { EXPECT_TRUE(open_device({}).is_cpu()); }
+
+TEST(Device, WithoutAGpuOneSentenceSaysSo) {
+  try {
+    EXPECT_TRUE(open_device({true, 0}).is_cuda());
+    GTEST_SKIP() << "this machine has a GPU";
+  } catch (const UserError& error) {
+    EXPECT_EQ(error.kind(), ErrorKind::kEnvironment);
+    EXPECT_NE(std::string(error.what()).find("device=cpu"), std::string::npos) << error.what();
+  }
+}
+
+TEST(ParallelSamples, RunAgainFewerAtOnceWhenMemoryIsFull) {
+  set_threads(8);
+  std::atomic<int> at_once = 0, most = 0, refused = 0;
+  std::vector<std::atomic<int>> runs(50);
+  parallel_samples(50, [&](std::int64_t i) {
+    const int now = ++at_once;
+    if (now > 3) {
+      --at_once;
+      ++refused;
+      throw c10::OutOfMemoryError({__func__, __FILE__, 1}, "CUDA out of memory.");
+    }
+    most = std::max(most.load(), now);
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    ++runs[static_cast<std::size_t>(i)];
+    --at_once;
+  });
+  EXPECT_GT(refused, 0);
+  EXPECT_LE(most, 3);
+  for (const auto& count : runs) EXPECT_EQ(count, 1);
+  EXPECT_THROW(parallel_samples(4,
+                                [](std::int64_t) {
+                                  throw c10::OutOfMemoryError({__func__, __FILE__, 1}, "CUDA out of memory.");
+                                }),
+               UserError);
+}
+
+}  // namespace
+}  // namespace scalselect::vlm

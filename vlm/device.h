@@ -1,0 +1,16 @@
+// LibTorch's CUDA half, opened at run time: one program serves machines with and without a GPU, and a run on the CPU
+// never loads it.
+#pragma once
+
+#include <torch/torch.h>
+
+#include "core/device.h"
+
+namespace scalselect::vlm {
+
+/// LibTorch's name of `device`. The first call for a GPU opens libtorch_cuda.so beside LibTorch's CPU half and turns
+/// TF32 off (float32 means float32). Throws UserError(kEnvironment), one sentence each: this LibTorch has no CUDA half,
+/// a library that it needs is missing, no GPU, no driver or one too old, no GPU of that number.
+torch::Device open_device(const ComputeDevice& device = compute_device());
+
+}  // namespace scalselect::vlm

@@ -1,0 +1,64 @@
+#include "vlm/single_thread.h"
+
+#include <algorithm>
+#include <atomic>
+#include <semaphore>
+#include <vector>
+
+#include "core/error.h"
+#include "core/log.h"
+#include "core/parallel.h"
+
+namespace scalselect::vlm {
+namespace {
+
+/// Samples that the GPU was seen to hold; what one block of samples taught serves the next.
+std::atomic<int> most_at_once{1 << 20};
+
+class Seat {
+ public:
+  explicit Seat(std::counting_semaphore<>& gate) : gate_(gate) { gate_.acquire(); }
+  ~Seat() { gate_.release(); }
+  Seat(const Seat&) = delete;
+  Seat& operator=(const Seat&) = delete;
+
+ private:
+  std::counting_semaphore<>& gate_;
+};
+
+}  // namespace
+
+void parallel_samples(std::int64_t count, const std::function<void(std::int64_t)>& body) {
+  SingleThread single;
+  std::vector<char> done(static_cast<std::size_t>(count), 0);
+  while (true) {
+    const int side_by_side = std::min(most_at_once.load(), thread_count());
+    std::counting_semaphore<> gate(side_by_side);
+    std::atomic<bool> full = false;
+    parallel_blocks(count, 1, [&](std::int64_t begin, std::int64_t end) {
+      at::set_num_threads(1);
+      torch::NoGradGuard no_grad;
+      for (std::int64_t i = begin; i < end; ++i) {
+        if (done[static_cast<std::size_t>(i)] != 0) continue;
+        const Seat seat(gate);
+        if (full) continue;
+        try {
+          body(i);
+          done[static_cast<std::size_t>(i)] = 1;
+        } catch (const c10::OutOfMemoryError&) {
+          full = true;
+        }
+      }
+    });
+    if (!full) return;
+    if (side_by_side == 1) {
+      throw UserError(ErrorKind::kEnvironment, "The GPU's memory does not hold one sample beside the model.",
+                      "Use model.dtype=bfloat16, a smaller model.max_pixels, or device=cpu.");
+    }
+    most_at_once = side_by_side / 2;
+    log_warning("the GPU's memory does not hold {} samples side by side: going on with {}", side_by_side,
+                side_by_side / 2);
+  }
+}
+
+}  // namespace scalselect::vlm
