@@ -11,13 +11,14 @@ tr -d '"' < "$1" | awk -F, '
     split($1, part, "/")
     if (part[1] != name) { if (name != "") print "\n"; name = part[1]; print name }
     scale = $5 == "ns" ? 1e-9 : $5 == "us" ? 1e-6 : $5 == "ms" ? 1e-3 : 1
-    print part[2], $3 * scale
+    if ($3 * scale >= 1e-6) print part[2], $3 * scale  # less is no work
   }' > "$work/data"
 sets=$(grep -c '^[a-z]' "$work/data") || { echo "no benchmark with sizes in '$1'" >&2; exit 1; }
 gnuplot <<GNUPLOT
 set terminal svg size 900,640 font "sans-serif,13" background "white"
 set output "$2"
 set logscale xy
+set autoscale xfix
 set format y "10^{%L}"
 set xlabel "rows N"
 set ylabel "seconds"
