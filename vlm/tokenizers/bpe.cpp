@@ -88,7 +88,7 @@ class Bpe final : public Model {
       if (item.is_string()) {
         const auto text = item.get<std::string>();
         const auto space = text.find(' ');
-        if (space == text.npos) throw Unsupported{"the merge '" + text + "' has no second part and"};
+        if (space == text.npos) throw Unsupported{"the merge '" + text + "' has no second part"};
         left = text.substr(0, space);
         right = text.substr(space + 1);
       } else {
@@ -97,7 +97,7 @@ class Bpe final : public Model {
       }
       const auto a = vocabulary_.find(left), b = vocabulary_.find(right);
       const auto merged = vocabulary_.find(left + right.substr(prefix_.size()));
-      if (!a || !b || !merged) throw Unsupported{"the merge '" + left + " " + right + "' is not in the vocabulary and"};
+      if (!a || !b || !merged) throw Unsupported{"the merge '" + left + " " + right + "' is not in the vocabulary"};
       merges_.emplace(pair_key(*a, *b), Merge{rank++, *merged});
     }
   }
