@@ -172,23 +172,46 @@ std::string message(const std::string& json) {
   return "loaded";
 }
 
+const std::string kWords = R"("model": {"type": "WordLevel", "vocab": {"u": 0}, "unk_token": "u"})";
+
 TEST(Tokenizer, NamesWhatItDoesNotKnow) {
-  const std::string model = R"("model": {"type": "WordLevel", "vocab": {"u": 0}, "unk_token": "u"})";
-  EXPECT_EQ(message("{" + model + "}"), "loaded");
-  EXPECT_THAT(message("{" + model + R"(, "normalizer": {"type": "Precompiled"}})"),
+  EXPECT_EQ(message("{" + kWords + "}"), "loaded");
+  EXPECT_THAT(message("{" + kWords + R"(, "normalizer": {"type": "Precompiled"}})"),
               HasSubstr("tokenizer.json': normalizer 'Precompiled' is not supported."));
-  EXPECT_THAT(message("{" + model + R"(, "pre_tokenizer": {"type": "UnicodeScripts"}})"),
+  EXPECT_THAT(message("{" + kWords + R"(, "pre_tokenizer": {"type": "UnicodeScripts"}})"),
               HasSubstr("pre_tokenizer 'UnicodeScripts' is not supported."));
-  EXPECT_THAT(message("{" + model + R"(, "decoder": {"type": "CTC"}})"), HasSubstr("decoder 'CTC' is not supported."));
-  EXPECT_THAT(message("{" + model + R"(, "post_processor": {"type": "X"}})"),
+  EXPECT_THAT(message("{" + kWords + R"(, "decoder": {"type": "CTC"}})"), HasSubstr("decoder 'CTC' is not supported."));
+  EXPECT_THAT(message("{" + kWords + R"(, "post_processor": {"type": "X"}})"),
               HasSubstr("post_processor 'X' is not supported."));
   EXPECT_THAT(message(R"({"model": {"type": "Unigram", "vocab": []}})"),
               HasSubstr("model 'Unigram' is not supported."));
-  EXPECT_THAT(message("{" + model + R"(, "pre_tokenizer": {"type": "Split", "pattern": {"Regex": "("},
+  EXPECT_THAT(message("{" + kWords + R"(, "pre_tokenizer": {"type": "Split", "pattern": {"Regex": "("},
                                         "behavior": "Isolated"}})"),
               HasSubstr("the regular expression '(' cannot be compiled."));
   EXPECT_THAT(message("[]"), HasSubstr("tokenizer.json' is not a JSON object."));
   EXPECT_THAT(message("{}"), HasSubstr("is not a complete tokenizer: "));
+}
+
+TEST(Tokenizer, RefusesBytesOfAffixesThatTheTextDoesNotHave) {
+  const std::string model =
+      R"({"model": {"type": "BPE", "vocab": {"<0x23>": 0}, "merges": [], "byte_fallback": true, )";
+  EXPECT_EQ(message(model + R"("continuing_subword_prefix": ""}})"), "loaded");
+  EXPECT_THAT(message(model + R"("continuing_subword_prefix": "##"}})"), HasSubstr("BPE with byte_fallback and a "));
+  EXPECT_THAT(message(model + R"("end_of_word_suffix": "#"}})"), HasSubstr("BPE with byte_fallback and a "));
+}
+
+/// A tokenizer.json with the words "u" and what `entries` adds to it.
+Tokenizer tokenizer_of(const std::string& entries) {
+  const auto folder = std::filesystem::path(testing::TempDir()) / "tokenizer_entries";
+  write_file_atomically(folder / "tokenizer.json", "{" + kWords + ", " + entries + "}");
+  return Tokenizer::load(folder);
+}
+
+TEST(Tokenizer, TakesNoTokenFromBlanksThatTheOneBeforeHas) {
+  const auto tokenizer = tokenizer_of(R"("added_tokens": [{"id": 1, "content": "<a>", "rstrip": true},
+                                                          {"id": 2, "content": "\t", "lstrip": true}])");
+  EXPECT_THAT(tokenizer.encode("<a> \t ").ids, ElementsAre(1));
+  EXPECT_THAT(tokenizer.encode("<a>u\t").ids, ElementsAre(1, 0, 2));
 }
 
 TEST(Tokenizer, NamesAMissingFile) {

@@ -56,6 +56,10 @@ class Bpe final : public Model {
     if (tree.contains("dropout") && tree["dropout"].is_number() && tree["dropout"] != 0) {
       throw Unsupported{"BPE with dropout is not supported"};
     }
+    if (byte_fallback_ && !(prefix_.empty() && suffix_.empty())) {  // bytes of neither stand in the word
+      throw Unsupported{
+          "BPE with byte_fallback and a continuing_subword_prefix or end_of_word_suffix is not supported"};
+    }
     if (const auto unknown = text_or_empty(tree, "unk_token"); !unknown.empty()) unknown_ = vocabulary_.find(unknown);
     for (std::size_t b = 0; b < bytes_.size(); ++b) bytes_[b] = vocabulary_.find(fmt::format("<0x{:02X}>", b));
     read_merges(tree.at("merges"));
