@@ -200,6 +200,15 @@ TEST(Tokenizer, RefusesBytesOfAffixesThatTheTextDoesNotHave) {
   EXPECT_THAT(message(model + R"("end_of_word_suffix": "#"}})"), HasSubstr("BPE with byte_fallback and a "));
 }
 
+TEST(Tokenizer, RefusesIdsThatMergesCannotHold) {
+  const std::string model = R"({"model": {"type": "WordLevel", "unk_token": "u", "vocab": {"u": )";
+  EXPECT_EQ(message(model + "2147483647}}}"), "loaded");
+  for (const std::string id : {"-1", "2147483648", "9223372036854775807", "18446744073709551615"}) {
+    EXPECT_THAT(message(model + id + "}}}"), HasSubstr("'u' the id " + id + ", which is not in 0 to 2^31 - 1.")) << id;
+    EXPECT_NE(message("{" + kWords + R"(, "added_tokens": [{"content": "x", "id": )" + id + "}]}"), "loaded") << id;
+  }
+}
+
 /// A tokenizer.json with the words "u" and what `entries` adds to it.
 Tokenizer tokenizer_of(const std::string& entries) {
   const auto folder = std::filesystem::path(testing::TempDir()) / "tokenizer_entries";
