@@ -192,6 +192,13 @@ TEST(Tokenizer, NamesWhatItDoesNotKnow) {
   EXPECT_THAT(message("{}"), HasSubstr("is not a complete tokenizer: "));
 }
 
+TEST(Tokenizer, RefusesWhatWouldNeverEnd) {
+  EXPECT_THAT(message("{" + kWords + R"(, "decoder": {"type": "Strip", "content": "", "start": 9000000000000000000}})"),
+              HasSubstr("a Strip decoder whose content '' is not one character is not supported."));
+  EXPECT_THAT(message("{" + kWords + R"(, "decoder": {"type": "Metaspace", "replacement": ""}})"),
+              HasSubstr("a Metaspace decoder whose replacement '' is not one character is not supported."));
+}
+
 TEST(Tokenizer, RefusesBytesOfAffixesThatTheTextDoesNotHave) {
   const std::string model =
       R"({"model": {"type": "BPE", "vocab": {"<0x23>": 0}, "merges": [], "byte_fallback": true, )";
@@ -221,6 +228,22 @@ TEST(Tokenizer, TakesNoTokenFromBlanksThatTheOneBeforeHas) {
                                                           {"id": 2, "content": "\t", "lstrip": true}])");
   EXPECT_THAT(tokenizer.encode("<a> \t ").ids, ElementsAre(1));
   EXPECT_THAT(tokenizer.encode("<a>u\t").ids, ElementsAre(1, 0, 2));
+}
+
+TEST(Tokenizer, RefusesNormalizersThatMultiplyAText) {
+  const auto twenty = R"({"type": "Replace", "pattern": {"String": "u"}, "content": "uuuuuuuuuuuuuuuuuuuu"})";
+  const auto steps = [&](int count) {
+    std::string list = twenty;
+    for (int i = 1; i < count; ++i) list += std::string(", ") + twenty;
+    return tokenizer_of(R"("normalizer": {"type": "Sequence", "normalizers": [)" + list + "]}");
+  };
+  EXPECT_THAT(steps(2).encode("u").ids, ElementsAre(0));
+  try {
+    steps(8).encode("u");
+    FAIL();
+  } catch (const UserError& error) {
+    EXPECT_THAT(error.problem(), HasSubstr("The tokenizer makes 3200000 bytes out of a text of 1."));
+  }
 }
 
 TEST(Tokenizer, NamesAMissingFile) {
