@@ -199,6 +199,12 @@ TEST(Tokenizer, RefusesWhatWouldNeverEnd) {
               HasSubstr("a Metaspace decoder whose replacement '' is not one character is not supported."));
 }
 
+TEST(Tokenizer, RefusesTreesThatNestTooDeeply) {
+  const std::string deep = std::string(100'000, '[') + std::string(100'000, ']');
+  EXPECT_THAT(message("{" + kWords + R"(, "normalizer": )" + deep + "}"),
+              HasSubstr("tokenizer.json' nests its lists and objects too deeply."));
+}
+
 TEST(Tokenizer, RefusesBytesOfAffixesThatTheTextDoesNotHave) {
   const std::string model =
       R"({"model": {"type": "BPE", "vocab": {"<0x23>": 0}, "merges": [], "byte_fallback": true, )";
