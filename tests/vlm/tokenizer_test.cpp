@@ -252,6 +252,20 @@ TEST(Tokenizer, RefusesNormalizersThatMultiplyAText) {
   }
 }
 
+TEST(Tokenizer, ExpressionsMatchLongTextsOrSayThatTheyCannot) {
+  const auto split = [](const std::string& expression) {
+    return tokenizer_of(R"("pre_tokenizer": {"type": "Split", "behavior": "Removed", "pattern": {"Regex": ")" +
+                        expression + R"("}})");
+  };
+  EXPECT_TRUE(split("(a|b|ab)+").encode(std::string(200'000, 'a')).ids.empty());  // more than the JIT's stack holds
+  try {
+    split("(a|aa)+[QR]").encode(std::string(60, 'a'));
+    FAIL();
+  } catch (const UserError& error) {
+    EXPECT_THAT(error.problem(), HasSubstr("'(a|aa)+[QR]' fails on a text of 60 bytes: match limit exceeded"));
+  }
+}
+
 TEST(Tokenizer, NamesAMissingFile) {
   try {
     Tokenizer::load(kGolden);
