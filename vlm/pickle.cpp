@@ -319,7 +319,8 @@ class Machine {
         beyond();
       }
     }
-    if (tensor.offset < 0 || (!empty && last >= tensor.storage_size)) beyond();
+    if (tensor.offset < 0 || tensor.offset > tensor.storage_size) beyond();
+    if (!empty && last >= tensor.storage_size) beyond();
   }
 
   std::string_view bytes_;

@@ -27,6 +27,10 @@ tok::AddedToken added_token(std::int64_t id, const Json& tree) {
   tok::AddedToken token;
   token.id = id;
   token.content = tree.at("content").get<std::string>();
+  if (!tok::is_token_id(id)) {
+    throw tok::Unsupported{
+        fmt::format("the added token '{}' has the id {}, which is not in 0 to 2^31 - 1", token.content, id)};
+  }
   token.single_word = tree.value("single_word", false);
   token.lstrip = tree.value("lstrip", false);
   token.rstrip = tree.value("rstrip", false);

@@ -172,23 +172,98 @@ std::string message(const std::string& json) {
   return "loaded";
 }
 
+const std::string kWords = R"("model": {"type": "WordLevel", "vocab": {"u": 0}, "unk_token": "u"})";
+
 TEST(Tokenizer, NamesWhatItDoesNotKnow) {
-  const std::string model = R"("model": {"type": "WordLevel", "vocab": {"u": 0}, "unk_token": "u"})";
-  EXPECT_EQ(message("{" + model + "}"), "loaded");
-  EXPECT_THAT(message("{" + model + R"(, "normalizer": {"type": "Precompiled"}})"),
+  EXPECT_EQ(message("{" + kWords + "}"), "loaded");
+  EXPECT_THAT(message("{" + kWords + R"(, "normalizer": {"type": "Precompiled"}})"),
               HasSubstr("tokenizer.json': normalizer 'Precompiled' is not supported."));
-  EXPECT_THAT(message("{" + model + R"(, "pre_tokenizer": {"type": "UnicodeScripts"}})"),
+  EXPECT_THAT(message("{" + kWords + R"(, "pre_tokenizer": {"type": "UnicodeScripts"}})"),
               HasSubstr("pre_tokenizer 'UnicodeScripts' is not supported."));
-  EXPECT_THAT(message("{" + model + R"(, "decoder": {"type": "CTC"}})"), HasSubstr("decoder 'CTC' is not supported."));
-  EXPECT_THAT(message("{" + model + R"(, "post_processor": {"type": "X"}})"),
+  EXPECT_THAT(message("{" + kWords + R"(, "decoder": {"type": "CTC"}})"), HasSubstr("decoder 'CTC' is not supported."));
+  EXPECT_THAT(message("{" + kWords + R"(, "post_processor": {"type": "X"}})"),
               HasSubstr("post_processor 'X' is not supported."));
   EXPECT_THAT(message(R"({"model": {"type": "Unigram", "vocab": []}})"),
               HasSubstr("model 'Unigram' is not supported."));
-  EXPECT_THAT(message("{" + model + R"(, "pre_tokenizer": {"type": "Split", "pattern": {"Regex": "("},
+  EXPECT_THAT(message("{" + kWords + R"(, "pre_tokenizer": {"type": "Split", "pattern": {"Regex": "("},
                                         "behavior": "Isolated"}})"),
               HasSubstr("the regular expression '(' cannot be compiled."));
   EXPECT_THAT(message("[]"), HasSubstr("tokenizer.json' is not a JSON object."));
   EXPECT_THAT(message("{}"), HasSubstr("is not a complete tokenizer: "));
+}
+
+TEST(Tokenizer, RefusesWhatWouldNeverEnd) {
+  EXPECT_THAT(message("{" + kWords + R"(, "decoder": {"type": "Strip", "content": "", "start": 9000000000000000000}})"),
+              HasSubstr("a Strip decoder whose content '' is not one character is not supported."));
+  EXPECT_THAT(message("{" + kWords + R"(, "decoder": {"type": "Metaspace", "replacement": ""}})"),
+              HasSubstr("a Metaspace decoder whose replacement '' is not one character is not supported."));
+}
+
+TEST(Tokenizer, RefusesTreesThatNestTooDeeply) {
+  const std::string deep = std::string(100'000, '[') + std::string(100'000, ']');
+  EXPECT_THAT(message("{" + kWords + R"(, "normalizer": )" + deep + "}"),
+              HasSubstr("tokenizer.json' nests its lists and objects too deeply."));
+}
+
+TEST(Tokenizer, RefusesBytesOfAffixesThatTheTextDoesNotHave) {
+  const std::string model =
+      R"({"model": {"type": "BPE", "vocab": {"<0x23>": 0}, "merges": [], "byte_fallback": true, )";
+  EXPECT_EQ(message(model + R"("continuing_subword_prefix": ""}})"), "loaded");
+  EXPECT_THAT(message(model + R"("continuing_subword_prefix": "##"}})"), HasSubstr("BPE with byte_fallback and a "));
+  EXPECT_THAT(message(model + R"("end_of_word_suffix": "#"}})"), HasSubstr("BPE with byte_fallback and a "));
+}
+
+TEST(Tokenizer, RefusesIdsThatMergesCannotHold) {
+  const std::string model = R"({"model": {"type": "WordLevel", "unk_token": "u", "vocab": {"u": )";
+  EXPECT_EQ(message(model + "2147483647}}}"), "loaded");
+  for (const std::string id : {"-1", "2147483648", "9223372036854775807", "18446744073709551615"}) {
+    EXPECT_THAT(message(model + id + "}}}"), HasSubstr("'u' the id " + id + ", which is not in 0 to 2^31 - 1.")) << id;
+    EXPECT_NE(message("{" + kWords + R"(, "added_tokens": [{"content": "x", "id": )" + id + "}]}"), "loaded") << id;
+  }
+}
+
+/// A tokenizer.json with the words "u" and what `entries` adds to it.
+Tokenizer tokenizer_of(const std::string& entries) {
+  const auto folder = std::filesystem::path(testing::TempDir()) / "tokenizer_entries";
+  write_file_atomically(folder / "tokenizer.json", "{" + kWords + ", " + entries + "}");
+  return Tokenizer::load(folder);
+}
+
+TEST(Tokenizer, TakesNoTokenFromBlanksThatTheOneBeforeHas) {
+  const auto tokenizer = tokenizer_of(R"("added_tokens": [{"id": 1, "content": "<a>", "rstrip": true},
+                                                          {"id": 2, "content": "\t", "lstrip": true}])");
+  EXPECT_THAT(tokenizer.encode("<a> \t ").ids, ElementsAre(1));
+  EXPECT_THAT(tokenizer.encode("<a>u\t").ids, ElementsAre(1, 0, 2));
+}
+
+TEST(Tokenizer, RefusesNormalizersThatMultiplyAText) {
+  const auto twenty = R"({"type": "Replace", "pattern": {"String": "u"}, "content": "uuuuuuuuuuuuuuuuuuuu"})";
+  const auto steps = [&](int count) {
+    std::string list = twenty;
+    for (int i = 1; i < count; ++i) list += std::string(", ") + twenty;
+    return tokenizer_of(R"("normalizer": {"type": "Sequence", "normalizers": [)" + list + "]}");
+  };
+  EXPECT_THAT(steps(2).encode("u").ids, ElementsAre(0));
+  try {
+    steps(8).encode("u");
+    FAIL();
+  } catch (const UserError& error) {
+    EXPECT_THAT(error.problem(), HasSubstr("The tokenizer makes 3200000 bytes out of a text of 1."));
+  }
+}
+
+TEST(Tokenizer, ExpressionsMatchLongTextsOrSayThatTheyCannot) {
+  const auto split = [](const std::string& expression) {
+    return tokenizer_of(R"("pre_tokenizer": {"type": "Split", "behavior": "Removed", "pattern": {"Regex": ")" +
+                        expression + R"("}})");
+  };
+  EXPECT_TRUE(split("(a|b|ab)+").encode(std::string(200'000, 'a')).ids.empty());  // more than the JIT's stack holds
+  try {
+    split("(a|aa)+[QR]").encode(std::string(60, 'a'));
+    FAIL();
+  } catch (const UserError& error) {
+    EXPECT_THAT(error.problem(), HasSubstr("'(a|aa)+[QR]' fails on a text of 60 bytes: match limit exceeded"));
+  }
 }
 
 TEST(Tokenizer, NamesAMissingFile) {

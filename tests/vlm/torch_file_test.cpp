@@ -84,10 +84,10 @@ TEST(Pickle, RefusesWhatNoStateDictNeeds) {
 }
 
 TEST(Pickle, RefusesTensorsBeyondTheirStorage) {
-  const auto tensor = [](const std::string& size, const std::string& stride) {
+  const auto tensor = [](const std::string& size, const std::string& stride, char offset = 0) {
     return "\x80\x02}X\x01" + std::string(3, '\0') + "actorch._utils\n_rebuild_tensor_v2\n((X\x07" +
            std::string(3, '\0') + "storagectorch\nFloatStorage\nX\x01" + std::string(3, '\0') + "0X\x03" +
-           std::string(3, '\0') + "cpuK\x06tQK" + std::string(1, '\0') + "(" + size + "t(" + stride + "ttRs.";
+           std::string(3, '\0') + "cpuK\x06tQK" + std::string(1, offset) + "(" + size + "t(" + stride + "ttRs.";
   };
   EXPECT_EQ(pickle_message(tensor("K\x02K\x03", "K\x03K\x01")), "read");
   EXPECT_THAT(pickle_message(tensor("K\x02K\x03", "K\x04K\x01")), HasSubstr("beyond its storage"));
@@ -95,6 +95,9 @@ TEST(Pickle, RefusesTensorsBeyondTheirStorage) {
   const std::string huge = "\x8a\x08\xff\xff\xff\xff\xff\xff\xff\x7f";
   EXPECT_THAT(pickle_message(tensor(huge + huge, huge + huge)), HasSubstr("beyond its storage"));
   EXPECT_THAT(pickle_message(tensor("J\xff\xff\xff\xff", "K\x01")), HasSubstr("negative"));
+  const std::string zero("K\0", 2);
+  EXPECT_EQ(pickle_message(tensor(zero, "K\x01", 6)), "read");
+  EXPECT_THAT(pickle_message(tensor(zero, "K\x01", 7)), HasSubstr("beyond its storage"));
 }
 
 }  // namespace

@@ -70,6 +70,7 @@ std::vector<AddedSplit> AddedTokenFinder::split(std::string_view text) const {
     if (token.single_word && (ends_with_word(text.substr(0, begin)) || starts_with_word(text.substr(end)))) continue;
     if (token.lstrip) begin = std::max(blanks_at_end(text.substr(0, begin)), done);
     if (token.rstrip) end += blanks_at_start(text.substr(end));
+    if (begin >= end) continue;  // the token before has taken all of it with the blanks on its right
     if (done < begin) push(done, begin, nullptr);
     push(begin, end, &token);
     done = end;

@@ -1,10 +1,24 @@
 #include "vlm/tokenizers/aligned_text.h"
 
+#include <fmt/format.h>
 #include <unicode/uchar.h>
 
 #include <algorithm>
 
+#include "core/error.h"
+
 namespace scalselect::vlm::tok {
+namespace {
+
+/// Replacements in a row can multiply a text without end; refused before that takes memory.
+void check_growth(const AlignedText& in, std::size_t bytes) {
+  const std::size_t original = in.align.back().second - in.align.front().first;
+  if (bytes <= (std::size_t{1} << 20) + 64 * original) return;
+  throw UserError(ErrorKind::kInput, fmt::format("The tokenizer makes {} bytes out of a text of {}.", bytes, original),
+                  "Its normalizer or decoder replaces too much: fetch it again.");
+}
+
+}  // namespace
 
 AlignedText AlignedText::slice(std::size_t begin, std::size_t end) const {
   AlignedText part;
@@ -49,6 +63,7 @@ AlignedText map_characters(const AlignedText& in, const std::function<void(char3
 
 AlignedText replace_ranges(const AlignedText& in, const std::vector<Range>& matches, std::string_view replacement) {
   if (matches.empty()) return in;
+  check_growth(in, in.text.size() + matches.size() * replacement.size());
   AlignedText out;
   out.origin = in.origin;
   std::size_t at = 0;
@@ -69,6 +84,7 @@ AlignedText replace_ranges(const AlignedText& in, const std::vector<Range>& matc
 
 AlignedText prepend(const AlignedText& in, std::string_view prefix) {
   if (in.text.empty()) return in;
+  check_growth(in, in.text.size() + prefix.size());
   AlignedText out;
   out.origin = in.origin;
   out.text = std::string(prefix) + in.text;
@@ -85,6 +101,12 @@ char32_t next_character(std::string_view text, std::size_t& at) {
   for (int i = 1; i <= more; ++i) c = c << 6 | (byte(at + static_cast<std::size_t>(i)) & 0x3f);
   at += static_cast<std::size_t>(more) + 1;
   return c;
+}
+
+bool is_one_character(std::string_view text) {
+  std::size_t at = 0;
+  if (!text.empty()) next_character(text, at);
+  return at > 0 && at == text.size();
 }
 
 void append_utf8(std::string& text, char32_t c) {

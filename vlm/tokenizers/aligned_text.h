@@ -29,7 +29,8 @@ AlignedText align_original(std::string_view text);
 /// Each character becomes what `map` appends, all of it standing for that character; nothing appended removes it.
 AlignedText map_characters(const AlignedText& in, const std::function<void(char32_t, std::u32string&)>& map);
 
-/// `replacement` for each of `matches` (ascending, disjoint); it stands for the last replaced character.
+/// `replacement` for each of `matches` (ascending, disjoint); it stands for the last replaced character. This and
+/// `prepend` throw UserError(kInput) where 64 bytes, and a MiB in all, would stand for each byte of the original.
 AlignedText replace_ranges(const AlignedText& in, const std::vector<Range>& matches, std::string_view replacement);
 
 /// `prefix` in front, standing for the first character; an empty text stays empty.
@@ -37,6 +38,7 @@ AlignedText prepend(const AlignedText& in, std::string_view prefix);
 
 // UTF-8, well-formed.
 char32_t next_character(std::string_view text, std::size_t& at);
+bool is_one_character(std::string_view text);
 void append_utf8(std::string& text, char32_t character);
 /// U+FFFD for every maximal ill-formed part.
 std::string repair_utf8(std::string_view bytes);

@@ -56,6 +56,10 @@ class Bpe final : public Model {
     if (tree.contains("dropout") && tree["dropout"].is_number() && tree["dropout"] != 0) {
       throw Unsupported{"BPE with dropout is not supported"};
     }
+    if (byte_fallback_ && !(prefix_.empty() && suffix_.empty())) {  // bytes of neither stand in the word
+      throw Unsupported{
+          "BPE with byte_fallback and a continuing_subword_prefix or end_of_word_suffix is not supported"};
+    }
     if (const auto unknown = text_or_empty(tree, "unk_token"); !unknown.empty()) unknown_ = vocabulary_.find(unknown);
     for (std::size_t b = 0; b < bytes_.size(); ++b) bytes_[b] = vocabulary_.find(fmt::format("<0x{:02X}>", b));
     read_merges(tree.at("merges"));
@@ -88,7 +92,7 @@ class Bpe final : public Model {
       if (item.is_string()) {
         const auto text = item.get<std::string>();
         const auto space = text.find(' ');
-        if (space == text.npos) throw Unsupported{"the merge '" + text + "' has no second part and"};
+        if (space == text.npos) throw Unsupported{"the merge '" + text + "' has no second part"};
         left = text.substr(0, space);
         right = text.substr(space + 1);
       } else {
@@ -97,7 +101,7 @@ class Bpe final : public Model {
       }
       const auto a = vocabulary_.find(left), b = vocabulary_.find(right);
       const auto merged = vocabulary_.find(left + right.substr(prefix_.size()));
-      if (!a || !b || !merged) throw Unsupported{"the merge '" + left + " " + right + "' is not in the vocabulary and"};
+      if (!a || !b || !merged) throw Unsupported{"the merge '" + left + " " + right + "' is not in the vocabulary"};
       merges_.emplace(pair_key(*a, *b), Merge{rank++, *merged});
     }
   }

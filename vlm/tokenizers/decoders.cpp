@@ -88,6 +88,9 @@ Tokens byte_fallback(const Tokens& tokens) {
 
 Decoder strip(const Json& tree) {
   const auto content = tree.at("content").get<std::string>();
+  if (!is_one_character(content)) {
+    throw Unsupported{"a Strip decoder whose content '" + content + "' is not one character is not supported"};
+  }
   const auto left = tree.value("start", std::size_t{0}), right = tree.value("stop", std::size_t{0});
   return [=](Tokens tokens) {
     for (auto& token : tokens) {
@@ -100,6 +103,9 @@ Decoder strip(const Json& tree) {
 
 Decoder metaspace(const Json& tree) {
   const auto mark = tree.value("replacement", std::string("\u2581"));
+  if (!is_one_character(mark)) {
+    throw Unsupported{"a Metaspace decoder whose replacement '" + mark + "' is not one character is not supported"};
+  }
   auto scheme = tree.value("prepend_scheme", std::string("always"));
   if (tree.contains("add_prefix_space") && tree["add_prefix_space"] == false) scheme = "never";
   return [=](Tokens tokens) {

@@ -12,6 +12,8 @@ namespace {
 namespace fs = std::filesystem;
 using Json = nlohmann::json;
 
+constexpr int kMaxDepth = 100;  // of lists and objects; trees are copied and read by recursion
+
 bool flag(const Json& config, const char* key, bool otherwise) {
   return config.contains(key) && config[key].is_boolean() ? config[key].get<bool>() : otherwise;
 }
@@ -42,11 +44,15 @@ Json read_tokenizer_tree(const fs::path& file) {
 }
 
 Json read_object(const fs::path& file) {
-  auto tree = Json::parse(read_file(file), nullptr, false);
-  if (!tree.is_object()) {
-    throw UserError(ErrorKind::kInput, fmt::format("'{}' is not a JSON object.", file.string()),
-                    "Fetch the file again.");
-  }
+  const auto refuse = [&](const char* what) {
+    throw UserError(ErrorKind::kInput, fmt::format("'{}' {}.", file.string(), what), "Fetch the file again.");
+  };
+  const auto watch = [&](int depth, Json::parse_event_t, const Json&) {
+    if (depth > kMaxDepth) refuse("nests its lists and objects too deeply");
+    return true;
+  };
+  auto tree = Json::parse(read_file(file), watch, false);
+  if (!tree.is_object()) refuse("is not a JSON object");
   return tree;
 }
 

@@ -13,8 +13,9 @@ Vocabulary::Vocabulary(const Json& tree) {
   if (!tree.is_object()) throw Unsupported{"a model without a vocabulary of the form {token: id} is not supported"};
   ids_.reserve(tree.size());
   for (const auto& [token, id] : tree.items()) {
-    if (!id.is_number_integer() || id.get<std::int64_t>() < 0) {
-      throw Unsupported{"the vocabulary gives token '" + token + "' the id " + id.dump() + ", which"};
+    if (!id.is_number_integer() || !is_token_id(id.get<std::int64_t>())) {
+      throw Unsupported{"the vocabulary gives token '" + token + "' the id " + id.dump() +
+                        ", which is not in 0 to 2^31 - 1"};
     }
     const auto place = ids_.emplace(token, id.get<std::int64_t>()).first;
     tokens_.emplace(place->second, &place->first);

@@ -18,6 +18,9 @@ struct Token {
   std::uint32_t begin = 0, end = 0;
 };
 
+/// 0 to 2^31 - 1: two of them are the key of a merge.
+inline bool is_token_id(std::int64_t id) { return id >= 0 && id <= 0x7fffffff; }
+
 /// Token <-> id.
 class Vocabulary {
  public:

@@ -23,12 +23,12 @@ class Pattern {
   static Pattern from_json(const nlohmann::json& tree);
   static Pattern regex(const std::string& expression);
 
-  /// Non-empty matches, ascending and disjoint.
+  /// Non-empty matches, ascending and disjoint. Throws UserError(kInput) if the expression takes too many steps.
   std::vector<Range> matches(std::string_view text) const;
 
  private:
   struct Code;
-  std::string literal_;
+  std::string text_;                  // the literal, or the expression for messages
   std::shared_ptr<const Code> code_;  // null for literals
 };
 

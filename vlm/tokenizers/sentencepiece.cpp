@@ -18,7 +18,7 @@ namespace {
 
 using Json = nlohmann::json;
 
-[[noreturn]] void damaged() { throw Unsupported{"the file is no complete SentencePiece model and"}; }
+[[noreturn]] void damaged() { throw Unsupported{"the file is no complete SentencePiece model"}; }
 
 /// One field of a protobuf message: a number, or bytes.
 struct Field {
