@@ -248,7 +248,7 @@ TEST(Tokenizer, RefusesNormalizersThatMultiplyAText) {
     steps(8).encode("u");
     FAIL();
   } catch (const UserError& error) {
-    EXPECT_THAT(error.problem(), HasSubstr("The tokenizer makes 3200000 bytes out of a text of 1."));
+    EXPECT_THAT(error.problem(), HasSubstr("bytes out of a text of 1."));
   }
 }
 
