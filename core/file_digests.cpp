@@ -17,8 +17,8 @@ namespace fs = std::filesystem;
 namespace {
 
 struct FileState {
-  std::string text;           ///< all that changes with the content
-  std::time_t changed = 0;    ///< seconds since the epoch
+  std::string text;         ///< all that changes with the content
+  std::time_t changed = 0;  ///< seconds since the epoch
   std::uintmax_t bytes = 0;
 };
 
@@ -58,9 +58,10 @@ std::string FileDigests::sha256(const fs::path& file) const {
   const auto after = state_of(file);
   if (!settled || !after || after->text != before->text) return digest;
   try {
-    write_file_atomically(note, nlohmann::json{{"file", fs::canonical(file).string()},
-                                               {"state", before->text},
-                                               {"sha256", digest}}.dump(1) + "\n");
+    write_file_atomically(
+        note,
+        nlohmann::json{{"file", fs::canonical(file).string()}, {"state", before->text}, {"sha256", digest}}.dump(1) +
+            "\n");
   } catch (const UserError&) {  // next time it is computed again
   }
   return digest;

@@ -39,8 +39,6 @@ CudaFactory find_factory() {
 
 }  // namespace
 
-std::unique_ptr<SubspaceKernels> make_cuda_kernels(int index) {
-  return find_factory()(index);
-}
+std::unique_ptr<SubspaceKernels> make_cuda_kernels(int index) { return find_factory()(index); }
 
 }  // namespace scalselect
