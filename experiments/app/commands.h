@@ -14,7 +14,7 @@ using Words = std::vector<std::string>;
 inline constexpr char kRunsUsage[] = "scalselect runs [experiment=NAME] [store=FILE]";
 inline constexpr char kShowUsage[] = "scalselect show ID [store=FILE]   (the first letters of an id are enough)";
 inline constexpr char kCompareUsage[] = "scalselect compare ID ID [ID…] [store=FILE]";
-inline constexpr char kReportUsage[] = "scalselect report experiment=NAME [out=DIR] [store=FILE]";
+inline constexpr char kReportUsage[] = "scalselect report experiment=NAME [against=METHOD] [out=DIR] [store=FILE]";
 inline constexpr char kCacheUsage[] =
     "scalselect cache ls|rm [cache=DIR] [store=FILE]   (rm: what no run in the store refers to)";
 inline constexpr char kModelUsage[] =

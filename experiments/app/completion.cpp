@@ -84,7 +84,7 @@ std::set<std::string> store_words(const std::string& command) {
       {"runs", {"experiment=", "store="}},
       {"show", {"store="}},
       {"compare", {"store="}},
-      {"report", {"experiment=", "out=", "store="}},
+      {"report", {"experiment=", "against=", "out=", "store="}},
       {"cache", {"cache=", "ls", "rm", "store="}},
       {"methods", {"--markdown"}},
       {"model", {"assemble"}},

@@ -38,9 +38,9 @@ nlohmann::ordered_json tables_json(const std::vector<Table>& tables, const Repor
                       {"rel_low", row.relative.interval.low},
                       {"rel_high", row.relative.interval.high},
                       {"rel_above_chance", row.above_chance},
-                      {"vs_random", row.against_random.value},
-                      {"vs_random_low", row.against_random.interval.low},
-                      {"vs_random_high", row.against_random.interval.high},
+                      {"vs_" + table.reference, row.against.value},
+                      {"vs_" + table.reference + "_low", row.against.interval.low},
+                      {"vs_" + table.reference + "_high", row.against.interval.high},
                       {"mean_skill", row.skills}});
     }
     tree["tables"].push_back({{"regime", table.regime}, {"rows", rows}});
@@ -53,7 +53,7 @@ nlohmann::ordered_json tables_json(const std::vector<Table>& tables, const Repor
 ReportFiles write_report(const ReportRequest& request) {
   const Store store(request.store, Store::Mode::kReadOnly);
   const auto collection = collect(store, request.experiment);
-  const auto tables = make_tables(collection);
+  const auto tables = make_tables(collection, request.against);
   ensure_folder(request.folder);
   std::string markdown = "Made by `" + request.command + "`.\n\n" + joined(tables, table_markdown);
   for (const auto& table : tables) {

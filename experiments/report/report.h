@@ -9,8 +9,9 @@ namespace scalselect::report {
 struct ReportRequest {
   std::filesystem::path store;
   std::string experiment;
-  std::filesystem::path folder;  ///< receives the files; created
-  std::string command;           ///< printed as the way to make it again
+  std::filesystem::path folder;    ///< receives the files; created
+  std::string command;             ///< printed as the way to make it again
+  std::string against = "random";  ///< the method of the column of differences
 };
 
 struct ReportFiles {

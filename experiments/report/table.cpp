@@ -31,7 +31,7 @@ double mean_of(const std::vector<const ReportRun*>& runs, const Get& get) {
 }
 
 TableRow make_row(const Collection& collection, const std::string& regime, const std::string& label,
-                  const eval::PairedBootstrap& bootstrap) {
+                  const std::string& reference, const eval::PairedBootstrap& bootstrap) {
   const auto runs = runs_of(collection, regime, label);
   TableRow row;
   row.method = runs.front()->method;
@@ -45,10 +45,10 @@ TableRow make_row(const Collection& collection, const std::string& regime, const
   row.relative = bootstrap.relative(label);
   row.relative_std = eval::summarize_seeds(bootstrap.relative_by_seed(label)).std;
   row.above_chance = bootstrap.relative(label, eval::Score::kRelAboveChance).value;
-  const std::string random = "random " + budget_text(runs.front()->budget);
+  const std::string other = reference + " " + budget_text(runs.front()->budget);
   const auto& methods = bootstrap.methods();
-  const bool comparable = label != random && std::find(methods.begin(), methods.end(), random) != methods.end();
-  row.against_random = comparable ? bootstrap.difference(label, random) : eval::Estimate{kNone, {kNone, kNone}, kNone};
+  const bool comparable = label != other && std::find(methods.begin(), methods.end(), other) != methods.end();
+  row.against = comparable ? bootstrap.difference(label, other) : eval::Estimate{kNone, {kNone, kNone}, kNone};
   row.skills = mean_of(runs, [](const ReportRun& run) { return eval::mean_skill_accuracy(run.skills); });
   return row;
 }
@@ -90,7 +90,8 @@ std::vector<std::vector<std::string>> cells_of(const Table& table, const char* p
   std::vector<std::vector<std::string>> lines;
   std::vector<std::string> header = {"method", "budget", "steps"};
   for (const auto& column : table.columns) header.push_back(column.display + (column.higher_is_better ? "" : " ↓"));
-  for (const char* name : {"Rel. %", "95 % CI", "Rel. above chance", "vs random"}) header.emplace_back(name);
+  for (const char* name : {"Rel. %", "95 % CI", "Rel. above chance"}) header.emplace_back(name);
+  header.push_back("vs " + table.reference);
   lines.push_back(header);
   for (std::size_t i = 0; i < table.rows.size(); ++i) {
     const auto& row = table.rows[i];
@@ -109,9 +110,8 @@ std::vector<std::vector<std::string>> cells_of(const Table& table, const char* p
         [](const TableRow& r) { return r.relative.value; }, true));
     line.push_back(row.method == "full" ? "–" : interval_text(row.relative));
     line.push_back(fmt::format("{:.1f}", row.above_chance));
-    line.push_back(std::isnan(row.against_random.value)
-                       ? "–"
-                       : fmt::format("{:+.1f} {}", row.against_random.value, interval_text(row.against_random)));
+    line.push_back(
+        std::isnan(row.against.value) ? "–" : fmt::format("{:+.1f} {}", row.against.value, interval_text(row.against)));
     lines.push_back(line);
   }
   std::vector<std::string> chance = {"chance", "–", "–"};
@@ -163,7 +163,18 @@ std::string latex_escaped(const std::string& text) {
 
 }  // namespace
 
-std::vector<Table> make_tables(const Collection& collection, const eval::BootstrapOptions& options) {
+std::vector<Table> make_tables(const Collection& collection, const std::string& reference,
+                               const eval::BootstrapOptions& options) {
+  const bool known = std::any_of(collection.runs.begin(), collection.runs.end(),
+                                 [&](const ReportRun& run) { return run.method == reference; });
+  if (!known && reference != "random") {
+    std::vector<std::string> methods;
+    for (const auto& run : collection.runs) {
+      if (std::find(methods.begin(), methods.end(), run.method) == methods.end()) methods.push_back(run.method);
+    }
+    throw UserError(ErrorKind::kUsage, fmt::format("Experiment '{}' has no run of '{}' to compare with.{}",
+                                                   collection.experiment, reference, did_you_mean(reference, methods)));
+  }
   std::vector<Table> tables;
   for (const auto& regime : collection.regimes) {
     const auto runs = method_runs(collection, regime);
@@ -176,9 +187,10 @@ std::vector<Table> make_tables(const Collection& collection, const eval::Bootstr
           "Add method=full to the sweep.");
     }
     const eval::PairedBootstrap bootstrap(runs, "full", options);
-    Table table{regime, bootstrap.columns(), {}, {}};
+    Table table{regime, reference, bootstrap.columns(), {}, {}};
     for (const auto& column : table.columns) table.chance.push_back(column.chance);
-    for (const auto& label : bootstrap.methods()) table.rows.push_back(make_row(collection, regime, label, bootstrap));
+    for (const auto& label : bootstrap.methods())
+      table.rows.push_back(make_row(collection, regime, label, reference, bootstrap));
     tables.push_back(std::move(table));
   }
   return tables;

@@ -16,23 +16,26 @@ struct TableCell {
 struct TableRow {
   std::string method, budget;  ///< "scalselect", "16 %"
   std::int64_t seeds = 0, steps = 0;
-  std::vector<TableCell> cells;   ///< parallel to Table::columns
-  eval::Estimate relative;        ///< Rel. %
-  double relative_std = 0;        ///< over seeds; NaN with one
-  double above_chance = 0;        ///< Rel. with chance levels taken off
-  eval::Estimate against_random;  ///< difference of Rel. to random at the same budget; NaN where there is none
-  double skills = 0;              ///< mean accuracy over skills, percent
+  std::vector<TableCell> cells;  ///< parallel to Table::columns
+  eval::Estimate relative;       ///< Rel. %
+  double relative_std = 0;       ///< over seeds; NaN with one
+  double above_chance = 0;       ///< Rel. with chance levels taken off
+  eval::Estimate against;        ///< difference of Rel. to the reference at the same budget; NaN where there is none
+  double skills = 0;             ///< mean accuracy over skills, percent
 };
 
 struct Table {
-  std::string regime;  ///< "epochs" or "steps"
+  std::string regime;     ///< "epochs" or "steps"
+  std::string reference;  ///< the method that rows are compared with
   std::vector<eval::Metric> columns;
   std::vector<TableRow> rows;
   std::vector<double> chance;  ///< parallel to columns
 };
 
-/// One table a regime. Throws UserError(kInput) if a regime lacks the full-data row.
-std::vector<Table> make_tables(const Collection& collection, const eval::BootstrapOptions& options = {});
+/// One table a regime. Throws UserError(kInput) if a regime lacks the full-data row, UserError(kUsage) if `reference`
+/// is not random and no run of the experiment is one of that method.
+std::vector<Table> make_tables(const Collection& collection, const std::string& reference = "random",
+                               const eval::BootstrapOptions& options = {});
 
 /// Fixed-width text for a terminal.
 std::string table_text(const Table& table);
