@@ -5,17 +5,11 @@
 #include <string>
 #include <utility>
 
+#include "vlm/tokenizers/aligned_text.h"
+
 namespace scalselect::vlm {
 
 namespace {
-
-/// Python's str.strip for the blanks that pools contain.
-std::string stripped(const std::string& text) {
-  constexpr const char* kBlanks = " \t\n\r\f\v";
-  const auto begin = text.find_first_not_of(kBlanks);
-  if (begin == std::string::npos) return {};
-  return text.substr(begin, text.find_last_not_of(kBlanks) - begin + 1);
-}
 
 /// Which ids the authors take for visual.
 class VisualIds {
@@ -40,20 +34,22 @@ class VisualIds {
 TokenPositions compat_positions(const RenderedChat& chat, std::span<const Turn> turns, const ChatTemplate& layout) {
   const auto& tokenizer = layout.tokenizer();
   const VisualIds visual(layout);
-  std::vector<bool> answer(chat.ids.size(), false);
+  const auto length = std::min<std::size_t>(chat.ids.size(), kCompatLength);
+  const auto end = chat.ids.begin() + static_cast<std::ptrdiff_t>(length);
+  std::vector<bool> answer(length, false);
   auto cursor = chat.ids.begin();
   for (const auto& turn : turns) {
     if (turn.role != Role::kAssistant) continue;
-    const auto text = stripped(turn.text);
+    const std::string text(tok::strip_spaces(turn.text));
     if (text.empty()) continue;
     const auto pattern = tokenizer.encode(text, /*add_special_tokens=*/false).ids;
-    const auto hit = std::search(cursor, chat.ids.end(), pattern.begin(), pattern.end());
-    if (pattern.empty() || hit == chat.ids.end()) continue;
+    const auto hit = std::search(cursor, end, pattern.begin(), pattern.end());
+    if (pattern.empty() || hit == end) continue;
     cursor = hit + static_cast<std::ptrdiff_t>(pattern.size());
     std::fill(answer.begin() + (hit - chat.ids.begin()), answer.begin() + (cursor - chat.ids.begin()), true);
   }
   TokenPositions out;
-  for (std::size_t i = 0; i < chat.ids.size(); ++i) {
+  for (std::size_t i = 0; i < length; ++i) {
     const auto position = static_cast<std::int64_t>(i);
     if (visual.contains(chat.ids[i])) out.visual.push_back(position);
     else if (!answer[i]) out.user.push_back(position);

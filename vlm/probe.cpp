@@ -92,6 +92,14 @@ TokenCounts count_tokens(const RenderedChat& chat, std::span<const Turn> turns) 
   return counts;
 }
 
+/// The authors lose a row whose images their cut takes away.
+bool compat_loses(const RenderedChat& chat, const SignalRequest& request) {
+  const auto last = std::find(chat.roles.rbegin(), chat.roles.rend(), TokenRoleTag::kImage);
+  return chat.roles.rend() - last > kCompatLength &&
+         std::any_of(request.early.begin(), request.early.end(),
+                     [](const auto& spec) { return spec.roles == TokenRoles::kCompat; });
+}
+
 std::string depth_key(const SignalRequest& request, const ProbeDepth& depth) {
   auto key = fmt::format("{}{}{}{}", depth.prefix, depth.prefix_norm, depth.forward, request.tower_mean);
   for (const auto layer : layers_read(request)) key += fmt::format(",{}", layer);
@@ -233,6 +241,10 @@ void VlmProbe::observe(std::span<const Sample> samples, const SignalRequest& req
     if (!item.reject.empty()) return;
     try {
       item.chat = chat_.render(samples[i].turns, images_->image_tokens(samples[i].images));
+      if (compat_loses(item.chat, request)) {
+        item.reject = fmt::format("an image reaches behind the {} tokens that roles=compat reads", kCompatLength);
+        return;
+      }
     } catch (const UserError& error) {
       item.reject = error.problem();
       return;

@@ -347,6 +347,34 @@ TEST(CompatRoles, FirstHitWinsAndMovesTheCursor) {
   EXPECT_TRUE(std::binary_search(compat.user.begin(), compat.user.end(), second));
 }
 
+TEST(CompatRoles, NothingIsReadBehindTheAuthorsLength) {
+  const auto tokenizer = std::make_shared<Tokenizer>(Tokenizer::load(golden_folder("llava_base")));
+  const ChatTemplate chat(chat_layout("llava-1.5"), tokenizer);
+  std::string text = "<image>";
+  for (int i = 0; i < 3000; ++i) text += "a b ";
+  const auto item = sample(0, {"one"}, {text, "abc"});
+  const std::vector<std::int64_t> nine = {9};
+  const auto rendered = chat.render(item.turns, nine);
+  ASSERT_GT(rendered.ids.size(), 4200u);
+  const auto compat = compat_positions(rendered, item.turns, chat);
+  EXPECT_EQ(compat.visual.size(), 9u);
+  EXPECT_EQ(compat.user.back(), kCompatLength - 1);
+  EXPECT_EQ(compat.user.size(), static_cast<std::size_t>(kCompatLength) - 9);
+}
+
+TEST(CompatRoles, AnswersAreStrippedAsPythonDoes) {
+  const auto tokenizer = std::make_shared<Tokenizer>(Tokenizer::load(golden_folder("llava_base")));
+  const ChatTemplate chat(chat_layout("llava-1.5"), tokenizer);
+  const auto item = sample(0, {"one"}, {"<image>Say", "\u00a0\u2003 abc\u3000"});
+  const std::vector<std::int64_t> nine = {9};
+  const auto rendered = chat.render(item.turns, nine);
+  const auto text = tokenizer->encode("abc", false).ids;
+  const auto hit = std::search(rendered.ids.begin(), rendered.ids.end(), text.begin(), text.end());
+  if (hit == rendered.ids.end()) GTEST_SKIP() << "tokens of the answer's blanks reach into it";
+  const auto compat = compat_positions(rendered, item.turns, chat);
+  EXPECT_FALSE(std::binary_search(compat.user.begin(), compat.user.end(), hit - rendered.ids.begin()));
+}
+
 TEST(CompatRoles, QwensFrameTokensCountAsVisual) {
   const auto tokenizer = std::make_shared<Tokenizer>(Tokenizer::load(golden_folder("qwen3_base")));
   const ChatTemplate chat(chat_layout("qwen3-vl"), tokenizer);
