@@ -96,9 +96,7 @@ class VlmGradients final : public GradientProbe {
     if (const auto kept = cache_.find(path)) return *kept;
     const torch::NoGradGuard no_grad;
     auto seen = std::make_shared<vlm::TowerOutput>(model_->encode({images_->pixels(path).to(model_->dtype())}));
-    std::size_t bytes = seen->features.nbytes();
-    for (const auto& deep : seen->deep) bytes += deep.nbytes();
-    cache_.insert(path, seen, static_cast<std::int64_t>(bytes));
+    cache_.insert(path, seen, vlm::bytes_of(seen->features, seen->deep));
     return *seen;
   }
 

@@ -118,7 +118,7 @@ void tie_if_headless(LlamaConfig& text, const Weights& weights, const LoadOption
   if (options.parts.head && !weights.has("lm_head.weight")) text.tie_word_embeddings = true;
 }
 
-QwenVlModel load_qwen_vl(const std::filesystem::path& folder, QwenVlConfig config, const LoadOptions& options) {
+QwenVlModel load(const std::filesystem::path& folder, QwenVlConfig config, const LoadOptions& options) {
   const Weights weights(folder);
   tie_if_headless(config.text, weights, options);
   QwenVlModel model(config, options.parts);
@@ -126,16 +126,7 @@ QwenVlModel load_qwen_vl(const std::filesystem::path& folder, QwenVlConfig confi
   return model;
 }
 
-}  // namespace
-
-Vlm load_vlm(const std::filesystem::path& folder, const LoadOptions& options) {
-  const auto config = read_model_config(folder);
-  if (const auto* qwen = std::get_if<QwenVlConfig>(&config)) return load_qwen_vl(folder, *qwen, options);
-  return load_llava(folder, options);
-}
-
-LlavaModel load_llava(const std::filesystem::path& folder, const LoadOptions& options) {
-  auto config = read_llava_config(folder);
+LlavaModel load(const std::filesystem::path& folder, LlavaConfig config, const LoadOptions& options) {
   const Weights weights(folder);
   tie_if_headless(config.text, weights, options);
   auto parts = options.parts;
@@ -143,6 +134,16 @@ LlavaModel load_llava(const std::filesystem::path& folder, const LoadOptions& op
   LlavaModel model(config, parts);
   fill(*model, weights, options);
   return model;
+}
+
+}  // namespace
+
+Vlm load_vlm(const std::filesystem::path& folder, const LoadOptions& options) {
+  return std::visit([&](const auto& config) { return Vlm(load(folder, config, options)); }, read_model_config(folder));
+}
+
+LlavaModel load_llava(const std::filesystem::path& folder, const LoadOptions& options) {
+  return load(folder, read_llava_config(folder), options);
 }
 
 void save_llava(const std::filesystem::path& folder, const LlavaModel& model, std::optional<torch::ScalarType> dtype) {

@@ -165,9 +165,10 @@ VlmConfig read_model_config(const std::filesystem::path& folder) {
   const auto file = folder / "config.json";
   const auto tree = parse_file(file);
   check_architecture(tree, file.string());
-  if (tree.at("model_type") == "llava") return read_llava_config(folder);
-  auto config = parse_qwen_vl_config(tree, file.string());
-  read_generation(folder, config.text);
+  VlmConfig config;
+  if (tree.at("model_type") == "llava") config = parse_llava_config(tree, file.string());
+  else config = parse_qwen_vl_config(tree, file.string());
+  std::visit([&](auto& any) { read_generation(folder, any.text); }, config);
   return config;
 }
 

@@ -17,19 +17,19 @@ torch::Tensor RmsNormImpl::forward(const torch::Tensor& x) {
   return (wide * scale).to(x.scalar_type()) * weight;
 }
 
+torch::Tensor rope_frequencies(std::int64_t width, double theta, torch::Device device) {
+  const auto options = torch::TensorOptions().dtype(torch::kFloat32).device(device);
+  return 1.0 / torch::pow(theta, torch::arange(0, width, 2, options) / static_cast<double>(width));
+}
+
 Rope Rope::at(const torch::Tensor& positions, std::int64_t head_dim, double theta, torch::ScalarType dtype) {
-  const auto options = torch::TensorOptions().dtype(torch::kFloat32).device(positions.device());
-  const auto exponents = torch::arange(0, head_dim, 2, options) / static_cast<double>(head_dim);
-  const auto frequencies = 1.0 / torch::pow(theta, exponents);
+  const auto frequencies = rope_frequencies(head_dim, theta, positions.device());
   const auto angles = (positions.to(torch::kFloat32).unsqueeze(-1) * frequencies).unsqueeze(1);
   return {angles.cos().to(dtype), angles.sin().to(dtype)};
 }
 
 Rope Rope::at(const torch::Tensor& positions, const torch::Tensor& axes, double theta, torch::ScalarType dtype) {
-  const auto options = torch::TensorOptions().dtype(torch::kFloat32).device(positions.device());
-  const auto half = axes.size(0);
-  const auto exponents = torch::arange(0, 2 * half, 2, options) / static_cast<double>(2 * half);
-  const auto frequencies = 1.0 / torch::pow(theta, exponents);
+  const auto frequencies = rope_frequencies(2 * axes.size(0), theta, positions.device());
   const auto chosen = positions.to(torch::kFloat32).index_select(0, axes.to(positions.device())).permute({1, 2, 0});
   const auto angles = (chosen * frequencies).unsqueeze(1);
   return {angles.cos().to(dtype), angles.sin().to(dtype)};
@@ -142,23 +142,23 @@ torch::Tensor LlamaAttentionImpl::forward(const torch::Tensor& x, const Rope& ro
     const auto keep = torch::ones({1, k.size(2)}, torch::TensorOptions().dtype(torch::kBool).device(x.device()));
     bias = causal_mask(keep, q.size(2), x.scalar_type());
   }
+  const auto optional_mask = bias.defined() ? std::optional<torch::Tensor>(bias) : std::nullopt;
   // One query: its heads that share keys become queries of those, and nothing of the cache is copied.
   if (q.size(2) == 1 && kv_heads_ < heads_ && (!bias.defined() || bias.size(1) == 1)) {
     const auto grouped = q.reshape({x.size(0), kv_heads_, heads_ / kv_heads_, head_dim_});
-    const auto shared = bias.defined() ? std::optional<torch::Tensor>(bias) : std::nullopt;
-    const auto mixed = at::scaled_dot_product_attention(grouped, k, v, shared, 0.0, /*is_causal=*/false);
+    const auto mixed = at::scaled_dot_product_attention(grouped, k, v, optional_mask, 0.0, /*is_causal=*/false);
     return o_proj(mixed.reshape({x.size(0), 1, heads_ * head_dim_}));
   }
-  const auto optional_mask = bias.defined() ? std::optional<torch::Tensor>(bias) : std::nullopt;
   const auto mixed =
       at::scaled_dot_product_attention(q, repeat_heads(k, heads_), repeat_heads(v, heads_), optional_mask, 0.0, causal);
   return o_proj(mixed.transpose(1, 2).reshape({x.size(0), q.size(2), heads_ * head_dim_}));
 }
 
-LlamaMlpImpl::LlamaMlpImpl(const LlamaConfig& config) : activate_(activation(config.hidden_act)) {
-  gate_proj = register_module("gate_proj", Linear(config.hidden_size, config.intermediate_size, config.mlp_bias));
-  up_proj = register_module("up_proj", Linear(config.hidden_size, config.intermediate_size, config.mlp_bias));
-  down_proj = register_module("down_proj", Linear(config.intermediate_size, config.hidden_size, config.mlp_bias));
+LlamaMlpImpl::LlamaMlpImpl(std::int64_t width, std::int64_t inner, const std::string& act, bool bias)
+    : activate_(activation(act)) {
+  gate_proj = register_module("gate_proj", Linear(width, inner, bias));
+  up_proj = register_module("up_proj", Linear(width, inner, bias));
+  down_proj = register_module("down_proj", Linear(inner, width, bias));
 }
 
 torch::Tensor LlamaMlpImpl::forward(const torch::Tensor& x) { return down_proj(activate_(gate_proj(x)) * up_proj(x)); }
@@ -168,7 +168,8 @@ LlamaLayerImpl::LlamaLayerImpl(const LlamaConfig& config) {
   self_attn = register_module("self_attn", LlamaAttention(config));
   post_attention_layernorm =
       register_module("post_attention_layernorm", RmsNorm(config.hidden_size, config.rms_norm_eps));
-  mlp = register_module("mlp", LlamaMlp(config));
+  mlp = register_module("mlp",
+                        LlamaMlp(config.hidden_size, config.intermediate_size, config.hidden_act, config.mlp_bias));
 }
 
 torch::Tensor LlamaLayerImpl::forward(const torch::Tensor& x, const Rope& rope, const torch::Tensor& mask,

@@ -25,6 +25,9 @@ class RmsNormImpl : public torch::nn::Module {
 };
 TORCH_MODULE(RmsNorm);
 
+/// How far each of `width` / 2 channel pairs turns a position: theta^(-2 j / width), float32 [width / 2] on `device`.
+torch::Tensor rope_frequencies(std::int64_t width, double theta, torch::Device device);
+
 /// cos and sin of the rotary angles, [B or 1, 1, S, head_dim / 2] in the activation's dtype (angles in float32).
 struct Rope {
   torch::Tensor cos, sin;
@@ -96,7 +99,7 @@ TORCH_MODULE(LlamaAttention);
 /// down(act(gate x) * up x).
 class LlamaMlpImpl : public torch::nn::Module {
  public:
-  explicit LlamaMlpImpl(const LlamaConfig& config);
+  LlamaMlpImpl(std::int64_t width, std::int64_t inner, const std::string& act, bool bias);
   torch::Tensor forward(const torch::Tensor& x);
   Linear gate_proj{nullptr}, up_proj{nullptr}, down_proj{nullptr};
 

@@ -35,7 +35,8 @@ LayerStates run_layers(Vlm& model, const torch::Tensor& x, DecodeOptions options
   options.layers = norm ? -1 : layers;
   const bool between = std::any_of(wanted.begin(), wanted.end(), [](auto layer) { return layer >= 0; });
   if (between) options.hidden = &hidden;
-  if (!options.deep.features.empty()) options.raw = &raw;
+  const bool bare = std::any_of(request.early.begin(), request.early.end(), [](auto& spec) { return !spec.deepstack; });
+  if (bare && !options.deep.features.empty()) options.raw = &raw;
   if (!wanted_mixed.empty()) options.mixed = &mixed;
   const auto last = model->decode(x, options);
   LayerStates out;

@@ -36,17 +36,11 @@ WindowOrder window_order(const std::vector<PatchGrid>& grids, const QwenVisionCo
   return order;
 }
 
-Qwen25VisionMlpImpl::Qwen25VisionMlpImpl(const QwenVisionConfig& config) : activate_(activation(config.hidden_act)) {
-  gate_proj = register_module("gate_proj", Linear(config.hidden_size, config.intermediate_size, true));
-  up_proj = register_module("up_proj", Linear(config.hidden_size, config.intermediate_size, true));
-  down_proj = register_module("down_proj", Linear(config.intermediate_size, config.hidden_size, true));
-}
-
 Qwen25VisionBlockImpl::Qwen25VisionBlockImpl(const QwenVisionConfig& config) {
   norm1 = register_module("norm1", RmsNorm(config.hidden_size, 1e-6));
   norm2 = register_module("norm2", RmsNorm(config.hidden_size, 1e-6));
   attn = register_module("attn", VisionAttention(config));
-  mlp = register_module("mlp", Qwen25VisionMlp(config));
+  mlp = register_module("mlp", LlamaMlp(config.hidden_size, config.intermediate_size, config.hidden_act, true));
 }
 
 torch::Tensor Qwen25VisionBlockImpl::forward(const torch::Tensor& x, const Rope& rope,

@@ -21,25 +21,13 @@ struct WindowOrder {
 /// Windows of `window_size` pixels in raster order, image by image; those at the right and lower border may be smaller.
 WindowOrder window_order(const std::vector<PatchGrid>& grids, const QwenVisionConfig& config);
 
-/// down_proj(act(gate_proj x) * up_proj x), all with biases.
-class Qwen25VisionMlpImpl : public torch::nn::Module {
- public:
-  explicit Qwen25VisionMlpImpl(const QwenVisionConfig& config);
-  torch::Tensor forward(const torch::Tensor& x) { return down_proj(activate_(gate_proj(x)) * up_proj(x)); }
-  Linear gate_proj{nullptr}, up_proj{nullptr}, down_proj{nullptr};
-
- private:
-  Activation activate_;
-};
-TORCH_MODULE(Qwen25VisionMlp);
-
 class Qwen25VisionBlockImpl : public torch::nn::Module {
  public:
   explicit Qwen25VisionBlockImpl(const QwenVisionConfig& config);
   torch::Tensor forward(const torch::Tensor& x, const Rope& rope, const std::vector<std::int64_t>& segments);
   RmsNorm norm1{nullptr}, norm2{nullptr};
   VisionAttention attn{nullptr};
-  Qwen25VisionMlp mlp{nullptr};
+  LlamaMlp mlp{nullptr};  ///< with biases
 };
 TORCH_MODULE(Qwen25VisionBlock);
 

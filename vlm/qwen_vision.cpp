@@ -45,8 +45,7 @@ torch::Tensor PatchProjectionImpl::forward(const torch::Tensor& patches) {
 Rope patch_rope(const std::vector<PatchGrid>& grids, const QwenVisionConfig& config, torch::Device device) {
   const auto quarter = config.hidden_size / config.num_heads / 4;
   const auto options = torch::TensorOptions().dtype(torch::kFloat32).device(device);
-  const auto exponents = torch::arange(0, 2 * quarter, 2, options) / static_cast<double>(2 * quarter);
-  const auto frequencies = 1.0 / torch::pow(10000.0, exponents);
+  const auto frequencies = rope_frequencies(2 * quarter, 10000.0, device);
   std::vector<torch::Tensor> places;
   for (const auto& grid : grids) {
     const auto rows = torch::arange(grid.rows, options).unsqueeze(1).expand({grid.rows, grid.columns});

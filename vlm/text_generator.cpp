@@ -49,9 +49,7 @@ VlmGenerator::VlmGenerator(OpenModel model, bool lone_prompt)
 VisualTokens VlmGenerator::visual(const std::string& path) {
   if (const auto known = features_.find(path)) return *known;
   auto tokens = std::make_shared<VisualTokens>(model_->project(model_->encode({images_->pixels(path)})));
-  auto bytes = static_cast<std::int64_t>(tokens->rows.nbytes());
-  for (const auto& deep : tokens->deep) bytes += static_cast<std::int64_t>(deep.nbytes());
-  features_.insert(path, tokens, bytes);
+  features_.insert(path, tokens, bytes_of(tokens->rows, tokens->deep));
   return *tokens;
 }
 

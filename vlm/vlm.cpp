@@ -75,6 +75,12 @@ torch::Tensor VlmImpl::attention_rows(std::int64_t layer, const torch::Tensor& s
   return vlm::attention_rows(q, k, allowed);
 }
 
+std::int64_t bytes_of(const torch::Tensor& rows, const std::vector<torch::Tensor>& deep) {
+  auto bytes = rows.nbytes();
+  for (const auto& layer : deep) bytes += layer.nbytes();
+  return static_cast<std::int64_t>(bytes);
+}
+
 TowerOutput concatenate(const std::vector<TowerOutput>& parts) {
   TowerOutput out;
   std::vector<torch::Tensor> rows;

@@ -48,6 +48,9 @@ struct VisualTokens {
   std::vector<VisualGrid> grids;
 };
 
+/// Bytes of rows and of DeepStack features, for caches.
+std::int64_t bytes_of(const torch::Tensor& rows, const std::vector<torch::Tensor>& deep);
+
 /// One after the other; undefined entries (prompts without images) are passed over.
 VisualTokens concatenate(const std::vector<VisualTokens>& parts);
 TowerOutput concatenate(const std::vector<TowerOutput>& parts);
