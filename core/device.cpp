@@ -42,4 +42,10 @@ ComputeDevice compute_device() {
 
 void set_device(const ComputeDevice& device) { chosen() = device; }
 
+void check_gpu(int index, std::int64_t count) {
+  if (index < count) return;
+  throw UserError(ErrorKind::kEnvironment, fmt::format("There is no GPU {}: this machine shows {}.", index, count),
+                  "Give device=cuda:N with a smaller N, or device=cpu.");
+}
+
 }  // namespace scalselect

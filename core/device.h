@@ -1,6 +1,7 @@
 // Where heavy computation runs: this machine's CPU, or one of its GPUs.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -21,5 +22,8 @@ ComputeDevice parse_device(std::string_view text);
 /// is first used, which then throws UserError(kEnvironment) if there is none.
 ComputeDevice compute_device();
 void set_device(const ComputeDevice& device);
+
+/// Throws UserError(kEnvironment) unless GPU `index` is one of the `count` that this machine shows.
+void check_gpu(int index, std::int64_t count);
 
 }  // namespace scalselect

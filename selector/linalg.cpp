@@ -107,9 +107,7 @@ void symmetric_eigen(Dense lower, std::vector<double>& values, Dense& vectors) {
   dsyevd_("V", "U", &n, lower.values.data(), &n, values.data(), work.data(), &work_size, iwork.data(), &iwork_size,
           &info);
   check(info, "The eigendecomposition");
-  // Ascending columns in column-major order are ascending rows here: turn both round.
-  std::reverse(values.begin(), values.end());
-  for (std::int64_t i = 0, j = n - 1; i < j; ++i, --j) std::swap_ranges(lower.row(i), lower.row(i) + n, lower.row(j));
+  largest_first(values, lower);
   vectors = std::move(lower);
 }
 

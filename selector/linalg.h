@@ -4,6 +4,7 @@
 // use one each, so that results do not depend on how many there are.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <vector>
 
@@ -44,6 +45,15 @@ void add_outer(const std::vector<double>& v, double factor, Dense& gram);
 
 /// out (n x k) = z (n x d) * basis^T, `basis` k x d.
 void project(const double* z, std::int64_t n, const Dense& basis, std::int64_t k, double* out);
+
+/// LAPACK and cuSOLVER give eigenvalues ascending, vectors as columns in column-major order, so as rows here: turns
+/// both round, the largest first.
+inline void largest_first(std::vector<double>& values, Dense& vectors) {
+  std::reverse(values.begin(), values.end());
+  for (std::int64_t i = 0, j = vectors.rows - 1; i < j; ++i, --j) {
+    std::swap_ranges(vectors.row(i), vectors.row(i) + vectors.cols, vectors.row(j));
+  }
+}
 
 /// Eigenvalues (descending) and eigenvectors (rows of `vectors`, same order) of the symmetric matrix whose lower
 /// triangle is given. Throws UserError(kDiverged) if LAPACK does not converge.

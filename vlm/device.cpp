@@ -54,11 +54,7 @@ torch::Device open_device(const ComputeDevice& device) {
                     kDriverRemedy);
   }
   if (count == 0) throw UserError(ErrorKind::kEnvironment, "LibTorch sees no GPU on this machine.", kDriverRemedy);
-  if (device.index >= count) {
-    throw UserError(ErrorKind::kEnvironment,
-                    fmt::format("There is no GPU {}: this machine shows {}.", device.index, count),
-                    "Give device=cuda:N with a smaller N, or device=cpu.");
-  }
+  check_gpu(device.index, count);
   return {torch::kCUDA, static_cast<c10::DeviceIndex>(device.index)};
 }
 

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "core/device.h"
 #include "core/error.h"
 
 namespace scalselect::cuda {
@@ -78,10 +79,7 @@ cusolverDnParams_t new_solver_params() {
 void use_gpu(int index) {
   int count = 0;
   check(cudaGetDeviceCount(&count), "looking for GPUs");
-  if (index >= count) {
-    throw UserError(ErrorKind::kEnvironment, fmt::format("There is no GPU {}: this machine shows {}.", index, count),
-                    "Give device=cuda:N with a smaller N, or device=cpu.");
-  }
+  check_gpu(index, count);
   check(cudaSetDevice(index), "choosing the GPU");
 }
 

@@ -130,9 +130,7 @@ class CudaKernels final : public SubspaceKernels {
       throw UserError(ErrorKind::kDiverged, "The eigendecomposition of the feature matrix did not converge.",
                       "Look for extreme values in the features.");
     }
-    // As LAPACK's: ascending columns in column-major order are ascending rows here, and both are turned round.
-    std::reverse(values.begin(), values.end());
-    for (std::int64_t i = 0, j = n - 1; i < j; ++i, --j) std::swap_ranges(lower.row(i), lower.row(i) + n, lower.row(j));
+    largest_first(values, lower);
     vectors = std::move(lower);
   }
 
