@@ -8,8 +8,7 @@ namespace scalselect::app {
 
 int write_report(const Words& words) {
   const std::string usage = std::string("Usage: ") + kReportUsage;
-  report::ReportRequest request{"results/local/results.sqlite", "", "results/local/report", "scalselect report",
-                                "random"};
+  report::ReportRequest request{"results/local/results.sqlite", "", "results/local/report", "scalselect report"};
   for (const auto& word : words) {
     if (word.rfind("experiment=", 0) == 0) request.experiment = word.substr(11);
     else if (word.rfind("out=", 0) == 0) request.folder = word.substr(4);

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <limits>
 #include <map>
+#include <set>
 
 #include "core/error.h"
 
@@ -165,15 +166,12 @@ std::string latex_escaped(const std::string& text) {
 
 std::vector<Table> make_tables(const Collection& collection, const std::string& reference,
                                const eval::BootstrapOptions& options) {
-  const bool known = std::any_of(collection.runs.begin(), collection.runs.end(),
-                                 [&](const ReportRun& run) { return run.method == reference; });
-  if (!known && reference != "random") {
-    std::vector<std::string> methods;
-    for (const auto& run : collection.runs) {
-      if (std::find(methods.begin(), methods.end(), run.method) == methods.end()) methods.push_back(run.method);
-    }
-    throw UserError(ErrorKind::kUsage, fmt::format("Experiment '{}' has no run of '{}' to compare with.{}",
-                                                   collection.experiment, reference, did_you_mean(reference, methods)));
+  std::set<std::string> methods;
+  for (const auto& run : collection.runs) methods.insert(run.method);
+  if (reference != "random" && !methods.contains(reference)) {
+    throw UserError(ErrorKind::kUsage,
+                    fmt::format("Experiment '{}' has no run of '{}' to compare with.{}", collection.experiment,
+                                reference, did_you_mean(reference, {methods.begin(), methods.end()})));
   }
   std::vector<Table> tables;
   for (const auto& regime : collection.regimes) {
