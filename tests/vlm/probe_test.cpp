@@ -325,68 +325,67 @@ TEST(Probe, UnusableSamplesAreRejectedWithTheirReason) {
   EXPECT_EQ(seen[4].reject, "");
 }
 
+/// A conversation about one image, and which of its tokens either reading takes for what.
+struct Roles {
+  Roles(const char* folder, const char* layout, std::int64_t image_tokens, std::vector<std::string> texts)
+      : tokenizer(std::make_shared<Tokenizer>(Tokenizer::load(golden_folder(folder)))) {
+    const ChatTemplate chat(chat_layout(layout), tokenizer);
+    const auto item = sample(0, {"one"}, std::move(texts));
+    rendered = chat.render(item.turns, std::span(&image_tokens, 1));
+    compat = compat_positions(rendered, item.turns, chat);
+    strict = strict_positions(rendered);
+  }
+  /// Where `text`, tokenised alone, stands behind `from`; the number of tokens if it does not.
+  std::int64_t find(const std::string& text, std::int64_t from = 0) const {
+    const auto pattern = tokenizer->encode(text, false).ids;
+    return std::search(rendered.ids.begin() + from, rendered.ids.end(), pattern.begin(), pattern.end()) -
+           rendered.ids.begin();
+  }
+  static bool holds(const std::vector<std::int64_t>& positions, std::int64_t at) {
+    return std::binary_search(positions.begin(), positions.end(), at);
+  }
+  std::shared_ptr<Tokenizer> tokenizer;
+  RenderedChat rendered;
+  TokenPositions compat, strict;
+};
+
 TEST(CompatRoles, FirstHitWinsAndMovesTheCursor) {
-  const Pictures pictures;
-  const auto tokenizer = std::make_shared<Tokenizer>(Tokenizer::load(golden_folder("llava_base")));
-  const ChatTemplate chat(chat_layout("llava-1.5"), tokenizer);
-  const auto item = sample(0, {pictures.path(0)}, {"<image>Say abc", "abc", "and d?", "not there at all: abc"});
-  const std::vector<std::int64_t> nine = {9};
-  const auto rendered = chat.render(item.turns, nine);
-  const auto compat = compat_positions(rendered, item.turns, chat);
-  const auto strict = strict_positions(rendered);
-  EXPECT_EQ(compat.visual, strict.visual);
-  EXPECT_EQ(compat.visual.size(), 9u);
+  const Roles roles("llava_base", "llava-1.5", 9, {"<image>Say abc", "abc", "and d?", "not there at all: abc"});
+  EXPECT_EQ(roles.compat.visual, roles.strict.visual);
+  EXPECT_EQ(roles.compat.visual.size(), 9u);
   // "abc" of the question is taken for the answer; header, BOS and the true first answer are "user".
-  const auto text = tokenizer->encode("abc", false).ids;
-  const auto hit = std::search(rendered.ids.begin(), rendered.ids.end(), text.begin(), text.end());
-  const auto at = hit - rendered.ids.begin();
-  EXPECT_FALSE(std::binary_search(compat.user.begin(), compat.user.end(), at));
-  EXPECT_TRUE(std::binary_search(strict.user.begin(), strict.user.end(), at));
-  EXPECT_TRUE(std::binary_search(compat.user.begin(), compat.user.end(), 0));
-  const auto second = std::search(hit + 1, rendered.ids.end(), text.begin(), text.end()) - rendered.ids.begin();
-  EXPECT_TRUE(std::binary_search(compat.user.begin(), compat.user.end(), second));
+  const auto hit = roles.find("abc");
+  EXPECT_FALSE(Roles::holds(roles.compat.user, hit));
+  EXPECT_TRUE(Roles::holds(roles.strict.user, hit));
+  EXPECT_TRUE(Roles::holds(roles.compat.user, 0));
+  EXPECT_TRUE(Roles::holds(roles.compat.user, roles.find("abc", hit + 1)));
 }
 
 TEST(CompatRoles, NothingIsReadBehindTheAuthorsLength) {
-  const auto tokenizer = std::make_shared<Tokenizer>(Tokenizer::load(golden_folder("llava_base")));
-  const ChatTemplate chat(chat_layout("llava-1.5"), tokenizer);
   std::string text = "<image>";
   for (int i = 0; i < 3000; ++i) text += "a b ";
-  const auto item = sample(0, {"one"}, {text, "abc"});
-  const std::vector<std::int64_t> nine = {9};
-  const auto rendered = chat.render(item.turns, nine);
-  ASSERT_GT(rendered.ids.size(), 4200u);
-  const auto compat = compat_positions(rendered, item.turns, chat);
-  EXPECT_EQ(compat.visual.size(), 9u);
-  EXPECT_EQ(compat.user.back(), kCompatLength - 1);
-  EXPECT_EQ(compat.user.size(), static_cast<std::size_t>(kCompatLength) - 9);
+  const Roles roles("llava_base", "llava-1.5", 9, {text, "abc"});
+  ASSERT_GT(roles.rendered.ids.size(), 4200u);
+  EXPECT_EQ(roles.compat.visual.size(), 9u);
+  EXPECT_EQ(roles.compat.user.back(), kCompatLength - 1);
+  EXPECT_EQ(roles.compat.user.size(), static_cast<std::size_t>(kCompatLength) - 9);
 }
 
 TEST(CompatRoles, AnswersAreStrippedAsPythonDoes) {
-  const auto tokenizer = std::make_shared<Tokenizer>(Tokenizer::load(golden_folder("llava_base")));
-  const ChatTemplate chat(chat_layout("llava-1.5"), tokenizer);
-  const auto item = sample(0, {"one"}, {"<image>Say", "\u00a0\u2003 abc\u3000"});
-  const std::vector<std::int64_t> nine = {9};
-  const auto rendered = chat.render(item.turns, nine);
-  const auto text = tokenizer->encode("abc", false).ids;
-  const auto hit = std::search(rendered.ids.begin(), rendered.ids.end(), text.begin(), text.end());
-  if (hit == rendered.ids.end()) GTEST_SKIP() << "tokens of the answer's blanks reach into it";
-  const auto compat = compat_positions(rendered, item.turns, chat);
-  EXPECT_FALSE(std::binary_search(compat.user.begin(), compat.user.end(), hit - rendered.ids.begin()));
+  const Roles roles("llava_base", "llava-1.5", 9, {"<image>Say", "\u00a0\u2003 abc\u3000"});
+  const auto hit = roles.find("abc");
+  ASSERT_LT(hit, roles.rendered.size());
+  EXPECT_FALSE(Roles::holds(roles.compat.user, hit));
 }
 
 TEST(CompatRoles, QwensFrameTokensCountAsVisual) {
-  const auto tokenizer = std::make_shared<Tokenizer>(Tokenizer::load(golden_folder("qwen3_base")));
-  const ChatTemplate chat(chat_layout("qwen3-vl"), tokenizer);
-  const auto item = sample(0, {"one"}, {"<image>Say abc", "no"});
-  const std::vector<std::int64_t> four = {4};
-  const auto rendered = chat.render(item.turns, four);
-  const auto compat = compat_positions(rendered, item.turns, chat), strict = strict_positions(rendered);
-  EXPECT_EQ(strict.visual.size(), 4u);
-  ASSERT_EQ(compat.visual.size(), 6u);
-  EXPECT_EQ(rendered.ids[compat.visual.front()], *tokenizer->token_to_id("<|vision_start|>"));
-  EXPECT_EQ(rendered.ids[compat.visual.back()], *tokenizer->token_to_id("<|vision_end|>"));
-  EXPECT_TRUE(std::binary_search(compat.user.begin(), compat.user.end(), 0));  // <|im_start|>
+  const Roles roles("qwen3_base", "qwen3-vl", 4, {"<image>Say abc", "no"});
+  EXPECT_EQ(roles.strict.visual.size(), 4u);
+  ASSERT_EQ(roles.compat.visual.size(), 6u);
+  const auto& ids = roles.rendered.ids;
+  EXPECT_EQ(ids[roles.compat.visual.front()], *roles.tokenizer->token_to_id("<|vision_start|>"));
+  EXPECT_EQ(ids[roles.compat.visual.back()], *roles.tokenizer->token_to_id("<|vision_end|>"));
+  EXPECT_TRUE(Roles::holds(roles.compat.user, 0));  // <|im_start|>
 }
 
 class Answers : public testing::TestWithParam<const char*> {};

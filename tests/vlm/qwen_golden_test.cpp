@@ -50,6 +50,17 @@ struct QwenGolden {
     return torch::nn::functional::cross_entropy(model->logits(states(prompt))[0].slice(0, 0, -1),
                                                 (*this)("labels", prompt)[0].slice(0, 1));
   }
+  /// Compares the gradients that the golden file names with `prefix`; how many there were.
+  int compare_gradients(const std::string& prefix) const {
+    const auto parameters = model->named_parameters();
+    int compared = 0;
+    for (const auto& name : tensors.names()) {
+      if (!name.starts_with(prefix)) continue;
+      EXPECT_LT(relative_error(parameters[name.substr(prefix.size())].grad(), (*this)(name)), 1e-4) << name;
+      ++compared;
+    }
+    return compared;
+  }
   Ids ids(int prompt) const {
     const auto flat = (*this)("ids", prompt).flatten();
     return {flat.const_data_ptr<std::int64_t>(), flat.const_data_ptr<std::int64_t>() + flat.numel()};
@@ -136,14 +147,7 @@ TEST_P(QwenVl, Gradients) {
   QwenGolden golden(GetParam());
   for (auto& parameter : golden.model->parameters()) parameter.set_requires_grad(true);
   golden.loss(1).backward();
-  const auto parameters = golden.model->named_parameters();
-  int compared = 0;
-  for (const auto& name : golden.tensors.names()) {
-    if (!name.starts_with("grad.")) continue;
-    EXPECT_LT(relative_error(parameters[name.substr(5)].grad(), golden(name)), 1e-4) << name;
-    ++compared;
-  }
-  EXPECT_GE(compared, 7);
+  EXPECT_GE(golden.compare_gradients("grad."), 7);
 }
 
 TEST_P(QwenVl, AdapterOfPeft) {
@@ -155,13 +159,7 @@ TEST_P(QwenVl, AdapterOfPeft) {
   const auto loss = golden.loss(1);
   EXPECT_LT(relative_error(loss.detach().reshape({1}), golden("lora.loss")), 2e-5);
   loss.backward();
-  int compared = 0;
-  for (const auto& name : golden.tensors.names()) {
-    if (!name.starts_with("lora.grad.")) continue;
-    EXPECT_LT(relative_error(parameters[name.substr(10)].grad(), golden(name)), 1e-4) << name;
-    ++compared;
-  }
-  EXPECT_EQ(compared, 8);
+  EXPECT_EQ(golden.compare_gradients("lora.grad."), 8);
   torch::NoGradGuard no_grad;
   merge_adapter(golden.model);
   EXPECT_LT(relative_error(golden.model->logits(golden.states(1)), golden("lora.logits")), 1e-4);
