@@ -8,7 +8,7 @@
 #include "core/sketch.h"
 #include "vlm/image_cache.h"
 #include "vlm/pattern.h"
-#include "vlm/single_thread.h"
+#include "vlm/sample_threads.h"
 
 namespace scalselect::trainer {
 namespace {

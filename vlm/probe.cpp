@@ -8,7 +8,7 @@
 #include "core/error.h"
 #include "vlm/compat_roles.h"
 #include "vlm/probe_pass.h"
-#include "vlm/single_thread.h"
+#include "vlm/sample_threads.h"
 
 namespace scalselect::vlm {
 

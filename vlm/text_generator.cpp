@@ -5,7 +5,7 @@
 #include <numeric>
 
 #include "vlm/adapter.h"
-#include "vlm/single_thread.h"
+#include "vlm/sample_threads.h"
 
 namespace scalselect::vlm {
 
@@ -79,11 +79,12 @@ std::vector<Answer> VlmGenerator::answer(std::span<const GenerationPrompt> promp
   if (lone_prompt_) greedy.least_rows = 1;
   greedy.stop_ids = model_->text().eos_token_ids;
   greedy.repetition_penalty = model_->text().repetition_penalty;
+  const auto each = lone_prompt_ ? samples_in_turn : parallel_samples;
   std::vector<GreedyPrompt> ready(prompts.size());
-  parallel_samples(static_cast<std::int64_t>(prompts.size()), [&](std::int64_t i) { ready[i] = prepare(prompts[i]); });
+  each(static_cast<std::int64_t>(prompts.size()), [&](std::int64_t i) { ready[i] = prepare(prompts[i]); });
   std::vector<Answer> answers(prompts.size());
   const auto groups = batches(ready, greedy, options.batch_size);
-  parallel_samples(static_cast<std::int64_t>(groups.size()), [&](std::int64_t g) {
+  each(static_cast<std::int64_t>(groups.size()), [&](std::int64_t g) {
     std::vector<GreedyPrompt> batch;
     for (const auto i : groups[g]) batch.push_back(ready[i]);
     const auto ids = generate_greedy(model_, batch, greedy);

@@ -1,4 +1,4 @@
-#include "vlm/single_thread.h"
+#include "vlm/sample_threads.h"
 
 #include <algorithm>
 #include <atomic>
@@ -26,10 +26,25 @@ class Seat {
   std::counting_semaphore<>& gate_;
 };
 
+[[noreturn]] void gpu_is_full() {
+  throw UserError(ErrorKind::kEnvironment, "The GPU's memory does not hold one sample beside the model.",
+                  "Use model.dtype=bfloat16, a smaller model.max_pixels, or device=cpu.");
+}
+
 }  // namespace
 
+void samples_in_turn(std::int64_t count, const std::function<void(std::int64_t)>& body) {
+  const OperatorThreads all(thread_count());
+  torch::NoGradGuard no_grad;
+  try {
+    for (std::int64_t i = 0; i < count; ++i) body(i);
+  } catch (const c10::OutOfMemoryError&) {
+    gpu_is_full();
+  }
+}
+
 void parallel_samples(std::int64_t count, const std::function<void(std::int64_t)>& body) {
-  SingleThread single;
+  const OperatorThreads single;
   std::vector<char> done(static_cast<std::size_t>(count), 0);
   while (true) {
     const int side_by_side = std::min(most_at_once.load(), thread_count());
@@ -51,10 +66,7 @@ void parallel_samples(std::int64_t count, const std::function<void(std::int64_t)
       }
     });
     if (!full) return;
-    if (side_by_side == 1) {
-      throw UserError(ErrorKind::kEnvironment, "The GPU's memory does not hold one sample beside the model.",
-                      "Use model.dtype=bfloat16, a smaller model.max_pixels, or device=cpu.");
-    }
+    if (side_by_side == 1) gpu_is_full();
     most_at_once = side_by_side / 2;
     log_warning("the GPU's memory does not hold {} samples side by side: going on with {}", side_by_side,
                 side_by_side / 2);
