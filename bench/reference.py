@@ -6,8 +6,9 @@
     v/bin/python tests/vlm/golden/make_smollm2.py CHECKPOINT          # or any HF LLaVA folder
     v/bin/python bench/reference.py build/release/scalselect CHECKPOINT --authors authors/scripts --work SCRATCH
                                     [--threads 1] [--repeat 3] [--only extract,train,generate] [--share 1]
+                                    [--device cuda] [--dtype bfloat16]
 
-Both sides use float32, the same threads, the same pool. They take turns (ours, theirs, ours, ...), the best repetition counts. Ours is a
+Both sides use the same dtype, the same device, threads and pool. They take turns (ours, theirs, ours, ...), the best repetition counts. Ours is a
 program, so what it costs to start is taken out by running it at two sizes and subtracting; theirs is timed around the loop, behind one
 sample (step) that warms it up. Each time is taken twice, on the wall and on the processor: with one thread the second says what the
 first would be on a machine without other work. Results are compared as well: vectors, tokens trained on, generated ids.
@@ -76,6 +77,13 @@ class Bench:
             "num_additional_image_tokens": 1, "vision_feature_select_strategy": config["vision_feature_select_strategy"]}))
         return folder
 
+    def reference(self):
+        """transformers' model."""
+        import torch
+        from transformers import LlavaForConditionalGeneration
+        dtype = getattr(torch, self.options.dtype)
+        return LlavaForConditionalGeneration.from_pretrained(self.model, dtype=dtype).to(self.options.device)
+
     def pool(self, count):
         """`count` conversations of two turns, 40 to 120 words, about pictures of 640 x 480 that `share` samples share."""
         from PIL import Image
@@ -102,7 +110,7 @@ class Bench:
     def ours(self, *arguments):
         """(wall, processor) seconds and standard output of one run, nothing cached."""
         shutil.rmtree(self.cache, ignore_errors=True)
-        command = [str(self.options.program.resolve()), *arguments, f"threads={self.options.threads}"]
+        command = [str(self.options.program.resolve()), *arguments, f"threads={self.options.threads}", f"device={self.options.device}"]
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
         begin = time.monotonic()
         done = subprocess.run(command, capture_output=True, text=True, cwd=self.work)
@@ -129,11 +137,19 @@ class Bench:
               f"| {rates[1]:.3g} | {rates[3]:.3g} | {rates[1] / rates[3]:.2f} |", file=sys.__stdout__, flush=True)
 
 
-def gemm(repeat=5):
-    """Float32 FLOP/s of a product of 2048 x 2048 matrices, best of `repeat`, by wall and by processor time."""
+def gemm(options, repeat=5):
+    """FLOP/s of a product of square matrices, best of `repeat`, by wall and by processor time."""
     import torch
-    a, b = torch.randn(2, 2048, 2048)
-    return [2 * 2048**3 / seconds for seconds in best([timed(lambda: a @ b)[0] for _ in range(repeat)])]
+    size = 2048 if options.device == "cpu" else 8192
+    a, b = torch.randn(2, size, size, dtype=getattr(torch, options.dtype), device=options.device)
+
+    def product():
+        a @ b
+        if options.device != "cpu":
+            torch.cuda.synchronize()
+
+    product()
+    return [2 * size**3 / seconds for seconds in best([timed(product)[0] for _ in range(repeat)])]
 
 
 def flops(config, visual, before, length, asking):
@@ -163,15 +179,16 @@ def extraction(bench):
     import feature_extract_sft as authors
     small, large = bench.options.samples
     pools = {n: bench.pool(n) for n in (small, large)}
-    extractor = authors.VLMFeatureExtractor(str(bench.model), device="cpu", torch_dtype="float32", model_type="llava")
+    extractor = authors.VLMFeatureExtractor(str(bench.model), device=bench.options.device,
+                                           torch_dtype=bench.options.dtype, model_type="llava")
     samples = pools[small][1]
     authors.process_dataset(extractor, samples[:1], 1, process_rank=1)
     vectors, speeds = [], []
 
     def ours(n):
-        speeds.append(gemm())
+        speeds.append(gemm(bench.options))
         return bench.ours("extract", f"model.path={bench.model}", f"pool.path={pools[n][0]}", f"out={bench.work / f'ours_{n}.npz'}",
-                          "selector=compat", f"cache={bench.cache}")[0]
+                          "selector=compat", f"model.dtype={bench.options.dtype}", f"cache={bench.cache}")[0]
 
     def theirs():
         times, results = timed(lambda: authors.process_dataset(extractor, samples, 1, process_rank=1))
@@ -197,7 +214,7 @@ def extraction(bench):
     whole_share = [whole * len(vectors) / seconds / top for seconds, top in zip(other, peak)]
     bench.notes.append(
         f"extraction: smallest cosine of the vectors {cosine.min():.7f}; GFLOP a sample {early / 1e9:.2f} (ours) and {whole / 1e9:.1f} "
-        f"(whole model), ratio {whole / early:.1f}; share of the speed of a 2048 x 2048 product, wall and processor: ours {share[0]:.2f}, "
+        f"(whole model), ratio {whole / early:.1f}; share of the speed of a large square product, wall and processor: ours {share[0]:.2f}, "
         f"{share[1]:.2f}, theirs {whole_share[0]:.2f}, {whole_share[1]:.2f}; that product: {peak[1] / 1e9:.0f} GFLOP/s")
 
 
@@ -224,13 +241,13 @@ def training(bench):
     import torch
     from peft import LoraConfig, get_peft_model
     from PIL import Image
-    from transformers import AutoTokenizer, CLIPImageProcessor, LlavaForConditionalGeneration
+    from transformers import AutoTokenizer, CLIPImageProcessor
     size, steps = bench.options.batch, bench.options.steps
     pool, samples = bench.pool(size * (steps + 1))
     tokenizer, image = AutoTokenizer.from_pretrained(bench.model), "<image>"
     prepare = CLIPImageProcessor.from_pretrained(bench.model)
     torch.manual_seed(1)
-    model = LlavaForConditionalGeneration.from_pretrained(bench.model, dtype=torch.float32)
+    model = bench.reference()
     model.config.use_cache = False
     visual = model.config.image_seq_length
     model = get_peft_model(model, LoraConfig(r=RANK, lora_alpha=ALPHA, lora_dropout=0.0, target_modules=LORA)).train()
@@ -252,6 +269,7 @@ def training(bench):
         labels = torch.tensor([r + [-100] * (longest - len(r)) for _, r in rows])
         mask = torch.tensor([[1] * len(r) + [0] * (longest - len(r)) for r, _ in rows])
         pixels = prepare([Image.open(s["images"][0]) for s in batch], return_tensors="pt")["pixel_values"]
+        ids, labels, mask, pixels = (tensor.to(model.device) for tensor in (ids, labels, mask, pixels.to(model.dtype)))
         loss = model(input_ids=ids, attention_mask=mask, pixel_values=pixels, labels=labels).loss
         loss.backward()
         torch.nn.utils.clip_grad_norm_(trained, 1.0)
@@ -266,7 +284,7 @@ def training(bench):
             f"trainer.lora.r={RANK}", f"trainer.lora.alpha={ALPHA}", "trainer.train_projector=false", "trainer.train_embeddings=false",
             "trainer.train_head=false", f"trainer.learning_rate={RATE}", f"trainer.batch_size={size}", "trainer.group_by_length=false",
             f"trainer.max_steps={count}", f"trainer.max_length={MAX_LENGTH}", "trainer.schedule=constant", "trainer.warmup_ratio=0",
-            "trainer.dtype=float32", "parallel=1", "name=speed", f"cache={bench.cache}",
+            f"trainer.dtype={bench.options.dtype}", "parallel=1", "name=speed", f"cache={bench.cache}",
             f"store={bench.work / 'results.sqlite'}", f"report={bench.work / 'report'}")
         logs.clear()
         for path in bench.cache.rglob("train_log.jsonl"):
@@ -295,10 +313,10 @@ def training(bench):
 
 def generation(bench):
     import torch
-    from transformers import AutoTokenizer, LlavaForConditionalGeneration
-    model = LlavaForConditionalGeneration.from_pretrained(bench.model, dtype=torch.float32).eval()
+    from transformers import AutoTokenizer
+    model = bench.reference().eval()
     tokenizer = AutoTokenizer.from_pretrained(bench.model)
-    prompt = tokenizer(f"USER: {PROMPT} ASSISTANT:", return_tensors="pt")
+    prompt = tokenizer(f"USER: {PROMPT} ASSISTANT:", return_tensors="pt", return_token_type_ids=False).to(model.device)
     found = {}
 
     def generate(count):
@@ -306,7 +324,8 @@ def generation(bench):
             return model.generate(**prompt, do_sample=False, max_new_tokens=count, pad_token_id=0)[0, prompt.input_ids.shape[1]:].tolist()
 
     def ours(count):
-        times, text = bench.ours("generate", f"model.path={bench.model}", f"prompt={PROMPT}", f"max_new_tokens={count}", "format=json")
+        times, text = bench.ours("generate", f"model.path={bench.model}", f"prompt={PROMPT}", f"max_new_tokens={count}", "format=json",
+                                 f"model.dtype={bench.options.dtype}")
         found["ours"] = json.loads(text)["ids"]
         return times
 
@@ -337,6 +356,8 @@ def main():
     parser.add_argument("--only", default="extract,train,generate")
     parser.add_argument("--samples", type=int, nargs=2, default=(8, 72), help="sizes of the extracted pools; theirs takes the first")
     parser.add_argument("--share", type=int, default=1, help="samples that look at one picture")
+    parser.add_argument("--device", default="cpu", help="cpu or cuda")
+    parser.add_argument("--dtype", default="float32", help="float32 or bfloat16")
     parser.add_argument("--batch", type=int, default=4)
     parser.add_argument("--steps", type=int, default=2, help="training steps that count")
     options = parser.parse_args()
@@ -345,7 +366,8 @@ def main():
     torch.set_num_threads(options.threads)
     bench = Bench(options)
     processor = re.search(r"model name\s*: (.*)", pathlib.Path("/proc/cpuinfo").read_text())
-    print(f"{processor.group(1) if processor else 'unknown processor'}, {options.threads} thread(s)\n")
+    where = torch.cuda.get_device_name() if options.device != "cpu" else processor.group(1) if processor else "unknown processor"
+    print(f"{where}, {options.threads} thread(s), {options.dtype}\n")
     print("| | unit | ours | theirs | ratio | ours, processor | theirs, processor | ratio |")
     print("|---|---|---:|---:|---:|---:|---:|---:|", flush=True)
     parts = {"extract": extraction, "train": training, "generate": generation}

@@ -13,6 +13,9 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "core/error.h"
+#include "vlm/device.h"
+
 namespace scalselect::vlm {
 namespace {
 
@@ -186,12 +189,22 @@ TORCH_LIBRARY_IMPL(_, PrivateUse1, m) { m.fallback(torch::CppFunction::makeFromB
 
 torch::Device fake_device() { return {kFake, 0}; }
 
-void move_to_fake_device(torch::nn::Module& model) {
+std::vector<torch::Device> devices_beside_the_cpu() {
+  std::vector<torch::Device> devices = {fake_device()};
+  try {
+    devices.push_back(open_device({true, 0}));
+  } catch (const UserError&) {  // no GPU here
+  }
+  return devices;
+}
+
+void move_to(torch::nn::Module& model, torch::Device device) {
+  if (device.type() != kFake) return model.to(device);
   torch::NoGradGuard no_grad;
   auto tensors = model.parameters();
   for (const auto& buffer : model.buffers()) tensors.push_back(buffer);
   for (const auto& tensor : tensors) {  // the handles that modules hold stay the same tensors
-    tensor.unsafeGetTensorImpl()->shallow_copy_from(tensor.to(fake_device()).getIntrusivePtr());
+    tensor.unsafeGetTensorImpl()->shallow_copy_from(tensor.to(device).getIntrusivePtr());
   }
 }
 

@@ -1,15 +1,20 @@
-// A second device for LibTorch, for machines without a GPU: its memory is the host's and its operators are the CPU's,
-// but a tensor that was left on the CPU is refused, as CUDA refuses it. What runs on it ran on one device.
+// Devices that are not the CPU. One is always there, for machines without a GPU: its memory is the host's and its
+// operators are the CPU's, but a tensor that was left on the CPU is refused, as CUDA refuses it.
 #pragma once
 
 #include <torch/torch.h>
+
+#include <vector>
 
 namespace scalselect::vlm {
 
 /// LibTorch's PrivateUse1, with the operators of this file.
 torch::Device fake_device();
 
-/// Module::to for it (LibTorch's own knows the devices that may follow a CPU).
-void move_to_fake_device(torch::nn::Module& model);
+/// That one, and the first GPU where there is one.
+std::vector<torch::Device> devices_beside_the_cpu();
+
+/// Module::to that knows the fake device too.
+void move_to(torch::nn::Module& model, torch::Device device);
 
 }  // namespace scalselect::vlm

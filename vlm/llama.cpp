@@ -18,8 +18,9 @@ torch::Tensor RmsNormImpl::forward(const torch::Tensor& x) {
 }
 
 torch::Tensor rope_frequencies(std::int64_t width, double theta, torch::Device device) {
-  const auto options = torch::TensorOptions().dtype(torch::kFloat32).device(device);
-  return 1.0 / torch::pow(theta, torch::arange(0, width, 2, options) / static_cast<double>(width));
+  // On the CPU, whose powers those of a GPU need not equal to the last bit: far positions multiply the difference.
+  const auto exponents = torch::arange(0, width, 2, torch::kFloat32) / static_cast<double>(width);
+  return (1.0 / torch::pow(theta, exponents)).to(device);
 }
 
 Rope Rope::at(const torch::Tensor& positions, std::int64_t head_dim, double theta, torch::ScalarType dtype) {

@@ -1,4 +1,4 @@
-// Training on a device that is not the CPU (see tests/fake_device.h): every tensor of a step is there.
+// Training on devices that are not the CPU (see tests/fake_device.h): every tensor of a step is there.
 #include <gtest/gtest.h>
 
 #include "tests/fake_device.h"
@@ -11,7 +11,7 @@ namespace {
 TrainResult train_on(torch::Device device, const std::filesystem::path& folder, std::int64_t steps) {
   auto model = tiny_model();
   auto features = synthetic_features(model);
-  if (!device.is_cpu()) vlm::move_to_fake_device(*model);
+  vlm::move_to(*model, device);
   TrainOptions options;
   options.lora.r = 4;
   options.learning_rate = 1e-2;
@@ -31,18 +31,21 @@ TrainResult train_on(torch::Device device, const std::filesystem::path& folder, 
   };
   EXPECT_THROW(train(model, synthetic_set(30), features, options, callbacks, folder), std::runtime_error);
   auto again = tiny_model();
-  if (!device.is_cpu()) vlm::move_to_fake_device(*again);
+  vlm::move_to(*again, device);
   return train(again, synthetic_set(30), features, options, callbacks, folder);
 }
 
 TEST(TrainOnDevice, LossesAreTheCpus) {
   const TestFolder folder;
   const auto cpu = train_on(torch::kCPU, folder / "cpu", 6);
-  const auto fake = train_on(vlm::fake_device(), folder / "fake", 6);
-  ASSERT_EQ(fake.history.size(), cpu.history.size());
-  for (std::size_t i = 0; i < cpu.history.size(); ++i) {
-    EXPECT_NEAR(fake.history[i].loss, cpu.history[i].loss, 1e-4) << i;
-    EXPECT_NEAR(fake.history[i].grad_norm, cpu.history[i].grad_norm, 1e-3 * cpu.history[i].grad_norm) << i;
+  for (const auto device : vlm::devices_beside_the_cpu()) {
+    const auto other = train_on(device, folder / device.str(), 6);
+    ASSERT_EQ(other.history.size(), cpu.history.size());
+    for (std::size_t i = 0; i < cpu.history.size(); ++i) {
+      EXPECT_NEAR(other.history[i].loss, cpu.history[i].loss, 1e-4) << device << ' ' << i;
+      EXPECT_NEAR(other.history[i].grad_norm, cpu.history[i].grad_norm, 1e-3 * cpu.history[i].grad_norm)
+          << device << ' ' << i;
+    }
   }
 }
 

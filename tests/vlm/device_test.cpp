@@ -1,5 +1,5 @@
-// Devices. Most machines that run these have no GPU: models run on a fake one instead, which refuses tensors that were
-// left on the CPU, and must give what they give on the CPU.
+// Devices: models must give on the fake one (see tests/fake_device.h), and on a GPU where there is one, what they give
+// on the CPU.
 #include "vlm/device.h"
 
 #include <gtest/gtest.h>
@@ -15,7 +15,7 @@
 #include "tests/vlm/model_test_util.h"
 #include "vlm/generation.h"
 #include "vlm/probe_pass.h"
-#include "vlm/single_thread.h"
+#include "vlm/sample_threads.h"
 
 namespace scalselect::vlm {
 namespace {
@@ -23,8 +23,10 @@ namespace {
 class OnDevice : public testing::TestWithParam<const char*> {
  protected:
   Vlm load(torch::Device device) const {
-    auto model = load_vlm(golden_folder(GetParam()));
-    if (!device.is_cpu()) move_to_fake_device(*model);
+    LoadOptions options;
+    options.device = device.is_cuda() ? device : torch::Device(torch::kCPU);
+    auto model = load_vlm(golden_folder(GetParam()), options);
+    if (!device.is_cpu()) move_to(*model, device);
     return model;
   }
   bool qwen() const { return std::string(GetParam()).starts_with("qwen"); }
@@ -46,15 +48,17 @@ class OnDevice : public testing::TestWithParam<const char*> {
 };
 INSTANTIATE_TEST_SUITE_P(Folders, OnDevice, testing::Values("llava_base", "llava_variant", "qwen3_base", "qwen25_new"));
 
+struct Outputs {
+  torch::Tensor logits, attention;
+};
+
 TEST_P(OnDevice, StatesLogitsAndAttentionAreTheCpus) {
   torch::NoGradGuard no_grad;
-  torch::Tensor logits[2], attention[2];
-  int which = 0;
-  for (const auto device : {torch::Device(torch::kCPU), fake_device()}) {
+  const auto run = [&](torch::Device device) {
     auto model = load(device);
-    ASSERT_EQ(model->device().type(), device.type());
+    EXPECT_EQ(model->device().type(), device.type());
     const auto visual = model->project(model->encode({pixels()}));
-    ASSERT_EQ(visual.rows.device().type(), device.type());
+    EXPECT_EQ(visual.rows.device().type(), device.type());
     const auto tokens = torch::tensor(ids(model, visual.grids.front().tokens())).unsqueeze(0).to(device);
     auto input = model->assemble(tokens, visual);
     const auto before = input.embeddings;
@@ -63,29 +67,30 @@ TEST_P(OnDevice, StatesLogitsAndAttentionAreTheCpus) {
     options.deep = input.deep;
     const auto states = model->decode(before, options);
     const auto queries = torch::tensor({tokens.size(1) - 1, tokens.size(1) - 2}).to(device);
-    attention[which] = model->attention_rows(1, before, queries, input.positions);
-    logits[which] = model->logits(states);
-    ASSERT_EQ(logits[which].device().type(), device.type());
-    ++which;
+    const Outputs out{model->logits(states), model->attention_rows(1, before, queries, input.positions)};
+    EXPECT_EQ(out.logits.device().type(), device.type());
+    return Outputs{out.logits.cpu(), out.attention.cpu()};
+  };
+  const auto cpu = run(torch::kCPU);
+  for (const auto device : devices_beside_the_cpu()) {
+    const auto other = run(device);
+    EXPECT_LT(relative_error(other.logits, cpu.logits), 1e-5) << device;
+    EXPECT_LT(relative_error(other.attention, cpu.attention), 1e-5) << device;
   }
-  EXPECT_LT(relative_error(logits[1].cpu(), logits[0]), 1e-5);
-  EXPECT_LT(relative_error(attention[1].cpu(), attention[0]), 1e-5);
 }
 
 TEST_P(OnDevice, AnswersAreTheCpus) {
   torch::NoGradGuard no_grad;
-  std::vector<std::vector<std::int64_t>> answers[2];
-  int which = 0;
-  for (const auto device : {torch::Device(torch::kCPU), fake_device()}) {
+  const auto run = [&](torch::Device device) {
     auto model = load(device);
     const auto visual = model->project(model->encode({pixels()}));
     GreedyOptions options;
     options.max_new_tokens = 6;
     options.repetition_penalty = 1.1;
-    answers[which++] =
-        generate_greedy(model, {{ids(model, visual.grids.front().tokens()), visual}, {{5, 6, 7, 8}, {}}}, options);
-  }
-  EXPECT_EQ(answers[1], answers[0]);
+    return generate_greedy(model, {{ids(model, visual.grids.front().tokens()), visual}, {{5, 6, 7, 8}, {}}}, options);
+  };
+  const auto cpu = run(torch::kCPU);
+  for (const auto device : devices_beside_the_cpu()) EXPECT_EQ(run(device), cpu) << device;
 }
 
 TEST(FakeDevice, RefusesWhatWasLeftOnTheCpu) {

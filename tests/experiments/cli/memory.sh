@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Extraction with LLaVA-1.5-7B's geometry stays below 4 GiB resident, whatever the pool's size: weights are read where
 # they are needed. The checkpoint is a file of holes (14 GB long, a few KB on disk): its weights are zero.
-#   memory.sh SCALSELECT [SAMPLES]     SCALSELECT: the program
+#   memory.sh SCALSELECT [SAMPLES [ARGUMENT…]]     SCALSELECT: the program; device=cuda: the GPU's memory is watched too
 set -euo pipefail
 program=$(realpath "$1")
 samples=${2:-24}
@@ -86,13 +86,22 @@ PY
 "$program" extract model.path=model pool.path=pool.json pool.image_root="$source/tests/data/golden/images" cache=cache out=out.npz \
   "${@:3}" > log.txt 2>&1 &
 pid=$!
-peak=0
+peak=0 gpu=0
+case " ${*:3} " in *" device=cuda "*) watch_gpu=1 ;; *) watch_gpu=0 ;; esac
 while kill -0 $pid 2>/dev/null; do
   now=$(awk '/^VmHWM/ {print $2}' /proc/$pid/status 2>/dev/null || true)
   [ -z "$now" ] || peak=$now
+  if [ $watch_gpu = 1 ]; then  # the card's, so that no other program may use it
+    now=$(nvidia-smi -i 0 --query-gpu=memory.used --format=csv,noheader,nounits)
+    [ "$now" -le $gpu ] || gpu=$now
+  fi
   sleep 0.1
 done
 wait $pid || { cat log.txt; fails "extraction"; }
 tail -1 log.txt
 echo "$samples samples: at most $((peak / 1024)) MiB resident"
+if [ $watch_gpu = 1 ]; then
+  echo "$samples samples: at most $gpu MiB of the GPU"
+  [ "$gpu" -gt 0 ] && [ "$gpu" -lt 4096 ] || fails "$gpu MiB of the GPU"
+fi
 [ "$peak" -gt 0 ] && [ "$peak" -lt $((4 * 1024 * 1024)) ] || fails "$((peak / 1024)) MiB resident"

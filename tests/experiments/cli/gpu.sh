@@ -1,0 +1,88 @@
+#!/usr/bin/env bash
+# What device=cuda gives is what the CPU gives: vectors, scores, losses, gradients, training and answers of the real
+# program on a tiny mini world. Exits 77 (skipped, to CTest) where there is no GPU.
+#   gpu.sh SCALSELECT [DEVICE]     SCALSELECT: the program; DEVICE: cuda
+set -euo pipefail
+program=$(realpath "$1")
+device=${2:-cuda}
+if [ "$device" != cpu ] && ! nvidia-smi -L 2>/dev/null | grep -q GPU; then echo "no GPU here: skipped"; exit 77; fi
+source=$(cd "$(dirname "$0")/../../.." && pwd)
+model=$source/data/mini/model
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+cd "$folder"
+fails() { echo "FAILED: $*" >&2; exit 1; }
+tiny=(pool.world.pool_size=240 pool.world.questions_per_skill=11 pool.world.pope_images=2 trainer.epochs=2 parallel=1 name=tiny)
+
+run() { # run PLACE command…
+  local place=$1; shift
+  "$program" "$@" > "$place.out" 2> "$place.log" || { cat "$place.log"; fails "$place: $*"; }
+}
+# close WHAT A B TOLERANCE: two score files or rankings of the same samples; prints what it found
+close() {
+  python3 - "$@" <<'PY' || fails "$1"
+import json, sys
+what, one, other, tolerance = sys.argv[1:]
+def read(name):
+    lines = map(json.loads, open(name))
+    return {line["row"] if "row" in line else line["sample_id"]: line["score"] if "row" in line else line["importance"] for line in lines}
+a, b = read(one), read(other)
+assert a.keys() == b.keys() and a, "other samples"
+worst = max(abs(a[i] - b[i]) / max(abs(a[i]), 1e-9) for i in a)
+order = [sorted(x, key=lambda i: -x[i]) for x in (a, b)]
+top = len(a) * 16 // 100
+shared = len(set(order[0][:top]) & set(order[1][:top])) / top
+print(f"{what}: largest relative difference {worst:.1e}, top 16 % shared {shared:.3f}, same order {order[0] == order[1]}")
+assert worst <= float(tolerance), f"more than {tolerance}"
+PY
+}
+
+echo "== one world"
+run cpu run "${tiny[@]}" method=random budget=0.2 stop_after=selection store=cpu.sqlite report=cpu.report device=cpu cache=cpu
+world=$(dirname "$(find cpu/world -name pool.json)")
+alone=(model.path="$model" pool.path="$world/pool.json" pool.image_root="$world/images")
+on() { [ "$1" = cpu ] && echo cpu || echo "$device"; }
+
+echo "== vectors, scores, losses"
+for place in cpu gpu; do
+  here=(device="$(on $place)" cache=$place)
+  run $place extract "${alone[@]}" out=$place.npz "${here[@]}"
+  run $place select "${alone[@]}" budget=0.16 out=$place.json ranking=$place.scalselect.jsonl "${here[@]}"
+  run $place select "${alone[@]}" method=perplexity budget=0.16 out=$place.json ranking=$place.perplexity.jsonl "${here[@]}"
+  run $place select "${alone[@]}" method=el2n budget=0.16 out=$place.json ranking=$place.el2n.jsonl "${here[@]}"
+  "$program" score features=cpu.npz out=$place.scores.jsonl device="$(on $place)" > score.out 2>&1 || { cat score.out; fails "score"; }
+done
+close "scores of the same vectors" cpu.scores.jsonl gpu.scores.jsonl 1e-5
+close "scalselect" cpu.scalselect.jsonl gpu.scalselect.jsonl 1e-3
+close "perplexity" cpu.perplexity.jsonl gpu.perplexity.jsonl 1e-4
+close "el2n" cpu.el2n.jsonl gpu.el2n.jsonl 1e-3
+
+echo "== gradients behind a warm-up"
+less=(select "${alone[@]}" target.path="$world/pool.json" target.image_root="$world/images" budget=60 method=less
+      method.gradients.warm_up.share=0.2 method.gradients.warm_up.epochs=2 method.sketch.dim=256)
+for place in cpu gpu; do
+  here=(device="$(on $place)" cache=$place)
+  run $place "${less[@]}" out=$place.less.json ranking=$place.less.jsonl "${here[@]}"
+done
+close "less" cpu.less.jsonl gpu.less.jsonl 0.2
+
+echo "== training and answers"
+for place in cpu gpu; do
+  here=(device="$(on $place)" cache=$place)
+  run $place run "${tiny[@]}" method=scalselect budget=0.2 store=$place.sqlite report=$place.report "${here[@]}"
+  run $place generate model.path="$model" image="$world/images/$(ls "$world/images" | head -1)" prompt="What is shown here?" \
+    max_new_tokens=12 format=json device="$(on $place)"
+  find $place -name train_log.jsonl -path '*adapter*' -exec cat {} + > $place.training.jsonl
+done
+python3 - <<'PY' || fails "training"
+import json
+a, b = ([json.loads(line) for line in open(f"{place}.training.jsonl")] for place in ("cpu", "gpu"))
+assert len(a) == len(b) > 3, (len(a), len(b))
+worst = max(abs(x["loss"] - y["loss"]) / x["loss"] for x, y in zip(a, b))
+print(f"training: {len(a)} steps, largest relative difference of the loss {worst:.1e}")
+assert worst < 0.02, worst
+PY
+diff cpu.out gpu.out || fails "another answer"
+echo "tables, on the CPU and on $device:"
+cat cpu.report/table.md gpu.report/table.md
+echo "all fine"
