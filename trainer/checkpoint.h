@@ -14,7 +14,8 @@ struct TrainState {
   std::int64_t step = 0;   ///< optimiser steps done
   std::int64_t epoch = 0;  ///< position in the data: BatchStream::seek
   std::int64_t batch = 0;
-  NamedTensors tensors;  ///< "weights.NAME", "optimizer.NAME", "random" (torch's generator), "history" [steps, fields]
+  /// "weights.NAME", "optimizer.NAME", "random" and "random.cuda" (torch's generators), "history" [steps, fields]
+  NamedTensors tensors;
 };
 
 /// folder / "train-state.safetensors".

@@ -56,6 +56,9 @@ nlohmann::json identity(const TrainOptions& options, const TrainingSet& set) {
   return {{"options", tree}, {"data", set.digest()}};
 }
 
+/// What dropout on that device draws from.
+at::Generator generator(torch::Device device) { return at::globalContext().defaultGenerator(device); }
+
 class Trainer {
  public:
   Trainer(vlm::Vlm model, const TrainingSet& set, ImageFeatures& features, const TrainOptions& options,
@@ -166,7 +169,7 @@ class Trainer {
     if (!batch.images.empty()) seen = vlm::to_device(features_.fetch(batch.images), model_->device());
     torch::Tensor sum;
     {
-      const BFloat16Products products(options_.dtype == ComputeType::kBFloat16);
+      const BFloat16Products products(options_.dtype == ComputeType::kBFloat16, model_->device());
       sum = loss_sum(model_, batch, seen);
     }
     (sum / static_cast<double>(targets)).backward();
@@ -194,7 +197,8 @@ class Trainer {
     for (const auto& [name, tensor] : optimizer_->parameters())
       state.tensors.emplace_back("weights." + name, tensor.detach());
     for (const auto& [name, tensor] : optimizer_->state()) state.tensors.emplace_back("optimizer." + name, tensor);
-    state.tensors.emplace_back("random", at::globalContext().defaultGenerator(torch::kCPU).get_state());
+    state.tensors.emplace_back("random", generator(torch::kCPU).get_state());
+    if (model_->device().is_cuda()) state.tensors.emplace_back("random.cuda", generator(model_->device()).get_state());
     state.tensors.emplace_back("history", pack_history(history_));
     save_state(folder_, state, identity_);
     saved_step_ = step_;
@@ -212,8 +216,10 @@ class Trainer {
     for (auto [name, tensor] : optimizer_->parameters()) tensor.copy_(find_tensor(state->tensors, "weights." + name));
     history_ = unpack_history(find_tensor(state->tensors, "history"));
     stream_.seek(state->epoch, state->batch);
-    auto generator = at::globalContext().defaultGenerator(torch::kCPU);
-    generator.set_state(find_tensor(state->tensors, "random"));
+    for (const auto& [name, tensor] : state->tensors) {
+      if (name == "random") generator(torch::kCPU).set_state(tensor);
+      if (name == "random.cuda" && model_->device().is_cuda()) generator(model_->device()).set_state(tensor);
+    }
     step_ = resumed_from_ = saved_step_ = state->step;
     log_info("training goes on at step {} of {}", step_, total_);
   }

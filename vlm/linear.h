@@ -21,7 +21,7 @@ class LinearImpl : public torch::nn::Module {
   std::int64_t in_features() const { return weight.size(1); }
   std::int64_t out_features() const { return weight.size(0); }
 
-  /// Adds a branch: A uniform in +-1/sqrt(in) from torch's default generator, B zero; float32, both require grad.
+  /// Adds a branch: A uniform in +-1/sqrt(in) from torch's CPU generator, B zero; float32, both require grad.
   void attach_lora(std::int64_t rank, double scaling, double dropout);
   /// Adds a branch with given matrices (A [r, in], B [out, r]); they are used as they are, not copied.
   void attach_lora(torch::Tensor A, torch::Tensor B, double scaling, double dropout);

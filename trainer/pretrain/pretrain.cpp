@@ -80,7 +80,7 @@ class Pretraining {
             [this, tally](std::int64_t first, bool report) {
               const auto pictures = draw_pictures(options_.seed, "tower", first, options_.tower.batch);
               const auto labels = label_tensor(pictures.scenes);
-              const trainer::BFloat16Products products(options_.bfloat16);
+              const trainer::BFloat16Products products(options_.bfloat16, model_->device());
               const auto result = heads_(model_->encode_images(pictures.pixels), labels, report);
               if (report) *tally = describe_labels(result.accuracy);
               return result.loss;
@@ -108,7 +108,7 @@ class Pretraining {
             [this, accuracy](std::int64_t first, bool report) {
               const auto pictures = draw_pictures(options_.seed, "alignment", first, options_.alignment.batch);
               const auto features = frozen_features(pictures.pixels);
-              const trainer::BFloat16Products products(options_.bfloat16);
+              const trainer::BFloat16Products products(options_.bfloat16, model_->device());
               return alignment_loss(model_->project(features), model_->decoder()->embed_tokens->weight, pictures.scenes,
                                     report ? accuracy.get() : nullptr);
             },
@@ -137,13 +137,13 @@ class Pretraining {
   }
 
   torch::Tensor packed_logits(const torch::Tensor& features, const PackedBatch& batch) {
-    const trainer::BFloat16Products products(options_.bfloat16);
+    const trainer::BFloat16Products products(options_.bfloat16, model_->device());
     return fact_logits(model_, features, batch);
   }
 
   torch::Tensor frozen_features(const torch::Tensor& pixels) {
     torch::NoGradGuard no_grad;
-    const trainer::BFloat16Products products(options_.bfloat16);
+    const trainer::BFloat16Products products(options_.bfloat16, model_->device());
     return model_->encode_images(pixels).to(torch::kFloat);
   }
 
