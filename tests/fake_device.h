@@ -11,7 +11,7 @@ namespace scalselect::vlm {
 /// LibTorch's PrivateUse1, with the operators of this file.
 torch::Device fake_device();
 
-/// That one, and the first GPU where there is one.
+/// That one, and the first GPU where there is one. Ask before anything else is done with LibTorch (see open_device).
 std::vector<torch::Device> devices_beside_the_cpu();
 
 /// Module::to that knows the fake device too.

@@ -37,6 +37,9 @@ void open_cuda_half() {
   }
   at::globalContext().setAllowTF32CuBLAS(false);
   at::globalContext().setAllowTF32CuDNN(false);
+  // cuDNN plans anew for every shape and thread, some 40 ms each; our sequences all differ in length.
+  at::globalContext().setSDPUseCuDNN(false);
+  at::globalContext().setUserEnabledCuDNN(false);
 }
 
 }  // namespace

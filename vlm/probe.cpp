@@ -266,12 +266,16 @@ void VlmProbe::observe(std::span<const Sample> samples, const SignalRequest& req
     try {
       if (options_.plain) {
         const auto images = images_->pixels(first.sample->images);
+        const DeviceTurn turn(model_->device());
         for (auto* item : members) reader.read(*item, run_plain(model_, item->chat.ids, images, request), nullptr);
         return;
       }
       auto prefix = cache_.find(first.prefix_key);
+      std::vector<torch::Tensor> pixels;
+      if (!prefix) pixels = images_->pixels(first.sample->images);
+      const DeviceTurn turn(model_->device());
       if (!prefix) {
-        prefix = run_prefix(model_, first.chat.ids, images_->pixels(first.sample->images), request, depth);
+        prefix = run_prefix(model_, first.chat.ids, pixels, request, depth);
         cache_.insert(first.prefix_key, prefix, prefix->bytes());
       }
       for (auto* item : members) {

@@ -26,12 +26,35 @@ class Seat {
   std::counting_semaphore<>& gate_;
 };
 
+/// On an H200 with 16 threads, extraction with 7B weights in bfloat16: 54 samples/s with one place, 64 with two, 84
+/// with four, 78 with sixteen (results/gpu).
+constexpr int kTurns = 4;
+
+std::counting_semaphore<>& turns() {
+  static std::counting_semaphore<> places(kTurns);
+  return places;
+}
+
+thread_local bool has_turn = false;
+
 [[noreturn]] void gpu_is_full() {
   throw UserError(ErrorKind::kEnvironment, "The GPU's memory does not hold one sample beside the model.",
                   "Use model.dtype=bfloat16, a smaller model.max_pixels, or device=cpu.");
 }
 
 }  // namespace
+
+DeviceTurn::DeviceTurn(torch::Device device) : taken_(device.is_cuda() && !has_turn) {
+  if (!taken_) return;
+  turns().acquire();
+  has_turn = true;
+}
+
+DeviceTurn::~DeviceTurn() {
+  if (!taken_) return;
+  has_turn = false;
+  turns().release();
+}
 
 void samples_in_turn(std::int64_t count, const std::function<void(std::int64_t)>& body) {
   const OperatorThreads all(thread_count());

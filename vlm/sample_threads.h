@@ -21,6 +21,19 @@ class OperatorThreads {
   int before_;
 };
 
+/// A place at the GPU, for as long as it lives: few threads at once keep a GPU busy, more only wait for each other and
+/// hold its memory. At once there on the CPU, and for a thread that has one already.
+class DeviceTurn {
+ public:
+  explicit DeviceTurn(torch::Device device);
+  ~DeviceTurn();
+  DeviceTurn(const DeviceTurn&) = delete;
+  DeviceTurn& operator=(const DeviceTurn&) = delete;
+
+ private:
+  bool taken_;
+};
+
 /// body(i) for i in [0, count) on `thread_count()` threads, without gradients, each with single-threaded operators.
 /// Where a GPU's memory does not hold as many samples as there are threads, those that did not fit are run again, half
 /// as many side by side, and a warning says so; `body` must therefore start its sample anew each time it is called.

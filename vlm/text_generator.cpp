@@ -48,7 +48,9 @@ VlmGenerator::VlmGenerator(OpenModel model, bool lone_prompt)
 
 VisualTokens VlmGenerator::visual(const std::string& path) {
   if (const auto known = features_.find(path)) return *known;
-  auto tokens = std::make_shared<VisualTokens>(model_->project(model_->encode({images_->pixels(path)})));
+  const auto pixels = images_->pixels(path);
+  const DeviceTurn turn(model_->device());
+  auto tokens = std::make_shared<VisualTokens>(model_->project(model_->encode({pixels})));
   features_.insert(path, tokens, bytes_of(tokens->rows, tokens->deep));
   return *tokens;
 }
@@ -76,7 +78,7 @@ std::vector<std::string> AnswerGenerator::generate(std::span<const GenerationPro
 std::vector<Answer> VlmGenerator::answer(std::span<const GenerationPrompt> prompts, const GenerationOptions& options) {
   GreedyOptions greedy;
   greedy.max_new_tokens = options.max_new_tokens;
-  if (lone_prompt_) greedy.least_rows = 1;
+  if (lone_prompt_) greedy.least_rows = greedy.length_multiple = 1;
   greedy.stop_ids = model_->text().eos_token_ids;
   greedy.repetition_penalty = model_->text().repetition_penalty;
   const auto each = lone_prompt_ ? samples_in_turn : parallel_samples;
@@ -87,6 +89,7 @@ std::vector<Answer> VlmGenerator::answer(std::span<const GenerationPrompt> promp
   each(static_cast<std::int64_t>(groups.size()), [&](std::int64_t g) {
     std::vector<GreedyPrompt> batch;
     for (const auto i : groups[g]) batch.push_back(ready[i]);
+    const DeviceTurn turn(model_->device());
     const auto ids = generate_greedy(model_, batch, greedy);
     for (std::size_t k = 0; k < ids.size(); ++k) {
       answers[groups[g][k]] = {batch[k].ids, ids[k], strip(chat_.tokenizer().decode(ids[k]))};

@@ -33,7 +33,7 @@ class AnswerGenerator : public TextGenerator {
 class VlmGenerator final : public AnswerGenerator {
  public:
   /// `lone_prompt`: questions come one at a time, and speed counts more than that an answer's last bits be those it
-  /// would have in company (see GreedyOptions::least_rows).
+  /// would have in company (see GreedyOptions::least_rows and length_multiple).
   explicit VlmGenerator(OpenModel model, bool lone_prompt = false);
 
   /// Prompts are grouped by padded length, and groups run on several threads; answers do not depend on either. Features

@@ -1,4 +1,5 @@
-// Training on devices that are not the CPU (see tests/fake_device.h): every tensor of a step is there.
+// Training on a device that is not the CPU (see tests/fake_device.h): every tensor of a step is there. Training on a
+// GPU is cli:gpu's: with the fake device in the same process, LibTorch would not run a backward pass on one.
 #include <gtest/gtest.h>
 
 #include "tests/fake_device.h"
@@ -38,14 +39,11 @@ TrainResult train_on(torch::Device device, const std::filesystem::path& folder, 
 TEST(TrainOnDevice, LossesAreTheCpus) {
   const TestFolder folder;
   const auto cpu = train_on(torch::kCPU, folder / "cpu", 6);
-  for (const auto device : vlm::devices_beside_the_cpu()) {
-    const auto other = train_on(device, folder / device.str(), 6);
-    ASSERT_EQ(other.history.size(), cpu.history.size());
-    for (std::size_t i = 0; i < cpu.history.size(); ++i) {
-      EXPECT_NEAR(other.history[i].loss, cpu.history[i].loss, 1e-4) << device << ' ' << i;
-      EXPECT_NEAR(other.history[i].grad_norm, cpu.history[i].grad_norm, 1e-3 * cpu.history[i].grad_norm)
-          << device << ' ' << i;
-    }
+  const auto fake = train_on(vlm::fake_device(), folder / "fake", 6);
+  ASSERT_EQ(fake.history.size(), cpu.history.size());
+  for (std::size_t i = 0; i < cpu.history.size(); ++i) {
+    EXPECT_NEAR(fake.history[i].loss, cpu.history[i].loss, 1e-4) << i;
+    EXPECT_NEAR(fake.history[i].grad_norm, cpu.history[i].grad_norm, 1e-3 * cpu.history[i].grad_norm) << i;
   }
 }
 

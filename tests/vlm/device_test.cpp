@@ -22,6 +22,7 @@ namespace {
 
 class OnDevice : public testing::TestWithParam<const char*> {
  protected:
+  const std::vector<torch::Device> others_ = devices_beside_the_cpu();
   Vlm load(torch::Device device) const {
     LoadOptions options;
     options.device = device.is_cuda() ? device : torch::Device(torch::kCPU);
@@ -72,7 +73,7 @@ TEST_P(OnDevice, StatesLogitsAndAttentionAreTheCpus) {
     return Outputs{out.logits.cpu(), out.attention.cpu()};
   };
   const auto cpu = run(torch::kCPU);
-  for (const auto device : devices_beside_the_cpu()) {
+  for (const auto device : others_) {
     const auto other = run(device);
     EXPECT_LT(relative_error(other.logits, cpu.logits), 1e-5) << device;
     EXPECT_LT(relative_error(other.attention, cpu.attention), 1e-5) << device;
@@ -90,7 +91,7 @@ TEST_P(OnDevice, AnswersAreTheCpus) {
     return generate_greedy(model, {{ids(model, visual.grids.front().tokens()), visual}, {{5, 6, 7, 8}, {}}}, options);
   };
   const auto cpu = run(torch::kCPU);
-  for (const auto device : devices_beside_the_cpu()) EXPECT_EQ(run(device), cpu) << device;
+  for (const auto device : others_) EXPECT_EQ(run(device), cpu) << device;
 }
 
 TEST(FakeDevice, RefusesWhatWasLeftOnTheCpu) {

@@ -64,7 +64,7 @@ for place in cpu gpu; do
   here=(device="$(on $place)" cache=$place)
   run $place "${less[@]}" out=$place.less.json ranking=$place.less.jsonl "${here[@]}"
 done
-close "less" cpu.less.jsonl gpu.less.jsonl 0.2
+close "less" cpu.less.jsonl gpu.less.jsonl 0.01
 
 echo "== training and answers"
 for place in cpu gpu; do
@@ -83,6 +83,4 @@ print(f"training: {len(a)} steps, largest relative difference of the loss {worst
 assert worst < 0.02, worst
 PY
 diff cpu.out gpu.out || fails "another answer"
-echo "tables, on the CPU and on $device:"
-cat cpu.report/table.md gpu.report/table.md
 echo "all fine"
