@@ -35,7 +35,13 @@ bool Pattern::matches_all(std::string_view text) const {
   const auto* code = as_code(code_);
   const std::unique_ptr<pcre2_match_data, decltype(&pcre2_match_data_free)> match(
       pcre2_match_data_create_from_pattern(code, nullptr), &pcre2_match_data_free);
-  return pcre2_match(code, reinterpret_cast<PCRE2_SPTR>(text.data()), text.size(), 0, 0, match.get(), nullptr) >= 0;
+  const int found =
+      pcre2_match(code, reinterpret_cast<PCRE2_SPTR>(text.data()), text.size(), 0, 0, match.get(), nullptr);
+  if (found < PCRE2_ERROR_NOMATCH) {
+    throw UserError(ErrorKind::kUsage, "a regular expression gives up on '" + std::string(text) + "': too many steps",
+                    "Write it without nested repetitions, or give a list of names.");
+  }
+  return found >= 0;
 }
 
 }  // namespace scalselect::vlm

@@ -12,7 +12,8 @@ class Pattern {
   /// Throws UserError(kUsage), with PCRE's words and the place, if `expression` is malformed.
   explicit Pattern(const std::string& expression);
 
-  /// Whether it matches `text` from its first to its last byte (Python's re.fullmatch).
+  /// Whether it matches `text` from its first to its last byte (Python's re.fullmatch). Throws UserError(kUsage) if
+  /// that takes too many steps.
   bool matches_all(std::string_view text) const;
 
  private:

@@ -5,6 +5,7 @@
 #include <semaphore>
 #include <vector>
 
+#include "core/device.h"
 #include "core/error.h"
 #include "core/log.h"
 #include "core/parallel.h"
@@ -89,10 +90,10 @@ void parallel_samples(std::int64_t count, const std::function<void(std::int64_t)
       }
     });
     if (!full) return;
-    if (side_by_side == 1) gpu_is_full();
-    most_at_once = side_by_side / 2;
-    log_warning("the GPU's memory does not hold {} samples side by side: going on with {}", side_by_side,
-                side_by_side / 2);
+    const int held = compute_device().cuda ? std::min(side_by_side, kTurns) : side_by_side;
+    if (held == 1) gpu_is_full();
+    most_at_once = held / 2;
+    log_warning("the GPU's memory does not hold {} samples side by side: going on with {}", held, held / 2);
   }
 }
 

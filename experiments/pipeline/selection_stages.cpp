@@ -22,14 +22,17 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr int kFeaturesVersion = 1;
+constexpr int kCompatVersion = 2;  ///< what the authors' token roles mean; part of their features' keys alone
 constexpr int kSelectionVersion = 2;
 
 StageKey features_key(const FeatureSpec& spec, const OpenPool& pool, const WarmUpPlace& place) {
   const auto& model = *place.model;
+  const nlohmann::json feature(describe_feature(spec));
   StageKey key{"features",
                kFeaturesVersion,
                {{"pool", pool.digest}, {"model", place.model_hash}},
-               with_pixels({{"feature", nlohmann::json(describe_feature(spec))}, {"dtype", model.dtype}}, model)};
+               with_pixels({{"feature", feature}, {"dtype", model.dtype}}, model)};
+  if (feature.value("roles", "") == "compat") key.params["compat"] = kCompatVersion;
   if (const auto* point = gradient_point(spec)) {
     if (const auto warm_up = warm_up_key(point->options, place)) key.inputs["warm_up"] = warm_up->digest();
   }

@@ -72,6 +72,8 @@ TEST(Adapter, PatternsMatchWholeNames) {
   EXPECT_THAT(problem([&] { attach_adapter(model, spec); }), testing::HasSubstr("lm_head"));
   spec.target_pattern = "(q_proj";
   EXPECT_THAT(problem([&] { attach_adapter(model, spec); }), testing::HasSubstr("regular expression"));
+  spec.target_pattern = R"((\w+|\w|\.)+\s)";
+  EXPECT_THAT(problem([&] { attach_adapter(model, spec); }), testing::HasSubstr("too many steps"));
 }
 
 TEST(Adapter, RoundTripIsBitExact) {
