@@ -32,8 +32,6 @@ def main():
     torch.set_default_dtype(torch.bfloat16)
     with torch.device(options.device):
         model = LlavaForConditionalGeneration(LlavaConfig(**tree))
-    # An end token that random weights never reach, so that answers have the length asked for.
-    model.generation_config.eos_token_id = None
     options.folder.mkdir(parents=True, exist_ok=True)
     for name in ("tokenizer.json", "special_tokens_map.json"):
         shutil.copy(MINI / name, options.folder)

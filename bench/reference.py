@@ -8,7 +8,8 @@
                                     [--threads 1] [--repeat 3] [--only extract,train,generate] [--share 1]
                                     [--device cuda] [--dtype bfloat16]
 
-Both sides use the same dtype, the same device, threads and pool. They take turns (ours, theirs, ours, ...), the best repetition counts. Ours is a
+Both sides use the same device, threads, pool and dtype (but that trainer.dtype=bfloat16 keeps ours in float32 and multiplies in bfloat16,
+while theirs holds its weights in bfloat16). They take turns (ours, theirs, ours, ...), the best repetition counts. Ours is a
 program, so what it costs to start is taken out by running it at two sizes and subtracting; theirs is timed around the loop, behind one
 sample (step) that warms it up. Each time is taken twice, on the wall and on the processor: with one thread the second says what the
 first would be on a machine without other work. Results are compared as well: vectors, tokens trained on, generated ids.

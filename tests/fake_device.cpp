@@ -12,6 +12,7 @@
 
 #include <cstdlib>
 #include <cstring>
+#include <iostream>
 
 #include "core/error.h"
 #include "vlm/device.h"
@@ -193,7 +194,8 @@ std::vector<torch::Device> devices_beside_the_cpu() {
   std::vector<torch::Device> devices = {fake_device()};
   try {
     devices.push_back(open_device({true, 0}));
-  } catch (const UserError&) {  // no GPU here
+  } catch (const UserError& error) {
+    std::cerr << "no GPU is compared: " << error.what() << '\n';
   }
   return devices;
 }

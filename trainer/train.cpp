@@ -216,8 +216,8 @@ class Trainer {
     for (auto [name, tensor] : optimizer_->parameters()) tensor.copy_(find_tensor(state->tensors, "weights." + name));
     history_ = unpack_history(find_tensor(state->tensors, "history"));
     stream_.seek(state->epoch, state->batch);
+    generator(torch::kCPU).set_state(find_tensor(state->tensors, "random"));
     for (const auto& [name, tensor] : state->tensors) {
-      if (name == "random") generator(torch::kCPU).set_state(tensor);
       if (name == "random.cuda" && model_->device().is_cuda()) generator(model_->device()).set_state(tensor);
     }
     step_ = resumed_from_ = saved_step_ = state->step;

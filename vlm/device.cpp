@@ -3,6 +3,7 @@
 #include <dlfcn.h>
 #include <fmt/format.h>
 
+#include <cstdlib>
 #include <filesystem>
 #include <mutex>
 #include <string>
@@ -24,6 +25,8 @@ fs::path libtorch_folder() {
 }
 
 void open_cuda_half() {
+  // cuBLAS keeps a workspace for every thread, of 32 MiB on recent cards unless told.
+  ::setenv("CUBLAS_WORKSPACE_CONFIG", ":4096:2", /*overwrite=*/0);
   const auto library = libtorch_folder() / "libtorch_cuda.so";
   if (!fs::exists(library)) {
     throw UserError(ErrorKind::kEnvironment,

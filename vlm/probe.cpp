@@ -6,16 +6,15 @@
 #include <map>
 
 #include "core/error.h"
+#include "core/parallel.h"
 #include "vlm/compat_roles.h"
 #include "vlm/probe_pass.h"
 #include "vlm/sample_threads.h"
 
 namespace scalselect::vlm {
 
-namespace {
-
 /// A sample on its way through `observe`.
-struct Work {
+struct ProbeWork {
   const Sample* sample = nullptr;
   std::string reject;
   RenderedChat chat;
@@ -25,13 +24,19 @@ struct Work {
   torch::Tensor tower_mean;
   std::optional<AnswerLoss> loss, lone_loss;
 
-  /// What a pass filled in, when it has to be made again.
+  /// Drops what a pass filled in: when it has to be made again, and when it was delivered.
   void forget() {
     hidden.clear();
     attention.clear();
     means.clear();
   }
 };
+
+namespace {
+
+using Work = ProbeWork;
+
+constexpr std::int64_t kHeldBytes = std::int64_t{128} << 20;
 
 torch::Tensor plain_floats(const torch::Tensor& x) { return x.to(torch::kCPU, torch::kFloat32).contiguous(); }
 
@@ -184,6 +189,21 @@ void deliver(const Work& work, const SignalRequest& request, const SignalSink& s
   sink(signals);
 }
 
+/// Where the samples end that are passed together: so many that threads are busy, so few that what they show, rows of
+/// visual tokens above all, stays within kHeldBytes.
+std::size_t run_end(std::span<const Work> work, std::size_t first, const SignalRequest& request, std::int64_t width) {
+  const auto least = 2 * static_cast<std::size_t>(thread_count());
+  const auto row = static_cast<std::int64_t>(sizeof(float)) * width * std::ssize(request.early);
+  std::int64_t held = 0;
+  auto last = first;
+  for (; last < work.size(); ++last) {
+    const auto& roles = work[last].chat.roles;
+    held += row * std::count(roles.begin(), roles.end(), TokenRoleTag::kImage);
+    if (last - first >= least && held > kHeldBytes) break;
+  }
+  return last;
+}
+
 }  // namespace
 
 ProbeDepth probe_depth(const SignalRequest& request, std::int64_t layers) {
@@ -223,7 +243,7 @@ VlmProbe::VlmProbe(OpenModel model, const ProbeOptions& options)
       chat_(std::move(model.chat)),
       images_(std::move(model.images)),
       options_(options),
-      cache_(options.cache_mb << 20) {}
+      cache_((model_->device().is_cpu() ? options.cache_mb : options.cache_mb / 4) << 20) {}
 
 VlmProbe::~VlmProbe() = default;
 
@@ -252,6 +272,19 @@ void VlmProbe::observe(std::span<const Sample> samples, const SignalRequest& req
     item.prefix_key = prefix_key(samples[i], item.chat, chat_.image_id());
   });
 
+  for (std::size_t first = 0; first < work.size();) {
+    const auto last = run_end(work, first, request, model_->text().hidden_size);
+    const auto run = std::span(work).subspan(first, last - first);
+    pass(run, request, depth);
+    for (auto& item : run) {
+      deliver(item, request, sink);
+      item.forget();
+    }
+    first = last;
+  }
+}
+
+void VlmProbe::pass(std::span<Work> work, const SignalRequest& request, const ProbeDepth& depth) {
   std::map<std::string, std::vector<Work*>> by_prefix;
   for (auto& item : work) {
     if (item.reject.empty()) by_prefix[item.prefix_key].push_back(&item);
@@ -286,7 +319,6 @@ void VlmProbe::observe(std::span<const Sample> samples, const SignalRequest& req
       for (auto* item : members) item->reject = error.problem();
     }
   });
-  for (const auto& item : work) deliver(item, request, sink);
 }
 
 std::unique_ptr<FeatureProbe> open_probe(const std::filesystem::path& folder, const std::string& dtype,

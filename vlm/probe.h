@@ -27,7 +27,7 @@ namespace scalselect::vlm {
 struct ProbeOptions {
   /// Full forward pass of every sample with an explicit S x S attention map and no sharing: the oracle of the tests.
   bool plain = false;
-  std::int64_t cache_mb = 256;                         ///< states of prefixes kept over calls, MiB
+  std::int64_t cache_mb = 256;                         ///< states of prefixes kept over calls, MiB (on a GPU a quarter)
   std::optional<PixelBounds> pixels = kAuthorsPixels;  ///< see open_model
 };
 
@@ -43,6 +43,7 @@ struct ProbeDepth {
 ProbeDepth probe_depth(const SignalRequest& request, std::int64_t layers);
 
 struct PrefixStates;
+struct ProbeWork;
 
 class VlmProbe final : public FeatureProbe {
  public:
@@ -61,6 +62,9 @@ class VlmProbe final : public FeatureProbe {
   void observe(std::span<const Sample> samples, const SignalRequest& request, const SignalSink& sink) override;
 
  private:
+  /// Fills in what the request asks of samples that were not rejected.
+  void pass(std::span<ProbeWork> work, const SignalRequest& request, const ProbeDepth& depth);
+
   Vlm model_;
   ChatTemplate chat_;
   std::shared_ptr<ImageReader> images_;

@@ -170,6 +170,7 @@ SampleStates run_suffix(Vlm& model, PrefixStates& prefix, const std::vector<std:
   out.tower_mean = prefix.tower_mean;
   const auto end = static_cast<std::int64_t>(ids.size());
   if (!depth.forward || end == prefix.length) return out;
+  prefix.cache->truncate(prefix.length);  // an earlier try may have stopped half-way
   DecodeOptions options;
   options.cache = prefix.cache.get();
   options.positions = next_positions(prefix.positions, end - prefix.length);
@@ -178,7 +179,6 @@ SampleStates run_suffix(Vlm& model, PrefixStates& prefix, const std::vector<std:
   auto run = run_layers(model, x, options, depth.suffix, depth.suffix_norm, request);
   out.suffix_states = std::move(run.states);
   out.suffix_mixed = std::move(run.mixed);
-  prefix.cache->truncate(prefix.length);
   return out;
 }
 

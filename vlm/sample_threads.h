@@ -22,7 +22,7 @@ class OperatorThreads {
 };
 
 /// A place at the GPU, for as long as it lives: few threads at once keep a GPU busy, more only wait for each other and
-/// hold its memory. At once there on the CPU, and for a thread that has one already.
+/// hold its memory. Given at once on the CPU, and to a thread that has one already.
 class DeviceTurn {
  public:
   explicit DeviceTurn(torch::Device device);

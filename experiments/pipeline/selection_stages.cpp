@@ -25,14 +25,18 @@ constexpr int kFeaturesVersion = 1;
 constexpr int kCompatVersion = 2;  ///< what the authors' token roles mean; part of their features' keys alone
 constexpr int kSelectionVersion = 2;
 
+bool is_compat(const FeatureSpec& spec) {
+  const auto* pooled = std::get_if<PooledVisualSpec>(&spec);
+  return pooled != nullptr && pooled->states.roles == TokenRoles::kCompat;
+}
+
 StageKey features_key(const FeatureSpec& spec, const OpenPool& pool, const WarmUpPlace& place) {
   const auto& model = *place.model;
-  const nlohmann::json feature(describe_feature(spec));
   StageKey key{"features",
                kFeaturesVersion,
                {{"pool", pool.digest}, {"model", place.model_hash}},
-               with_pixels({{"feature", feature}, {"dtype", model.dtype}}, model)};
-  if (feature.value("roles", "") == "compat") key.params["compat"] = kCompatVersion;
+               with_pixels({{"feature", nlohmann::json(describe_feature(spec))}, {"dtype", model.dtype}}, model)};
+  if (is_compat(spec)) key.params["compat"] = kCompatVersion;
   if (const auto* point = gradient_point(spec)) {
     if (const auto warm_up = warm_up_key(point->options, place)) key.inputs["warm_up"] = warm_up->digest();
   }
@@ -221,8 +225,10 @@ std::optional<StageRecord> cached_warm_up(const FeatureSpec& spec, const WarmUpP
   return ensure_warm_up(point->options, place, cache);
 }
 
-/// Which specs share a pass: those that want the same state of the model; the plain one has no name.
+/// Which specs share a pass: those that want the same state of the model; the plain one has no name. The authors' roles
+/// lose rows that others read, so they have a pass of their own.
 std::string state_of(const FeatureSpec& spec) {
+  if (is_compat(spec)) return "compat";
   const auto* point = gradient_point(spec);
   return point == nullptr ? "" : describe_point(*point).dump();
 }

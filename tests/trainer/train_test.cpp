@@ -9,6 +9,7 @@
 #include "core/error.h"
 #include "core/files.h"
 #include "tests/trainer/training_test_util.h"
+#include "trainer/bfloat16.h"
 #include "trainer/checkpoint.h"
 
 namespace scalselect::trainer {
@@ -192,6 +193,17 @@ TEST(Train, BFloat16StaysNearFloat32) {
   for (std::size_t i = 0; i < 8; ++i) {
     EXPECT_NEAR(narrow.result.history[i].loss, wide.result.history[i].loss, 0.05 * wide.result.history[i].loss);
   }
+}
+
+TEST(BFloat16Products, ActOnTheirDeviceAlone) {
+  using at::autocast::is_autocast_enabled;
+  for (const auto type : {at::kCPU, at::kCUDA}) {
+    const BFloat16Products products(true, torch::Device(type, type == at::kCUDA ? 0 : -1));
+    EXPECT_EQ(is_autocast_enabled(at::kCPU), type == at::kCPU);
+    EXPECT_EQ(is_autocast_enabled(at::kCUDA), type == at::kCUDA);
+    EXPECT_EQ(at::autocast::get_autocast_dtype(type), at::kBFloat16);
+  }
+  EXPECT_FALSE(is_autocast_enabled(at::kCPU) || is_autocast_enabled(at::kCUDA));
 }
 
 TEST(Train, NothingToTrainIsRefused) {

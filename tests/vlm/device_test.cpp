@@ -2,6 +2,7 @@
 // on the CPU.
 #include "vlm/device.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <atomic>
@@ -113,6 +114,50 @@ TEST(Device, WithoutAGpuOneSentenceSaysSo) {
   }
 }
 
+TEST(DeviceTurn, FourAtATimeAndNestedOnesWaitForNobody) {
+  set_threads(16);
+  std::atomic<int> inside = 0, most = 0, done = 0;
+  parallel_samples(400, [&](std::int64_t i) {
+    try {
+      const DeviceTurn turn(fake_device());
+      const int now = ++inside;
+      for (int seen = most; now > seen && !most.compare_exchange_weak(seen, now);) {
+      }
+      const DeviceTurn again(fake_device());
+      std::this_thread::sleep_for(std::chrono::microseconds(200));
+      --inside;
+      if (i % 7 == 0) throw std::runtime_error("a turn is given back all the same");
+    } catch (const std::runtime_error&) {
+    }
+    ++done;
+  });
+  EXPECT_EQ(done, 400);
+  EXPECT_LE(most, 4);
+  EXPECT_GT(most, 1);
+}
+
+[[noreturn]] void out_of_memory() { throw c10::OutOfMemoryError({__func__, __FILE__, 1}, "CUDA out of memory."); }
+
+TEST(ParallelSamples, AGpuHoldsNoMoreThanHaveTheirTurn) {
+  set_threads(16);
+  set_device({true, 0});  // opens nothing
+  std::atomic<bool> refused = false;
+  testing::internal::CaptureStderr();
+  parallel_samples(20, [&](std::int64_t) {
+    if (!refused.exchange(true)) out_of_memory();
+  });
+  set_device({});
+  EXPECT_THAT(testing::internal::GetCapturedStderr(),
+              testing::HasSubstr("does not hold 4 samples side by side: going on with 2"));
+}
+
+TEST(SamplesInTurn, AFullGpuIsASentence) {
+  int runs = 0;
+  samples_in_turn(3, [&](std::int64_t) { ++runs; });
+  EXPECT_EQ(runs, 3);
+  EXPECT_THROW(samples_in_turn(1, [](std::int64_t) { out_of_memory(); }), UserError);
+}
+
 TEST(ParallelSamples, RunAgainFewerAtOnceWhenMemoryIsFull) {
   set_threads(8);
   std::atomic<int> at_once = 0, most = 0, refused = 0;
@@ -122,7 +167,7 @@ TEST(ParallelSamples, RunAgainFewerAtOnceWhenMemoryIsFull) {
     if (now > 3) {
       --at_once;
       ++refused;
-      throw c10::OutOfMemoryError({__func__, __FILE__, 1}, "CUDA out of memory.");
+      out_of_memory();
     }
     most = std::max(most.load(), now);
     std::this_thread::sleep_for(std::chrono::milliseconds(5));
@@ -132,11 +177,7 @@ TEST(ParallelSamples, RunAgainFewerAtOnceWhenMemoryIsFull) {
   EXPECT_GT(refused, 0);
   EXPECT_LE(most, 3);
   for (const auto& count : runs) EXPECT_EQ(count, 1);
-  EXPECT_THROW(parallel_samples(4,
-                                [](std::int64_t) {
-                                  throw c10::OutOfMemoryError({__func__, __FILE__, 1}, "CUDA out of memory.");
-                                }),
-               UserError);
+  EXPECT_THROW(parallel_samples(4, [](std::int64_t) { out_of_memory(); }), UserError);
 }
 
 }  // namespace

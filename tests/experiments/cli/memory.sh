@@ -14,7 +14,7 @@ fails() { echo "FAILED: $*" >&2; exit 1; }
 mkdir model
 cp "$source"/data/mini/model/{tokenizer,tokenizer_config,special_tokens_map,generation_config}.json model
 python3 - "$source" "$samples" <<'PY'
-import json, struct, sys
+import json, os, struct, sys
 source, samples = sys.argv[1], int(sys.argv[2])
 config = json.load(open(f"{source}/data/mini/model/config.json"))
 config["vision_feature_layer"] = -2
@@ -78,12 +78,15 @@ with open("model/model.safetensors", "wb") as file:
     file.write(struct.pack("<Q", len(text)) + text)
     file.truncate(8 + len(text) + end)
 words = "what is shown here, and how many of them are there? " * 4
-pool = [{"id": f"s{i}", "image": ["plain.jpg", "rgb.png", "noise.png"][i % 3],
+os.mkdir("images")
+for i in range(samples):  # a picture each: samples that share one are computed together
+    os.symlink(f"{source}/tests/data/golden/images/" + ["plain.jpg", "rgb.png", "noise.png"][i % 3], f"images/{i}")
+pool = [{"id": f"s{i}", "image": str(i),
          "conversations": [{"from": "human", "value": f"<image>\n{words}{i}"}, {"from": "gpt", "value": "yes"}]} for i in range(samples)]
 json.dump(pool, open("pool.json", "w"))
 PY
 
-"$program" extract model.path=model pool.path=pool.json pool.image_root="$source/tests/data/golden/images" cache=cache out=out.npz \
+"$program" extract model.path=model pool.path=pool.json pool.image_root=images cache=cache out=out.npz \
   "${@:3}" > log.txt 2>&1 &
 pid=$!
 peak=0 gpu=0
