@@ -49,7 +49,7 @@ on() { [ "$1" = cpu ] && echo cpu || echo "$device"; }
 
 echo "== vectors, scores, losses"
 for place in cpu gpu; do
-  here=(device="$(on $place)" cache=$place)
+  here=(device="$(on $place)" "cache=$place")
   run $place extract "${alone[@]}" out=$place.npz "${here[@]}"
   run $place select "${alone[@]}" budget=0.16 out=$place.json ranking=$place.scalselect.jsonl "${here[@]}"
   run $place select "${alone[@]}" method=perplexity budget=0.16 out=$place.json ranking=$place.perplexity.jsonl "${here[@]}"
@@ -65,7 +65,7 @@ echo "== gradients behind a warm-up"
 less=(select "${alone[@]}" target.path="$world/pool.json" target.image_root="$world/images" budget=60 method=less
       method.gradients.warm_up.share=0.2 method.gradients.warm_up.epochs=2 method.sketch.dim=256)
 for place in cpu gpu; do
-  here=(device="$(on $place)" cache=$place)
+  here=(device="$(on $place)" "cache=$place")
   run $place "${less[@]}" out=$place.less.json ranking=$place.less.jsonl "${here[@]}"
 done
 close "less" cpu.less.jsonl gpu.less.jsonl 0.01
