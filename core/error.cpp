@@ -7,7 +7,9 @@ namespace scalselect {
 namespace {
 
 std::string sentence(const std::string& problem, const std::string& remedy) {
-  return remedy.empty() ? problem : problem + " " + remedy;
+  if (remedy.empty() || problem.empty()) return problem + remedy;
+  const bool ended = std::string_view(".!?:\n").find(problem.back()) != std::string_view::npos;
+  return problem + (ended ? " " : ". ") + remedy;
 }
 
 /// Matching characters of the Ratcliff/Obershelp measure: longest common block, then both sides of it.

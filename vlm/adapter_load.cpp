@@ -53,9 +53,9 @@ AdapterSpec parse(const json& tree, const std::filesystem::path& file) {
   return spec;
 }
 
-/// PEFT's alpha_pattern: the first key that matches the end of a module's name wins.
-double alpha_of(const json& tree, const std::string& module, double otherwise) {
-  const auto patterns = tree.value("alpha_pattern", json::object());
+/// PEFT's alpha_pattern and rank_pattern: the first key that matches the end of a module's name wins.
+double by_pattern(const json& tree, const char* which, const std::string& module, double otherwise) {
+  const auto patterns = tree.value(which, json::object());
   if (!patterns.is_object()) return otherwise;
   for (const auto& item : patterns.items()) {
     if (Pattern("(.*\\.)?(" + item.key() + ")").matches_all(module)) return item.value().get<double>();
@@ -120,7 +120,12 @@ class AdapterReader {
     }
     auto own = spec;
     own.r = A.size(0);
-    own.alpha = alpha_of(tree_, module, spec.alpha);
+    own.alpha = by_pattern(tree_, "alpha_pattern", module, spec.alpha);
+    if (by_pattern(tree_, "rank_pattern", module, static_cast<double>(spec.r)) != static_cast<double>(own.r)) {
+      refuse(file_.path(),
+             "has rank " + std::to_string(own.r) + " for '" + module + "', adapter_config.json another one",
+             "Put the configuration and the weights of one adapter together.");
+    }
     linear->attach_lora(A, B, own.scaling(), spec.dropout);
   }
 

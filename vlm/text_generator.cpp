@@ -4,6 +4,7 @@
 #include <map>
 #include <numeric>
 
+#include "core/log.h"
 #include "vlm/adapter.h"
 #include "vlm/sample_threads.h"
 
@@ -84,6 +85,13 @@ std::vector<Answer> VlmGenerator::answer(std::span<const GenerationPrompt> promp
   const auto each = lone_prompt_ ? samples_in_turn : parallel_samples;
   std::vector<GreedyPrompt> ready(prompts.size());
   each(static_cast<std::int64_t>(prompts.size()), [&](std::int64_t i) { ready[i] = prepare(prompts[i]); });
+  const auto limit = model_->text().max_position_embeddings;
+  for (const auto& prompt : ready) {
+    const auto length = static_cast<std::int64_t>(prompt.ids.size());
+    if (!lone_prompt_ || length + options.max_new_tokens <= limit) continue;
+    log_warning("{} tokens of the prompt and {} new ones go beyond the {} positions that the model was made for",
+                length, options.max_new_tokens, limit);
+  }
   std::vector<Answer> answers(prompts.size());
   const auto groups = batches(ready, greedy, options.batch_size);
   each(static_cast<std::int64_t>(groups.size()), [&](std::int64_t g) {

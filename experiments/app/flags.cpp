@@ -98,10 +98,11 @@ int answer_questions(const Flags& flags, const config::ComposeRequest& request, 
   lenient.multirun = true;  // a question about a sweep is a question about its common part
   const auto composed = config::compose(lenient);
   if (flags.help) {
+    const char* sweep = usage.find("[-m]") != std::string::npos ? "-m/--multirun, " : "";
     fmt::print(
-        "{}\n\nFlags: -m/--multirun, --cfg job|hydra|all, --resolve, --package KEY, --info defaults|defaults-tree,\n"
+        "{}\n\nFlags: {}--cfg job|hydra|all, --resolve, --package KEY, --info defaults|defaults-tree,\n"
         "       -cn/--config-name NAME, -cp/--config-path DIR, -cd/--config-dir DIR, -h/--help\n\n{}",
-        usage, config::help_text(request, composed));
+        usage, sweep, config::help_text(request, composed));
   } else if (!flags.cfg.empty()) {
     fmt::print("{}", config::cfg_text(composed, flags.cfg, flags.resolve, flags.package));
   } else {

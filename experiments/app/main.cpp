@@ -2,11 +2,15 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <cerrno>
+#include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <exception>
 #include <filesystem>
 #include <functional>
 #include <iostream>
+#include <system_error>
 
 #include "core/error.h"
 #include "core/log.h"
@@ -104,6 +108,15 @@ void restart_with_fitting_blas(char** argv) {
 
 }  // namespace
 
+/// The exit code of a command that gave `code`: what it printed must have arrived.
+int told(int code) {
+  errno = 0;
+  if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return code;
+  fmt::print(stderr, "error: standard output cannot be written{}. Make room, or write elsewhere.\n",
+             errno == 0 ? "" : fmt::format(": {}", std::strerror(errno)));
+  return code == 0 ? 1 : code;
+}
+
 Words command_names() {
   Words names;
   for (const auto& command : commands()) names.emplace_back(command.name);
@@ -117,7 +130,7 @@ int main(int argc, char** argv) {
   app::restart_with_fitting_blas(argv);
   if (std::getenv("SCALSELECT_DEBUG") != nullptr) set_log_level(LogLevel::kDebug);
   try {
-    return app::dispatch({argv + 1, argv + argc});
+    return app::told(app::dispatch({argv + 1, argv + argc}));
   } catch (const UserError& error) {
     fmt::print(stderr, "error: {}\n", error.what());
     return exit_code(error.kind());
@@ -133,6 +146,9 @@ int main(int argc, char** argv) {
   } catch (const std::filesystem::filesystem_error& error) {
     fmt::print(stderr, "error: {}: '{}'. Check permissions and free space, or choose another place.\n",
                error.code().message(), error.path1().string());
+    return 1;
+  } catch (const std::system_error& error) {  // output among others: fmt throws it
+    fmt::print(stderr, "error: {}. Check free space and limits of the system.\n", error.what());
     return 1;
   } catch (const std::exception& error) {
     fmt::print(stderr, "error: {} (this is a fault of the program; please report it with the command)\n", error.what());

@@ -97,6 +97,23 @@ fs::path output_for(const fs::path& out, const Budget& budget, bool several) {
   return out.parent_path() / (out.stem().string() + "." + budget.text() + out.extension().string());
 }
 
+/// Throws UserError(kUsage) if an output is one of the inputs.
+void spare_inputs(const std::vector<fs::path>& outputs, const std::vector<fs::path>& inputs) {
+  for (const auto& out : outputs) {
+    for (const auto& input : inputs) {
+      std::error_code missing;
+      if (!fs::equivalent(out, input, missing)) continue;
+      throw UserError(ErrorKind::kUsage, fmt::format("'{}' is read, and out= would overwrite it.", out.string()),
+                      "Choose another out=.");
+    }
+  }
+}
+
+/// The same for one output a budget.
+void spare_inputs(const fs::path& out, const std::vector<Budget>& budgets, const std::vector<fs::path>& inputs) {
+  for (const auto& budget : budgets) spare_inputs({output_for(out, budget, budgets.size() > 1)}, inputs);
+}
+
 void write_selection(const Pool& pool, const std::vector<std::int64_t>& rows, const fs::path& file,
                      const Budget& budget) {
   write_subset(pool, rows, file);
@@ -113,6 +130,7 @@ std::vector<std::int64_t> rows_with_score(const std::vector<double>& scores) {
 
 int select_from_scores(const SelectWords& asked, const pipeline::OpenPool& open, const std::vector<Budget>& budgets) {
   const auto& pool = *open.pool;
+  spare_inputs(asked.out, budgets, {open.path, *asked.scores});
   const auto scores = scores_by_row(read_scores(*asked.scores), pool, asked.ids, *asked.scores);
   const auto candidates = rows_with_score(scores);
   if (static_cast<std::int64_t>(candidates.size()) < pool.size()) {
@@ -144,6 +162,8 @@ int select_from_features(Bound& bound, const std::vector<Budget>& budgets, const
   asked.machine.use();
   if (asked.ranking)
     throw UserError(ErrorKind::kUsage, "'ranking' is not written with 'features'.", "Leave it out; see `score`.");
+  spare_inputs(asked.out, budgets, {*asked.features});
+  if (open) spare_inputs(asked.out, budgets, {open->path});
   const auto method = make_vector_method(choice.name, choice.options, "method", bound.origin);
   const auto file = open_feature_file(*asked.features);
   std::vector<std::int64_t> row_of;
@@ -194,6 +214,7 @@ int run_extract(const Words& words) {
   }
   const ArtifactCache cache(asked.cache);
   const auto pool = pipeline::open_pool(pool_options, cache);
+  spare_inputs({asked.out}, {pool.path});
   const auto bundle = pipeline::ensure_features(needs, pool, model, cache);
   const auto& record = bundle.records.begin()->second;
   const FeatureStore store(record.folder);
@@ -220,6 +241,7 @@ int run_score(const Words& words) {
                     "Leave method out, or use method=scalselect.");
   }
   const auto options = bind_options<ScalSelectOptions>(method.options, "method", bound.origin);
+  spare_inputs({asked.out}, {asked.features});
   const auto features = import_representations(asked.features);
   const auto result = score_rows(*features.vectors, options.subspace);
   std::vector<ScoredId> entries;
@@ -259,6 +281,7 @@ int run_select(const Words& words) {
   const auto method = take_method(bound);
   const auto asked = bind_options<SelectWords>(bound.tree, "", bound.origin);
   asked.machine.use();
+  spare_inputs(asked.out, budgets, {pool.path});
   config.method = method.name;
   config.method_options = method.options;
   config.seed = asked.seed;

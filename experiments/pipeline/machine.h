@@ -25,6 +25,7 @@ struct Machine {
   void use() const {
     if (threads) set_threads(*threads);
     if (device) set_device(parse_device(*device));
+    else compute_device();  // a wrong SCALSELECT_DEVICE is told at once
   }
 };
 

@@ -139,6 +139,17 @@ refused "features cut short" 1 "'cut.npz'" -- "$program" score features=cut.npz 
 "$program" score features=out.npz out=scores.jsonl > out.txt 2> err.txt
 echo '{"sample_id": 0, "importanc": 1}' > bad.jsonl
 refused "scores with another key" 1 "Line 1 of 'bad.jsonl'" "importance" -- "$program" select scores=bad.jsonl pool.path="$pool" budget=0.5 out=subset.json
+cp "$pool" own.json
+refused "the pool as output" 2 "'own.json' is read" "another out=" -- "$program" extract model.path="$model" pool.path=own.json "${images[@]}" cache=cache out=own.json
+refused "the features as output" 2 "'out.npz' is read" "another out=" -- "$program" score features=out.npz out=out.npz
+cmp -s "$pool" own.json || wrong "own.json was changed"
+refused "a sweep of one thing" 2 "does not sweep" "one value" -- "$program" extract -m method.theta=0.2,0.3 model.path="$model" pool.path="$pool" out=x.npz cache=cache
+to_full() { "$@" > /dev/full; }
+refused "standard output is full" 1 "standard output cannot be written" "No space left" -- to_full "$program" generate model.path="$model" prompt=x max_new_tokens=1
+refused "a device that is none" 2 "'garbage'" "device=cpu" -- env SCALSELECT_DEVICE=garbage "$program" extract model.path="$model" pool.path="$pool" "${images[@]}" cache=cache out=x.npz
+cp -r "$source/tests/vlm/golden/adapters/regex" adapter; chmod -R u+w adapter
+sed -i 's/"r": [0-9]*/"r": 99/' adapter/adapter_config.json
+refused "another adapter's ranks" 1 "rank" "adapter_config.json" "one adapter" -- "$program" generate model.path="$source/tests/vlm/golden/llava_base" adapter=adapter prompt=x max_new_tokens=1
 
 echo "== a full disk"
 mkdir small
