@@ -3,7 +3,7 @@
 # bad_input.sh, what a kill leaves in kill_resume.sh.
 #   pipeline.sh SCALSELECT     SCALSELECT: the program
 set -euo pipefail
-program=$1
+program=$(realpath "$1")
 source=$(cd "$(dirname "$0")/../../.." && pwd)
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
