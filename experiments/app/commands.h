@@ -41,7 +41,8 @@ Flags parse_flags(const Words& words);
 /// A request over the project's configuration folder (or -cp) with `config_name` as the primary file.
 config::ComposeRequest request_for(const Flags& flags, const std::string& config_name);
 
-/// Answers --help, --cfg and --info if one was asked for: the exit code, or -1 to go on.
+/// Answers --help, --cfg and --info if one was asked for: the exit code, or -1 to go on. Throws UserError(kUsage) for
+/// -m where `usage` does not have it.
 int answer_questions(const Flags& flags, const config::ComposeRequest& request, const std::string& usage);
 
 int run_pipeline(const Words& words);  ///< no command name: the pipeline, one run or a sweep

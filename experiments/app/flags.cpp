@@ -93,16 +93,20 @@ config::ComposeRequest request_for(const Flags& flags, const std::string& config
 }
 
 int answer_questions(const Flags& flags, const config::ComposeRequest& request, const std::string& usage) {
-  if (!flags.help && flags.cfg.empty() && flags.info.empty()) return -1;
+  const bool sweeps = usage.find("[-m]") != std::string::npos;
+  if (!flags.help && flags.cfg.empty() && flags.info.empty()) {
+    if (!flags.multirun || sweeps) return -1;
+    throw UserError(ErrorKind::kUsage, "This command does one thing at a time and does not sweep (-m).",
+                    "Give each key one value; `scalselect -m …` sweeps over whole runs.");
+  }
   auto lenient = request;
   lenient.multirun = true;  // a question about a sweep is a question about its common part
   const auto composed = config::compose(lenient);
   if (flags.help) {
-    const char* sweep = usage.find("[-m]") != std::string::npos ? "-m/--multirun, " : "";
     fmt::print(
         "{}\n\nFlags: {}--cfg job|hydra|all, --resolve, --package KEY, --info defaults|defaults-tree,\n"
         "       -cn/--config-name NAME, -cp/--config-path DIR, -cd/--config-dir DIR, -h/--help\n\n{}",
-        usage, sweep, config::help_text(request, composed));
+        usage, sweeps ? "-m/--multirun, " : "", config::help_text(request, composed));
   } else if (!flags.cfg.empty()) {
     fmt::print("{}", config::cfg_text(composed, flags.cfg, flags.resolve, flags.package));
   } else {

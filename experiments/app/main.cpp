@@ -106,8 +106,6 @@ void restart_with_fitting_blas(char** argv) {
   execv("/proc/self/exe", argv);  // returns only if it fails; then the slow kernels serve
 }
 
-}  // namespace
-
 /// The exit code of a command that gave `code`: what it printed must have arrived.
 int told(int code) {
   errno = 0;
@@ -116,6 +114,8 @@ int told(int code) {
              errno == 0 ? "" : fmt::format(": {}", std::strerror(errno)));
   return code == 0 ? 1 : code;
 }
+
+}  // namespace
 
 Words command_names() {
   Words names;

@@ -91,27 +91,31 @@ std::vector<Budget> budgets_from(const json& value) {
   return budgets;
 }
 
-/// subset.json with budget 0.16 of several -> subset.0.16.json
-fs::path output_for(const fs::path& out, const Budget& budget, bool several) {
-  if (!several) return out;
-  return out.parent_path() / (out.stem().string() + "." + budget.text() + out.extension().string());
-}
-
 /// Throws UserError(kUsage) if an output is one of the inputs.
 void spare_inputs(const std::vector<fs::path>& outputs, const std::vector<fs::path>& inputs) {
   for (const auto& out : outputs) {
     for (const auto& input : inputs) {
       std::error_code missing;
       if (!fs::equivalent(out, input, missing)) continue;
-      throw UserError(ErrorKind::kUsage, fmt::format("'{}' is read, and out= would overwrite it.", out.string()),
-                      "Choose another out=.");
+      throw UserError(ErrorKind::kUsage, fmt::format("'{}' is read, and would be overwritten.", out.string()),
+                      "Choose another out= (or ranking=).");
     }
   }
 }
 
-/// The same for one output a budget.
-void spare_inputs(const fs::path& out, const std::vector<Budget>& budgets, const std::vector<fs::path>& inputs) {
-  for (const auto& budget : budgets) spare_inputs({output_for(out, budget, budgets.size() > 1)}, inputs);
+/// The file of each budget's subset; of several, subset.json with budget 0.16 is subset.0.16.json. None of them, nor
+/// the ranking, may be an input.
+std::vector<fs::path> outputs_for(const SelectWords& asked, const std::vector<Budget>& budgets,
+                                  const std::vector<fs::path>& inputs) {
+  const fs::path out = asked.out;
+  std::vector<fs::path> outputs;
+  for (const auto& budget : budgets) {
+    const auto name = out.stem().string() + "." + budget.text() + out.extension().string();
+    outputs.push_back(budgets.size() == 1 ? out : out.parent_path() / name);
+  }
+  spare_inputs(outputs, inputs);
+  if (asked.ranking) spare_inputs({*asked.ranking}, inputs);
+  return outputs;
 }
 
 void write_selection(const Pool& pool, const std::vector<std::int64_t>& rows, const fs::path& file,
@@ -130,7 +134,7 @@ std::vector<std::int64_t> rows_with_score(const std::vector<double>& scores) {
 
 int select_from_scores(const SelectWords& asked, const pipeline::OpenPool& open, const std::vector<Budget>& budgets) {
   const auto& pool = *open.pool;
-  spare_inputs(asked.out, budgets, {open.path, *asked.scores});
+  const auto outputs = outputs_for(asked, budgets, {open.path, *asked.scores});
   const auto scores = scores_by_row(read_scores(*asked.scores), pool, asked.ids, *asked.scores);
   const auto candidates = rows_with_score(scores);
   if (static_cast<std::int64_t>(candidates.size()) < pool.size()) {
@@ -138,10 +142,9 @@ int select_from_scores(const SelectWords& asked, const pipeline::OpenPool& open,
                 pool.size() - static_cast<std::int64_t>(candidates.size()), pool.size(), open.path.string(),
                 *asked.scores);
   }
-  for (const auto& budget : budgets) {
-    const auto count = budget.rows(pool.size(), std::ssize(candidates));
-    write_selection(pool, top_rows(scores, candidates, count), output_for(asked.out, budget, budgets.size() > 1),
-                    budget);
+  for (std::size_t i = 0; i < budgets.size(); ++i) {
+    const auto count = budgets[i].rows(pool.size(), std::ssize(candidates));
+    write_selection(pool, top_rows(scores, candidates, count), outputs[i], budgets[i]);
   }
   if (asked.ranking)
     write_ranking(pool, top_rows(scores, candidates, static_cast<std::int64_t>(candidates.size())), scores,
@@ -162,15 +165,17 @@ int select_from_features(Bound& bound, const std::vector<Budget>& budgets, const
   asked.machine.use();
   if (asked.ranking)
     throw UserError(ErrorKind::kUsage, "'ranking' is not written with 'features'.", "Leave it out; see `score`.");
-  spare_inputs(asked.out, budgets, {*asked.features});
-  if (open) spare_inputs(asked.out, budgets, {open->path});
+  std::vector<fs::path> inputs = {*asked.features};
+  if (open) inputs.push_back(open->path);
+  const auto outputs = outputs_for(asked, budgets, inputs);
   const auto method = make_vector_method(choice.name, choice.options, "method", bound.origin);
   const auto file = open_feature_file(*asked.features);
   std::vector<std::int64_t> row_of;
   if (open) row_of = pool_rows(file, *open->pool, asked.ids);
-  for (const auto& budget : budgets) {
+  for (std::size_t i = 0; i < budgets.size(); ++i) {
+    const auto& budget = budgets[i];
+    const auto& out = outputs[i];
     auto rows = select_from_file(*method, file, budget, static_cast<std::uint64_t>(asked.seed)).rows;
-    const auto out = output_for(asked.out, budget, budgets.size() > 1);
     if (open) {
       for (auto& row : rows) row = row_of[static_cast<std::size_t>(row)];
       write_selection(*open->pool, rows, out, budget);
@@ -281,7 +286,6 @@ int run_select(const Words& words) {
   const auto method = take_method(bound);
   const auto asked = bind_options<SelectWords>(bound.tree, "", bound.origin);
   asked.machine.use();
-  spare_inputs(asked.out, budgets, {pool.path});
   config.method = method.name;
   config.method_options = method.options;
   config.seed = asked.seed;
@@ -289,15 +293,18 @@ int run_select(const Words& words) {
   pipeline::check_target(*chosen, method.name, target_options.has_value());
   std::optional<pipeline::TargetFeatures> target;
   if (target_options) target = pipeline::TargetFeatures{pipeline::open_pool(*target_options, cache), {}};
+  std::vector<fs::path> inputs = {pool.path};
+  if (target) inputs.push_back(target->pool.path);
+  const auto outputs = outputs_for(asked, budgets, inputs);
   const auto features = pipeline::ensure_features(chosen->needs(), pool, config.model, cache);
   if (target) {
     target->features = pipeline::ensure_features(chosen->target_needs(), target->pool, config.model, cache, &pool);
   }
-  for (const auto& budget : budgets) {
-    config.budget = budget;
+  for (std::size_t i = 0; i < budgets.size(); ++i) {
+    config.budget = budgets[i];
     const auto selection = pipeline::ensure_selection(config, pool, features, target ? &*target : nullptr, cache);
-    write_selection(*pool.pool, selection.rows, output_for(asked.out, budget, budgets.size() > 1), budget);
-    if (asked.ranking && &budget == &budgets.back()) {
+    write_selection(*pool.pool, selection.rows, outputs[i], budgets[i]);
+    if (asked.ranking && i + 1 == budgets.size()) {
       const auto scores = pipeline::read_scores_table(selection.records.front().folder, pool.pool->size());
       auto ranked = selection.rows;
       if (!scores.empty()) {

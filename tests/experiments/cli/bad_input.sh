@@ -144,6 +144,8 @@ refused "the pool as output" 2 "'own.json' is read" "another out=" -- "$program"
 refused "the features as output" 2 "'out.npz' is read" "another out=" -- "$program" score features=out.npz out=out.npz
 cmp -s "$pool" own.json || wrong "own.json was changed"
 refused "a sweep of one thing" 2 "does not sweep" "one value" -- "$program" extract -m method.theta=0.2,0.3 model.path="$model" pool.path="$pool" out=x.npz cache=cache
+refused "a sweep of one world" 2 "does not sweep" "one value" -- "$program" mini world -m out=worlds pool.world.pool_size=100,200
+refused "the pool as ranking" 2 "'own.json' is read" "ranking=" -- "$program" select scores=scores.jsonl pool.path=own.json budget=0.5 out=subset.json ranking=own.json
 to_full() { "$@" > /dev/full; }
 refused "standard output is full" 1 "standard output cannot be written" "No space left" -- to_full "$program" generate model.path="$model" prompt=x max_new_tokens=1
 refused "a device that is none" 2 "'garbage'" "device=cpu" -- env SCALSELECT_DEVICE=garbage "$program" extract model.path="$model" pool.path="$pool" "${images[@]}" cache=cache out=x.npz
