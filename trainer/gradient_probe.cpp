@@ -60,9 +60,8 @@ class VlmGradients final : public GradientProbe {
       seen[i].reject = take(samples[i], gradients[i].data());
       if (seen[i].reject.empty() && request.norm) seen[i].norm = norm_of(gradients[i].data(), size());
     };
-    if (model_->device().is_cpu()) vlm::parallel_samples(count, body);
-    else
-      for (std::int64_t i = 0; i < count; ++i) body(i);
+    const auto each = model_->device().is_cpu() ? vlm::parallel_samples : vlm::samples_in_turn;
+    each(count, body);
     std::vector<std::int64_t> usable;
     for (std::int64_t i = 0; i < count; ++i) {
       if (seen[i].reject.empty()) usable.push_back(i);

@@ -41,7 +41,7 @@ class DeviceTurn {
 void parallel_samples(std::int64_t count, const std::function<void(std::int64_t)>& body);
 
 /// body(i) for i in [0, count) one after another, without gradients, each with `thread_count()` threads inside its
-/// operators: for a lone prompt, which has no others beside it. Throws UserError(kEnvironment) if the GPU is full.
+/// operators: for a lone prompt, and for gradients on a GPU. Throws UserError(kEnvironment) if the GPU is full.
 void samples_in_turn(std::int64_t count, const std::function<void(std::int64_t)>& body);
 
 }  // namespace scalselect::vlm
