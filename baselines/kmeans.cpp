@@ -1,12 +1,12 @@
 #include "baselines/kmeans.h"
 
 #include <algorithm>
-#include <cassert>
 #include <cmath>
 #include <limits>
 #include <numeric>
 
 #include "baselines/inner_products.h"
+#include "core/check.h"
 #include "core/parallel.h"
 #include "core/rng.h"
 #include "selector/linalg.h"
@@ -332,7 +332,7 @@ std::vector<std::vector<std::int64_t>> members(const Assignment& rows, std::int6
 }
 
 KMeansResult kmeans(MatrixView rows, const KMeansOptions& options, std::uint64_t seed, std::span<const float> initial) {
-  assert(rows.rows >= 1 && options.clusters >= 1);
+  SCALSELECT_CHECK(rows.rows >= 1 && options.clusters >= 1);
   const Prepared prepared(rows, options.spherical);
   KMeansResult result;
   if (!initial.empty()) {

@@ -1,8 +1,9 @@
 #include "baselines/mmd.h"
 
 #include <array>
-#include <cassert>
 #include <cmath>
+
+#include "core/check.h"
 
 namespace scalselect {
 namespace {
@@ -55,7 +56,7 @@ std::vector<double> kernel_means(const TableRows& table, std::span<const std::in
 
 std::vector<std::int64_t> greedy_mmd(const TableRows& table, std::span<const std::int64_t> members,
                                      std::span<const double> means, std::int64_t count, double sigma) {
-  assert(count <= static_cast<std::int64_t>(members.size()));
+  SCALSELECT_CHECK(count <= static_cast<std::int64_t>(members.size()));
   const Kernel kernel(table, members, sigma);
   std::vector<double> to_taken(members.size(), 0.0);  // sum of kernels with the rows taken
   std::vector<bool> taken(members.size(), false);

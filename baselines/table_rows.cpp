@@ -4,11 +4,11 @@
 
 #include <algorithm>
 #include <array>
-#include <cassert>
 #include <cmath>
 #include <fstream>
 #include <string>
 
+#include "core/check.h"
 #include "core/error.h"
 #include "core/parallel.h"
 
@@ -59,7 +59,7 @@ TableRows load_rows(const FeatureTable& table, const std::vector<std::int64_t>& 
     for (std::int64_t i = begin; i < end; ++i) {
       const auto row = loaded.rows[static_cast<std::size_t>(i)];
       const auto found = std::lower_bound(table.rows.begin(), table.rows.end(), row);
-      assert(found != table.rows.end() && *found == row);
+      SCALSELECT_CHECK(found != table.rows.end() && *found == row);
       float* out = loaded.values.data() + i * loaded.cols;
       table.vectors->read(found - table.rows.begin(), 1, out);
       if (!std::all_of(out, out + loaded.cols, [](float v) { return std::isfinite(v); })) {

@@ -21,6 +21,8 @@ if(MOLD)
 endif()
 
 add_compile_options(-Wall -Wextra)
+# Checks name their file by its path in the repository, and the program does not hold the path of the machine that built it.
+add_compile_options(-fmacro-prefix-map=${PROJECT_SOURCE_DIR}/=)
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
   add_compile_options(-Wno-restrict -Wno-maybe-uninitialized)  # GCC 12 sees ghosts in its own std::string (bug 105651)
 endif()

@@ -1,7 +1,8 @@
 // Errors a user can cause, as one exception type.
 //
 // Throw `UserError` for whatever a user can mend: a file, a key, a budget. The message is one sentence that names the
-// file (and the sample, key or line), what is wrong with it, and what to do. Use `assert` for our own mistakes.
+// file (and the sample, key or line), what is wrong with it, and what to do. Our own mistakes are for
+// SCALSELECT_CHECK (core/check.h).
 #pragma once
 
 #include <stdexcept>

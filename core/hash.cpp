@@ -3,10 +3,10 @@
 #include <openssl/evp.h>
 
 #include <array>
-#include <cassert>
 #include <fstream>
 #include <vector>
 
+#include "core/check.h"
 #include "core/error.h"
 
 namespace scalselect {
@@ -33,7 +33,7 @@ std::string Sha256::finish() {
   std::array<unsigned char, 32> digest{};
   unsigned int length = 0;
   EVP_DigestFinal_ex(impl_->context, digest.data(), &length);
-  assert(length == digest.size());
+  SCALSELECT_CHECK(length == digest.size());
   constexpr char kHex[] = "0123456789abcdef";
   std::string text;
   for (const unsigned char byte : digest) {

@@ -6,11 +6,11 @@
 #include <zlib.h>
 
 #include <algorithm>
-#include <cassert>
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
 
+#include "core/check.h"
 #include "core/error.h"
 #include "core/npy_format.h"
 #include "core/npz.h"
@@ -55,7 +55,7 @@ class MappedRows final : public RowSource {
   std::int64_t rows() const override { return array_.shape[0]; }
   std::int64_t cols() const override { return array_.shape[1]; }
   void read(std::int64_t first, std::int64_t count, float* out) const override {
-    assert(first >= 0 && first + count <= rows());
+    SCALSELECT_CHECK(first >= 0 && first + count <= rows());
     const char* from = data_ + first * cols() * array_.item_bytes;
     const auto values = static_cast<std::size_t>(count * cols());
     switch (array_.type) {

@@ -2,10 +2,10 @@
 
 #include <algorithm>
 #include <array>
-#include <cassert>
 #include <cmath>
 #include <numbers>
 
+#include "core/check.h"
 #include "core/parallel.h"
 #include "core/rng.h"
 #include "core/target_clones.h"
@@ -154,7 +154,7 @@ void sparse_vector(const SketchSpec& spec, std::int64_t size, const Coordinates&
 
 std::vector<std::vector<float>> sketch(const SketchSpec& spec, std::int64_t vectors, std::int64_t size,
                                        const Coordinates& coordinates) {
-  assert(spec.dim >= kEntries);
+  SCALSELECT_CHECK(spec.dim >= kEntries);
   std::vector<std::vector<float>> results(static_cast<std::size_t>(vectors),
                                           std::vector<float>(static_cast<std::size_t>(spec.dim)));
   if (spec.kind == SketchKind::kSparse) {

@@ -1,10 +1,10 @@
 #include <png.h>
 
 #include <algorithm>
-#include <cassert>
 #include <csetjmp>
 #include <cstring>
 
+#include "core/check.h"
 #include "core/files.h"
 #include "data/image_codecs.h"
 
@@ -70,7 +70,7 @@ bool read_pixels(Reader& reader) {
   png_set_interlace_handling(reader.png);
   png_read_update_info(reader.png, reader.info);
   const std::size_t stride = png_get_rowbytes(reader.png, reader.info);
-  assert(stride == static_cast<std::size_t>(reader.image.width) * (wide ? 2 : 3));
+  SCALSELECT_CHECK(stride == static_cast<std::size_t>(reader.image.width) * (wide ? 2 : 3));
   if (wide) reader.wide.resize(stride * reader.image.height);
   auto* pixels = wide ? reader.wide.data() : reader.image.rgb.data();
   reader.rows.resize(reader.image.height);
@@ -133,13 +133,13 @@ bool write_pixels(Writer& writer, const Image& image) {
 }  // namespace
 
 std::string encode_png(const Image& image) {
-  assert(image.width > 0 && image.height > 0 &&
-         image.rgb.size() == static_cast<std::size_t>(image.width) * image.height * 3);
+  SCALSELECT_CHECK(image.width > 0 && image.height > 0 &&
+                   image.rgb.size() == static_cast<std::size_t>(image.width) * image.height * 3);
   Writer writer;
   writer.png = png_create_write_struct(PNG_LIBPNG_VER_STRING, nullptr, nullptr, nullptr);
   writer.info = png_create_info_struct(writer.png);
   [[maybe_unused]] const bool written = write_pixels(writer, image);
-  assert(written);
+  SCALSELECT_CHECK(written);
   return std::move(writer.bytes);
 }
 

@@ -3,10 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cassert>
 #include <map>
 #include <unordered_map>
 
+#include "core/check.h"
 #include "core/error.h"
 #include "core/files.h"
 #include "core/hash.h"
@@ -119,7 +119,7 @@ void Pool::report_problems() const {
 }
 
 std::string_view Pool::raw(std::int64_t row) const {
-  assert(row >= 0 && row < static_cast<std::int64_t>(spans_.size()));
+  SCALSELECT_CHECK(row >= 0 && row < static_cast<std::int64_t>(spans_.size()));
   const auto& span = spans_[static_cast<std::size_t>(row)];
   return std::string_view(bytes_).substr(span.begin, span.size);
 }

@@ -1,8 +1,9 @@
 #include "data/resize.h"
 
 #include <algorithm>
-#include <cassert>
 #include <cmath>
+
+#include "core/check.h"
 
 namespace scalselect {
 namespace {
@@ -95,7 +96,7 @@ Image resize_columns(const Image& image, int height) {
 }  // namespace
 
 Image resize_bicubic(const Image& image, int width, int height) {
-  assert(image.width > 0 && image.height > 0 && width > 0 && height > 0);
+  SCALSELECT_CHECK(image.width > 0 && image.height > 0 && width > 0 && height > 0);
   if (width == image.width && height == image.height) return image;
   if (width == image.width) return resize_columns(image, height);
   const Image wide = resize_rows(image, width);

@@ -3,12 +3,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cassert>
 #include <charconv>
 #include <cmath>
 #include <nlohmann/json.hpp>
 #include <unordered_map>
 
+#include "core/check.h"
 #include "core/error.h"
 #include "core/files.h"
 
@@ -56,7 +56,7 @@ std::int64_t checked_row(const nlohmann::json& value, const Pool& pool, const st
 std::int64_t Budget::rows(std::int64_t available) const {
   if (available < 1) throw UserError(ErrorKind::kInput, "No sample can be chosen: none has all that is needed.");
   if (share > 0) return std::max<std::int64_t>(1, std::llround(share * static_cast<double>(available)));
-  assert(count >= 1);
+  SCALSELECT_CHECK(count >= 1);
   if (count > available) {
     throw UserError(ErrorKind::kUsage,
                     fmt::format("budget={} is more than the {} samples that can be chosen.", count, available),

@@ -3,11 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cassert>
 #include <filesystem>
 #include <set>
 #include <unordered_set>
 
+#include "core/check.h"
 #include "core/error.h"
 #include "core/hash.h"
 #include "eval/metric_stats.h"
@@ -149,7 +149,7 @@ Outcome Benchmark::judge(const Question& question, const std::string& raw) const
 }
 
 ScoredBenchmark Benchmark::aggregate(std::span<const Question> questions, std::span<const Outcome> outcomes) const {
-  assert(questions.size() == outcomes.size());
+  SCALSELECT_CHECK(questions.size() == outcomes.size());
   ScoredBenchmark scored{.name = name(), .family = family(), .clusters = {}, .metrics = {}, .unreadable = 0};
   std::set<Cluster> clusters;
   for (const auto& question : questions) clusters.insert({question.stratum, question.cluster});

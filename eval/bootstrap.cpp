@@ -4,11 +4,11 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <cassert>
 #include <cmath>
 #include <limits>
 #include <map>
 
+#include "core/check.h"
 #include "core/error.h"
 #include "core/parallel.h"
 #include "core/rng.h"
@@ -244,7 +244,7 @@ PairedBootstrap::PairedBootstrap(std::span<const MethodRun> runs, const std::str
 
 std::size_t PairedBootstrap::index(const std::string& method) const {
   const auto found = std::find(methods_.begin(), methods_.end(), method);
-  assert(found != methods_.end());
+  SCALSELECT_CHECK(found != methods_.end());
   return static_cast<std::size_t>(found - methods_.begin());
 }
 

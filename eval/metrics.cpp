@@ -1,8 +1,9 @@
 #include "eval/metrics.h"
 
-#include <cassert>
 #include <cmath>
 #include <limits>
+
+#include "core/check.h"
 
 namespace scalselect::eval {
 namespace {
@@ -14,7 +15,7 @@ double percent(double part, double whole) { return whole > 0 ? 100 * part / whol
 }  // namespace
 
 double relative_performance(std::span<const double> scores, std::span<const double> full) {
-  assert(scores.size() == full.size() && !scores.empty());
+  SCALSELECT_CHECK(scores.size() == full.size() && !scores.empty());
   double sum = 0;
   for (std::size_t k = 0; k < scores.size(); ++k) {
     if (full[k] == 0) return kNan;
@@ -25,7 +26,7 @@ double relative_performance(std::span<const double> scores, std::span<const doub
 
 double relative_above_chance(std::span<const double> scores, std::span<const double> full,
                              std::span<const double> chance) {
-  assert(scores.size() == full.size() && scores.size() == chance.size() && !scores.empty());
+  SCALSELECT_CHECK(scores.size() == full.size() && scores.size() == chance.size() && !scores.empty());
   double sum = 0;
   for (std::size_t k = 0; k < scores.size(); ++k) {
     if (full[k] == chance[k]) return kNan;
@@ -35,7 +36,7 @@ double relative_above_chance(std::span<const double> scores, std::span<const dou
 }
 
 double relative_geometric(std::span<const double> scores, std::span<const double> full) {
-  assert(scores.size() == full.size() && !scores.empty());
+  SCALSELECT_CHECK(scores.size() == full.size() && !scores.empty());
   double logs = 0;
   for (std::size_t k = 0; k < scores.size(); ++k) {
     if (full[k] == 0) return kNan;

@@ -2,8 +2,7 @@
 
 #include <fmt/format.h>
 
-#include <cassert>
-
+#include "core/check.h"
 #include "core/error.h"
 #include "eval/json_files.h"
 #include "eval/metric_stats.h"
@@ -22,7 +21,7 @@ std::map<std::string, std::string> read_skills(const std::filesystem::path& file
 }
 
 std::vector<SkillScore> skill_scores(std::span<const Question> questions, std::span<const Outcome> outcomes) {
-  assert(questions.size() == outcomes.size());
+  SCALSELECT_CHECK(questions.size() == outcomes.size());
   std::map<std::string, std::vector<std::size_t>> by_skill;
   for (std::size_t i = 0; i < questions.size(); ++i) {
     if (!questions[i].skill.empty()) by_skill[questions[i].skill].push_back(i);

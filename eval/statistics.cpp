@@ -2,11 +2,12 @@
 
 #include <algorithm>
 #include <array>
-#include <cassert>
 #include <cmath>
 #include <limits>
 #include <numbers>
 #include <numeric>
+
+#include "core/check.h"
 
 namespace scalselect::eval {
 namespace {
@@ -22,7 +23,7 @@ double log_binomial_half(std::int64_t n, std::int64_t k) {
 }  // namespace
 
 SeedSummary summarize_seeds(std::span<const double> values) {
-  assert(!values.empty());
+  SCALSELECT_CHECK(!values.empty());
   const auto n = static_cast<double>(values.size());
   SeedSummary summary;
   summary.seeds = static_cast<std::int64_t>(values.size());
@@ -40,7 +41,7 @@ SeedSummary summarize_seeds(std::span<const double> values) {
 }
 
 double clustered_standard_error(std::span<const double> scores, std::span<const std::int32_t> cluster) {
-  assert(scores.size() == cluster.size() && !scores.empty());
+  SCALSELECT_CHECK(scores.size() == cluster.size() && !scores.empty());
   const auto n = static_cast<double>(scores.size());
   const double mean = std::accumulate(scores.begin(), scores.end(), 0.0) / n;
   std::vector<double> sums;
@@ -70,7 +71,7 @@ McNemar mcnemar(std::int64_t n10, std::int64_t n01) {
 }
 
 McNemar mcnemar(std::span<const double> first, std::span<const double> second) {
-  assert(first.size() == second.size());
+  SCALSELECT_CHECK(first.size() == second.size());
   std::int64_t n10 = 0, n01 = 0;
   for (std::size_t i = 0; i < first.size(); ++i) {
     n10 += first[i] > second[i];
@@ -94,7 +95,7 @@ std::vector<double> holm(std::span<const double> p_values) {
 }
 
 double quantile(std::span<const double> sorted, double q) {
-  assert(!sorted.empty());
+  SCALSELECT_CHECK(!sorted.empty());
   const double at = q * static_cast<double>(sorted.size() - 1);
   const auto low = static_cast<std::size_t>(std::floor(at));
   const std::size_t high = std::min(low + 1, sorted.size() - 1);
@@ -105,7 +106,7 @@ double normal_cdf(double x) { return 0.5 * std::erfc(-x / std::numbers::sqrt2); 
 
 // Newton's method from 0; the step is limited, so far tails converge too.
 double normal_quantile(double p) {
-  assert(p > 0 && p < 1);
+  SCALSELECT_CHECK(p > 0 && p < 1);
   double x = 0;
   for (int i = 0; i < 100; ++i) {
     const double density = std::exp(-0.5 * x * x) / std::sqrt(2 * std::numbers::pi);
@@ -120,7 +121,7 @@ double student_t975(std::int64_t freedom) {
   static constexpr std::array<double, 15> kTable = {12.706204736, 4.302652730, 3.182446305, 2.776445105, 2.570581836,
                                                     2.446911851,  2.364624252, 2.306004135, 2.262157163, 2.228138852,
                                                     2.200985160,  2.178812830, 2.160368656, 2.144786688, 2.131449546};
-  assert(freedom >= 1);
+  SCALSELECT_CHECK(freedom >= 1);
   if (freedom <= static_cast<std::int64_t>(kTable.size())) return kTable[static_cast<std::size_t>(freedom - 1)];
   // Expansion in 1/n around the normal quantile (Abramowitz and Stegun 26.7.5).
   const double x = 1.959963984540054, n = static_cast<double>(freedom);

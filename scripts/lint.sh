@@ -11,6 +11,9 @@ clang-format-14 --dry-run --Werror "${sources[@]}"
 echo "lint: format of ${#sources[@]} files is right"
 
 scripts/check_includes.sh
+if git grep -nE '(^|[^_[:alnum:]])assert\(' -- '*.h' '*.cpp' '*.cu' ':!tests'; then
+  echo "lint: assert() is off in release builds; use SCALSELECT_CHECK (core/check.h)" >&2; exit 1
+fi
 shellcheck=$(command -v shellcheck || true)
 [ -z "$shellcheck" ] || git ls-files '*.sh' .ci/run | xargs "$shellcheck" --severity=warning
 

@@ -1,9 +1,10 @@
 #include "selector/attention_pooling.h"
 
 #include <algorithm>
-#include <cassert>
 #include <cmath>
 #include <numeric>
+
+#include "core/check.h"
 
 namespace scalselect {
 namespace {
@@ -70,7 +71,7 @@ std::size_t kept_count(std::span<const float> attention, const std::vector<std::
 }  // namespace
 
 std::vector<std::int32_t> kept_tokens(std::span<const float> attention, const PooledVisualSpec& spec) {
-  assert(!attention.empty());
+  SCALSELECT_CHECK(!attention.empty());
   if (spec.choice == TokenChoice::kAll) return in_sequence(attention.size());
   auto order = by_attention(attention);
   order.resize(kept_count(attention, order, spec));
@@ -78,7 +79,7 @@ std::vector<std::int32_t> kept_tokens(std::span<const float> attention, const Po
 }
 
 std::vector<float> pool_visual(const EarlyStates& states, const PooledVisualSpec& spec) {
-  assert(states.attention.size() == static_cast<std::size_t>(states.hidden.rows));
+  SCALSELECT_CHECK(states.attention.size() == static_cast<std::size_t>(states.hidden.rows));
   auto kept = kept_tokens(states.attention, spec);
   std::sort(kept.begin(), kept.end());
   std::vector<double> sums(static_cast<std::size_t>(states.hidden.cols), 0.0);

@@ -1,9 +1,9 @@
 #include "selector/extraction.h"
 
 #include <algorithm>
-#include <cassert>
 #include <functional>
 
+#include "core/check.h"
 #include "selector/attention_pooling.h"
 
 namespace scalselect {
@@ -17,7 +17,7 @@ void add_once(std::vector<T>& list, const T& item) {
 template <class T>
 std::size_t place_of(const std::vector<T>& list, const T& item) {
   const auto found = std::find(list.begin(), list.end(), item);
-  assert(found != list.end());
+  SCALSELECT_CHECK(found != list.end());
   return static_cast<std::size_t>(found - list.begin());
 }
 

@@ -5,9 +5,9 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cassert>
 #include <cstring>
 
+#include "core/check.h"
 #include "core/error.h"
 #include "core/npz.h"
 #include "selector/store_block.h"
@@ -118,7 +118,7 @@ const std::vector<FeatureReject>& FeatureStore::rejects() const { return impl_->
 const FeatureStoreSpec& FeatureStore::spec() const { return impl_->manifest.spec; }
 
 void FeatureStore::read(std::int64_t first, std::int64_t count, float* out) const {
-  assert(first >= 0 && first + count <= rows());
+  SCALSELECT_CHECK(first >= 0 && first + count <= rows());
   const auto& runs = impl_->runs;
   auto run = std::upper_bound(runs.begin(), runs.end(), first,
                               [](std::int64_t row, const ValueRun& candidate) { return row < candidate.first; });

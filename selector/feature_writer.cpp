@@ -2,11 +2,11 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <cassert>
 #include <cerrno>
 #include <cstring>
 #include <limits>
 
+#include "core/check.h"
 #include "core/error.h"
 #include "core/files.h"
 #include "selector/feature_store.h"
@@ -144,7 +144,7 @@ struct FeatureWriter::Impl {
 };
 
 FeatureWriter::FeatureWriter(const std::filesystem::path& folder, const FeatureStoreSpec& spec) : impl_(new Impl) {
-  assert(spec.cols > 0 && spec.block_rows > 0 && spec.shard_rows % spec.block_rows == 0);
+  SCALSELECT_CHECK(spec.cols > 0 && spec.block_rows > 0 && spec.shard_rows % spec.block_rows == 0);
   impl_->folder = folder;
   impl_->spec = spec;
   impl_->spec_mark = spec_crc(spec);
@@ -165,7 +165,7 @@ std::int64_t FeatureWriter::next_row() const { return impl_->next_row; }
 bool FeatureWriter::complete() const { return impl_->complete; }
 
 void FeatureWriter::append(std::int64_t row, std::string_view id, std::span<const float> vector) {
-  assert(static_cast<std::int64_t>(vector.size()) == impl_->spec.cols);
+  SCALSELECT_CHECK(static_cast<std::int64_t>(vector.size()) == impl_->spec.cols);
   if (row < impl_->next_row) return;
   const bool finite = encode_vector(vector, impl_->spec.precision, impl_->pending.values);
   impl_->add(row, id, finite ? "" : "its vector is not finite", finite);

@@ -3,11 +3,11 @@
 #include <cblas.h>
 
 #include <algorithm>
-#include <cassert>
 #include <cstdlib>
 #include <limits>
 #include <string>
 
+#include "core/check.h"
 #include "core/error.h"
 #include "core/parallel.h"
 
@@ -26,7 +26,7 @@ namespace {
 constexpr std::int64_t kTile = 128;
 
 void check(int info, const char* what) {
-  assert(info >= 0);
+  SCALSELECT_CHECK(info >= 0);
   if (info > 0) {
     throw UserError(ErrorKind::kDiverged, std::string(what) + " of the feature matrix did not converge.",
                     "Look for extreme values in the features.");
@@ -34,7 +34,7 @@ void check(int info, const char* what) {
 }
 
 int to_int(std::int64_t value) {
-  assert(value <= std::numeric_limits<int>::max());
+  SCALSELECT_CHECK(value <= std::numeric_limits<int>::max());
   return static_cast<int>(value);
 }
 
@@ -112,7 +112,7 @@ void symmetric_eigen(Dense lower, std::vector<double>& values, Dense& vectors) {
 }
 
 void singular_values(Dense matrix, std::vector<double>& values, Dense& right) {
-  assert(matrix.rows == matrix.cols);
+  SCALSELECT_CHECK(matrix.rows == matrix.cols);
   const int n = to_int(matrix.rows);
   const std::size_t area = matrix.values.size();
   values.assign(static_cast<std::size_t>(n), 0.0);
@@ -132,7 +132,7 @@ void singular_values(Dense matrix, std::vector<double>& values, Dense& right) {
 }
 
 Dense multiply(const Dense& a, const Dense& b) {
-  assert(a.cols == b.rows);
+  SCALSELECT_CHECK(a.cols == b.rows);
   Dense c(a.rows, b.cols);
   cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, to_int(a.rows), to_int(b.cols), to_int(a.cols), 1.0,
               a.values.data(), to_int(a.cols), b.values.data(), to_int(b.cols), 0.0, c.values.data(), to_int(b.cols));

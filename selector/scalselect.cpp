@@ -1,9 +1,9 @@
 #include "selector/scalselect.h"
 
 #include <algorithm>
-#include <cassert>
 #include <limits>
 
+#include "core/check.h"
 #include "core/log.h"
 
 namespace scalselect {
@@ -39,7 +39,7 @@ nlohmann::ordered_json subspace_facts(const SubspaceScores& scores) {
 }
 
 std::vector<double> by_pool_row(const FeatureTable& table, const std::vector<double>& values, std::int64_t pool_size) {
-  assert(table.rows.size() == values.size());
+  SCALSELECT_CHECK(table.rows.size() == values.size());
   std::vector<double> spread(static_cast<std::size_t>(pool_size), std::numeric_limits<double>::quiet_NaN());
   for (std::size_t i = 0; i < table.rows.size(); ++i) spread[static_cast<std::size_t>(table.rows[i])] = values[i];
   return spread;

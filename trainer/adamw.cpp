@@ -1,8 +1,9 @@
 #include "trainer/adamw.h"
 
-#include <cassert>
 #include <cmath>
 #include <map>
+
+#include "core/check.h"
 
 namespace scalselect::trainer {
 
@@ -12,7 +13,7 @@ AdamW::AdamW(std::vector<ParameterGroup> groups, double beta1, double beta2, dou
     if (group.parameters.empty()) continue;
     Group own{group.learning_rate, group.weight_decay, {}, {}, {}, {}};
     for (auto& [name, tensor] : group.parameters) {
-      assert(tensor.scalar_type() == torch::kFloat32 && tensor.requires_grad());
+      SCALSELECT_CHECK(tensor.scalar_type() == torch::kFloat32 && tensor.requires_grad());
       tensor.mutable_grad() = torch::zeros_like(tensor);
       own.parameters.push_back(tensor);
       own.first.push_back(torch::zeros_like(tensor));
@@ -65,7 +66,7 @@ void AdamW::restore(const NamedTensors& state) {
   torch::NoGradGuard no_grad;
   std::map<std::string, torch::Tensor> given(state.begin(), state.end());
   for (const auto& [name, tensor] : this->state()) {
-    assert(given.count(name) == 1);
+    SCALSELECT_CHECK(given.count(name) == 1);
     auto target = tensor;
     target.copy_(given.at(name));
   }

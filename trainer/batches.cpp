@@ -1,9 +1,9 @@
 #include "trainer/batches.h"
 
 #include <algorithm>
-#include <cassert>
 #include <numeric>
 
+#include "core/check.h"
 #include "core/rng.h"
 
 namespace scalselect::trainer {
@@ -63,7 +63,7 @@ std::int64_t steps_per_epoch(std::int64_t samples, int batch_size, int accumulat
 
 BatchStream::BatchStream(std::vector<std::int64_t> lengths, BatchOptions options)
     : lengths_(std::move(lengths)), options_(options) {
-  assert(!lengths_.empty());
+  SCALSELECT_CHECK(!lengths_.empty());
   seek(0, 0);
 }
 
@@ -80,7 +80,7 @@ void BatchStream::seek(std::int64_t epoch, std::int64_t batch) {
   epoch_ = epoch;
   batches_ = epoch_batches(lengths_, options_, epoch);
   batch_ = batch;
-  assert(batch_ <= static_cast<std::int64_t>(batches_.size()));
+  SCALSELECT_CHECK(batch_ <= static_cast<std::int64_t>(batches_.size()));
 }
 
 }  // namespace scalselect::trainer

@@ -1,9 +1,9 @@
 #include "trainer/checkpoint.h"
 
 #include <algorithm>
-#include <cassert>
 
 #include "core/artifact_cache.h"
+#include "core/check.h"
 #include "core/error.h"
 #include "core/files.h"
 #include "vlm/safetensors.h"
@@ -47,7 +47,7 @@ std::optional<TrainState> load_state(const std::filesystem::path& folder, const 
 const torch::Tensor& find_tensor(const NamedTensors& tensors, const std::string& name) {
   const auto found =
       std::find_if(tensors.begin(), tensors.end(), [&](const auto& entry) { return entry.first == name; });
-  assert(found != tensors.end());
+  SCALSELECT_CHECK(found != tensors.end());
   return found->second;
 }
 

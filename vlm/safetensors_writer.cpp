@@ -3,11 +3,11 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cassert>
 #include <cerrno>
 #include <cstring>
 #include <nlohmann/json.hpp>
 
+#include "core/check.h"
 #include "core/error.h"
 #include "core/files.h"
 #include "vlm/safetensors.h"
@@ -55,9 +55,9 @@ std::vector<Named> in_file_order(const std::vector<LazyTensor>& tensors) {
   std::sort(order.begin(), order.end(), [](const Named& a, const Named& b) {
     return std::pair(a.rank, a.tensor->name) < std::pair(b.rank, b.tensor->name);
   });
-  assert(std::adjacent_find(order.begin(), order.end(), [](const Named& a, const Named& b) {
-           return a.tensor->name == b.tensor->name;
-         }) == order.end());
+  SCALSELECT_CHECK(std::adjacent_find(order.begin(), order.end(), [](const Named& a, const Named& b) {
+                     return a.tensor->name == b.tensor->name;
+                   }) == order.end());
   return order;
 }
 
@@ -112,7 +112,7 @@ void stream_safetensors(const std::filesystem::path& file, const std::vector<Laz
   write_all(fd, header.data(), header.size(), file, temporary);
   for (const auto& item : order) {
     const auto data = item.tensor->make().detach().to(torch::kCPU).contiguous();
-    assert(data.scalar_type() == item.tensor->type && data.nbytes() == item.bytes());
+    SCALSELECT_CHECK(data.scalar_type() == item.tensor->type && data.nbytes() == item.bytes());
     write_all(fd, data.data_ptr(), data.nbytes(), file, temporary);
   }
   ::close(fd);

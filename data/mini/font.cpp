@@ -1,7 +1,8 @@
 #include "data/mini/font.h"
 
-#include <cassert>
 #include <cmath>
+
+#include "core/check.h"
 
 namespace scalselect::mini {
 namespace {
@@ -59,7 +60,7 @@ constexpr std::string_view kRightArrow = "..........#......##..######....##.....
 }  // namespace
 
 std::array<std::string_view, kGlyphHeight> glyph(char letter) {
-  assert(letter >= 'a' && letter <= 'z');
+  SCALSELECT_CHECK(letter >= 'a' && letter <= 'z');
   std::array<std::string_view, kGlyphHeight> rows;
   for (int y = 0; y < kGlyphHeight; ++y) rows[y] = kLetters[letter - 'a'].substr(y * kGlyphWidth, kGlyphWidth);
   return rows;

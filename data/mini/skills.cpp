@@ -1,8 +1,9 @@
 #include "data/mini/skills.h"
 
 #include <algorithm>
-#include <cassert>
 #include <cctype>
+
+#include "core/check.h"
 
 namespace scalselect::mini {
 
@@ -48,7 +49,7 @@ std::string open_answer(const std::string& value) {
 }
 
 Asked ask_open(const Question& question, Rng& rng) {
-  assert(question.allows(Form::kOpen));
+  SCALSELECT_CHECK(question.allows(Form::kOpen));
   const double chance = question.wrong.empty() || question.skill == Skill::kOcr
                             ? 0.0
                             : 1.0 / (static_cast<double>(question.wrong.size()) + 1);
@@ -56,13 +57,13 @@ Asked ask_open(const Question& question, Rng& rng) {
 }
 
 Asked ask_yes_no(const Question& question, bool truth, Rng& rng) {
-  assert(question.allows(Form::kYesNo));
+  SCALSELECT_CHECK(question.allows(Form::kYesNo));
   const std::string text = rng.pick(truth ? question.holds : question.fails);
   return {question.skill, Form::kYesNo, question.key, text, truth ? "yes" : "no", {}, 0.5};
 }
 
 Asked ask_choice(const Question& question, int options, Rng& rng) {
-  assert(question.allows(Form::kChoice) && options >= 2);
+  SCALSELECT_CHECK(question.allows(Form::kChoice) && options >= 2);
   Asked asked{question.skill, Form::kChoice, question.key, rng.pick(question.open), "", {}, 0};
   const auto wanted = std::min<std::size_t>(static_cast<std::size_t>(options), question.wrong.size() + 1);
   while (asked.options.size() + 1 < wanted) {

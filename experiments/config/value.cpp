@@ -1,9 +1,9 @@
 #include "experiments/config/value.h"
 
-#include <cassert>
 #include <charconv>
 #include <cmath>
 
+#include "core/check.h"
 #include "experiments/config/python_text.h"
 
 namespace scalselect::config {
@@ -121,42 +121,42 @@ Value Value::map(Map items) {
 }
 
 bool Value::as_bool() const {
-  assert(is_bool());
+  SCALSELECT_CHECK(is_bool());
   return bool_;
 }
 
 std::int64_t Value::as_int() const {
-  assert(is_int() && !big());
+  SCALSELECT_CHECK(is_int() && !big());
   return int_;
 }
 
 double Value::as_float() const {
-  assert(is_float());
+  SCALSELECT_CHECK(is_float());
   return float_;
 }
 
 const std::string& Value::as_string() const {
-  assert(is_string());
+  SCALSELECT_CHECK(is_string());
   return text_;
 }
 
 const Value::List& Value::items() const {
-  assert(is_list());
+  SCALSELECT_CHECK(is_list());
   return list_;
 }
 
 Value::List& Value::items() {
-  assert(is_list());
+  SCALSELECT_CHECK(is_list());
   return list_;
 }
 
 const Value::Map& Value::entries() const {
-  assert(is_map());
+  SCALSELECT_CHECK(is_map());
   return map_;
 }
 
 Value::Map& Value::entries() {
-  assert(is_map());
+  SCALSELECT_CHECK(is_map());
   return map_;
 }
 
@@ -179,7 +179,7 @@ const Value* Value::find(std::string_view key) const {
 Value* Value::find(std::string_view key) { return const_cast<Value*>(std::as_const(*this).find(key)); }
 
 Value& Value::set(const Value& key, Value value) {
-  assert(is_map());
+  SCALSELECT_CHECK(is_map());
   if (Value* found = find(key)) return *found = std::move(value);
   return map_.emplace_back(key, std::move(value)).second;
 }

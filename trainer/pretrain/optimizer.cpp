@@ -1,9 +1,10 @@
 #include "trainer/pretrain/optimizer.h"
 
-#include <cassert>
 #include <cmath>
 #include <map>
 #include <numbers>
+
+#include "core/check.h"
 
 namespace scalselect::pretrain {
 
@@ -19,7 +20,7 @@ double learning_rate(const StageOptions& stage, std::int64_t step) {
 MasterAdamW::MasterAdamW(NamedTensors parameters, double weight_decay) : groups_(2) {
   groups_[0].decay = weight_decay;
   for (auto& [name, tensor] : parameters) {
-    assert(tensor.scalar_type() == torch::kFloat);
+    SCALSELECT_CHECK(tensor.scalar_type() == torch::kFloat);
     auto& group = groups_[tensor.dim() >= 2 && name.find("embed") == std::string::npos ? 0 : 1];
     group.names.push_back(name);
     group.parameters.push_back(tensor);

@@ -1,8 +1,8 @@
 #include "trainer/pretrain/packing.h"
 
 #include <algorithm>
-#include <cassert>
 
+#include "core/check.h"
 #include "data/mini/lexicon.h"
 
 namespace scalselect::pretrain {
@@ -11,7 +11,7 @@ namespace {
 
 std::int64_t id_of(const std::string& piece) {
   const auto id = mini::piece_id(piece);
-  assert(id && "a fact uses a piece that is not in the lexicon");
+  SCALSELECT_CHECK(id && "a fact uses a piece that is not in the lexicon");
   return *id;
 }
 
@@ -20,7 +20,7 @@ std::int64_t id_of(const std::string& piece) {
 PackedFacts pack_facts(const std::vector<mini::Fact>& facts, std::int64_t room) {
   PackedFacts packed;
   for (const auto& fact : facts) {
-    assert(fact.pieces.size() == fact.is_value.size());
+    SCALSELECT_CHECK(fact.pieces.size() == fact.is_value.size());
     if (packed.ids.size() + fact.pieces.size() > static_cast<std::size_t>(room)) continue;
     const auto segment = static_cast<std::int64_t>(packed.types.size());
     for (std::size_t i = 0; i < fact.pieces.size(); ++i) {

@@ -3,8 +3,8 @@
 #include <fmt/format.h>
 
 #include <array>
-#include <cassert>
 
+#include "core/check.h"
 #include "data/mini/labels.h"
 #include "data/mini/render.h"
 
@@ -31,7 +31,7 @@ torch::Tensor to_pixels(const std::vector<Image>& pictures) {
   auto pixels = torch::empty({static_cast<std::int64_t>(pictures.size()), 3, mini::kImageSize, mini::kImageSize});
   auto* out = pixels.data_ptr<float>();
   for (const auto& picture : pictures) {
-    assert(picture.width == mini::kImageSize && picture.height == mini::kImageSize);
+    SCALSELECT_CHECK(picture.width == mini::kImageSize && picture.height == mini::kImageSize);
     for (std::int64_t channel = 0; channel < 3; ++channel) {
       for (std::int64_t i = 0; i < kArea; ++i) *out++ = table[picture.rgb[static_cast<std::size_t>(3 * i + channel)]];
     }
