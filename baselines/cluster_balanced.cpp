@@ -5,10 +5,11 @@
 // Inside a cluster rows are drawn by the seed, or come nearest to the centre first.
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <numeric>
 
-#include "baselines/entry.h"
 #include "baselines/kmeans.h"
+#include "baselines/registry.h"
 #include "baselines/table_rows.h"
 #include "core/rng.h"
 #include "selector/scalselect.h"
@@ -47,75 +48,67 @@ struct Turn {
   bool operator<(const Turn& other) const { return key != other.key ? key < other.key : cluster < other.cluster; }
 };
 
-class ClusterBalanced final : public SelectionMethod {
- public:
-  explicit ClusterBalanced(const ClusterBalancedOptions& options) : options_(options) {}
-  std::vector<FeatureSpec> needs() const override { return {scalselect_feature(options_.features)}; }
-  BudgetUse budget_use() const override { return BudgetUse::kPrefix; }
-  bool uses_seed() const override { return true; }
+KMeansOptions kmeans_options(const ClusterBalancedOptions& options, const TableRows& table) {
+  KMeansOptions clustering;
+  clustering.clusters = options.clusters > 0
+                            ? options.clusters
+                            : static_cast<std::int64_t>(std::lround(std::sqrt(static_cast<double>(table.size()))));
+  clustering.spherical = options.spherical;
+  clustering.max_iterations = options.iterations;
+  return clustering;
+}
 
-  SelectionResult select(const MethodInput& input, std::int64_t budget) const override {
-    const auto table = load_rows(input.features.at(0), input.candidates, false, "cluster_balanced");
-    const auto clustering = kmeans({table.values.data(), table.size(), table.cols}, kmeans_options(table), input.seed);
-    Rng rng(input.seed, "baselines/cluster_balanced");
-    std::vector<Turn> turns;
-    const auto lists = members(clustering.rows, clustering.clusters);
-    for (std::size_t c = 0; c < lists.size(); ++c) {
-      const auto ordered = order_within(lists[c], clustering.rows.distance, rng);
-      for (std::size_t t = 0; t < ordered.size(); ++t)
-        turns.push_back({key(t, ordered.size()), static_cast<std::int64_t>(c), ordered[t]});
-    }
-    std::sort(turns.begin(), turns.end());
-    SelectionResult result;
-    for (std::int64_t t = 0; t < budget; ++t)
-      result.rows.push_back(table.rows[static_cast<std::size_t>(turns[static_cast<std::size_t>(t)].row)]);
-    result.facts["clusters"] = clustering.clusters;
-    result.facts["imbalance"] = clustering.imbalance;
-    result.facts["empty"] = std::count(clustering.sizes.begin(), clustering.sizes.end(), 0);
-    return result;
+std::vector<std::int64_t> order_within(const ClusterBalancedOptions& options, std::vector<std::int64_t> list,
+                                       const std::vector<float>& distance, Rng& rng) {
+  const auto nearer = [&](std::int64_t a, std::int64_t b) {
+    return distance[static_cast<std::size_t>(a)] < distance[static_cast<std::size_t>(b)];
+  };
+  if (options.within == Within::kRandom) rng.shuffle(list);
+  else std::stable_sort(list.begin(), list.end(), nearer);
+  return list;
+}
+
+/// When the `t`-th row of a cluster of `size` has its turn.
+double key(const ClusterBalancedOptions& options, std::size_t t, std::size_t size) {
+  if (options.allocation == Allocation::kEqual) return static_cast<double>(t);
+  return (static_cast<double>(t) + 0.5) / static_cast<double>(size);
+}
+
+SelectionResult select(const ClusterBalancedOptions& options, const MethodInput& input, std::int64_t budget) {
+  const auto table = load_rows(input.features.at(0), input.candidates, false, "cluster_balanced");
+  const auto clustering =
+      kmeans({table.values.data(), table.size(), table.cols}, kmeans_options(options, table), input.seed);
+  Rng rng(input.seed, "baselines/cluster_balanced");
+  std::vector<Turn> turns;
+  const auto lists = members(clustering.rows, clustering.clusters);
+  for (std::size_t c = 0; c < lists.size(); ++c) {
+    const auto ordered = order_within(options, lists[c], clustering.rows.distance, rng);
+    for (std::size_t t = 0; t < ordered.size(); ++t)
+      turns.push_back({key(options, t, ordered.size()), static_cast<std::int64_t>(c), ordered[t]});
   }
+  std::sort(turns.begin(), turns.end());
+  SelectionResult result;
+  for (std::int64_t t = 0; t < budget; ++t)
+    result.rows.push_back(table.rows[static_cast<std::size_t>(turns[static_cast<std::size_t>(t)].row)]);
+  result.facts["clusters"] = clustering.clusters;
+  result.facts["imbalance"] = clustering.imbalance;
+  result.facts["empty"] = std::count(clustering.sizes.begin(), clustering.sizes.end(), 0);
+  return result;
+}
 
- private:
-  KMeansOptions kmeans_options(const TableRows& table) const {
-    KMeansOptions options;
-    options.clusters = options_.clusters > 0
-                           ? options_.clusters
-                           : static_cast<std::int64_t>(std::lround(std::sqrt(static_cast<double>(table.size()))));
-    options.spherical = options_.spherical;
-    options.max_iterations = options_.iterations;
-    return options;
-  }
-
-  std::vector<std::int64_t> order_within(std::vector<std::int64_t> list, const std::vector<float>& distance,
-                                         Rng& rng) const {
-    const auto nearer = [&](std::int64_t a, std::int64_t b) {
-      return distance[static_cast<std::size_t>(a)] < distance[static_cast<std::size_t>(b)];
-    };
-    if (options_.within == Within::kRandom) rng.shuffle(list);
-    else std::stable_sort(list.begin(), list.end(), nearer);
-    return list;
-  }
-
-  /// When the `t`-th row of a cluster of `size` has its turn.
-  double key(std::size_t t, std::size_t size) const {
-    if (options_.allocation == Allocation::kEqual) return static_cast<double>(t);
-    return (static_cast<double>(t) + 0.5) / static_cast<double>(size);
-  }
-
-  ClusterBalancedOptions options_;
-};
-
-std::unique_ptr<SelectionMethod> make(const ClusterBalancedOptions& options) {
-  return std::make_unique<ClusterBalanced>(options);
+Method make(const ClusterBalancedOptions& options) {
+  return {.needs = {scalselect_feature(options.features)},
+          .budget_use = BudgetUse::kPrefix,
+          .uses_seed = true,
+          .select = std::bind_front(select, options)};
 }
 
 }  // namespace
 
 MethodEntry cluster_balanced_entry() {
-  return method_entry<ClusterBalancedOptions>(
-      "cluster_balanced", "as many rows (or the same share) of every k-means cluster",
-      "time O(N K d) a pass of k-means (K clusters), memory N d + K d floats; ScalSelect's features",
-      "stratified sampling over k-means clusters", make);
+  return method_entry("cluster_balanced", "as many rows (or the same share) of every k-means cluster",
+                      "time O(N K d) a pass of k-means (K clusters), memory N d + K d floats; ScalSelect's features",
+                      "stratified sampling over k-means clusters", make);
 }
 
 }  // namespace scalselect

@@ -20,11 +20,12 @@
 #include "baselines/coincide.h"
 
 #include <algorithm>
+#include <functional>
 #include <numeric>
 
-#include "baselines/entry.h"
 #include "baselines/kmeans.h"
 #include "baselines/mmd.h"
+#include "baselines/registry.h"
 #include "baselines/table_rows.h"
 #include "core/log.h"
 #include "core/parallel.h"
@@ -35,6 +36,9 @@ namespace {
 constexpr std::int64_t kRowsPerCluster = 66;  // 10,000 clusters of LLaVA-665K
 
 enum class Transfer { kLanguage, kAll };
+
+/// Below this a mean of kernels is rounding.
+constexpr double kLeastDensity = 1e-12;
 
 struct CoincideOptions {
   std::vector<int> layers = {4, 8, 12, 16, 20};
@@ -73,107 +77,101 @@ std::vector<float> language_half(MatrixView centers, std::int64_t width) {
   return half;
 }
 
-class Coincide final : public SelectionMethod {
- public:
-  explicit Coincide(const CoincideOptions& options) : options_(options) {}
+void warn_of_collapse(const KMeansResult& clusters) {
+  if (clusters.clusters < 4 || clusters.imbalance < 0.5 * static_cast<double>(clusters.clusters)) return;
+  log_warning("coincide: the clusters have collapsed (imbalance {:.1f} of at most {}); are the features alike?",
+              clusters.imbalance, clusters.clusters);
+}
 
-  std::vector<FeatureSpec> needs() const override {
-    std::vector<FeatureSpec> specs;
-    for (const int layer : options_.layers) {
-      for (const auto tokens : {TokenSet::kVisual, TokenSet::kBehindImages}) {
-        specs.push_back(HiddenMeanSpec{layer, tokens, TokenWeights::kUniform, LayerState::kAttention});
-      }
+std::vector<std::vector<double>> means_of(const CoincideOptions& options, const TableRows& table,
+                                          const std::vector<std::vector<std::int64_t>>& groups) {
+  std::vector<std::vector<double>> means(groups.size());
+  parallel_blocks(static_cast<std::int64_t>(groups.size()), 1, [&](std::int64_t c, std::int64_t) {
+    const auto at = static_cast<std::size_t>(c);
+    means[at] = kernel_means(table, groups[at], options.sigma);
+  });
+  return means;
+}
+
+/// At least kLeastDensity: without self pairs, rows far apart have no density but rounding, of either sign.
+double density(const CoincideOptions& options, const std::vector<double>& means) {
+  const double size = static_cast<double>(means.size());
+  const double mean = std::accumulate(means.begin(), means.end(), 0.0) / size;
+  if (options.self_pairs || means.size() == 1) return std::max(mean, kLeastDensity);
+  return std::max((mean * size - 1) / (size - 1), kLeastDensity);  // without n kernels of 1 among n^2
+}
+
+/// S_c / D_c.
+std::vector<double> scores_of(const CoincideOptions& options, const KMeansResult& clusters, MatrixView centers,
+                              const std::vector<std::vector<double>>& means) {
+  const auto width = centers.cols / static_cast<std::int64_t>(2 * options.layers.size());
+  std::vector<float> half;
+  if (options.transfer == Transfer::kLanguage) {
+    half = language_half(centers, width);
+    centers = {half.data(), centers.rows, centers.cols / 2};
+  }
+  auto scores = coincide::transferability(centers, clusters.sizes, options.near);
+  for (std::size_t c = 0; c < scores.size(); ++c) {
+    if (!means[c].empty()) scores[c] /= density(options, means[c]);
+  }
+  return scores;
+}
+
+SelectionResult select(const CoincideOptions& options, const MethodInput& input, std::int64_t budget) {
+  const auto table = coincide::joined_features(input.features, input.candidates);
+  KMeansOptions clustering;
+  clustering.clusters = options.clusters.value_or(std::max<std::int64_t>(1, table.size() / kRowsPerCluster));
+  clustering.spherical = true;
+  clustering.init = KMeansInit::kRandom;
+  clustering.max_iterations = options.iterations;
+  const auto clusters = kmeans({table.values.data(), table.size(), table.cols}, clustering, input.seed);
+  warn_of_collapse(clusters);
+  const auto groups = members(clusters.rows, clusters.clusters);
+  const auto means = means_of(options, table, groups);
+  const auto scores = scores_of(options, clusters, clusters.center_rows(table.cols), means);
+  const auto quotas = coincide::share_out(scores, clusters.sizes, budget, options.temperature);
+
+  std::vector<std::vector<std::int64_t>> picks(groups.size());
+  parallel_blocks(static_cast<std::int64_t>(groups.size()), 1, [&](std::int64_t c, std::int64_t) {
+    const auto at = static_cast<std::size_t>(c);
+    picks[at] = greedy_mmd(table, groups[at], means[at], quotas[at], options.sigma);
+  });
+  SelectionResult result;
+  for (const auto c : coincide::by_score(scores, clusters.sizes)) {
+    for (const auto i : picks[static_cast<std::size_t>(c)]) {
+      result.rows.push_back(table.rows[static_cast<std::size_t>(i)]);
     }
-    return specs;
   }
-  BudgetUse budget_use() const override { return BudgetUse::kEach; }
-  bool uses_seed() const override { return true; }
+  result.facts = {{"clusters", clusters.clusters},
+                  {"imbalance", clusters.imbalance},
+                  {"clusters_used", std::count_if(quotas.begin(), quotas.end(), [](auto n) { return n > 0; })}};
+  return result;
+}
 
-  SelectionResult select(const MethodInput& input, std::int64_t budget) const override {
-    const auto table = coincide::joined_features(input.features, input.candidates);
-    KMeansOptions clustering;
-    clustering.clusters = options_.clusters.value_or(std::max<std::int64_t>(1, table.size() / kRowsPerCluster));
-    clustering.spherical = true;
-    clustering.init = KMeansInit::kRandom;
-    clustering.max_iterations = options_.iterations;
-    const auto clusters = kmeans({table.values.data(), table.size(), table.cols}, clustering, input.seed);
-    warn_of_collapse(clusters);
-    const auto groups = members(clusters.rows, clusters.clusters);
-    const auto means = means_of(table, groups);
-    const auto scores = scores_of(clusters, clusters.center_rows(table.cols), means);
-    const auto quotas = coincide::share_out(scores, clusters.sizes, budget, options_.temperature);
-
-    std::vector<std::vector<std::int64_t>> picks(groups.size());
-    parallel_blocks(static_cast<std::int64_t>(groups.size()), 1, [&](std::int64_t c, std::int64_t) {
-      const auto at = static_cast<std::size_t>(c);
-      picks[at] = greedy_mmd(table, groups[at], means[at], quotas[at], options_.sigma);
-    });
-    SelectionResult result;
-    for (const auto c : coincide::by_score(scores, clusters.sizes)) {
-      for (const auto i : picks[static_cast<std::size_t>(c)]) {
-        result.rows.push_back(table.rows[static_cast<std::size_t>(i)]);
-      }
+std::vector<FeatureSpec> needs_of(const CoincideOptions& options) {
+  std::vector<FeatureSpec> specs;
+  for (const int layer : options.layers) {
+    for (const auto tokens : {TokenSet::kVisual, TokenSet::kBehindImages}) {
+      specs.push_back(HiddenMeanSpec{layer, tokens, TokenWeights::kUniform, LayerState::kAttention});
     }
-    result.facts = {{"clusters", clusters.clusters},
-                    {"imbalance", clusters.imbalance},
-                    {"clusters_used", std::count_if(quotas.begin(), quotas.end(), [](auto n) { return n > 0; })}};
-    return result;
   }
+  return specs;
+}
 
- private:
-  static void warn_of_collapse(const KMeansResult& clusters) {
-    if (clusters.clusters < 4 || clusters.imbalance < 0.5 * static_cast<double>(clusters.clusters)) return;
-    log_warning("coincide: the clusters have collapsed (imbalance {:.1f} of at most {}); are the features alike?",
-                clusters.imbalance, clusters.clusters);
-  }
-
-  std::vector<std::vector<double>> means_of(const TableRows& table,
-                                            const std::vector<std::vector<std::int64_t>>& groups) const {
-    std::vector<std::vector<double>> means(groups.size());
-    parallel_blocks(static_cast<std::int64_t>(groups.size()), 1, [&](std::int64_t c, std::int64_t) {
-      const auto at = static_cast<std::size_t>(c);
-      means[at] = kernel_means(table, groups[at], options_.sigma);
-    });
-    return means;
-  }
-
-  double density(const std::vector<double>& means) const {
-    const double size = static_cast<double>(means.size());
-    const double mean = std::accumulate(means.begin(), means.end(), 0.0) / size;
-    if (options_.self_pairs) return mean;
-    return means.size() == 1 ? 1 : (mean * size - 1) / (size - 1);  // without n kernels of 1 among n^2
-  }
-
-  /// S_c / D_c.
-  std::vector<double> scores_of(const KMeansResult& clusters, MatrixView centers,
-                                const std::vector<std::vector<double>>& means) const {
-    const auto width = centers.cols / static_cast<std::int64_t>(2 * options_.layers.size());
-    std::vector<float> half;
-    if (options_.transfer == Transfer::kLanguage) {
-      half = language_half(centers, width);
-      centers = {half.data(), centers.rows, centers.cols / 2};
-    }
-    auto scores = coincide::transferability(centers, clusters.sizes, options_.near);
-    for (std::size_t c = 0; c < scores.size(); ++c) {
-      if (!means[c].empty()) scores[c] /= density(means[c]);
-    }
-    return scores;
-  }
-
-  CoincideOptions options_;
-};
-
-std::unique_ptr<SelectionMethod> make(const CoincideOptions& options) {
+Method make(const CoincideOptions& options) {
   if (options.layers.empty()) {
     throw UserError(ErrorKind::kUsage, "'method.layers' of coincide is an empty list.", "Name at least one layer.");
   }
-  return std::make_unique<Coincide>(options);
+  return {.needs = needs_of(options),
+          .budget_use = BudgetUse::kEach,
+          .uses_seed = true,
+          .select = std::bind_front(select, options)};
 }
 
 }  // namespace
 
 MethodEntry coincide_entry() {
-  return method_entry<CoincideOptions>(
+  return method_entry(
       "coincide", "clusters of concept and skill, shared by transferability and density, thinned by greedy MMD",
       "forward pass to the last layer named; D = 2 d layers: k-means O(N K D) a pass, then O(D sum n_c^2) over "
       "clusters of n_c rows; memory N D floats",

@@ -3,6 +3,7 @@
 #include <limits>
 
 #include "baselines/coincide.h"
+#include "core/check.h"
 #include "core/parallel.h"
 
 namespace scalselect::coincide {
@@ -106,7 +107,10 @@ std::vector<std::int64_t> share_out(const std::vector<double>& scores, const std
     const auto order = by_score(scores, left);
     const auto before = budget;
     std::vector<double> logits;
-    for (const auto c : order) logits.push_back(scores[static_cast<std::size_t>(c)] / temperature);
+    for (const auto c : order) {
+      logits.push_back(scores[static_cast<std::size_t>(c)] / temperature);
+      SCALSELECT_CHECK(std::isfinite(logits.back()));
+    }
     const auto tails = log_tails(logits);
     for (std::size_t i = 0; i < order.size(); ++i) {
       const double share = static_cast<double>(budget) * std::exp(logits[i] - tails[i]);

@@ -6,11 +6,12 @@
 // is the answer's mean loss. Distances decide how far messages reach, so vectors are scaled to length 1 unless told.
 #include <algorithm>
 #include <cmath>
+#include <functional>
 
 #include "baselines/answer_loss.h"
-#include "baselines/entry.h"
 #include "baselines/live_ranking.h"
 #include "baselines/neighbors.h"
+#include "baselines/registry.h"
 #include "selector/scalselect.h"
 
 namespace scalselect {
@@ -61,52 +62,44 @@ std::vector<std::vector<Edge>> undirected(const Neighbors& neighbors, std::int64
   return edges;
 }
 
-class D2Pruning final : public SelectionMethod {
- public:
-  explicit D2Pruning(const D2Options& options) : options_(options) {}
-  std::vector<FeatureSpec> needs() const override { return {scalselect_feature(options_.features), AnswerLossSpec{}}; }
-  BudgetUse budget_use() const override { return BudgetUse::kPrefix; }
-  bool uses_seed() const override { return false; }
-
-  SelectionResult select(const MethodInput& input, std::int64_t budget) const override {
-    const auto table = load_rows(input.features.at(0), input.candidates, options_.normalize, "d2_pruning");
-    const auto neighbors = nearest_neighbors(table, options_.neighbors, Closeness::kDistance, false);
-    const auto edges = undirected(neighbors, table.size());
-    LiveRanking ranking(
-        forward(difficulties(input.features.at(1), input.candidates, input.pool_size, options_.average), edges));
-    SelectionResult result;
-    while (static_cast<std::int64_t>(result.rows.size()) < budget) {
-      const auto chosen = ranking.take_best();
-      result.rows.push_back(table.rows[static_cast<std::size_t>(chosen)]);
-      for (const auto& edge : edges[static_cast<std::size_t>(chosen)]) {
-        if (!ranking.taken(edge.to))
-          ranking.add(edge.to, -std::exp(-options_.gamma * edge.distance) * ranking.score(chosen));
-      }
-    }
-    return result;
+std::vector<double> forward(const std::vector<double>& difficulty, const std::vector<std::vector<Edge>>& edges) {
+  auto scores = difficulty;
+  for (std::size_t i = 0; i < scores.size(); ++i) {
+    for (const auto& edge : edges[i])
+      scores[i] += std::exp(-static_cast<double>(edge.distance)) *
+                   std::max(difficulty[static_cast<std::size_t>(edge.to)], kLeastScore);
   }
+  return scores;
+}
 
- private:
-  static std::vector<double> forward(const std::vector<double>& difficulty,
-                                     const std::vector<std::vector<Edge>>& edges) {
-    auto scores = difficulty;
-    for (std::size_t i = 0; i < scores.size(); ++i) {
-      for (const auto& edge : edges[i])
-        scores[i] += std::exp(-static_cast<double>(edge.distance)) *
-                     std::max(difficulty[static_cast<std::size_t>(edge.to)], kLeastScore);
+SelectionResult select(const D2Options& options, const MethodInput& input, std::int64_t budget) {
+  const auto table = load_rows(input.features.at(0), input.candidates, options.normalize, "d2_pruning");
+  const auto neighbors = nearest_neighbors(table, options.neighbors, Closeness::kDistance, false);
+  const auto edges = undirected(neighbors, table.size());
+  LiveRanking ranking(
+      forward(difficulties(input.features.at(1), input.candidates, input.pool_size, options.average), edges));
+  SelectionResult result;
+  while (static_cast<std::int64_t>(result.rows.size()) < budget) {
+    const auto chosen = ranking.take_best();
+    result.rows.push_back(table.rows[static_cast<std::size_t>(chosen)]);
+    for (const auto& edge : edges[static_cast<std::size_t>(chosen)]) {
+      if (!ranking.taken(edge.to))
+        ranking.add(edge.to, -std::exp(-options.gamma * edge.distance) * ranking.score(chosen));
     }
-    return scores;
   }
+  return result;
+}
 
-  D2Options options_;
-};
-
-std::unique_ptr<SelectionMethod> make(const D2Options& options) { return std::make_unique<D2Pruning>(options); }
+Method make(const D2Options& options) {
+  return {.needs = {scalselect_feature(options.features), AnswerLossSpec{}},
+          .budget_use = BudgetUse::kPrefix,
+          .select = std::bind_front(select, options)};
+}
 
 }  // namespace
 
 MethodEntry d2_pruning_entry() {
-  return method_entry<D2Options>(
+  return method_entry(
       "d2_pruning", "hard samples, spread out by messages on a neighbour graph",
       "one full forward pass a row; time O(N^2 d) in blocks + O(N k log N) (k neighbours), memory N d + 8 N k numbers; "
       "ScalSelect's features and the answer losses",

@@ -5,7 +5,7 @@
 // (arXiv 2406.10995), whose float16 scores tie often; ours are float32.
 #include <cmath>
 
-#include "baselines/entry.h"
+#include "baselines/registry.h"
 #include "baselines/row_scores.h"
 
 namespace scalselect {
@@ -22,7 +22,7 @@ struct El2nOptions {
   }
 };
 
-std::unique_ptr<SelectionMethod> make(const El2nOptions& options) {
+Method make(const El2nOptions& options) {
   const double sign = options.part == Part::kHard ? 1 : -1;
   return row_ranking(AnswerLossSpec{}, [sign](std::span<const float> loss) {
     return loss[1] == 0 ? std::nan("") : sign * loss[3] / loss[1];
@@ -32,9 +32,9 @@ std::unique_ptr<SelectionMethod> make(const El2nOptions& options) {
 }  // namespace
 
 MethodEntry el2n_entry() {
-  return method_entry<El2nOptions>("el2n", "samples whose answers the model's probabilities miss most",
-                                   "one full forward pass a row; time O(N log N), memory O(N)",
-                                   "arXiv 2107.07075; for VLMs in COINCIDE's code (arXiv 2406.10995)", make);
+  return method_entry("el2n", "samples whose answers the model's probabilities miss most",
+                      "one full forward pass a row; time O(N log N), memory O(N)",
+                      "arXiv 2107.07075; for VLMs in COINCIDE's code (arXiv 2406.10995)", make);
 }
 
 }  // namespace scalselect

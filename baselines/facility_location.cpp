@@ -7,10 +7,11 @@
 // for every row i only its `neighbors` most similar rows j, all others count 0; with neighbors = N it is the exact
 // form.
 #include <algorithm>
+#include <functional>
 #include <numeric>
 
-#include "baselines/entry.h"
 #include "baselines/neighbors.h"
+#include "baselines/registry.h"
 #include "baselines/similarity.h"
 #include "baselines/submodular.h"
 #include "core/parallel.h"
@@ -154,54 +155,46 @@ Neighbors similar_rows(const TableRows& table, const Similarity& similarity, con
   return neighbors;
 }
 
-class FacilityLocation final : public SelectionMethod {
- public:
-  explicit FacilityLocation(const FacilityLocationOptions& options) : options_(options) {}
-  std::vector<FeatureSpec> needs() const override { return {scalselect_feature(options_.features)}; }
-  BudgetUse budget_use() const override { return stochastic() ? BudgetUse::kEach : BudgetUse::kPrefix; }
-  bool uses_seed() const override { return stochastic(); }
+bool stochastic(const FacilityLocationOptions& options) { return options.optimizer == Optimizer::kStochastic; }
 
-  SelectionResult select(const MethodInput& input, std::int64_t budget) const override {
-    const auto table =
-        load_rows(input.features.at(0), input.candidates, options_.similarity.normalized(), "facility_location");
-    const Similarity similarity(table, options_.similarity);
-    SelectionResult result;
-    const auto facilities = facilities_of(table, similarity, result);
-    const auto greedy = stochastic() ? stochastic_greedy(*facilities, budget, options_.epsilon, input.seed,
-                                                         "baselines/facility_location")
-                                     : lazy_greedy(*facilities, budget);
-    for (const auto i : greedy.items) result.rows.push_back(table.rows[static_cast<std::size_t>(i)]);
-    result.facts["value"] = facilities->value();
-    result.facts["evaluations"] = greedy.evaluations;
-    return result;
+std::unique_ptr<Facilities> facilities_of(const FacilityLocationOptions& options, const TableRows& table,
+                                          const Similarity& similarity, SelectionResult& result) {
+  const bool few = table.size() <= options.exact_rows;
+  if (options.form == Form::kSparse || (options.form == Form::kAuto && !few)) {
+    result.facts["form"] = "sparse";
+    return std::make_unique<SparseFacilities>(similar_rows(table, similarity, options), table.size());
   }
+  result.facts["form"] = "exact";
+  if (!few) return std::make_unique<ComputedFacilities>(similarity);
+  return std::make_unique<MatrixFacilities>(similarity_matrix(similarity, "facility_location"), table.size());
+}
 
- private:
-  bool stochastic() const { return options_.optimizer == Optimizer::kStochastic; }
+SelectionResult select(const FacilityLocationOptions& options, const MethodInput& input, std::int64_t budget) {
+  const auto table =
+      load_rows(input.features.at(0), input.candidates, options.similarity.normalized(), "facility_location");
+  const Similarity similarity(table, options.similarity);
+  SelectionResult result;
+  const auto facilities = facilities_of(options, table, similarity, result);
+  const auto greedy = stochastic(options) ? stochastic_greedy(*facilities, budget, options.epsilon, input.seed,
+                                                              "baselines/facility_location")
+                                          : lazy_greedy(*facilities, budget);
+  for (const auto i : greedy.items) result.rows.push_back(table.rows[static_cast<std::size_t>(i)]);
+  result.facts["value"] = facilities->value();
+  result.facts["evaluations"] = greedy.evaluations;
+  return result;
+}
 
-  std::unique_ptr<Facilities> facilities_of(const TableRows& table, const Similarity& similarity,
-                                            SelectionResult& result) const {
-    const bool few = table.size() <= options_.exact_rows;
-    if (options_.form == Form::kSparse || (options_.form == Form::kAuto && !few)) {
-      result.facts["form"] = "sparse";
-      return std::make_unique<SparseFacilities>(similar_rows(table, similarity, options_), table.size());
-    }
-    result.facts["form"] = "exact";
-    if (!few) return std::make_unique<ComputedFacilities>(similarity);
-    return std::make_unique<MatrixFacilities>(similarity_matrix(similarity, "facility_location"), table.size());
-  }
-
-  FacilityLocationOptions options_;
-};
-
-std::unique_ptr<SelectionMethod> make(const FacilityLocationOptions& options) {
-  return std::make_unique<FacilityLocation>(options);
+Method make(const FacilityLocationOptions& options) {
+  return {.needs = {scalselect_feature(options.features)},
+          .budget_use = stochastic(options) ? BudgetUse::kEach : BudgetUse::kPrefix,
+          .uses_seed = stochastic(options),
+          .select = std::bind_front(select, options)};
 }
 
 }  // namespace
 
 MethodEntry facility_location_entry() {
-  return method_entry<FacilityLocationOptions>(
+  return method_entry(
       "facility_location", "greedy cover of every row by a similar chosen one",
       "up to 20,000 rows: time O(N^2 d) + O(N) an evaluation, memory N^2 floats; above, with k neighbours: time O(N^2 "
       "d) "

@@ -14,6 +14,7 @@
 #include "core/files.h"
 #include "core/log.h"
 #include "core/npz.h"
+#include "selector/feature_kinds.h"
 #include "selector/feature_store.h"
 
 namespace scalselect {
@@ -26,15 +27,10 @@ bool begins_with(const std::filesystem::path& file, const std::string& magic) {
   return in && head == magic;
 }
 
-bool is_vector(const FeatureSpec& spec) {
-  return std::holds_alternative<PooledVisualSpec>(spec) || std::holds_alternative<HiddenMeanSpec>(spec) ||
-         std::holds_alternative<TowerMeanSpec>(spec);
-}
-
 std::string vector_methods() {
   std::string names;
   for (const auto& entry : methods()) {
-    if (!needs_vectors_only(*entry.make(nlohmann::json::object(), "", {}))) continue;
+    if (!needs_vectors_only(entry.make(nlohmann::json::object(), "", {}))) continue;
     names += (names.empty() ? "" : ", ") + entry.name;
   }
   return names;
@@ -56,15 +52,6 @@ std::vector<std::int64_t> finite_rows(const RowSource& vectors) {
     }
   }
   return rows;
-}
-
-/// 0 .. size - 1 without `rows`.
-std::vector<std::int64_t> missing_rows(const std::vector<std::int64_t>& rows, std::int64_t size) {
-  std::vector<std::int64_t> missing;
-  for (std::int64_t row = 0; row < size; ++row) {
-    if (!std::binary_search(rows.begin(), rows.end(), row)) missing.push_back(row);
-  }
-  return missing;
 }
 
 /// Some rows of a table as a table of their own.
@@ -91,59 +78,18 @@ class RowsOf final : public RowSource {
   std::vector<std::int64_t> rows_;
 };
 
-/// The first few of a list, and how many more.
-std::string listed(const std::vector<std::int64_t>& rows) {
-  constexpr std::size_t kShown = 10;
-  const auto shown = std::min(rows.size(), kShown);
-  const auto text = fmt::format("{}", fmt::join(rows.begin(), rows.begin() + static_cast<std::ptrdiff_t>(shown), ", "));
-  return rows.size() > shown ? fmt::format("{} and {} more", text, rows.size() - shown) : text;
-}
-
-}  // namespace
-
-bool needs_vectors_only(const SelectionMethod& method) {
-  const auto needs = method.needs();
-  return needs.empty() || (needs.size() == 1 && is_vector(needs.front()));
-}
-
-FeatureFile open_feature_file(const std::filesystem::path& file) {
-  if (begins_with(file, "\x93NUMPY")) return {file, open_npy_rows(file), {}};
-  auto representations = import_representations(file);
-  return {file, std::move(representations.vectors), std::move(representations.ids)};
-}
-
-std::unique_ptr<SelectionMethod> make_vector_method(const std::string& name, const nlohmann::json& options,
-                                                    const std::string& path, const KeyOrigin& origin) {
-  auto method = make_method(name, options, path, origin);
-  if (needs_vectors_only(*method)) return method;
-  std::string needs;
-  for (const auto& spec : method->needs()) needs += (needs.empty() ? "" : " and ") + feature_name(spec);
-  throw UserError(
-      ErrorKind::kUsage, fmt::format("Method '{}' needs {}; a feature file holds one table of vectors.", name, needs),
-      fmt::format("Give model.path and pool.path instead of features, or choose one of: {}.", vector_methods()));
-}
-
-SelectionResult select_from_file(const SelectionMethod& method, const FeatureFile& file, const Budget& budget,
-                                 std::uint64_t seed) {
-  MethodInput input;
-  input.pool_size = file.vectors->rows();
-  input.seed = seed;
-  input.candidates = finite_rows(*file.vectors);
-  FeatureTable table{file.vectors, input.candidates};
-  if (std::ssize(input.candidates) < input.pool_size) {
-    log_warning("'{}': {} of {} vectors hold NaN or infinity and cannot be chosen: rows {}", file.path.string(),
-                input.pool_size - std::ssize(input.candidates), input.pool_size,
-                listed(missing_rows(input.candidates, input.pool_size)));
-    table.vectors = std::make_shared<RowsOf>(file.vectors, input.candidates);
+/// The first few rows that are missing from `rows`, and how many more.
+std::string missing_text(const std::vector<std::int64_t>& rows, std::int64_t size) {
+  constexpr std::int64_t kShown = 10;
+  std::vector<std::int64_t> missing;
+  for (std::int64_t row = 0; row < size && std::ssize(missing) < kShown; ++row) {
+    if (!std::binary_search(rows.begin(), rows.end(), row)) missing.push_back(row);
   }
-  if (!method.needs().empty()) input.features = {std::move(table)};
-  if (input.candidates.empty()) {
-    throw UserError(ErrorKind::kInput, fmt::format("No vector of '{}' is finite.", file.path.string()),
-                    "Extract the features again.");
-  }
-  return method.select(input, budget.rows(input.pool_size, std::ssize(input.candidates)));
+  const auto more = size - std::ssize(rows) - std::ssize(missing);
+  return fmt::format("{}{}", fmt::join(missing, ", "), more > 0 ? fmt::format(" and {} more", more) : "");
 }
 
+/// The pool row that each row of the file stands for.
 std::vector<std::int64_t> pool_rows(const FeatureFile& file, const Pool& pool, IdKind ids) {
   const std::int64_t size = file.vectors->rows();
   std::vector<std::int64_t> rows(static_cast<std::size_t>(size));
@@ -152,7 +98,7 @@ std::vector<std::int64_t> pool_rows(const FeatureFile& file, const Pool& pool, I
       throw UserError(ErrorKind::kInput,
                       fmt::format("'{}' has {} rows and no ids, the pool '{}' has {} samples.", file.path.string(),
                                   size, pool.file().string(), pool.size()),
-                      "Give one vector a sample, or an .npz with sample_ids.");
+                      "Give one vector per sample, or an .npz with sample_ids.");
     }
     std::iota(rows.begin(), rows.end(), 0);
     return rows;
@@ -165,6 +111,60 @@ std::vector<std::int64_t> pool_rows(const FeatureFile& file, const Pool& pool, I
     if (!std::isnan(positions[row])) rows[static_cast<std::size_t>(positions[row])] = static_cast<std::int64_t>(row);
   }
   return rows;
+}
+
+}  // namespace
+
+bool needs_vectors_only(const Method& method) {
+  return method.needs.empty() || (method.needs.size() == 1 && is_representation(method.needs.front()));
+}
+
+FeatureFile open_feature_file(const std::filesystem::path& path) {
+  FeatureFile file{path, {}, {}, {}};
+  if (begins_with(path, "\x93NUMPY")) {
+    file.vectors = open_npy_rows(path);
+  } else {
+    auto representations = import_representations(path);
+    file.vectors = std::move(representations.vectors);
+    file.ids = std::move(representations.ids);
+  }
+  file.finite = finite_rows(*file.vectors);
+  const auto size = file.vectors->rows();
+  if (file.finite.empty()) {
+    throw UserError(ErrorKind::kInput, fmt::format("No vector of '{}' is finite.", path.string()),
+                    "Extract the features again.");
+  }
+  if (std::ssize(file.finite) < size) {
+    log_warning("'{}': {} of {} vectors hold NaN or infinity and cannot be chosen: rows {}", path.string(),
+                size - std::ssize(file.finite), size, missing_text(file.finite, size));
+  }
+  return file;
+}
+
+Method make_vector_method(const std::string& name, const nlohmann::json& options, const std::string& path,
+                          const KeyOrigin& origin) {
+  auto method = make_method(name, options, path, origin);
+  if (needs_vectors_only(method)) return method;
+  std::string needs;
+  for (const auto& spec : method.needs) needs += (needs.empty() ? "" : " and ") + feature_name(spec);
+  throw UserError(
+      ErrorKind::kUsage, fmt::format("Method '{}' needs {}; a feature file holds one table of vectors.", name, needs),
+      fmt::format("Give model.path and pool.path instead of features, or choose one of: {}.", vector_methods()));
+}
+
+FeatureTable table_of(const FeatureFile& file) {
+  if (std::ssize(file.finite) == file.vectors->rows()) return {file.vectors, file.finite};
+  return {std::make_shared<RowsOf>(file.vectors, file.finite), file.finite};
+}
+
+FeatureTable table_of(const FeatureFile& file, const Pool& pool, IdKind ids) {
+  const auto row_of = pool_rows(file, pool, ids);
+  const auto pool_row = [&](std::int64_t row) { return row_of[static_cast<std::size_t>(row)]; };
+  auto order = file.finite;
+  std::sort(order.begin(), order.end(), [&](std::int64_t a, std::int64_t b) { return pool_row(a) < pool_row(b); });
+  std::vector<std::int64_t> rows;
+  for (const auto row : order) rows.push_back(pool_row(row));
+  return {std::make_shared<RowsOf>(file.vectors, std::move(order)), std::move(rows)};
 }
 
 void write_row_list(const std::vector<std::int64_t>& rows, const std::filesystem::path& file) {

@@ -11,7 +11,6 @@
 #include "core/options.h"
 #include "data/pool.h"
 #include "data/score_file.h"
-#include "data/selection.h"
 #include "selector/method.h"
 
 namespace scalselect {
@@ -20,30 +19,29 @@ namespace scalselect {
 struct FeatureFile {
   std::filesystem::path path;
   std::shared_ptr<const RowSource> vectors;
-  std::vector<std::string> ids;  ///< of the rows; empty if the file has none (.npy)
+  std::vector<std::string> ids;      ///< of the rows; empty if the file has none (.npy)
+  std::vector<std::int64_t> finite;  ///< rows without NaN and infinity, ascending: the others are never chosen
 };
 
 /// Opens the authors' `all_representations.npz` (sample_ids, representations) or a matrix in a .npy file; which of them
-/// it is shows by content. Throws UserError(kInput) as import_representations and open_npy_rows, and for other files.
+/// it is shows by content. Rows that hold NaN or infinity are named in a warning. Throws UserError(kInput) as
+/// import_representations and open_npy_rows, for other files, and if no row is finite.
 FeatureFile open_feature_file(const std::filesystem::path& file);
 
 /// Whether the method asks for at most one table, and that of vectors.
-bool needs_vectors_only(const SelectionMethod& method);
+bool needs_vectors_only(const Method& method);
 
 /// A method by name whose needs a feature file can meet. Throws UserError(kUsage), naming what it needs and the methods
 /// that would do, if it asks for anything but at most one table of vectors; and as make_method.
-std::unique_ptr<SelectionMethod> make_vector_method(const std::string& name, const nlohmann::json& options,
-                                                    const std::string& path = {}, const KeyOrigin& origin = {});
+Method make_vector_method(const std::string& name, const nlohmann::json& options, const std::string& path = {},
+                          const KeyOrigin& origin = {});
 
-/// Chooses `budget` of the file's rows. In the result rows count the file's rows from 0, and so do the scores. Rows
-/// that hold NaN or infinity are never chosen and named in a warning. Throws UserError(kInput) if none is finite, and
-/// as Budget::rows.
-SelectionResult select_from_file(const SelectionMethod& method, const FeatureFile& file, const Budget& budget,
-                                 std::uint64_t seed);
+/// The file's finite rows, counted from 0.
+FeatureTable table_of(const FeatureFile& file);
 
-/// The pool row that each row of the file stands for: by its ids (`ids` says what they are), or row by row if it has
-/// none. Throws UserError(kInput): as scores_by_row; a file without ids whose rows are not as many as the pool's.
-std::vector<std::int64_t> pool_rows(const FeatureFile& file, const Pool& pool, IdKind ids);
+/// The same as rows of the pool: by the file's ids (`ids` says what they are), or row by row if it has none. Throws
+/// UserError(kInput): as scores_by_row; a file without ids whose rows are not as many as the pool's.
+FeatureTable table_of(const FeatureFile& file, const Pool& pool, IdKind ids);
 
 /// One row a line, in the order given.
 void write_row_list(const std::vector<std::int64_t>& rows, const std::filesystem::path& file);

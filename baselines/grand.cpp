@@ -4,9 +4,10 @@
 // random A, so nothing is trained. With a warm-up the norms after each of its epochs are averaged. weights=full with
 // pattern=lm_head\.weight is the last-layer form that data-pruning libraries use (for a mean loss: |sum_t (p_t - y_t)
 // h_t^T| / T).
+#include <functional>
 #include <limits>
 
-#include "baselines/entry.h"
+#include "baselines/registry.h"
 
 namespace scalselect {
 namespace {
@@ -28,48 +29,39 @@ struct GrandOptions {
   }
 };
 
-class Grand final : public SelectionMethod {
- public:
-  explicit Grand(const GrandOptions& options) : options_(options) {}
-  std::vector<FeatureSpec> needs() const override {
-    std::vector<FeatureSpec> specs;
-    for (const auto& item : all_points(options_.gradients)) specs.push_back(GradientNormSpec{item.point});
-    return specs;
-  }
-  BudgetUse budget_use() const override { return BudgetUse::kScores; }
-  bool uses_seed() const override { return false; }
-
-  SelectionResult select(const MethodInput& input, std::int64_t budget) const override {
-    SelectionResult result;
-    std::vector<double> sums(static_cast<std::size_t>(input.pool_size));
-    for (const auto& table : input.features) {
-      for (std::size_t i = 0; i < table.rows.size(); ++i) {
-        float norm = 0;
-        table.vectors->read(static_cast<std::int64_t>(i), 1, &norm);
-        sums[static_cast<std::size_t>(table.rows[i])] += norm;
-      }
+SelectionResult select(const GrandOptions& options, const MethodInput& input, std::int64_t) {
+  SelectionResult result;
+  std::vector<double> sums(static_cast<std::size_t>(input.pool_size));
+  for (const auto& table : input.features) {
+    for (std::size_t i = 0; i < table.rows.size(); ++i) {
+      float norm = 0;
+      table.vectors->read(static_cast<std::int64_t>(i), 1, &norm);
+      sums[static_cast<std::size_t>(table.rows[i])] += norm;
     }
-    const double share = (options_.largest ? 1.0 : -1.0) / static_cast<double>(input.features.size());
-    result.scores.assign(sums.size(), std::numeric_limits<double>::quiet_NaN());
-    for (const auto row : input.candidates) {
-      result.scores[static_cast<std::size_t>(row)] = share * sums[static_cast<std::size_t>(row)];
-    }
-    result.rows = top_rows(result.scores, input.candidates, budget);
-    return result;
   }
+  const double share = (options.largest ? 1.0 : -1.0) / static_cast<double>(input.features.size());
+  result.scores.assign(sums.size(), std::numeric_limits<double>::quiet_NaN());
+  for (const auto row : input.candidates) {
+    result.scores[static_cast<std::size_t>(row)] = share * sums[static_cast<std::size_t>(row)];
+  }
+  return result;
+}
 
- private:
-  GrandOptions options_;
-};
+std::vector<FeatureSpec> needs_of(const GrandOptions& options) {
+  std::vector<FeatureSpec> specs;
+  for (const auto& item : all_points(options.gradients)) specs.push_back(GradientNormSpec{item.point});
+  return specs;
+}
 
-std::unique_ptr<SelectionMethod> make(const GrandOptions& options) { return std::make_unique<Grand>(options); }
+Method make(const GrandOptions& options) {
+  return {.needs = needs_of(options), .budget_use = BudgetUse::kScores, .select = std::bind_front(select, options)};
+}
 
 }  // namespace
 
 MethodEntry grand_entry() {
-  return method_entry<GrandOptions>("grand", "the largest gradients",
-                                    "a forward and a backward pass a row; time O(N), memory O(N)",
-                                    "Paul et al., arXiv 2107.07075", make);
+  return method_entry("grand", "the largest gradients", "a forward and a backward pass a row; time O(N), memory O(N)",
+                      "Paul et al., arXiv 2107.07075", make);
 }
 
 }  // namespace scalselect

@@ -7,8 +7,9 @@
 // raw, negative cosines included.
 #include <algorithm>
 #include <cmath>
+#include <functional>
 
-#include "baselines/entry.h"
+#include "baselines/registry.h"
 #include "baselines/similarity.h"
 #include "selector/scalselect.h"
 
@@ -29,48 +30,40 @@ struct GraphCutOptions {
   }
 };
 
-class GraphCut final : public SelectionMethod {
- public:
-  explicit GraphCut(const GraphCutOptions& options) : options_(options) {}
-  std::vector<FeatureSpec> needs() const override { return {scalselect_feature(options_.features)}; }
-  BudgetUse budget_use() const override { return BudgetUse::kPrefix; }
-  bool uses_seed() const override { return false; }
-
-  SelectionResult select(const MethodInput& input, std::int64_t budget) const override {
-    const auto table = load_rows(input.features.at(0), input.candidates, options_.similarity.normalized(), "graph_cut");
-    const Similarity similarity(table, options_.similarity);
-    auto gains = similarity.column_sums();
-    for (std::int64_t i = 0; i < table.size(); ++i)
-      gains[static_cast<std::size_t>(i)] -= options_.lambda * static_cast<double>(similarity.at(i, i));
-    std::vector<float> column(gains.size());
-    SelectionResult result;
-    double value = 0;
-    while (static_cast<std::int64_t>(result.rows.size()) < budget) {
-      const auto best = std::max_element(gains.begin(), gains.end());
-      value += *best;
-      *best = -INFINITY;
-      const auto chosen = best - gains.begin();
-      result.rows.push_back(table.rows[static_cast<std::size_t>(chosen)]);
-      similarity.column(chosen, column.data());
-      for (std::size_t i = 0; i < gains.size(); ++i) gains[i] -= 2 * options_.lambda * static_cast<double>(column[i]);
-    }
-    result.facts["value"] = value;
-    return result;
+SelectionResult select(const GraphCutOptions& options, const MethodInput& input, std::int64_t budget) {
+  const auto table = load_rows(input.features.at(0), input.candidates, options.similarity.normalized(), "graph_cut");
+  const Similarity similarity(table, options.similarity);
+  auto gains = similarity.column_sums();
+  for (std::int64_t i = 0; i < table.size(); ++i)
+    gains[static_cast<std::size_t>(i)] -= options.lambda * static_cast<double>(similarity.at(i, i));
+  std::vector<float> column(gains.size());
+  SelectionResult result;
+  double value = 0;
+  while (static_cast<std::int64_t>(result.rows.size()) < budget) {
+    const auto best = std::max_element(gains.begin(), gains.end());
+    value += *best;
+    *best = -INFINITY;
+    const auto chosen = best - gains.begin();
+    result.rows.push_back(table.rows[static_cast<std::size_t>(chosen)]);
+    similarity.column(chosen, column.data());
+    for (std::size_t i = 0; i < gains.size(); ++i) gains[i] -= 2 * options.lambda * static_cast<double>(column[i]);
   }
+  result.facts["value"] = value;
+  return result;
+}
 
- private:
-  GraphCutOptions options_;
-};
-
-std::unique_ptr<SelectionMethod> make(const GraphCutOptions& options) { return std::make_unique<GraphCut>(options); }
+Method make(const GraphCutOptions& options) {
+  return {.needs = {scalselect_feature(options.features)},
+          .budget_use = BudgetUse::kPrefix,
+          .select = std::bind_front(select, options)};
+}
 
 }  // namespace
 
 MethodEntry graph_cut_entry() {
-  return method_entry<GraphCutOptions>(
-      "graph_cut", "rows similar to the pool and dissimilar to each other",
-      "time O(M N d) (rbf: and O(N^2 d) once), memory N d floats; ScalSelect's features",
-      "Iyer, Khargonkar, Bilmes and Asnani, arXiv 2006.15412", make);
+  return method_entry("graph_cut", "rows similar to the pool and dissimilar to each other",
+                      "time O(M N d) (rbf: and O(N^2 d) once), memory N d floats; ScalSelect's features",
+                      "Iyer, Khargonkar, Bilmes and Asnani, arXiv 2006.15412", make);
 }
 
 }  // namespace scalselect

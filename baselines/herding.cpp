@@ -6,8 +6,9 @@
 // the farthest row instead of the nearest.)
 #include <algorithm>
 #include <cmath>
+#include <functional>
 
-#include "baselines/entry.h"
+#include "baselines/registry.h"
 #include "baselines/table_rows.h"
 #include "core/parallel.h"
 #include "selector/scalselect.h"
@@ -42,63 +43,56 @@ std::vector<double> mean_of(const TableRows& table) {
   return mean;
 }
 
-class Herding final : public SelectionMethod {
- public:
-  explicit Herding(const HerdingOptions& options) : options_(options) {}
-  std::vector<FeatureSpec> needs() const override { return {scalselect_feature(options_.features)}; }
-  BudgetUse budget_use() const override { return BudgetUse::kPrefix; }
-  bool uses_seed() const override { return false; }
+/// What comes off <w, x>: |x|^2 / 2 turns the largest product into the nearest row.
+std::vector<float> handicaps(const HerdingOptions& options, const TableRows& table) {
+  std::vector<float> out(static_cast<std::size_t>(table.size()), 0.0F);
+  for (std::int64_t i = 0; options.rule == Rule::kDistance && i < table.size(); ++i)
+    out[static_cast<std::size_t>(i)] = dot(table.row(i), table.row(i), table.cols) / 2;
+  return out;
+}
 
-  SelectionResult select(const MethodInput& input, std::int64_t budget) const override {
-    const auto table = load_rows(input.features.at(0), input.candidates, options_.normalize, "herding");
-    const auto mean = mean_of(table);
-    auto wish = mean;  // w
-    std::vector<float> scores(static_cast<std::size_t>(table.size())), handicap = handicaps(table);
-    SelectionResult result;
-    while (static_cast<std::int64_t>(result.rows.size()) < budget) {
-      const std::vector<float> direction(wish.begin(), wish.end());
-      parallel_blocks(table.size(), kBlock, [&](std::int64_t begin, std::int64_t end) {
-        for (std::int64_t i = begin; i < end; ++i)
-          scores[static_cast<std::size_t>(i)] =
-              dot(table.row(i), direction.data(), table.cols) - handicap[static_cast<std::size_t>(i)];
-      });
-      const auto best = std::max_element(scores.begin(), scores.end()) - scores.begin();
-      handicap[static_cast<std::size_t>(best)] = INFINITY;
-      result.rows.push_back(table.rows[static_cast<std::size_t>(best)]);
-      for (std::size_t j = 0; j < wish.size(); ++j) wish[j] += mean[j] - table.row(best)[j];
-    }
-    result.facts["mean_error"] = mean_error(mean, wish, budget);
-    return result;
+/// |mean of the pool - mean of the chosen rows|; `wish` is (M + 1) mu - s.
+double mean_error(const std::vector<double>& mean, const std::vector<double>& wish, std::int64_t budget) {
+  double squares = 0;
+  for (std::size_t j = 0; j < mean.size(); ++j)
+    squares += std::pow((wish[j] - mean[j]) / static_cast<double>(budget), 2);
+  return std::sqrt(squares);
+}
+
+SelectionResult select(const HerdingOptions& options, const MethodInput& input, std::int64_t budget) {
+  const auto table = load_rows(input.features.at(0), input.candidates, options.normalize, "herding");
+  const auto mean = mean_of(table);
+  auto wish = mean;  // w
+  std::vector<float> scores(static_cast<std::size_t>(table.size())), handicap = handicaps(options, table);
+  SelectionResult result;
+  while (static_cast<std::int64_t>(result.rows.size()) < budget) {
+    const std::vector<float> direction(wish.begin(), wish.end());
+    parallel_blocks(table.size(), kBlock, [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t i = begin; i < end; ++i)
+        scores[static_cast<std::size_t>(i)] =
+            dot(table.row(i), direction.data(), table.cols) - handicap[static_cast<std::size_t>(i)];
+    });
+    const auto best = std::max_element(scores.begin(), scores.end()) - scores.begin();
+    handicap[static_cast<std::size_t>(best)] = INFINITY;
+    result.rows.push_back(table.rows[static_cast<std::size_t>(best)]);
+    for (std::size_t j = 0; j < wish.size(); ++j) wish[j] += mean[j] - table.row(best)[j];
   }
+  result.facts["mean_error"] = mean_error(mean, wish, budget);
+  return result;
+}
 
- private:
-  /// What comes off <w, x>: |x|^2 / 2 turns the largest product into the nearest row.
-  std::vector<float> handicaps(const TableRows& table) const {
-    std::vector<float> out(static_cast<std::size_t>(table.size()), 0.0F);
-    for (std::int64_t i = 0; options_.rule == Rule::kDistance && i < table.size(); ++i)
-      out[static_cast<std::size_t>(i)] = dot(table.row(i), table.row(i), table.cols) / 2;
-    return out;
-  }
-
-  /// |mean of the pool - mean of the chosen rows|; `wish` is (M + 1) mu - s.
-  static double mean_error(const std::vector<double>& mean, const std::vector<double>& wish, std::int64_t budget) {
-    double squares = 0;
-    for (std::size_t j = 0; j < mean.size(); ++j)
-      squares += std::pow((wish[j] - mean[j]) / static_cast<double>(budget), 2);
-    return std::sqrt(squares);
-  }
-
-  HerdingOptions options_;
-};
-
-std::unique_ptr<SelectionMethod> make(const HerdingOptions& options) { return std::make_unique<Herding>(options); }
+Method make(const HerdingOptions& options) {
+  return {.needs = {scalselect_feature(options.features)},
+          .budget_use = BudgetUse::kPrefix,
+          .select = std::bind_front(select, options)};
+}
 
 }  // namespace
 
 MethodEntry herding_entry() {
-  return method_entry<HerdingOptions>("herding", "rows whose mean follows the mean of the pool",
-                                      "time O(M N d), memory N d floats; ScalSelect's features",
-                                      "Welling 2009; Rebuffi et al., arXiv 1611.07725", make);
+  return method_entry("herding", "rows whose mean follows the mean of the pool",
+                      "time O(M N d), memory N d floats; ScalSelect's features",
+                      "Welling 2009; Rebuffi et al., arXiv 1611.07725", make);
 }
 
 }  // namespace scalselect

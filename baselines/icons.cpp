@@ -8,13 +8,14 @@
 // scaled to length 1 (theirs are not for MME's sub-tasks), the sketch is sparse by default.
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <limits>
 #include <map>
 #include <numeric>
 #include <optional>
 
-#include "baselines/entry.h"
 #include "baselines/influence.h"
+#include "baselines/registry.h"
 
 namespace scalselect {
 namespace {
@@ -80,71 +81,63 @@ std::vector<std::int64_t> ranks(const std::vector<double>& values) {
   return rank;
 }
 
-class Icons final : public SelectionMethod {
- public:
-  explicit Icons(const IconsOptions& options) : options_(options) {}
-  std::vector<FeatureSpec> needs() const override {
-    return {ProjectedGradientSpec{last_point(options_.gradients), {GradientStep::kPlain, options_.sketch.spec()}}};
+/// By task: influence of every candidate on it.
+std::map<std::string, std::vector<double>> task_influences(const IconsOptions& options, const MethodInput& input) {
+  const bool split = options.sub_tasks == SubTasks::kMax;
+  const auto tasks = tasks_of(*input.target, split ? 0 : options.task_parts);
+  const auto means = group_means(input.target->features.at(0), tasks.rows, "icons");
+  const auto cosines = mean_cosines(input.features.at(0), input.candidates, means, "icons");
+  const auto count = tasks.names.size();
+  std::map<std::string, std::vector<double>> influences;
+  for (std::size_t t = 0; t < count; ++t) {
+    auto& influence = influences[task_name(tasks.names[t], options.task_parts)];
+    influence.resize(input.candidates.size(), -std::numeric_limits<double>::infinity());
+    for (std::size_t i = 0; i < influence.size(); ++i) influence[i] = std::max(influence[i], cosines[i * count + t]);
   }
-  std::vector<FeatureSpec> target_needs() const override { return needs(); }
-  bool requires_target() const override { return true; }
-  BudgetUse budget_use() const override { return options_.share ? BudgetUse::kScores : BudgetUse::kEach; }
-  bool uses_seed() const override { return false; }
+  return influences;
+}
 
-  SelectionResult select(const MethodInput& input, std::int64_t budget) const override {
-    const auto size = input.candidates.size();
-    const double share = options_.share.value_or(static_cast<double>(budget) / static_cast<double>(size));
-    std::vector<double> votes(size), mean_rank(size);
-    const auto influences = task_influences(input);
-    for (const auto& [task, influence] : influences) {
-      const double threshold = quantile(influence, 1 - share);
-      const auto rank = ranks(influence);
-      for (std::size_t i = 0; i < size; ++i) {
-        votes[i] += influence[i] >= threshold ? 1 : 0;
-        mean_rank[i] += static_cast<double>(rank[i]) / static_cast<double>(influences.size());
-      }
-    }
-    SelectionResult result;
-    result.scores.assign(static_cast<std::size_t>(input.pool_size), std::numeric_limits<double>::quiet_NaN());
+SelectionResult select(const IconsOptions& options, const MethodInput& input, std::int64_t budget) {
+  const auto size = input.candidates.size();
+  const double share = options.share.value_or(static_cast<double>(budget) / static_cast<double>(size));
+  std::vector<double> votes(size), mean_rank(size);
+  const auto influences = task_influences(options, input);
+  for (const auto& [task, influence] : influences) {
+    const double threshold = quantile(influence, 1 - share);
+    const auto rank = ranks(influence);
     for (std::size_t i = 0; i < size; ++i) {
-      const double tie = options_.ties == Ties::kRank ? 1 - (mean_rank[i] + 1) / static_cast<double>(size + 1) : 0;
-      result.scores[static_cast<std::size_t>(input.candidates[i])] = votes[i] + tie;
+      votes[i] += influence[i] >= threshold ? 1 : 0;
+      mean_rank[i] += static_cast<double>(rank[i]) / static_cast<double>(influences.size());
     }
-    result.rows = top_rows(result.scores, input.candidates, budget);
-    result.facts["tasks"] = influences.size();
-    result.facts["most_votes"] = *std::max_element(votes.begin(), votes.end());
-    return result;
   }
-
- private:
-  /// By task: influence of every candidate on it.
-  std::map<std::string, std::vector<double>> task_influences(const MethodInput& input) const {
-    const bool split = options_.sub_tasks == SubTasks::kMax;
-    const auto tasks = tasks_of(*input.target, split ? 0 : options_.task_parts);
-    const auto means = group_means(input.target->features.at(0), tasks.rows, "icons");
-    const auto cosines = mean_cosines(input.features.at(0), input.candidates, means, "icons");
-    const auto count = tasks.names.size();
-    std::map<std::string, std::vector<double>> influences;
-    for (std::size_t t = 0; t < count; ++t) {
-      auto& influence = influences[task_name(tasks.names[t], options_.task_parts)];
-      influence.resize(input.candidates.size(), -std::numeric_limits<double>::infinity());
-      for (std::size_t i = 0; i < influence.size(); ++i) influence[i] = std::max(influence[i], cosines[i * count + t]);
-    }
-    return influences;
+  SelectionResult result;
+  result.scores.assign(static_cast<std::size_t>(input.pool_size), std::numeric_limits<double>::quiet_NaN());
+  for (std::size_t i = 0; i < size; ++i) {
+    const double tie = options.ties == Ties::kRank ? 1 - (mean_rank[i] + 1) / static_cast<double>(size + 1) : 0;
+    result.scores[static_cast<std::size_t>(input.candidates[i])] = votes[i] + tie;
   }
+  result.facts["tasks"] = influences.size();
+  result.facts["most_votes"] = *std::max_element(votes.begin(), votes.end());
+  return result;
+}
 
-  IconsOptions options_;
-};
-
-std::unique_ptr<SelectionMethod> make(const IconsOptions& options) { return std::make_unique<Icons>(options); }
+Method make(const IconsOptions& options) {
+  const FeatureSpec gradient =
+      ProjectedGradientSpec{last_point(options.gradients), {GradientStep::kPlain, options.sketch.spec()}};
+  return {.needs = {gradient},
+          .budget_use = options.share ? BudgetUse::kScores : BudgetUse::kEach,
+          .target_needs = {gradient},
+          .requires_target = true,
+          .select = std::bind_front(select, options)};
+}
 
 }  // namespace
 
 MethodEntry icons_entry() {
-  return method_entry<IconsOptions>("icons", "rows that most target tasks find influential",
-                                    "warm-up training; a backward pass a row and a target sample; time O(N T (d + log "
-                                    "N)), memory O(N T) (T tasks, d = sketch.dim)",
-                                    "Wu et al., arXiv 2501.00654", make);
+  return method_entry("icons", "rows that most target tasks find influential",
+                      "warm-up training; a backward pass a row and a target sample; time O(N T (d + log "
+                      "N)), memory O(N T) (T tasks, d = sketch.dim)",
+                      "Wu et al., arXiv 2501.00654", make);
 }
 
 }  // namespace scalselect

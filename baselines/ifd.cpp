@@ -6,9 +6,10 @@
 // answer's own header, as the authors do. `ratio=perplexity` takes exp of both losses first, which the authors accept
 // too; it ranks by the difference of the losses.
 #include <cmath>
+#include <functional>
 
 #include "baselines/answer_loss.h"
-#include "baselines/entry.h"
+#include "baselines/registry.h"
 
 namespace scalselect {
 namespace {
@@ -28,45 +29,36 @@ struct IfdOptions {
   }
 };
 
-class Ifd final : public SelectionMethod {
- public:
-  explicit Ifd(const IfdOptions& options) : options_(options) {}
-  std::vector<FeatureSpec> needs() const override { return {AnswerLossSpec{}, AnswerLossSpec{true}}; }
-  BudgetUse budget_use() const override { return BudgetUse::kScores; }
-  bool uses_seed() const override { return false; }
+double ratio(const IfdOptions& options, double given, double alone) {
+  return options.ratio == Ratio::kLoss ? given / alone : std::exp(given - alone);
+}
 
-  SelectionResult select(const MethodInput& input, std::int64_t budget) const override {
-    const auto given = mean_losses(input.features.at(0), input.pool_size, LossAverage::kTokens);
-    const auto alone = mean_losses(input.features.at(1), input.pool_size, LossAverage::kTokens);
-    SelectionResult result;
-    std::int64_t above = 0;
-    for (std::size_t row = 0; row < given.size(); ++row) {
-      const double r = ratio(given[row], alone[row]);
-      above += r > 1 ? 1 : 0;
-      result.scores.push_back(options_.discard_above_one && r > 1 ? -r : r);
-    }
-    result.rows = top_rows(result.scores, input.candidates, budget);
-    result.facts["above_one"] = above;
-    return result;
+SelectionResult select(const IfdOptions& options, const MethodInput& input, std::int64_t) {
+  const auto given = mean_losses(input.features.at(0), input.pool_size, LossAverage::kTokens);
+  const auto alone = mean_losses(input.features.at(1), input.pool_size, LossAverage::kTokens);
+  SelectionResult result;
+  std::int64_t above = 0;
+  for (std::size_t row = 0; row < given.size(); ++row) {
+    const double r = ratio(options, given[row], alone[row]);
+    above += r > 1 ? 1 : 0;
+    result.scores.push_back(options.discard_above_one && r > 1 ? -r : r);
   }
+  result.facts["above_one"] = above;
+  return result;
+}
 
- private:
-  double ratio(double given, double alone) const {
-    return options_.ratio == Ratio::kLoss ? given / alone : std::exp(given - alone);
-  }
-
-  IfdOptions options_;
-};
-
-std::unique_ptr<SelectionMethod> make(const IfdOptions& options) { return std::make_unique<Ifd>(options); }
+Method make(const IfdOptions& options) {
+  return {.needs = {AnswerLossSpec{}, AnswerLossSpec{true}},
+          .budget_use = BudgetUse::kScores,
+          .select = std::bind_front(select, options)};
+}
 
 }  // namespace
 
 MethodEntry ifd_entry() {
-  return method_entry<IfdOptions>(
-      "ifd", "samples whose image and instruction help least with the answer",
-      "two full forward passes a row, the second of text only; time O(N log N), memory O(N)",
-      "arXiv 2308.12032; as a VLM baseline in arXiv 2608.30209", make);
+  return method_entry("ifd", "samples whose image and instruction help least with the answer",
+                      "two full forward passes a row, the second of text only; time O(N log N), memory O(N)",
+                      "arXiv 2308.12032; as a VLM baseline in arXiv 2608.30209", make);
 }
 
 }  // namespace scalselect

@@ -5,9 +5,10 @@
 // again, the row farthest from its nearest centre, Euclidean, ties by ascending row. Only the running minimum is kept.
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <limits>
 
-#include "baselines/entry.h"
+#include "baselines/registry.h"
 #include "baselines/table_rows.h"
 #include "core/parallel.h"
 #include "core/rng.h"
@@ -87,51 +88,45 @@ class Cover {
   std::vector<Farthest> best_;
 };
 
-class KCenter final : public SelectionMethod {
- public:
-  explicit KCenter(const KCenterOptions& options) : options_(options) {}
-  std::vector<FeatureSpec> needs() const override { return {scalselect_feature(options_.features)}; }
-  BudgetUse budget_use() const override { return BudgetUse::kPrefix; }
-  bool uses_seed() const override { return options_.first == First::kRandom; }
-
-  SelectionResult select(const MethodInput& input, std::int64_t budget) const override {
-    const auto first = first_center(input);
-    const auto table = load_rows(input.features.at(0), input.candidates, options_.normalize, "k_center");
-    Cover cover(table);
-    SelectionResult result;
-    float radius = 0;
-    for (std::int64_t center = first; static_cast<std::int64_t>(result.rows.size()) < budget;) {
-      result.rows.push_back(table.rows[static_cast<std::size_t>(center)]);
-      const auto farthest = cover.add(center);
-      center = farthest.row;
-      radius = std::max(farthest.distance, 0.0F);
-    }
-    result.facts["radius"] = std::sqrt(radius);
-    return result;
+std::int64_t first_center(const KCenterOptions& options, const MethodInput& input) {
+  if (options.first == First::kRandom) {
+    return static_cast<std::int64_t>(Rng(input.seed, "baselines/k_center").below(input.candidates.size()));
   }
+  const auto table = load_rows(input.features.at(0), input.candidates, false, "k_center");
+  Farthest longest;
+  for (std::int64_t i = 0; i < table.size(); ++i) longest.offer(i, dot(table.row(i), table.row(i), table.cols));
+  return longest.row;
+}
 
- private:
-  std::int64_t first_center(const MethodInput& input) const {
-    if (options_.first == First::kRandom) {
-      return static_cast<std::int64_t>(Rng(input.seed, "baselines/k_center").below(input.candidates.size()));
-    }
-    const auto table = load_rows(input.features.at(0), input.candidates, false, "k_center");
-    Farthest longest;
-    for (std::int64_t i = 0; i < table.size(); ++i) longest.offer(i, dot(table.row(i), table.row(i), table.cols));
-    return longest.row;
+SelectionResult select(const KCenterOptions& options, const MethodInput& input, std::int64_t budget) {
+  const auto first = first_center(options, input);
+  const auto table = load_rows(input.features.at(0), input.candidates, options.normalize, "k_center");
+  Cover cover(table);
+  SelectionResult result;
+  float radius = 0;
+  for (std::int64_t center = first; static_cast<std::int64_t>(result.rows.size()) < budget;) {
+    result.rows.push_back(table.rows[static_cast<std::size_t>(center)]);
+    const auto farthest = cover.add(center);
+    center = farthest.row;
+    radius = std::max(farthest.distance, 0.0F);
   }
+  result.facts["radius"] = std::sqrt(radius);
+  return result;
+}
 
-  KCenterOptions options_;
-};
-
-std::unique_ptr<SelectionMethod> make(const KCenterOptions& options) { return std::make_unique<KCenter>(options); }
+Method make(const KCenterOptions& options) {
+  return {.needs = {scalselect_feature(options.features)},
+          .budget_use = BudgetUse::kPrefix,
+          .uses_seed = options.first == First::kRandom,
+          .select = std::bind_front(select, options)};
+}
 
 }  // namespace
 
 MethodEntry k_center_entry() {
-  return method_entry<KCenterOptions>("k_center", "greedy cover: always the row farthest from those taken",
-                                      "time O(M N d), memory N d floats; ScalSelect's features",
-                                      "Sener and Savarese, arXiv 1708.00489", make);
+  return method_entry("k_center", "greedy cover: always the row farthest from those taken",
+                      "time O(M N d), memory N d floats; ScalSelect's features", "Sener and Savarese, arXiv 1708.00489",
+                      make);
 }
 
 }  // namespace scalselect

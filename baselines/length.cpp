@@ -1,6 +1,6 @@
 // The longest samples. Papers mean different things by length, so the unit is an option: tokens of the target model's
 // tokenizer (image tokens never counted), assistant turns, or characters of the answers.
-#include "baselines/entry.h"
+#include "baselines/registry.h"
 #include "baselines/row_scores.h"
 
 namespace scalselect {
@@ -40,7 +40,7 @@ double count_of(Counted counted, std::span<const float> lengths) {
   return 0;
 }
 
-std::unique_ptr<SelectionMethod> make(const LengthOptions& options) {
+Method make(const LengthOptions& options) {
   return row_ranking(TokenCountSpec{}, [options](std::span<const float> lengths) {
     const double count = count_of(options.count, lengths);
     return options.longest ? count : -count;
@@ -50,8 +50,8 @@ std::unique_ptr<SelectionMethod> make(const LengthOptions& options) {
 }  // namespace
 
 MethodEntry length_entry() {
-  return method_entry<LengthOptions>("length", "the longest answers", "time O(N), memory O(N); tokenizer only",
-                                     "long is more (arXiv 2402.04833); as a VLM baseline in arXiv 2608.30209", make);
+  return method_entry("length", "the longest answers", "time O(N), memory O(N); tokenizer only",
+                      "long is more (arXiv 2402.04833); as a VLM baseline in arXiv 2608.30209", make);
 }
 
 }  // namespace scalselect

@@ -7,10 +7,11 @@
 // have any sizes, LoRA is smaller by default (they: rank 128, alpha 512, learning rate 2e-5), and the sketch is sparse
 // by default (they: sketch.kind=rademacher).
 #include <algorithm>
+#include <functional>
 #include <limits>
 
-#include "baselines/entry.h"
 #include "baselines/influence.h"
+#include "baselines/registry.h"
 
 namespace scalselect {
 namespace {
@@ -34,66 +35,55 @@ struct LessOptions {
   }
 };
 
-class Less final : public SelectionMethod {
- public:
-  explicit Less(const LessOptions& options) : options_(options) {
-    const bool moments = options.gradients.warm_up.share > 0 && options.gradients.weights == GradientWeights::kLora;
-    if (options.step == Step::kAdam && !moments) {
-      throw UserError(ErrorKind::kUsage, "'method.step' is adam, but there is no warm-up of LoRA to leave moments",
-                      "Set method.gradients.warm_up.share above 0 and weights to lora, or step to plain.");
-    }
-    adam_ = moments && options.step != Step::kPlain;
+std::vector<FeatureSpec> specs(const LessOptions& options, GradientStep step) {
+  std::vector<FeatureSpec> specs;
+  for (const auto& item : all_points(options.gradients)) {
+    specs.push_back(ProjectedGradientSpec{item.point, {step, options.sketch.spec()}});
   }
+  return specs;
+}
 
-  std::vector<FeatureSpec> needs() const override { return specs(adam_ ? GradientStep::kAdam : GradientStep::kPlain); }
-  std::vector<FeatureSpec> target_needs() const override { return specs(GradientStep::kPlain); }
-  bool requires_target() const override { return true; }
-  BudgetUse budget_use() const override { return BudgetUse::kScores; }
-  bool uses_seed() const override { return false; }
-
-  SelectionResult select(const MethodInput& input, std::int64_t budget) const override {
-    const auto tasks = tasks_of(*input.target, options_.task_parts);
-    const auto points = all_points(options_.gradients);
-    std::vector<double> influence(input.candidates.size() * tasks.names.size());
-    for (std::size_t e = 0; e < points.size(); ++e) {
-      const auto means = group_means(input.target->features[e], tasks.rows, "less");
-      const auto cosines = mean_cosines(input.features[e], input.candidates, means, "less");
-      for (std::size_t i = 0; i < influence.size(); ++i) influence[i] += points[e].weight * cosines[i];
-    }
-    SelectionResult result;
-    result.scores.assign(static_cast<std::size_t>(input.pool_size), std::numeric_limits<double>::quiet_NaN());
-    const auto width = static_cast<std::ptrdiff_t>(tasks.names.size());
-    for (std::size_t i = 0; i < input.candidates.size(); ++i) {
-      const auto first = influence.begin() + static_cast<std::ptrdiff_t>(i) * width;
-      result.scores[static_cast<std::size_t>(input.candidates[i])] = *std::max_element(first, first + width);
-    }
-    result.rows = top_rows(result.scores, input.candidates, budget);
-    result.facts["tasks"] = tasks.names.size();
-    return result;
+SelectionResult select(const LessOptions& options, const MethodInput& input, std::int64_t) {
+  const auto tasks = tasks_of(*input.target, options.task_parts);
+  const auto points = all_points(options.gradients);
+  std::vector<double> influence(input.candidates.size() * tasks.names.size());
+  for (std::size_t e = 0; e < points.size(); ++e) {
+    const auto means = group_means(input.target->features[e], tasks.rows, "less");
+    const auto cosines = mean_cosines(input.features[e], input.candidates, means, "less");
+    for (std::size_t i = 0; i < influence.size(); ++i) influence[i] += points[e].weight * cosines[i];
   }
-
- private:
-  std::vector<FeatureSpec> specs(GradientStep step) const {
-    std::vector<FeatureSpec> specs;
-    for (const auto& item : all_points(options_.gradients)) {
-      specs.push_back(ProjectedGradientSpec{item.point, {step, options_.sketch.spec()}});
-    }
-    return specs;
+  SelectionResult result;
+  result.scores.assign(static_cast<std::size_t>(input.pool_size), std::numeric_limits<double>::quiet_NaN());
+  const auto width = static_cast<std::ptrdiff_t>(tasks.names.size());
+  for (std::size_t i = 0; i < input.candidates.size(); ++i) {
+    const auto first = influence.begin() + static_cast<std::ptrdiff_t>(i) * width;
+    result.scores[static_cast<std::size_t>(input.candidates[i])] = *std::max_element(first, first + width);
   }
+  result.facts["tasks"] = tasks.names.size();
+  return result;
+}
 
-  LessOptions options_;
-  bool adam_ = false;
-};
-
-std::unique_ptr<SelectionMethod> make(const LessOptions& options) { return std::make_unique<Less>(options); }
+Method make(const LessOptions& options) {
+  const bool moments = options.gradients.warm_up.share > 0 && options.gradients.weights == GradientWeights::kLora;
+  if (options.step == Step::kAdam && !moments) {
+    throw UserError(ErrorKind::kUsage, "'method.step' is adam, but there is no warm-up of LoRA to leave moments",
+                    "Set method.gradients.warm_up.share above 0 and weights to lora, or step to plain.");
+  }
+  const bool adam = moments && options.step != Step::kPlain;
+  return {.needs = specs(options, adam ? GradientStep::kAdam : GradientStep::kPlain),
+          .budget_use = BudgetUse::kScores,
+          .target_needs = specs(options, GradientStep::kPlain),
+          .requires_target = true,
+          .select = std::bind_front(select, options)};
+}
 
 }  // namespace
 
 MethodEntry less_entry() {
-  return method_entry<LessOptions>("less", "rows whose gradient serves a target task",
-                                   "warm-up training; E backward passes a row and a target sample (E epochs); time "
-                                   "O(E N T d), memory O(N T) (T tasks, d = sketch.dim)",
-                                   "Xia et al., arXiv 2402.04333", make);
+  return method_entry("less", "rows whose gradient serves a target task",
+                      "warm-up training; E backward passes a row and a target sample (E epochs); time "
+                      "O(E N T d), memory O(N T) (T tasks, d = sketch.dim)",
+                      "Xia et al., arXiv 2402.04333", make);
 }
 
 }  // namespace scalselect

@@ -7,9 +7,10 @@
 // them: M N floats. When nothing is left to gain (ridge = 0 and the rank used up), rows follow in ascending order.
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <memory>
 
-#include "baselines/entry.h"
+#include "baselines/registry.h"
 #include "baselines/similarity.h"
 #include "core/parallel.h"
 #include "selector/scalselect.h"
@@ -109,65 +110,58 @@ class StoredCholesky final : public Cholesky {
   std::vector<std::vector<float>> coefficients_;
 };
 
-class LogDet final : public SelectionMethod {
- public:
-  explicit LogDet(const LogDetOptions& options) : options_(options) {}
-  std::vector<FeatureSpec> needs() const override { return {scalselect_feature(options_.features)}; }
-  BudgetUse budget_use() const override { return BudgetUse::kPrefix; }
-  bool uses_seed() const override { return false; }
+std::unique_ptr<Cholesky> cholesky_of(const LogDetOptions& options, const TableRows& table,
+                                      const Similarity& similarity, std::int64_t budget) {
+  const auto metric = options.similarity.metric;
+  if (metric == Metric::kCosine || metric == Metric::kDot) return std::make_unique<LinearCholesky>(table, budget);
+  return std::make_unique<StoredCholesky>(similarity, budget);
+}
 
-  SelectionResult select(const MethodInput& input, std::int64_t budget) const override {
-    const auto table = load_rows(input.features.at(0), input.candidates, options_.similarity.normalized(), "log_det");
-    const Similarity similarity(table, options_.similarity);
-    const auto cholesky = cholesky_of(table, similarity, budget);
-    auto left = diagonal(similarity);
-    const double nothing = kNothing * *std::max_element(left.begin(), left.end());
-    std::vector<float> coefficients(left.size());
-    SelectionResult result;
-    double log_det = 0;
-    while (static_cast<std::int64_t>(result.rows.size()) < budget) {
-      const auto best = std::max_element(left.begin(), left.end());
-      const auto chosen = best - left.begin();
-      const double gain = *best;
-      *best = -INFINITY;
-      result.rows.push_back(table.rows[static_cast<std::size_t>(chosen)]);
-      if (gain == 0) continue;
-      log_det += std::log(gain);
-      cholesky->append(chosen, std::sqrt(gain), coefficients.data());
-      for (std::size_t i = 0; i < left.size(); ++i) {
-        if (left[i] == -INFINITY) continue;
-        left[i] -= static_cast<double>(coefficients[i]) * coefficients[i];
-        if (left[i] <= nothing) left[i] = 0;
-      }
+std::vector<double> diagonal(const LogDetOptions& options, const Similarity& similarity) {
+  std::vector<double> left(static_cast<std::size_t>(similarity.size()));
+  for (std::int64_t i = 0; i < similarity.size(); ++i)
+    left[static_cast<std::size_t>(i)] = static_cast<double>(similarity.at(i, i)) + options.ridge;
+  return left;
+}
+
+SelectionResult select(const LogDetOptions& options, const MethodInput& input, std::int64_t budget) {
+  const auto table = load_rows(input.features.at(0), input.candidates, options.similarity.normalized(), "log_det");
+  const Similarity similarity(table, options.similarity);
+  const auto cholesky = cholesky_of(options, table, similarity, budget);
+  auto left = diagonal(options, similarity);
+  const double nothing = kNothing * *std::max_element(left.begin(), left.end());
+  std::vector<float> coefficients(left.size());
+  SelectionResult result;
+  double log_det = 0;
+  while (static_cast<std::int64_t>(result.rows.size()) < budget) {
+    const auto best = std::max_element(left.begin(), left.end());
+    const auto chosen = best - left.begin();
+    const double gain = *best;
+    *best = -INFINITY;
+    result.rows.push_back(table.rows[static_cast<std::size_t>(chosen)]);
+    if (gain == 0) continue;
+    log_det += std::log(gain);
+    cholesky->append(chosen, std::sqrt(gain), coefficients.data());
+    for (std::size_t i = 0; i < left.size(); ++i) {
+      if (left[i] == -INFINITY) continue;
+      left[i] -= static_cast<double>(coefficients[i]) * coefficients[i];
+      if (left[i] <= nothing) left[i] = 0;
     }
-    result.facts["log_det"] = log_det;
-    return result;
   }
+  result.facts["log_det"] = log_det;
+  return result;
+}
 
- private:
-  std::unique_ptr<Cholesky> cholesky_of(const TableRows& table, const Similarity& similarity,
-                                        std::int64_t budget) const {
-    const auto metric = options_.similarity.metric;
-    if (metric == Metric::kCosine || metric == Metric::kDot) return std::make_unique<LinearCholesky>(table, budget);
-    return std::make_unique<StoredCholesky>(similarity, budget);
-  }
-
-  std::vector<double> diagonal(const Similarity& similarity) const {
-    std::vector<double> left(static_cast<std::size_t>(similarity.size()));
-    for (std::int64_t i = 0; i < similarity.size(); ++i)
-      left[static_cast<std::size_t>(i)] = static_cast<double>(similarity.at(i, i)) + options_.ridge;
-    return left;
-  }
-
-  LogDetOptions options_;
-};
-
-std::unique_ptr<SelectionMethod> make(const LogDetOptions& options) { return std::make_unique<LogDet>(options); }
+Method make(const LogDetOptions& options) {
+  return {.needs = {scalselect_feature(options.features)},
+          .budget_use = BudgetUse::kPrefix,
+          .select = std::bind_front(select, options)};
+}
 
 }  // namespace
 
 MethodEntry log_det_entry() {
-  return method_entry<LogDetOptions>(
+  return method_entry(
       "log_det", "rows that span the largest volume (greedy k-DPP)",
       "cosine, dot: time O(M N d), memory (N + M) d floats; other metrics: time O(M^2 N + M N d), memory M N + N d "
       "floats; ScalSelect's features",

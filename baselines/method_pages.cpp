@@ -13,11 +13,11 @@ std::string names_of(const std::vector<FeatureSpec>& specs) {
   return names;
 }
 
-std::string features_text(const SelectionMethod& method) {
-  std::string text = names_of(method.needs());
+std::string features_text(const Method& method) {
+  std::string text = names_of(method.needs);
   if (text.empty()) text = "nothing of the model";
-  if (const auto target = names_of(method.target_needs()); !target.empty())
-    text += (method.requires_target() ? " and, of a target pool that it cannot do without, "
+  if (const auto target = names_of(method.target_needs); !target.empty())
+    text += (method.requires_target ? " and, of a target pool that it cannot do without, "
                                       : " and, if a target pool is given, its ") +
             target;
   return text;
@@ -28,6 +28,7 @@ const char* budget_text(BudgetUse use) {
     case BudgetUse::kScores: return "ranks all samples once, every budget takes the top";
     case BudgetUse::kPrefix: return "chooses in order, a smaller budget is a prefix";
     case BudgetUse::kEach: return "chooses anew for every budget";
+    case BudgetUse::kAll: return "takes every sample that can be used, whatever the budget";
   }
   return "";
 }
@@ -57,8 +58,8 @@ std::string method_page(const MethodEntry& entry) {
   return fmt::format(
       "## `{}`\n\n{}. It reads {}, {}, and {}. Cost: {}. Source: {}.\n{}", entry.name,
       static_cast<char>(std::toupper(static_cast<unsigned char>(entry.summary[0]))) + entry.summary.substr(1),
-      features_text(*method), budget_text(method->budget_use()),
-      method->uses_seed() ? "draws by the seed" : "draws nothing", entry.cost, entry.source,
+      features_text(method), budget_text(method.budget_use),
+      method.uses_seed ? "draws by the seed" : "draws nothing", entry.cost, entry.source,
       options_table(entry.options));
 }
 

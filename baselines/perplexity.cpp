@@ -2,9 +2,10 @@
 // alike.
 #include <algorithm>
 #include <cmath>
+#include <functional>
 
 #include "baselines/answer_loss.h"
-#include "baselines/entry.h"
+#include "baselines/registry.h"
 
 namespace scalselect {
 namespace {
@@ -36,48 +37,31 @@ std::vector<std::int64_t> outwards(const std::vector<std::int64_t>& ranked) {
   return rows;
 }
 
-class Perplexity final : public SelectionMethod {
- public:
-  explicit Perplexity(const PerplexityOptions& options) : options_(options) {}
-  std::vector<FeatureSpec> needs() const override { return {AnswerLossSpec{}}; }
-  BudgetUse budget_use() const override {
-    return options_.part == Part::kMiddle ? BudgetUse::kPrefix : BudgetUse::kScores;
+SelectionResult select(const PerplexityOptions& options, const MethodInput& input, std::int64_t budget) {
+  SelectionResult result;
+  result.scores = mean_losses(input.features.at(0), input.pool_size, options.average);
+  if (options.part == Part::kLow) {
+    for (double& score : result.scores) score = -score;
   }
-  bool uses_seed() const override { return false; }
+  if (options.part != Part::kMiddle) return result;
+  const auto scored = std::ssize(scored_rows(result.scores, input.candidates));
+  result.rows = outwards(top_rows(result.scores, input.candidates, std::max<std::int64_t>(budget, scored)));
+  result.rows.resize(static_cast<std::size_t>(budget));
+  return result;
+}
 
-  SelectionResult select(const MethodInput& input, std::int64_t budget) const override {
-    SelectionResult result;
-    result.scores = mean_losses(input.features.at(0), input.pool_size, options_.average);
-    if (options_.part == Part::kLow) {
-      for (double& score : result.scores) score = -score;
-    }
-    if (options_.part != Part::kMiddle) {
-      result.rows = top_rows(result.scores, input.candidates, budget);
-      return result;
-    }
-    const auto scored = std::count_if(input.candidates.begin(), input.candidates.end(), [&](std::int64_t row) {
-      return !std::isnan(result.scores[static_cast<std::size_t>(row)]);
-    });
-    result.rows = outwards(top_rows(result.scores, input.candidates, std::max<std::int64_t>(budget, scored)));
-    result.rows.resize(static_cast<std::size_t>(budget));
-    return result;
-  }
-
- private:
-  PerplexityOptions options_;
-};
-
-std::unique_ptr<SelectionMethod> make(const PerplexityOptions& options) {
-  return std::make_unique<Perplexity>(options);
+Method make(const PerplexityOptions& options) {
+  return {.needs = {AnswerLossSpec{}},
+          .budget_use = options.part == Part::kMiddle ? BudgetUse::kPrefix : BudgetUse::kScores,
+          .select = std::bind_front(select, options)};
 }
 
 }  // namespace
 
 MethodEntry perplexity_entry() {
-  return method_entry<PerplexityOptions>("perplexity", "samples of middling (or high, or low) loss under the model",
-                                         "one full forward pass a row; time O(N log N), memory O(N)",
-                                         "mid-range window: arXiv 2608.30209, COINCIDE's trainer (arXiv 2406.10995)",
-                                         make);
+  return method_entry("perplexity", "samples of middling (or high, or low) loss under the model",
+                      "one full forward pass a row; time O(N log N), memory O(N)",
+                      "mid-range window: arXiv 2608.30209, COINCIDE's trainer (arXiv 2406.10995)", make);
 }
 
 }  // namespace scalselect

@@ -12,8 +12,9 @@
 //
 // Rows that share image and prompt prefix have the same F, so ties are many; they fall by ascending row.
 #include <cmath>
+#include <functional>
 
-#include "baselines/entry.h"
+#include "baselines/registry.h"
 #include "baselines/row_scores.h"
 #include "core/parallel.h"
 
@@ -90,52 +91,44 @@ class Direction {
   Vector mean_;  // zeros unless the pool's is subtracted
 };
 
-class Prism final : public SelectionMethod {
- public:
-  explicit Prism(const PrismOptions& options) : options_(options) {}
-  std::vector<FeatureSpec> needs() const override {
-    PooledVisualSpec spec;
-    spec.states.hidden_layer = options_.layer;
-    spec.choice = TokenChoice::kAll;
-    return {spec};
+SelectionResult select(const PrismOptions& options, const MethodInput& input, std::int64_t) {
+  const auto& table = input.features.at(0);
+  const auto& source = *table.vectors;
+  const double rows = static_cast<double>(source.rows());
+  Vector mean(static_cast<std::size_t>(source.cols()), 0.0);
+  if (options.center == Center::kPool) {
+    mean = sum_rows(source, [](std::span<const float> row) { return Vector(row.begin(), row.end()); });
+    for (double& value : mean) value /= rows;
   }
-  BudgetUse budget_use() const override { return BudgetUse::kScores; }
-  bool uses_seed() const override { return false; }
+  const Direction direction(options.center, std::move(mean));
+  const Vector sum = sum_rows(source, direction);
+  const double sign = options.keep == Keep::kLow ? -1 : 1;
+  SelectionResult result;
+  result.scores = row_scores(table, input.pool_size, [&](std::span<const float> row) {
+    const Vector u = direction(row);
+    return sign * (inner(u, sum) - inner(u, u)) / std::max(rows - 1, 1.0);
+  });
+  result.facts["mean_direction"] = std::sqrt(inner(sum, sum)) / rows;  // near 0: the ranking is noise
+  return result;
+}
 
-  SelectionResult select(const MethodInput& input, std::int64_t budget) const override {
-    const auto& table = input.features.at(0);
-    const auto& source = *table.vectors;
-    const double rows = static_cast<double>(source.rows());
-    Vector mean(static_cast<std::size_t>(source.cols()), 0.0);
-    if (options_.center == Center::kPool) {
-      mean = sum_rows(source, [](std::span<const float> row) { return Vector(row.begin(), row.end()); });
-      for (double& value : mean) value /= rows;
-    }
-    const Direction direction(options_.center, std::move(mean));
-    const Vector sum = sum_rows(source, direction);
-    const double sign = options_.keep == Keep::kLow ? -1 : 1;
-    SelectionResult result;
-    result.scores = row_scores(table, input.pool_size, [&](std::span<const float> row) {
-      const Vector u = direction(row);
-      return sign * (inner(u, sum) - inner(u, u)) / std::max(rows - 1, 1.0);
-    });
-    result.rows = top_rows(result.scores, input.candidates, budget);
-    result.facts["mean_direction"] = std::sqrt(inner(sum, sum)) / rows;  // near 0: the ranking is noise
-    return result;
-  }
+std::vector<FeatureSpec> needs_of(const PrismOptions& options) {
+  PooledVisualSpec spec;
+  spec.states.hidden_layer = options.layer;
+  spec.choice = TokenChoice::kAll;
+  return {spec};
+}
 
- private:
-  PrismOptions options_;
-};
-
-std::unique_ptr<SelectionMethod> make(const PrismOptions& options) { return std::make_unique<Prism>(options); }
+Method make(const PrismOptions& options) {
+  return {.needs = needs_of(options), .budget_use = BudgetUse::kScores, .select = std::bind_front(select, options)};
+}
 
 }  // namespace
 
 MethodEntry prism_entry() {
-  return method_entry<PrismOptions>(
-      "prism", "samples whose visual features correlate least with the pool's",
-      "tower, projector and one decoder layer a row; time O(N d), memory O(N + N d / 1024)", "arXiv 2502.12119", make);
+  return method_entry("prism", "samples whose visual features correlate least with the pool's",
+                      "tower, projector and one decoder layer a row; time O(N d), memory O(N + N d / 1024)",
+                      "arXiv 2502.12119", make);
 }
 
 }  // namespace scalselect

@@ -10,10 +10,11 @@
 // Without a target pool, `queries` candidates drawn by the seed stand in (no counterpart in the paper); a query is
 // never its own match. Ties by ascending row.
 #include <algorithm>
+#include <functional>
 #include <limits>
 #include <numeric>
 
-#include "baselines/entry.h"
+#include "baselines/registry.h"
 #include "baselines/table_rows.h"
 #include "core/parallel.h"
 #include "core/rng.h"
@@ -86,97 +87,89 @@ class QueryList {
   std::vector<std::int64_t> best_;
 };
 
-class RdsPlus final : public SelectionMethod {
- public:
-  explicit RdsPlus(const RdsPlusOptions& options) : options_(options) {}
-  std::vector<FeatureSpec> needs() const override {
-    return {HiddenMeanSpec{options_.layer, TokenSet::kAll, TokenWeights::kPosition}};
-  }
-  std::vector<FeatureSpec> target_needs() const override {
-    return options_.from == QueriesFrom::kAuto ? needs() : std::vector<FeatureSpec>();
-  }
-  BudgetUse budget_use() const override { return BudgetUse::kPrefix; }
-  bool uses_seed() const override { return true; }
-
-  SelectionResult select(const MethodInput& input, std::int64_t budget) const override {
-    const auto table = load_rows(input.features.at(0), input.candidates, true, "rds_plus");
-    TableRows targets;
-    if (input.target) targets = load_rows(input.target->features.at(0), input.target->rows, true, "rds_plus");
-    auto lists = input.target ? target_lists(table, targets, input.target->tasks) : drawn_lists(table, input.seed);
-    SelectionResult result;
-    for (const auto i : round_robin(lists, table.size(), budget)) {
-      result.rows.push_back(table.rows[static_cast<std::size_t>(i)]);
+std::vector<std::int64_t> round_robin(std::vector<QueryList>& lists, std::int64_t size, std::int64_t budget) {
+  const auto count = static_cast<std::int64_t>(lists.size());
+  // Most lists are read about this far; duplicates make some go further.
+  parallel_blocks(count, 1, [&](std::int64_t i, std::int64_t) {
+    lists[static_cast<std::size_t>(i)].extend(std::max<std::int64_t>(64, 4 * budget / count));
+  });
+  std::vector<std::int64_t> order;
+  std::vector<bool> taken(static_cast<std::size_t>(size), false);
+  const auto take = [&](std::int64_t i) {
+    if (taken[static_cast<std::size_t>(i)] || static_cast<std::int64_t>(order.size()) == budget) return;
+    taken[static_cast<std::size_t>(i)] = true;
+    order.push_back(i);
+  };
+  for (std::int64_t rank = 0; rank < size && static_cast<std::int64_t>(order.size()) < budget; ++rank) {
+    for (auto& list : lists) {
+      if (const auto best = list.at(rank); best >= 0) take(best);
     }
-    result.facts["queries"] = input.target ? targets.size() : static_cast<std::int64_t>(lists.size());
-    result.facts["from"] = input.target ? "target" : "pool";
-    return result;
   }
+  // With one drawn query only, that query itself is left over.
+  for (std::int64_t i = 0; i < size; ++i) take(i);
+  return order;
+}
 
- private:
-  static std::vector<std::int64_t> round_robin(std::vector<QueryList>& lists, std::int64_t size, std::int64_t budget) {
-    const auto count = static_cast<std::int64_t>(lists.size());
-    // Most lists are read about this far; duplicates make some go further.
-    parallel_blocks(count, 1, [&](std::int64_t i, std::int64_t) {
-      lists[static_cast<std::size_t>(i)].extend(std::max<std::int64_t>(64, 4 * budget / count));
-    });
-    std::vector<std::int64_t> order;
-    std::vector<bool> taken(static_cast<std::size_t>(size), false);
-    const auto take = [&](std::int64_t i) {
-      if (taken[static_cast<std::size_t>(i)] || static_cast<std::int64_t>(order.size()) == budget) return;
-      taken[static_cast<std::size_t>(i)] = true;
-      order.push_back(i);
-    };
-    for (std::int64_t rank = 0; rank < size && static_cast<std::int64_t>(order.size()) < budget; ++rank) {
-      for (auto& list : lists) {
-        if (const auto best = list.at(rank); best >= 0) take(best);
-      }
+std::vector<QueryList> drawn_lists(const RdsPlusOptions& options, const TableRows& table, std::uint64_t seed) {
+  std::vector<std::int64_t> order(static_cast<std::size_t>(table.size()));
+  std::iota(order.begin(), order.end(), 0);
+  Rng(seed, "baselines/rds_plus").shuffle(order);
+  order.resize(static_cast<std::size_t>(std::min(options.queries, table.size())));
+  std::vector<QueryList> lists;
+  for (const auto i : order) lists.emplace_back(table, std::vector{table.row(i)}, i);
+  return lists;
+}
+
+/// One list a target sample, or one a task in the order in which tasks first appear.
+std::vector<QueryList> target_lists(const RdsPlusOptions& options, const TableRows& table, const TableRows& targets,
+                                    const std::vector<std::string>& tasks) {
+  std::vector<std::string> names;
+  std::vector<std::vector<const float*>> queries;
+  for (std::int64_t i = 0; i < targets.size(); ++i) {
+    const auto& task = tasks[static_cast<std::size_t>(targets.rows[static_cast<std::size_t>(i)])];
+    const auto found = std::find(names.begin(), names.end(), task);
+    if (options.turns == Turns::kSample || found == names.end()) {
+      names.push_back(task);
+      queries.push_back({targets.row(i)});
+    } else {
+      queries[static_cast<std::size_t>(found - names.begin())].push_back(targets.row(i));
     }
-    // With one drawn query only, that query itself is left over.
-    for (std::int64_t i = 0; i < size; ++i) take(i);
-    return order;
   }
+  std::vector<QueryList> lists;
+  for (auto& set : queries) lists.emplace_back(table, std::move(set), -1);
+  return lists;
+}
 
-  std::vector<QueryList> drawn_lists(const TableRows& table, std::uint64_t seed) const {
-    std::vector<std::int64_t> order(static_cast<std::size_t>(table.size()));
-    std::iota(order.begin(), order.end(), 0);
-    Rng(seed, "baselines/rds_plus").shuffle(order);
-    order.resize(static_cast<std::size_t>(std::min(options_.queries, table.size())));
-    std::vector<QueryList> lists;
-    for (const auto i : order) lists.emplace_back(table, std::vector{table.row(i)}, i);
-    return lists;
+SelectionResult select(const RdsPlusOptions& options, const MethodInput& input, std::int64_t budget) {
+  const auto table = load_rows(input.features.at(0), input.candidates, true, "rds_plus");
+  TableRows targets;
+  if (input.target) targets = load_rows(input.target->features.at(0), input.target->rows, true, "rds_plus");
+  auto lists = input.target ? target_lists(options, table, targets, input.target->tasks)
+                            : drawn_lists(options, table, input.seed);
+  SelectionResult result;
+  for (const auto i : round_robin(lists, table.size(), budget)) {
+    result.rows.push_back(table.rows[static_cast<std::size_t>(i)]);
   }
+  result.facts["queries"] = input.target ? targets.size() : static_cast<std::int64_t>(lists.size());
+  result.facts["from"] = input.target ? "target" : "pool";
+  return result;
+}
 
-  /// One list a target sample, or one a task in the order in which tasks first appear.
-  std::vector<QueryList> target_lists(const TableRows& table, const TableRows& targets,
-                                      const std::vector<std::string>& tasks) const {
-    std::vector<std::string> names;
-    std::vector<std::vector<const float*>> queries;
-    for (std::int64_t i = 0; i < targets.size(); ++i) {
-      const auto& task = tasks[static_cast<std::size_t>(targets.rows[static_cast<std::size_t>(i)])];
-      const auto found = std::find(names.begin(), names.end(), task);
-      if (options_.turns == Turns::kSample || found == names.end()) {
-        names.push_back(task);
-        queries.push_back({targets.row(i)});
-      } else {
-        queries[static_cast<std::size_t>(found - names.begin())].push_back(targets.row(i));
-      }
-    }
-    std::vector<QueryList> lists;
-    for (auto& set : queries) lists.emplace_back(table, std::move(set), -1);
-    return lists;
-  }
-
-  RdsPlusOptions options_;
-};
-
-std::unique_ptr<SelectionMethod> make(const RdsPlusOptions& options) { return std::make_unique<RdsPlus>(options); }
+Method make(const RdsPlusOptions& options) {
+  const FeatureSpec mean = HiddenMeanSpec{options.layer, TokenSet::kAll, TokenWeights::kPosition};
+  return {.needs = {mean},
+          .budget_use = BudgetUse::kPrefix,
+          .uses_seed = true,
+          .target_needs = options.from == QueriesFrom::kAuto ? std::vector{mean} : std::vector<FeatureSpec>(),
+          .select = std::bind_front(select, options)};
+}
 
 }  // namespace
 
 MethodEntry rds_plus_entry() {
-  return method_entry<RdsPlusOptions>(
-      "rds_plus", "RDS+: rows most similar to target samples, or to randomly drawn rows, in turn",
-      "one full forward pass a row; time O(N Q d), memory N d floats + O(Q M) (Q queries)", "arXiv 2503.01807", make);
+  return method_entry("rds_plus", "RDS+: rows most similar to target samples, or to randomly drawn rows, in turn",
+                      "one full forward pass a row; time O(N Q d), memory N d floats + O(Q M) (Q queries)",
+                      "arXiv 2503.01807", make);
 }
 
 }  // namespace scalselect

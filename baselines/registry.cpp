@@ -2,45 +2,51 @@
 
 #include <fmt/format.h>
 
-#include "baselines/entry.h"
+#include "baselines/registry.h"
 #include "core/error.h"
 
 namespace scalselect {
 
+// A line a method, in the order in which they are listed; each is `MethodEntry NAME_entry()` in a file of this folder.
+#define SCALSELECT_METHODS(METHOD)  \
+  METHOD(scalselect)                \
+  METHOD(scalselect_no_instruction) \
+  METHOD(scalselect_all_tokens)     \
+  METHOD(scalselect_tower)          \
+  METHOD(scalselect_last_layer)     \
+  METHOD(scalselect_sampled)        \
+  METHOD(scalselect_pivoted)        \
+  METHOD(scalselect_residual)       \
+  METHOD(scalselect_clustered)      \
+  METHOD(full)                      \
+  METHOD(random)                    \
+  METHOD(length)                    \
+  METHOD(perplexity)                \
+  METHOD(ifd)                       \
+  METHOD(el2n)                      \
+  METHOD(k_center)                  \
+  METHOD(rds_plus)                  \
+  METHOD(facility_location)         \
+  METHOD(graph_cut)                 \
+  METHOD(herding)                   \
+  METHOD(log_det)                   \
+  METHOD(cluster_balanced)          \
+  METHOD(semdedup)                  \
+  METHOD(d2_pruning)                \
+  METHOD(self_filter)               \
+  METHOD(prism)                     \
+  METHOD(coincide)                  \
+  METHOD(grand)                     \
+  METHOD(less)                      \
+  METHOD(icons)                     \
+  METHOD(tive)
+
+#define SCALSELECT_DECLARE(name) MethodEntry name##_entry();
+SCALSELECT_METHODS(SCALSELECT_DECLARE)
+
 const std::vector<MethodEntry>& methods() {
-  static const std::vector<MethodEntry> all = {
-      scalselect_entry(),
-      scalselect_no_instruction_entry(),
-      scalselect_all_tokens_entry(),
-      scalselect_tower_entry(),
-      scalselect_last_layer_entry(),
-      scalselect_sampled_entry(),
-      scalselect_pivoted_entry(),
-      scalselect_residual_entry(),
-      scalselect_clustered_entry(),
-      full_entry(),
-      random_entry(),
-      length_entry(),
-      perplexity_entry(),
-      ifd_entry(),
-      el2n_entry(),
-      k_center_entry(),
-      rds_plus_entry(),
-      facility_location_entry(),
-      graph_cut_entry(),
-      herding_entry(),
-      log_det_entry(),
-      cluster_balanced_entry(),
-      semdedup_entry(),
-      d2_pruning_entry(),
-      self_filter_entry(),
-      prism_entry(),
-      coincide_entry(),
-      grand_entry(),
-      less_entry(),
-      icons_entry(),
-      tive_entry(),
-  };
+#define SCALSELECT_LIST(name) name##_entry(),
+  static const std::vector<MethodEntry> all = {SCALSELECT_METHODS(SCALSELECT_LIST)};
   return all;
 }
 
@@ -56,8 +62,8 @@ const MethodEntry& find_method(std::string_view name) {
                   fmt::format("Known methods: {}.", listed));
 }
 
-std::unique_ptr<SelectionMethod> make_method(std::string_view name, const nlohmann::json& options,
-                                             const std::string& path, const KeyOrigin& origin) {
+Method make_method(std::string_view name, const nlohmann::json& options, const std::string& path,
+                   const KeyOrigin& origin) {
   return find_method(name).make(options, path, origin);
 }
 

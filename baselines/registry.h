@@ -2,11 +2,10 @@
 #pragma once
 
 #include <functional>
-#include <memory>
 #include <nlohmann/json.hpp>
-#include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "core/options.h"
@@ -20,14 +19,27 @@ struct MethodEntry {
   std::string cost;     ///< time and memory in N (rows), M (budget), d (width); what the model must compute
   std::string source;   ///< paper or repository
   std::vector<OptionDoc> options;
-  /// Builds the method from its options (a JSON object; missing keys take defaults). `path` and `origin` go into error
+  /// The method with its options (a JSON object; missing keys take defaults). `path` and `origin` go into error
   /// messages, see bind_options. Throws UserError(kUsage) as bind_options.
-  std::function<std::unique_ptr<SelectionMethod>(const nlohmann::json& options, const std::string& path,
-                                                 const KeyOrigin& origin)>
-      make;
+  std::function<Method(const nlohmann::json& options, const std::string& path, const KeyOrigin& origin)> make;
   /// The options with defaults filled in, for cache keys and records.
   std::function<nlohmann::ordered_json(const nlohmann::json& options)> resolve;
 };
+
+/// An entry for a method that is made from `Options` alone: what a method's file gives to the registry.
+template <class Options>
+MethodEntry method_entry(std::string name, std::string summary, std::string cost, std::string source,
+                         Method (*make)(const Options&)) {
+  return {std::move(name),
+          std::move(summary),
+          std::move(cost),
+          std::move(source),
+          document_options<Options>(),
+          [make](const nlohmann::json& options, const std::string& path, const KeyOrigin& origin) {
+            return make(bind_options<Options>(options, path, origin));
+          },
+          [](const nlohmann::json& options) { return dump_options(bind_options<Options>(options)); }};
+}
 
 /// All methods, in the order in which they are listed.
 const std::vector<MethodEntry>& methods();
@@ -36,8 +48,7 @@ const std::vector<MethodEntry>& methods();
 const MethodEntry& find_method(std::string_view name);
 
 /// make for `name`.
-std::unique_ptr<SelectionMethod> make_method(std::string_view name,
-                                             const nlohmann::json& options = nlohmann::json::object(),
-                                             const std::string& path = {}, const KeyOrigin& origin = {});
+Method make_method(std::string_view name, const nlohmann::json& options = nlohmann::json::object(),
+                   const std::string& path = {}, const KeyOrigin& origin = {});
 
 }  // namespace scalselect

@@ -17,7 +17,6 @@ std::vector<double> row_scores(const FeatureTable& table, std::int64_t pool_size
                                const std::function<double(std::span<const float> vector)>& score);
 
 /// The method that ranks rows by `score` of their `spec` vector and nothing else: a better row has a higher score.
-std::unique_ptr<SelectionMethod> row_ranking(FeatureSpec spec,
-                                             std::function<double(std::span<const float> vector)> score);
+Method row_ranking(FeatureSpec spec, std::function<double(std::span<const float> vector)> score);
 
 }  // namespace scalselect

@@ -6,9 +6,10 @@
 // by higher leverage, then ascending row. So every budget is a prefix and each cluster's part is proportional to its
 // size within rounding.
 #include <algorithm>
+#include <functional>
 
-#include "baselines/entry.h"
 #include "baselines/kmeans.h"
+#include "baselines/registry.h"
 #include "baselines/table_rows.h"
 #include "selector/scalselect.h"
 
@@ -40,57 +41,50 @@ struct Place {
   }
 };
 
-class Clustered final : public SelectionMethod {
- public:
-  explicit Clustered(const ClusteredOptions& options) : options_(options) {}
-  std::vector<FeatureSpec> needs() const override { return {scalselect_feature(options_.features)}; }
-  BudgetUse budget_use() const override { return BudgetUse::kPrefix; }
-  bool uses_seed() const override { return true; }
+SelectionResult select(const ClusteredOptions& options, const MethodInput& input, std::int64_t budget) {
+  const auto& features = input.features.at(0);
+  const auto scored = score_rows(*features.vectors, options.features.subspace);
+  const auto table = load_rows(features, input.candidates, false, "scalselect_clustered");
+  KMeansOptions clustering;
+  clustering.clusters = options.clusters;
+  clustering.max_iterations = options.iterations;
+  clustering.spherical = options.normalize;
+  const auto clusters = kmeans({table.values.data(), table.size(), table.cols}, clustering, input.seed);
 
-  SelectionResult select(const MethodInput& input, std::int64_t budget) const override {
-    const auto& features = input.features.at(0);
-    const auto scored = score_rows(*features.vectors, options_.features.subspace);
-    const auto table = load_rows(features, input.candidates, false, "scalselect_clustered");
-    KMeansOptions clustering;
-    clustering.clusters = options_.clusters;
-    clustering.max_iterations = options_.iterations;
-    clustering.spherical = options_.normalize;
-    const auto clusters = kmeans({table.values.data(), table.size(), table.cols}, clustering, input.seed);
-
-    SelectionResult result;
-    result.scores = by_pool_row(features, scored.scores, input.pool_size);
-    std::vector<Place> places;
-    for (const auto& group : members(clusters.rows, clusters.clusters)) {
-      std::vector<std::int64_t> rows;
-      for (const auto i : group) rows.push_back(table.rows[static_cast<std::size_t>(i)]);
-      if (rows.empty()) continue;
-      const auto ranked = top_rows(result.scores, rows, std::ssize(rows));
-      for (std::size_t rank = 0; rank < ranked.size(); ++rank) {
-        const double at = (static_cast<double>(rank) + 0.5) / static_cast<double>(ranked.size());
-        places.push_back({at, result.scores[static_cast<std::size_t>(ranked[rank])], ranked[rank]});
-      }
+  SelectionResult result;
+  result.scores = by_pool_row(features, scored.scores, input.pool_size);
+  std::vector<Place> places;
+  for (const auto& group : members(clusters.rows, clusters.clusters)) {
+    std::vector<std::int64_t> rows;
+    for (const auto i : group) rows.push_back(table.rows[static_cast<std::size_t>(i)]);
+    if (rows.empty()) continue;
+    const auto ranked = top_rows(result.scores, rows, std::ssize(rows));
+    for (std::size_t rank = 0; rank < ranked.size(); ++rank) {
+      const double at = (static_cast<double>(rank) + 0.5) / static_cast<double>(ranked.size());
+      places.push_back({at, result.scores[static_cast<std::size_t>(ranked[rank])], ranked[rank]});
     }
-    std::sort(places.begin(), places.end());
-    for (std::int64_t i = 0; i < budget; ++i) result.rows.push_back(places[static_cast<std::size_t>(i)].row);
-    result.facts = subspace_facts(scored);
-    result.facts["clusters"] = clusters.clusters;
-    result.facts["imbalance"] = clusters.imbalance;
-    return result;
   }
+  std::sort(places.begin(), places.end());
+  for (std::int64_t i = 0; i < budget; ++i) result.rows.push_back(places[static_cast<std::size_t>(i)].row);
+  result.facts = subspace_facts(scored);
+  result.facts["clusters"] = clusters.clusters;
+  result.facts["imbalance"] = clusters.imbalance;
+  return result;
+}
 
- private:
-  ClusteredOptions options_;
-};
-
-std::unique_ptr<SelectionMethod> make(const ClusteredOptions& options) { return std::make_unique<Clustered>(options); }
+Method make(const ClusteredOptions& options) {
+  return {.needs = {scalselect_feature(options.features)},
+          .budget_use = BudgetUse::kPrefix,
+          .uses_seed = true,
+          .select = std::bind_front(select, options)};
+}
 
 }  // namespace
 
 MethodEntry scalselect_clustered_entry() {
-  return method_entry<ClusteredOptions>("scalselect_clustered",
-                                        "the highest leverage of every cluster, by the clusters' sizes",
-                                        "scalselect's, then k-means O(N K d) a pass; memory N d floats (K clusters)",
-                                        "variant of arXiv 2602.11636", make);
+  return method_entry("scalselect_clustered", "the highest leverage of every cluster, by the clusters' sizes",
+                      "scalselect's, then k-means O(N K d) a pass; memory N d floats (K clusters)",
+                      "variant of arXiv 2602.11636", make);
 }
 
 }  // namespace scalselect

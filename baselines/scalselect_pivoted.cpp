@@ -7,9 +7,10 @@
 // prefix.
 #include <algorithm>
 #include <cmath>
+#include <functional>
 
-#include "baselines/entry.h"
 #include "baselines/leverage_options.h"
+#include "baselines/registry.h"
 #include "core/parallel.h"
 
 namespace scalselect {
@@ -104,47 +105,40 @@ std::vector<double> coordinates_of(const FeatureTable& table, const std::vector<
   return chosen;
 }
 
-class Pivoted final : public SelectionMethod {
- public:
-  explicit Pivoted(const LeverageOptions& options) : options_(options) {}
-  std::vector<FeatureSpec> needs() const override { return {scalselect_feature(options_.features)}; }
-  BudgetUse budget_use() const override { return BudgetUse::kPrefix; }
-  bool uses_seed() const override { return false; }
-
-  SelectionResult select(const MethodInput& input, std::int64_t budget) const override {
-    const auto& table = input.features.at(0);
-    SubspaceDetails details;
-    const auto scored = score_rows(*table.vectors, options_.features.subspace, &details);
-    SelectionResult result;
-    result.scores = by_pool_row(table, scored.scores, input.pool_size);
-    result.facts = subspace_facts(scored);
-    std::vector<bool> taken(input.candidates.size(), false);
-    if (scored.directions > 0) {
-      Pivots pivots(coordinates_of(table, input.candidates, details.coordinates, scored.directions), scored.directions);
-      for (std::int64_t i = 0; std::ssize(result.rows) < budget && (i = pivots.next()) >= 0;) {
-        taken[static_cast<std::size_t>(i)] = true;
-        result.rows.push_back(input.candidates[static_cast<std::size_t>(i)]);
-      }
+SelectionResult select(const LeverageOptions& options, const MethodInput& input, std::int64_t budget) {
+  const auto& table = input.features.at(0);
+  SubspaceDetails details;
+  const auto scored = score_rows(*table.vectors, options.features.subspace, &details);
+  SelectionResult result;
+  result.scores = by_pool_row(table, scored.scores, input.pool_size);
+  result.facts = subspace_facts(scored);
+  std::vector<bool> taken(input.candidates.size(), false);
+  if (scored.directions > 0) {
+    Pivots pivots(coordinates_of(table, input.candidates, details.coordinates, scored.directions), scored.directions);
+    for (std::int64_t i = 0; std::ssize(result.rows) < budget && (i = pivots.next()) >= 0;) {
+      taken[static_cast<std::size_t>(i)] = true;
+      result.rows.push_back(input.candidates[static_cast<std::size_t>(i)]);
     }
-    for (std::size_t i = 0; i < taken.size() && std::ssize(result.rows) < budget; ++i) {
-      if (!taken[i]) result.rows.push_back(input.candidates[i]);  // rows at the mean: no direction of their own
-    }
-    return result;
   }
+  for (std::size_t i = 0; i < taken.size() && std::ssize(result.rows) < budget; ++i) {
+    if (!taken[i]) result.rows.push_back(input.candidates[i]);  // rows at the mean: no direction of their own
+  }
+  return result;
+}
 
- private:
-  LeverageOptions options_;
-};
-
-std::unique_ptr<SelectionMethod> make(const LeverageOptions& options) { return std::make_unique<Pivoted>(options); }
+Method make(const LeverageOptions& options) {
+  return {.needs = {scalselect_feature(options.features)},
+          .budget_use = BudgetUse::kPrefix,
+          .select = std::bind_front(select, options)};
+}
 
 }  // namespace
 
 MethodEntry scalselect_pivoted_entry() {
-  return method_entry<LeverageOptions>(
-      "scalselect_pivoted", "ScalSelect's subspace by pivoted QR: leverage of what the rows taken do not span yet",
-      "scalselect's, then time O(M N k), memory 16 N k bytes (k directions)",
-      "variant of arXiv 2602.11636; deterministic CUR by pivoted QR", make);
+  return method_entry("scalselect_pivoted",
+                      "ScalSelect's subspace by pivoted QR: leverage of what the rows taken do not span yet",
+                      "scalselect's, then time O(M N k), memory 16 N k bytes (k directions)",
+                      "variant of arXiv 2602.11636; deterministic CUR by pivoted QR", make);
 }
 
 }  // namespace scalselect

@@ -5,56 +5,51 @@
 // every budget is a prefix. Rows of leverage 0 come last, by ascending row.
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <limits>
 
-#include "baselines/entry.h"
 #include "baselines/leverage_options.h"
+#include "baselines/registry.h"
 #include "core/rng.h"
 
 namespace scalselect {
 namespace {
 
-class Sampled final : public SelectionMethod {
- public:
-  explicit Sampled(const LeverageOptions& options) : options_(options) {}
-  std::vector<FeatureSpec> needs() const override { return {scalselect_feature(options_.features)}; }
-  BudgetUse budget_use() const override { return BudgetUse::kPrefix; }
-  bool uses_seed() const override { return true; }
-
-  SelectionResult select(const MethodInput& input, std::int64_t budget) const override {
-    const auto& table = input.features.at(0);
-    const auto scored = score_rows(*table.vectors, options_.features.subspace);
-    SelectionResult result;
-    result.scores = by_pool_row(table, scored.scores, input.pool_size);
-    result.rows = top_rows(keys(result.scores, input), input.candidates, budget);
-    result.facts = subspace_facts(scored);
-    return result;
+std::vector<double> keys(const std::vector<double>& leverage, const MethodInput& input) {
+  Rng rng(input.seed, "baselines/scalselect_sampled");
+  std::vector<double> keys(leverage.size(), std::nan(""));
+  for (const auto row : input.candidates) {
+    const double weight = leverage[static_cast<std::size_t>(row)], draw = 1 - rng.uniform();  // in (0, 1]
+    if (std::isnan(weight)) continue;
+    keys[static_cast<std::size_t>(row)] =
+        weight > 0 ? std::log(draw) / weight : -std::numeric_limits<double>::infinity();
   }
+  return keys;
+}
 
- private:
-  static std::vector<double> keys(const std::vector<double>& leverage, const MethodInput& input) {
-    Rng rng(input.seed, "baselines/scalselect_sampled");
-    std::vector<double> keys(leverage.size(), std::nan(""));
-    for (const auto row : input.candidates) {
-      const double weight = leverage[static_cast<std::size_t>(row)], draw = 1 - rng.uniform();  // in (0, 1]
-      if (std::isnan(weight)) continue;
-      keys[static_cast<std::size_t>(row)] =
-          weight > 0 ? std::log(draw) / weight : -std::numeric_limits<double>::infinity();
-    }
-    return keys;
-  }
+SelectionResult select(const LeverageOptions& options, const MethodInput& input, std::int64_t budget) {
+  const auto& table = input.features.at(0);
+  const auto scored = score_rows(*table.vectors, options.features.subspace);
+  SelectionResult result;
+  result.scores = by_pool_row(table, scored.scores, input.pool_size);
+  result.rows = top_rows(keys(result.scores, input), input.candidates, budget);
+  result.facts = subspace_facts(scored);
+  return result;
+}
 
-  LeverageOptions options_;
-};
-
-std::unique_ptr<SelectionMethod> make(const LeverageOptions& options) { return std::make_unique<Sampled>(options); }
+Method make(const LeverageOptions& options) {
+  return {.needs = {scalselect_feature(options.features)},
+          .budget_use = BudgetUse::kPrefix,
+          .uses_seed = true,
+          .select = std::bind_front(select, options)};
+}
 
 }  // namespace
 
 MethodEntry scalselect_sampled_entry() {
-  return method_entry<LeverageOptions>("scalselect_sampled", "rows drawn in proportion to ScalSelect's leverage",
-                                       "as scalselect: time O(N d^2 + d^3), memory O(d^2 + N), streaming",
-                                       "variant of arXiv 2602.11636; sampling of Efraimidis and Spirakis 2006", make);
+  return method_entry("scalselect_sampled", "rows drawn in proportion to ScalSelect's leverage",
+                      "as scalselect: time O(N d^2 + d^3), memory O(d^2 + N), streaming",
+                      "variant of arXiv 2602.11636; sampling of Efraimidis and Spirakis 2006", make);
 }
 
 }  // namespace scalselect

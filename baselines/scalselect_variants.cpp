@@ -7,7 +7,7 @@
 //                              without anything that the language model makes of the image;
 //   scalselect_tower           the vision tower's patches before the projector: also without what aligns them.
 // And one goes the other way: scalselect_last_layer takes the same tokens after the last layer (and the final norm).
-#include "baselines/entry.h"
+#include "baselines/registry.h"
 #include "selector/scalselect.h"
 
 namespace scalselect {
@@ -27,7 +27,7 @@ struct VariantOptions {
 };
 
 template <int kHiddenLayer>
-std::unique_ptr<SelectionMethod> make_variant(const VariantOptions& variant) {
+Method make_variant(const VariantOptions& variant) {
   ScalSelectOptions options;
   options.hidden_layer = kHiddenLayer;
   options.tokens = TokenChoice::kAll;
@@ -35,14 +35,14 @@ std::unique_ptr<SelectionMethod> make_variant(const VariantOptions& variant) {
   return make_scalselect(options);
 }
 
-std::unique_ptr<SelectionMethod> make_tower(const VariantOptions& variant) {
+Method make_tower(const VariantOptions& variant) {
   ScalSelectOptions options;
   options.representation = Representation::kTower;
   options.subspace = variant.subspace;
   return make_scalselect(options);
 }
 
-std::unique_ptr<SelectionMethod> make_last_layer(const VariantOptions& variant) {
+Method make_last_layer(const VariantOptions& variant) {
   ScalSelectOptions options;
   options.hidden_layer = -1;
   options.subspace = variant.subspace;
@@ -52,31 +52,30 @@ std::unique_ptr<SelectionMethod> make_last_layer(const VariantOptions& variant) 
 }  // namespace
 
 MethodEntry scalselect_entry() {
-  return method_entry<ScalSelectOptions>("scalselect", "leverage of instruction-conditioned early representations",
-                                         kCost, "arXiv 2602.11636", make_scalselect);
+  return method_entry("scalselect", "leverage of instruction-conditioned early representations", kCost,
+                      "arXiv 2602.11636", make_scalselect);
 }
 
 MethodEntry scalselect_all_tokens_entry() {
-  return method_entry<VariantOptions>("scalselect_all_tokens",
-                                      "ScalSelect on the mean of all visual tokens after layer 1: no choice of tokens",
-                                      kCost, "ablation of arXiv 2602.11636", make_variant<1>);
+  return method_entry("scalselect_all_tokens",
+                      "ScalSelect on the mean of all visual tokens after layer 1: no choice of tokens", kCost,
+                      "ablation of arXiv 2602.11636", make_variant<1>);
 }
 
 MethodEntry scalselect_no_instruction_entry() {
-  return method_entry<VariantOptions>(
-      "scalselect_no_instruction",
-      "ScalSelect on the mean of the projected image tokens: neither instruction nor language model", kCost,
-      "ablation of arXiv 2602.11636", make_variant<0>);
+  return method_entry("scalselect_no_instruction",
+                      "ScalSelect on the mean of the projected image tokens: neither instruction nor language model",
+                      kCost, "ablation of arXiv 2602.11636", make_variant<0>);
 }
 
 MethodEntry scalselect_tower_entry() {
-  return method_entry<VariantOptions>(
+  return method_entry(
       "scalselect_tower", "ScalSelect on the mean of the vision tower's patches: no projector, no decoder",
       "vision tower a row; time O(N d^2 + d^3), memory O(d^2), streaming", "ablation of arXiv 2602.11636", make_tower);
 }
 
 MethodEntry scalselect_last_layer_entry() {
-  return method_entry<VariantOptions>(
+  return method_entry(
       "scalselect_last_layer", "ScalSelect on the same visual tokens after the last decoder layer",
       "one full forward pass a row (without the text behind layer 1); time O(N d^2 + d^3), memory O(d^2), streaming",
       "ablation of arXiv 2602.11636", make_last_layer);

@@ -5,11 +5,12 @@
 // ties by ascending row. The authors learn D with a small net beside a fine-tuned model and compare rows in CLIP's
 // space; here D is the answer's mean loss under the target model and the vectors are ScalSelect's.
 #include <algorithm>
+#include <functional>
 
 #include "baselines/answer_loss.h"
-#include "baselines/entry.h"
 #include "baselines/live_ranking.h"
 #include "baselines/neighbors.h"
+#include "baselines/registry.h"
 #include "core/parallel.h"
 #include "selector/scalselect.h"
 
@@ -85,45 +86,35 @@ class NearestLeft {
   Neighbors lists_;
 };
 
-class SelfFilter final : public SelectionMethod {
- public:
-  explicit SelfFilter(const SelfFilterOptions& options) : options_(options) {}
-  std::vector<FeatureSpec> needs() const override { return {scalselect_feature(options_.features), AnswerLossSpec{}}; }
-  BudgetUse budget_use() const override { return BudgetUse::kPrefix; }
-  bool uses_seed() const override { return false; }
-
-  SelectionResult select(const MethodInput& input, std::int64_t budget) const override {
-    const auto table = load_rows(input.features.at(0), input.candidates, true, "self_filter");
-    const NearestLeft nearest(table, options_.neighbors);
-    LiveRanking ranking(difficulties(input.features.at(1), input.candidates, input.pool_size, options_.average));
-    SelectionResult result;
-    while (static_cast<std::int64_t>(result.rows.size()) < budget) {
-      const auto chosen = ranking.take_best();
-      result.rows.push_back(table.rows[static_cast<std::size_t>(chosen)]);
-      const double penalty = options_.gamma * ranking.score(chosen);
-      for (const auto& similar : nearest.of(chosen, ranking))
-        ranking.add(similar.row, -penalty * static_cast<double>(similar.cosine) * similar.cosine);
-    }
-    return result;
+SelectionResult select(const SelfFilterOptions& options, const MethodInput& input, std::int64_t budget) {
+  const auto table = load_rows(input.features.at(0), input.candidates, true, "self_filter");
+  const NearestLeft nearest(table, options.neighbors);
+  LiveRanking ranking(difficulties(input.features.at(1), input.candidates, input.pool_size, options.average));
+  SelectionResult result;
+  while (static_cast<std::int64_t>(result.rows.size()) < budget) {
+    const auto chosen = ranking.take_best();
+    result.rows.push_back(table.rows[static_cast<std::size_t>(chosen)]);
+    const double penalty = options.gamma * ranking.score(chosen);
+    for (const auto& similar : nearest.of(chosen, ranking))
+      ranking.add(similar.row, -penalty * static_cast<double>(similar.cosine) * similar.cosine);
   }
+  return result;
+}
 
- private:
-  SelfFilterOptions options_;
-};
-
-std::unique_ptr<SelectionMethod> make(const SelfFilterOptions& options) {
-  return std::make_unique<SelfFilter>(options);
+Method make(const SelfFilterOptions& options) {
+  return {.needs = {scalselect_feature(options.features), AnswerLossSpec{}},
+          .budget_use = BudgetUse::kPrefix,
+          .select = std::bind_front(select, options)};
 }
 
 }  // namespace
 
 MethodEntry self_filter_entry() {
-  return method_entry<SelfFilterOptions>("self_filter",
-                                         "hardest samples, each making its neighbours count as less hard",
-                                         "one full forward pass a row; time O(N^2 d) in blocks + O(M k log N) (k "
-                                         "neighbours; O(N d) where a list runs out), "
-                                         "memory N d + 8 N k numbers; ScalSelect's features and the answer losses",
-                                         "Chen et al., arXiv 2402.12501; repository RayRuiboChen/Self-Filter", make);
+  return method_entry("self_filter", "hardest samples, each making its neighbours count as less hard",
+                      "one full forward pass a row; time O(N^2 d) in blocks + O(M k log N) (k "
+                      "neighbours; O(N d) where a list runs out), "
+                      "memory N d + 8 N k numbers; ScalSelect's features and the answer losses",
+                      "Chen et al., arXiv 2402.12501; repository RayRuiboChen/Self-Filter", make);
 }
 
 }  // namespace scalselect

@@ -4,15 +4,16 @@
 // (keep=easy) or as drawn (keep=random). A row's likeness is its largest cosine with any row before it in its cluster,
 // whether that one is kept or not, at least 0; the first has likeness 0. The authors keep rows of likeness <= 1 -
 // epsilon and tune epsilon to the budget; here the score is 1 - likeness and the budget takes the best scores, which is
-// the same set with the epsilon that fits exactly (facts: epsilon).
+// the same set with the epsilon that fits exactly (facts: lowest_score).
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <limits>
 #include <numeric>
 
-#include "baselines/entry.h"
 #include "baselines/inner_products.h"
 #include "baselines/kmeans.h"
+#include "baselines/registry.h"
 #include "baselines/table_rows.h"
 #include "core/parallel.h"
 #include "core/rng.h"
@@ -77,69 +78,63 @@ std::vector<float> likeness_in_order(const TableRows& table, const std::vector<s
   return likeness;
 }
 
-class SemDeDup final : public SelectionMethod {
- public:
-  explicit SemDeDup(const SemDeDupOptions& options) : options_(options) {}
-  std::vector<FeatureSpec> needs() const override { return {scalselect_feature(options_.features)}; }
-  BudgetUse budget_use() const override { return BudgetUse::kScores; }
-  bool uses_seed() const override { return true; }
+KMeansOptions kmeans_options(const SemDeDupOptions& options, const TableRows& table) {
+  KMeansOptions clustering;
+  clustering.clusters = options.clusters > 0
+                            ? options.clusters
+                            : static_cast<std::int64_t>(std::lround(std::sqrt(static_cast<double>(table.size()))));
+  clustering.spherical = true;
+  clustering.max_iterations = options.iterations;
+  return clustering;
+}
 
-  SelectionResult select(const MethodInput& input, std::int64_t budget) const override {
-    const auto table = load_rows(input.features.at(0), input.candidates, true, "semdedup");
-    const auto clustering = kmeans({table.values.data(), table.size(), table.cols}, kmeans_options(table), input.seed);
-    const auto lists = ordered_members(clustering, input.seed);
-    SelectionResult result;
-    result.scores.assign(static_cast<std::size_t>(input.pool_size), std::numeric_limits<double>::quiet_NaN());
-    const OneThreadLinalg one_thread;
-    parallel_blocks(clustering.clusters, 1, [&](std::int64_t c, std::int64_t) {
-      const auto& list = lists[static_cast<std::size_t>(c)];
-      const auto likeness = likeness_in_order(table, list);
-      for (std::size_t i = 0; i < list.size(); ++i)
-        result.scores[static_cast<std::size_t>(table.rows[static_cast<std::size_t>(list[i])])] =
-            1 - static_cast<double>(likeness[i]);
-    });
-    result.rows = top_rows(result.scores, input.candidates, budget);
-    result.facts["epsilon"] = result.scores[static_cast<std::size_t>(result.rows.back())];
-    result.facts["clusters"] = clustering.clusters;
-    result.facts["imbalance"] = clustering.imbalance;
-    return result;
+std::vector<std::vector<std::int64_t>> ordered_members(const SemDeDupOptions& options, const KMeansResult& clustering,
+                                                       std::uint64_t seed) {
+  auto lists = members(clustering.rows, clustering.clusters);
+  Rng rng(seed, "baselines/semdedup");
+  const float sign = options.keep == Keep::kHard ? -1.0F : 1.0F;
+  const auto before = [&](std::int64_t a, std::int64_t b) {
+    const auto& distance = clustering.rows.distance;
+    return sign * distance[static_cast<std::size_t>(a)] < sign * distance[static_cast<std::size_t>(b)];
+  };
+  for (auto& list : lists) {
+    if (options.keep == Keep::kRandom) rng.shuffle(list);
+    else std::stable_sort(list.begin(), list.end(), before);
   }
+  return lists;
+}
 
- private:
-  KMeansOptions kmeans_options(const TableRows& table) const {
-    KMeansOptions options;
-    options.clusters = options_.clusters > 0
-                           ? options_.clusters
-                           : static_cast<std::int64_t>(std::lround(std::sqrt(static_cast<double>(table.size()))));
-    options.spherical = true;
-    options.max_iterations = options_.iterations;
-    return options;
-  }
+SelectionResult select(const SemDeDupOptions& options, const MethodInput& input, std::int64_t) {
+  const auto table = load_rows(input.features.at(0), input.candidates, true, "semdedup");
+  const auto clustering =
+      kmeans({table.values.data(), table.size(), table.cols}, kmeans_options(options, table), input.seed);
+  const auto lists = ordered_members(options, clustering, input.seed);
+  SelectionResult result;
+  result.scores.assign(static_cast<std::size_t>(input.pool_size), std::numeric_limits<double>::quiet_NaN());
+  const OneThreadLinalg one_thread;
+  parallel_blocks(clustering.clusters, 1, [&](std::int64_t c, std::int64_t) {
+    const auto& list = lists[static_cast<std::size_t>(c)];
+    const auto likeness = likeness_in_order(table, list);
+    for (std::size_t i = 0; i < list.size(); ++i)
+      result.scores[static_cast<std::size_t>(table.rows[static_cast<std::size_t>(list[i])])] =
+          1 - static_cast<double>(likeness[i]);
+  });
+  result.facts["clusters"] = clustering.clusters;
+  result.facts["imbalance"] = clustering.imbalance;
+  return result;
+}
 
-  std::vector<std::vector<std::int64_t>> ordered_members(const KMeansResult& clustering, std::uint64_t seed) const {
-    auto lists = members(clustering.rows, clustering.clusters);
-    Rng rng(seed, "baselines/semdedup");
-    const float sign = options_.keep == Keep::kHard ? -1.0F : 1.0F;
-    const auto before = [&](std::int64_t a, std::int64_t b) {
-      const auto& distance = clustering.rows.distance;
-      return sign * distance[static_cast<std::size_t>(a)] < sign * distance[static_cast<std::size_t>(b)];
-    };
-    for (auto& list : lists) {
-      if (options_.keep == Keep::kRandom) rng.shuffle(list);
-      else std::stable_sort(list.begin(), list.end(), before);
-    }
-    return lists;
-  }
-
-  SemDeDupOptions options_;
-};
-
-std::unique_ptr<SelectionMethod> make(const SemDeDupOptions& options) { return std::make_unique<SemDeDup>(options); }
+Method make(const SemDeDupOptions& options) {
+  return {.needs = {scalselect_feature(options.features)},
+          .budget_use = BudgetUse::kScores,
+          .uses_seed = true,
+          .select = std::bind_front(select, options)};
+}
 
 }  // namespace
 
 MethodEntry semdedup_entry() {
-  return method_entry<SemDeDupOptions>(
+  return method_entry(
       "semdedup", "near-duplicates inside k-means clusters go first",
       "time O(N K d) a pass of k-means + O(sum n_c^2 d) over clusters of n_c rows, memory 2 N d + K d floats; "
       "ScalSelect's features",

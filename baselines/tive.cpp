@@ -13,12 +13,13 @@
 // where the authors repeat rows; no task is left out (they drop TextCaps).
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <limits>
 #include <numeric>
 
-#include "baselines/entry.h"
 #include "baselines/influence.h"
 #include "baselines/kmeans.h"
+#include "baselines/registry.h"
 #include "baselines/table_rows.h"
 #include "core/rng.h"
 
@@ -99,110 +100,101 @@ std::vector<double> norms_of(const FeatureTable& table, const std::vector<std::i
   return {rows.values.begin(), rows.values.end()};
 }
 
-class Tive final : public SelectionMethod {
- public:
-  explicit Tive(const TiveOptions& options) : options_(options) {}
-  std::vector<FeatureSpec> needs() const override {
-    const auto point = last_point(options_.gradients);
-    return {ProjectedGradientSpec{point, {GradientStep::kPlain, options_.sketch.spec()}}, GradientNormSpec{point}};
-  }
-  std::vector<FeatureSpec> target_needs() const override {
-    if (options_.tasks == Tasks::kClusters) return {};
-    return {needs().front()};
-  }
-  bool requires_target() const override { return options_.tasks == Tasks::kTarget; }
-  BudgetUse budget_use() const override { return BudgetUse::kEach; }
-  bool uses_seed() const override { return options_.draw || options_.tasks == Tasks::kClusters; }
-
-  SelectionResult select(const MethodInput& input, std::int64_t budget) const override {
-    const auto tasks = tasks_of_rows(input);
-    const auto norms = norms_of(input.features.at(1), input.candidates);
-    std::vector<double> difficulty;
-    std::vector<std::int64_t> sizes;
-    for (const auto& task : tasks) {
-      double sum = 0;
-      for (const auto i : task) sum += norms[static_cast<std::size_t>(i)];
-      difficulty.push_back(sum / static_cast<double>(task.size()));
-      sizes.push_back(static_cast<std::int64_t>(task.size()));
+/// Indices into the candidates, task by task, ascending; no task is empty.
+std::vector<std::vector<std::int64_t>> tasks_of_rows(const TiveOptions& options, const MethodInput& input) {
+  std::vector<std::vector<std::int64_t>> tasks;
+  if (options.tasks == Tasks::kClusters) {
+    const auto table = load_rows(input.features.at(0), input.candidates, true, "tive");
+    KMeansOptions clustering;
+    clustering.clusters = options.clusters;
+    clustering.spherical = true;
+    const auto clusters = kmeans({table.values.data(), table.size(), table.cols}, clustering, input.seed);
+    tasks = members(clusters.rows, clusters.clusters);
+  } else {
+    const auto targets = tasks_of(*input.target, options.task_parts);
+    const auto means = group_means(input.target->features.at(0), targets.rows, "tive");
+    const auto cosines = mean_cosines(input.features.at(0), input.candidates, means, "tive");
+    const auto count = static_cast<std::ptrdiff_t>(targets.names.size());
+    tasks.resize(targets.names.size());
+    for (std::size_t i = 0; i < input.candidates.size(); ++i) {
+      const auto first = cosines.begin() + static_cast<std::ptrdiff_t>(i) * count;
+      const auto nearest = std::max_element(first, first + count) - first;
+      tasks[static_cast<std::size_t>(nearest)].push_back(static_cast<std::int64_t>(i));
     }
-    const auto shares = allot(budget, difficulty, sizes);
-    auto keys = values_of(input, tasks);
-    if (options_.draw) perturb(keys, input.seed);
-    SelectionResult result;
-    for (std::size_t t = 0; t < tasks.size(); ++t) {
-      auto order = tasks[t];
-      std::stable_sort(order.begin(), order.end(), [&](std::int64_t a, std::int64_t b) {
-        return keys[static_cast<std::size_t>(a)] > keys[static_cast<std::size_t>(b)];
-      });
-      for (std::int64_t i = 0; i < shares[t]; ++i) {
-        result.rows.push_back(input.candidates[static_cast<std::size_t>(order[static_cast<std::size_t>(i)])]);
-      }
+  }
+  std::erase_if(tasks, [](const auto& task) { return task.empty(); });
+  return tasks;
+}
+
+/// sharpness * mean cosine to the rows of the own task (plain cosines where nothing is drawn).
+std::vector<double> values_of(const TiveOptions& options, const MethodInput& input,
+                              const std::vector<std::vector<std::int64_t>>& tasks) {
+  const double factor = options.draw ? options.sharpness : 1;
+  std::vector<double> values(input.candidates.size());
+  for (const auto& task : tasks) {
+    std::vector<std::int64_t> rows;
+    for (const auto i : task) rows.push_back(input.candidates[static_cast<std::size_t>(i)]);
+    const auto mean = group_means(input.features.at(0), {rows}, "tive");
+    const auto cosines = mean_cosines(input.features.at(0), rows, mean, "tive");
+    for (std::size_t i = 0; i < task.size(); ++i) values[static_cast<std::size_t>(task[i])] = factor * cosines[i];
+  }
+  return values;
+}
+
+/// Gumbel noise: taking the largest keys is drawing one after the other by softmax weights (Yellott 1977).
+void perturb(std::vector<double>& keys, std::uint64_t seed) {
+  Rng rng(seed, "baselines/tive");
+  for (double& key : keys) key -= std::log(-std::log((static_cast<double>(rng.below(1U << 30)) + 0.5) * 0x1p-30));
+}
+
+SelectionResult select(const TiveOptions& options, const MethodInput& input, std::int64_t budget) {
+  const auto tasks = tasks_of_rows(options, input);
+  const auto norms = norms_of(input.features.at(1), input.candidates);
+  std::vector<double> difficulty;
+  std::vector<std::int64_t> sizes;
+  for (const auto& task : tasks) {
+    double sum = 0;
+    for (const auto i : task) sum += norms[static_cast<std::size_t>(i)];
+    difficulty.push_back(sum / static_cast<double>(task.size()));
+    sizes.push_back(static_cast<std::int64_t>(task.size()));
+  }
+  const auto shares = allot(budget, difficulty, sizes);
+  auto keys = values_of(options, input, tasks);
+  if (options.draw) perturb(keys, input.seed);
+  SelectionResult result;
+  for (std::size_t t = 0; t < tasks.size(); ++t) {
+    auto order = tasks[t];
+    std::stable_sort(order.begin(), order.end(), [&](std::int64_t a, std::int64_t b) {
+      return keys[static_cast<std::size_t>(a)] > keys[static_cast<std::size_t>(b)];
+    });
+    for (std::int64_t i = 0; i < shares[t]; ++i) {
+      result.rows.push_back(input.candidates[static_cast<std::size_t>(order[static_cast<std::size_t>(i)])]);
     }
-    result.facts["task_sizes"] = sizes;
-    result.facts["task_shares"] = shares;
-    return result;
   }
+  result.facts["task_sizes"] = sizes;
+  result.facts["task_shares"] = shares;
+  return result;
+}
 
- private:
-  /// Indices into the candidates, task by task, ascending; no task is empty.
-  std::vector<std::vector<std::int64_t>> tasks_of_rows(const MethodInput& input) const {
-    std::vector<std::vector<std::int64_t>> tasks;
-    if (options_.tasks == Tasks::kClusters) {
-      const auto table = load_rows(input.features.at(0), input.candidates, true, "tive");
-      KMeansOptions options;
-      options.clusters = options_.clusters;
-      options.spherical = true;
-      const auto clusters = kmeans({table.values.data(), table.size(), table.cols}, options, input.seed);
-      tasks = members(clusters.rows, clusters.clusters);
-    } else {
-      const auto targets = tasks_of(*input.target, options_.task_parts);
-      const auto means = group_means(input.target->features.at(0), targets.rows, "tive");
-      const auto cosines = mean_cosines(input.features.at(0), input.candidates, means, "tive");
-      const auto count = static_cast<std::ptrdiff_t>(targets.names.size());
-      tasks.resize(targets.names.size());
-      for (std::size_t i = 0; i < input.candidates.size(); ++i) {
-        const auto first = cosines.begin() + static_cast<std::ptrdiff_t>(i) * count;
-        const auto nearest = std::max_element(first, first + count) - first;
-        tasks[static_cast<std::size_t>(nearest)].push_back(static_cast<std::int64_t>(i));
-      }
-    }
-    std::erase_if(tasks, [](const auto& task) { return task.empty(); });
-    return tasks;
-  }
-
-  /// sharpness * mean cosine to the rows of the own task (plain cosines where nothing is drawn).
-  std::vector<double> values_of(const MethodInput& input, const std::vector<std::vector<std::int64_t>>& tasks) const {
-    const double factor = options_.draw ? options_.sharpness : 1;
-    std::vector<double> values(input.candidates.size());
-    for (const auto& task : tasks) {
-      std::vector<std::int64_t> rows;
-      for (const auto i : task) rows.push_back(input.candidates[static_cast<std::size_t>(i)]);
-      const auto mean = group_means(input.features.at(0), {rows}, "tive");
-      const auto cosines = mean_cosines(input.features.at(0), rows, mean, "tive");
-      for (std::size_t i = 0; i < task.size(); ++i) values[static_cast<std::size_t>(task[i])] = factor * cosines[i];
-    }
-    return values;
-  }
-
-  /// Gumbel noise: taking the largest keys is drawing one after the other by softmax weights (Yellott 1977).
-  static void perturb(std::vector<double>& keys, std::uint64_t seed) {
-    Rng rng(seed, "baselines/tive");
-    for (double& key : keys) key -= std::log(-std::log((static_cast<double>(rng.below(1U << 30)) + 0.5) * 0x1p-30));
-  }
-
-  TiveOptions options_;
-};
-
-std::unique_ptr<SelectionMethod> make(const TiveOptions& options) { return std::make_unique<Tive>(options); }
+Method make(const TiveOptions& options) {
+  const auto point = last_point(options.gradients);
+  const FeatureSpec gradient = ProjectedGradientSpec{point, {GradientStep::kPlain, options.sketch.spec()}};
+  const bool clusters = options.tasks == Tasks::kClusters;
+  return {.needs = {gradient, GradientNormSpec{point}},
+          .budget_use = BudgetUse::kEach,
+          .uses_seed = options.draw || clusters,
+          .target_needs = clusters ? std::vector<FeatureSpec>() : std::vector{gradient},
+          .requires_target = options.tasks == Tasks::kTarget,
+          .select = std::bind_front(select, options)};
+}
 
 }  // namespace
 
 MethodEntry tive_entry() {
-  return method_entry<TiveOptions>("tive", "more from tasks with large gradients, typical rows of each",
-                                   "warm-up training; a backward pass a row; time O(N K d) an iteration of k-means, "
-                                   "memory N d floats (K clusters, d = "
-                                   "sketch.dim)",
-                                   "Liu et al., arXiv 2403.09559", make);
+  return method_entry("tive", "more from tasks with large gradients, typical rows of each",
+                      "warm-up training; a backward pass a row; time O(N K d) an iteration of k-means, "
+                      "memory N d floats (K clusters, d = sketch.dim)",
+                      "Liu et al., arXiv 2403.09559", make);
 }
 
 }  // namespace scalselect

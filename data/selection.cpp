@@ -3,12 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <nlohmann/json.hpp>
 #include <unordered_map>
 
-#include "core/check.h"
 #include "core/error.h"
 #include "core/files.h"
 
@@ -19,15 +17,6 @@ std::string_view trimmed(std::string_view text) {
   const auto begin = text.find_first_not_of(" \t\r\n");
   if (begin == std::string_view::npos) return {};
   return text.substr(begin, text.find_last_not_of(" \t\r\n") - begin + 1);
-}
-
-[[noreturn]] void refuse_budget(std::string_view key, std::string_view text, const char* why) {
-  throw UserError(ErrorKind::kUsage, fmt::format("{}={} {}.", key, text, why),
-                  "Give a share above 0 and up to 1.0 (0.16, 16%) or a number of samples (100000).");
-}
-
-bool all_digits(std::string_view text) {
-  return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
 }
 
 nlohmann::ordered_json finite_or_null(double value) {
@@ -52,57 +41,6 @@ std::int64_t checked_row(const nlohmann::json& value, const Pool& pool, const st
 }
 
 }  // namespace
-
-std::int64_t Budget::rows(std::int64_t available) const {
-  if (available < 1) throw UserError(ErrorKind::kInput, "No sample can be chosen: none has all that is needed.");
-  if (share > 0) return std::max<std::int64_t>(1, std::llround(share * static_cast<double>(available)));
-  SCALSELECT_CHECK(count >= 1);
-  if (count > available) {
-    throw UserError(ErrorKind::kUsage,
-                    fmt::format("budget={} is more than the {} samples that can be chosen.", count, available),
-                    "Lower the budget, or see the list of rejected rows.");
-  }
-  return count;
-}
-
-std::int64_t Budget::rows(std::int64_t size, std::int64_t choosable) const {
-  return count > 0 ? rows(choosable) : std::min(rows(size), choosable);
-}
-
-std::string Budget::text() const { return share > 0 ? fmt::format("{}", share) : std::to_string(count); }
-
-Budget parse_budget(std::string_view text, std::string_view key) {
-  const std::string_view whole = trimmed(text);
-  Budget budget;
-  if (all_digits(whole)) {
-    const auto [end, code] = std::from_chars(whole.data(), whole.data() + whole.size(), budget.count);
-    if (code != std::errc{}) refuse_budget(key, whole, "is too large a number");
-    if (budget.count == 0) refuse_budget(key, whole, "would choose nothing");
-    return budget;
-  }
-  const bool percent = whole.ends_with('%');
-  const std::string_view number = percent ? whole.substr(0, whole.size() - 1) : whole;
-  const auto [end, code] = std::from_chars(number.data(), number.data() + number.size(), budget.share);
-  if (number.empty() || code != std::errc{} || end != number.data() + number.size() || !std::isfinite(budget.share)) {
-    refuse_budget(key, whole, "is neither a share nor a number of samples");
-  }
-  if (percent) budget.share /= 100;
-  if (budget.share <= 0) refuse_budget(key, whole, "would choose nothing");
-  if (budget.share > 1) refuse_budget(key, whole, "is a share above 1");
-  return budget;
-}
-
-std::vector<Budget> parse_budgets(std::string_view text, std::string_view key) {
-  std::string_view rest = trimmed(text);
-  if (rest.starts_with('[') && rest.ends_with(']')) rest = rest.substr(1, rest.size() - 2);
-  std::vector<Budget> budgets;
-  while (true) {
-    const auto comma = rest.find(',');
-    budgets.push_back(parse_budget(rest.substr(0, comma), key));
-    if (comma == std::string_view::npos) return budgets;
-    rest.remove_prefix(comma + 1);
-  }
-}
 
 void write_subset(const Pool& pool, std::vector<std::int64_t> rows, const std::filesystem::path& file) {
   std::sort(rows.begin(), rows.end());

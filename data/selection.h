@@ -1,38 +1,14 @@
-// What a selection looks like on disk: budgets, subset files, ranking files, lists of rows or ids.
+// What a selection looks like on disk: subset files, ranking files, lists of rows or ids.
 #pragma once
 
 #include <cstdint>
 #include <filesystem>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "data/pool.h"
 
 namespace scalselect {
-
-/// A share of the rows or a number of rows.
-struct Budget {
-  double share = 0;        ///< in (0, 1], or 0 when `count` is meant
-  std::int64_t count = 0;  ///< >= 1, or 0 when `share` is meant
-
-  /// Number of rows out of `available`: share * available rounded to the nearest integer (halves up), at least 1.
-  /// Throws UserError(kUsage) if `count` is larger than `available` or nothing is available.
-  std::int64_t rows(std::int64_t available) const;
-  /// The same out of `size` rows of which only `choosable` can be chosen: a share means a share of all rows and gives
-  /// way to what can be chosen, a count does not.
-  std::int64_t rows(std::int64_t size, std::int64_t choosable) const;
-  /// "0.16" or "100000".
-  std::string text() const;
-  bool operator==(const Budget&) const = default;
-};
-
-/// "0.16", "16%" and "1.0" are shares; digits alone ("1", "100000") are a number of rows.
-/// Throws UserError(kUsage) for 0, negative numbers, shares above 1 and anything else; `key` is named in the message.
-Budget parse_budget(std::string_view text, std::string_view key = "budget");
-
-/// Several budgets, separated by commas, blanks around them and square brackets around all allowed.
-std::vector<Budget> parse_budgets(std::string_view text, std::string_view key = "budget");
 
 /// Writes the chosen rows as the pool's own objects, byte for byte and in pool order, as an array or as lines like the
 /// pool. `rows` in any order. Throws UserError(kEnvironment) if the file cannot be written; asserts rows in range.

@@ -13,15 +13,6 @@
 
 namespace scalselect {
 
-/// The signals that together serve all `specs`, equal wishes once.
-SignalRequest request_for(std::span<const FeatureSpec> specs);
-
-/// Width of a feature's vectors under this model.
-std::int64_t feature_width(const FeatureSpec& spec, const FeatureProbe& probe);
-
-/// The vector of `spec` from what the probe showed; `request` must be request_for of specs that include `spec`.
-std::vector<float> vector_of(const FeatureSpec& spec, const SignalRequest& request, const SampleSignals& signals);
-
 /// One feature and the folder that receives it.
 struct ExtractionJob {
   FeatureSpec spec;
@@ -33,9 +24,6 @@ struct ExtractionOptions {
   StorePrecision precision = StorePrecision::kFloat32;
   std::function<void(std::int64_t done, std::int64_t total)> on_progress;  ///< after each batch; may be empty
 };
-
-/// What one backward pass must give to serve all `specs` (gradients at one point), equal wishes once.
-GradientRequest gradient_request_for(std::span<const FeatureSpec> specs);
 
 /// Runs the probe once over the rows that some job still misses, appends to each job's store and finishes all of them.
 /// Rows that the pool rejected are listed as rejects without asking the model. Restarting after a kill goes on where

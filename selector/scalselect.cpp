@@ -1,6 +1,7 @@
 #include "selector/scalselect.h"
 
 #include <algorithm>
+#include <functional>
 #include <limits>
 
 #include "core/check.h"
@@ -11,19 +12,15 @@ namespace {
 
 constexpr std::size_t kSpectrumShown = 256;
 
-class ScalSelect final : public SelectionMethod {
- public:
-  explicit ScalSelect(const ScalSelectOptions& options) : options_(options) {}
-  std::vector<FeatureSpec> needs() const override { return {scalselect_feature(options_)}; }
-  BudgetUse budget_use() const override { return BudgetUse::kScores; }
-  bool uses_seed() const override { return false; }
-  SelectionResult select(const MethodInput& input, std::int64_t budget) const override {
-    return rank_by_leverage(input.features.at(0), options_.subspace, input, budget);
-  }
-
- private:
-  ScalSelectOptions options_;
-};
+SelectionResult select(const ScalSelectOptions& options, const MethodInput& input, std::int64_t) {
+  const auto& table = input.features.at(0);
+  const auto scored = score_rows(*table.vectors, options.subspace);
+  if (scored.directions == 0) log_warning("All feature vectors are equal: every score is 0, rows are taken in order.");
+  SelectionResult result;
+  result.scores = by_pool_row(table, scored.scores, input.pool_size);
+  result.facts = subspace_facts(scored);
+  return result;
+}
 
 }  // namespace
 
@@ -60,19 +57,10 @@ FeatureSpec scalselect_feature(const ScalSelectOptions& options) {
   return spec;
 }
 
-std::unique_ptr<SelectionMethod> make_scalselect(const ScalSelectOptions& options) {
-  return std::make_unique<ScalSelect>(options);
-}
-
-SelectionResult rank_by_leverage(const FeatureTable& table, const SubspaceOptions& options, const MethodInput& input,
-                                 std::int64_t budget) {
-  const auto scored = score_rows(*table.vectors, options);
-  if (scored.directions == 0) log_warning("All feature vectors are equal: every score is 0, rows are taken in order.");
-  SelectionResult result;
-  result.scores = by_pool_row(table, scored.scores, input.pool_size);
-  result.rows = top_rows(result.scores, input.candidates, budget);
-  result.facts = subspace_facts(scored);
-  return result;
+Method make_scalselect(const ScalSelectOptions& options) {
+  return {.needs = {scalselect_feature(options)},
+          .budget_use = BudgetUse::kScores,
+          .select = std::bind_front(select, options)};
 }
 
 }  // namespace scalselect

@@ -2,7 +2,6 @@
 // principal subspace of the pool. Every ablation and every quirk of the authors' code is one option.
 #pragma once
 
-#include <memory>
 #include <string>
 
 #include "selector/method.h"
@@ -61,16 +60,12 @@ struct ScalSelectOptions {
 FeatureSpec scalselect_feature(const ScalSelectOptions& options);
 
 /// BudgetUse::kScores; no randomness. Facts: k, rank, energy_kept, spectrum, excluded, refined.
-std::unique_ptr<SelectionMethod> make_scalselect(const ScalSelectOptions& options = {});
+Method make_scalselect(const ScalSelectOptions& options = {});
 
 /// Table-sized values by pool row; NaN for rows that the table lacks.
 std::vector<double> by_pool_row(const FeatureTable& table, const std::vector<double>& values, std::int64_t pool_size);
 
 /// What a report may show of a scoring: k, rank, energy_kept, spectrum, excluded, refined.
 nlohmann::ordered_json subspace_facts(const SubspaceScores& scores);
-
-/// Shared by all methods that rank one table by leverage: pool-sized scores from table-sized ones, top rows, facts.
-SelectionResult rank_by_leverage(const FeatureTable& table, const SubspaceOptions& options, const MethodInput& input,
-                                 std::int64_t budget);
 
 }  // namespace scalselect

@@ -9,6 +9,7 @@
 #include "baselines/feature_file.h"
 #include "baselines/registry.h"
 #include "core/rng.h"
+#include "selector/choose.h"
 
 namespace scalselect {
 namespace {
@@ -38,8 +39,8 @@ void select_rows(benchmark::State& state, const MethodEntry& entry) {
   input.candidates.resize(static_cast<std::size_t>(input.pool_size));
   std::iota(input.candidates.begin(), input.candidates.end(), 0);
   const MatrixView view{values.data(), input.pool_size, kCols};
-  if (!method->needs().empty()) input.features = {{std::make_shared<MemoryRows>(view), input.candidates}};
-  for (auto _ : state) benchmark::DoNotOptimize(method->select(input, kBudget).rows.data());
+  if (!method.needs.empty()) input.features = {{std::make_shared<MemoryRows>(view), input.candidates}};
+  for (auto _ : state) benchmark::DoNotOptimize(choose(method, input, Count{kBudget}).rows.data());
   state.SetComplexityN(state.range(0));
   state.SetItemsProcessed(state.iterations() * state.range(0));
 }

@@ -1,17 +1,19 @@
 // extract, score, select: the steps for people who train elsewhere, on their files and the authors'.
 #include <fmt/format.h>
 
-#include <cmath>
+#include <algorithm>
+#include <numeric>
 
 #include "baselines/feature_file.h"
 #include "baselines/registry.h"
 #include "core/files.h"
 #include "core/log.h"
-#include "core/parallel.h"
 #include "data/score_file.h"
+#include "data/selection.h"
 #include "experiments/app/bound_command.h"
 #include "experiments/app/commands.h"
 #include "experiments/pipeline/stages.h"
+#include "selector/choose.h"
 #include "selector/feature_store.h"
 #include "selector/scalselect.h"
 
@@ -78,16 +80,11 @@ struct SelectWords {
 };
 
 std::vector<Budget> budgets_from(const json& value) {
+  if (value.is_string()) return parse_budgets(value.get<std::string>());
   std::vector<Budget> budgets;
-  if (value.is_array()) {
-    for (const auto& item : value) budgets.push_back(pipeline::budget_from(item));
-  } else if (value.is_string()) {
-    budgets = parse_budgets(value.get<std::string>());
-  } else {
-    budgets.push_back(pipeline::budget_from(value));
-  }
-  if (budgets.empty())
-    throw UserError(ErrorKind::kUsage, "'budget' is an empty list.", "Give at least one share or number.");
+  if (!value.is_array()) budgets.push_back(pipeline::budget_from(value));
+  else std::transform(value.begin(), value.end(), std::back_inserter(budgets), pipeline::budget_from);
+  check_budgets(budgets);
   return budgets;
 }
 
@@ -118,37 +115,61 @@ std::vector<fs::path> outputs_for(const SelectWords& asked, const std::vector<Bu
   return outputs;
 }
 
-void write_selection(const Pool& pool, const std::vector<std::int64_t>& rows, const fs::path& file,
+/// What a selection is written from. `pool` is null for a table without its pool: then rows are numbers.
+struct Source {
+  std::string name;
+  const Pool* pool = nullptr;
+  std::int64_t size = 0;  ///< rows that shares are taken of
+};
+
+Source source_of(const Pool& pool) { return {pool.file().string(), &pool, pool.size()}; }
+
+void write_selection(const Source& source, const std::vector<std::int64_t>& rows, const fs::path& file,
                      const Budget& budget) {
-  write_subset(pool, rows, file);
-  fmt::print("{}: {} of {} samples (budget {})\n", file.string(), rows.size(), pool.size(), budget.text());
+  if (source.pool != nullptr) write_subset(*source.pool, rows, file);
+  else write_row_list(rows, file);
+  fmt::print("{}: {} of {} {} (budget {})\n", file.string(), rows.size(), source.size,
+             source.pool != nullptr ? "samples" : "rows of '" + source.name + "', whose pool is not known",
+             budget.label());
 }
 
-std::vector<std::int64_t> rows_with_score(const std::vector<double>& scores) {
-  std::vector<std::int64_t> rows;
-  for (std::size_t row = 0; row < scores.size(); ++row) {
-    if (!std::isnan(scores[row])) rows.push_back(static_cast<std::int64_t>(row));
+/// The scored candidates, best first; of a method without scores, the rows that were chosen.
+void write_ranking_of(const Pool& pool, const Selection& selection, const fs::path& file) {
+  auto ranked = selection.rows;
+  if (!selection.scores.empty()) {
+    ranked.resize(static_cast<std::size_t>(pool.size()));
+    std::iota(ranked.begin(), ranked.end(), 0);
+    ranked = scored_rows(selection.scores, ranked);
+    ranked = top_rows(selection.scores, ranked, std::ssize(ranked));
   }
-  return rows;
+  write_ranking(pool, ranked, selection.scores, file);
+}
+
+/// Chooses and writes what needs no model.
+void select_and_write(const Method& method, const MethodInput& input, const Source& source, const SelectWords& asked,
+                      const std::vector<Budget>& budgets, const std::vector<fs::path>& outputs) {
+  std::optional<SelectionResult> scored;
+  if (method.budget_use == BudgetUse::kScores) scored = score_candidates(method, input);
+  for (std::size_t i = 0; i < budgets.size(); ++i) {
+    const auto selection = choose(method, input, budgets[i], scored);
+    write_selection(source, selection.rows, outputs[i], budgets[i]);
+    if (asked.ranking && i + 1 == budgets.size()) write_ranking_of(*source.pool, selection, *asked.ranking);
+  }
 }
 
 int select_from_scores(const SelectWords& asked, const pipeline::OpenPool& open, const std::vector<Budget>& budgets) {
   const auto& pool = *open.pool;
   const auto outputs = outputs_for(asked, budgets, {open.path, *asked.scores});
-  const auto scores = scores_by_row(read_scores(*asked.scores), pool, asked.ids, *asked.scores);
-  const auto candidates = rows_with_score(scores);
-  if (static_cast<std::int64_t>(candidates.size()) < pool.size()) {
-    log_warning("{} of {} samples of '{}' have no score in '{}' and cannot be chosen",
-                pool.size() - static_cast<std::int64_t>(candidates.size()), pool.size(), open.path.string(),
-                *asked.scores);
+  auto scores = scores_by_row(read_scores(*asked.scores), pool, asked.ids, *asked.scores);
+  Method method;  // ranks by what the file says
+  method.select = [&scores](const MethodInput&, std::int64_t) { return SelectionResult{{}, scores, {}}; };
+  const auto input = open_input(method, rows_of_pool(pool), {}, 0);
+  const auto unscored = std::ssize(input.candidates) - std::ssize(scored_rows(scores, input.candidates));
+  if (unscored > 0) {
+    log_warning("{} of {} samples of '{}' have no score in '{}' and cannot be chosen", unscored, pool.size(),
+                open.path.string(), *asked.scores);
   }
-  for (std::size_t i = 0; i < budgets.size(); ++i) {
-    const auto count = budgets[i].rows(pool.size(), std::ssize(candidates));
-    write_selection(pool, top_rows(scores, candidates, count), outputs[i], budgets[i]);
-  }
-  if (asked.ranking)
-    write_ranking(pool, top_rows(scores, candidates, static_cast<std::int64_t>(candidates.size())), scores,
-                  *asked.ranking);
+  select_and_write(method, input, source_of(pool), asked, budgets, outputs);
   return 0;
 }
 
@@ -163,28 +184,20 @@ int select_from_features(Bound& bound, const std::vector<Budget>& budgets, const
   if (bound.tree.contains("pool")) open = pipeline::open_pool(bound.take<pipeline::PoolOptions>("pool"), cache);
   const auto asked = bind_options<SelectWords>(bound.tree, "", bound.origin);
   asked.machine.use();
-  if (asked.ranking)
-    throw UserError(ErrorKind::kUsage, "'ranking' is not written with 'features'.", "Leave it out; see `score`.");
+  if (asked.ranking && !open)
+    throw UserError(ErrorKind::kUsage, "'ranking' names samples of a pool, and no pool is given.",
+                    "Give pool.path, or leave ranking out.");
   std::vector<fs::path> inputs = {*asked.features};
   if (open) inputs.push_back(open->path);
   const auto outputs = outputs_for(asked, budgets, inputs);
   const auto method = make_vector_method(choice.name, choice.options, "method", bound.origin);
   const auto file = open_feature_file(*asked.features);
-  std::vector<std::int64_t> row_of;
-  if (open) row_of = pool_rows(file, *open->pool, asked.ids);
-  for (std::size_t i = 0; i < budgets.size(); ++i) {
-    const auto& budget = budgets[i];
-    const auto& out = outputs[i];
-    auto rows = select_from_file(*method, file, budget, static_cast<std::uint64_t>(asked.seed)).rows;
-    if (open) {
-      for (auto& row : rows) row = row_of[static_cast<std::size_t>(row)];
-      write_selection(*open->pool, rows, out, budget);
-    } else {
-      write_row_list(rows, out);
-      fmt::print("{}: {} of {} rows of '{}' (budget {})\n", out.string(), rows.size(), file.vectors->rows(),
-                 file.path.string(), budget.text());
-    }
-  }
+  const auto table = open ? table_of(file, *open->pool, asked.ids) : table_of(file);
+  const auto rows = open ? rows_of_pool(*open->pool) : RowSet{*asked.features, file.vectors->rows(), file.finite};
+  const auto input = open_input(
+      method, rows, [&](const FeatureSpec&) { return table; }, static_cast<std::uint64_t>(asked.seed));
+  const auto source = open ? source_of(*open->pool) : Source{*asked.features, nullptr, rows.size};
+  select_and_write(method, input, source, asked, budgets, outputs);
   return 0;
 }
 
@@ -211,7 +224,7 @@ int run_extract(const Words& words) {
   const auto asked = bind_options<ExtractWords>(bound.tree, "", bound.origin);
   asked.machine.use();
 
-  const auto needs = make_method(method.name, method.options, "method", bound.origin)->needs();
+  const auto needs = make_method(method.name, method.options, "method", bound.origin).needs;
   if (needs.size() != 1) {
     throw UserError(ErrorKind::kUsage,
                     fmt::format("Method '{}' needs {} feature tables; an .npz holds one.", method.name, needs.size()),
@@ -290,28 +303,25 @@ int run_select(const Words& words) {
   config.method_options = method.options;
   config.seed = asked.seed;
   const auto chosen = make_method(method.name, method.options, "method", bound.origin);
-  pipeline::check_target(*chosen, method.name, target_options.has_value());
+  pipeline::check_target(chosen, method.name, target_options.has_value());
   std::optional<pipeline::TargetFeatures> target;
   if (target_options) target = pipeline::TargetFeatures{pipeline::open_pool(*target_options, cache), {}};
   std::vector<fs::path> inputs = {pool.path};
   if (target) inputs.push_back(target->pool.path);
   const auto outputs = outputs_for(asked, budgets, inputs);
-  const auto features = pipeline::ensure_features(chosen->needs(), pool, config.model, cache);
+  const auto features = pipeline::ensure_features(chosen.needs, pool, config.model, cache);
   if (target) {
-    target->features = pipeline::ensure_features(chosen->target_needs(), target->pool, config.model, cache, &pool);
+    target->features = pipeline::ensure_features(chosen.target_needs, target->pool, config.model, cache, &pool);
   }
   for (std::size_t i = 0; i < budgets.size(); ++i) {
     config.budget = budgets[i];
-    const auto selection = pipeline::ensure_selection(config, pool, features, target ? &*target : nullptr, cache);
-    write_selection(*pool.pool, selection.rows, outputs[i], budgets[i]);
+    const auto output = pipeline::ensure_selection(config, pool, features, target ? &*target : nullptr, cache);
+    write_selection(source_of(*pool.pool), output.rows, outputs[i], budgets[i]);
     if (asked.ranking && i + 1 == budgets.size()) {
-      const auto scores = pipeline::read_scores_table(selection.records.front().folder, pool.pool->size());
-      auto ranked = selection.rows;
-      if (!scores.empty()) {
-        const auto candidates = rows_with_score(scores);
-        ranked = top_rows(scores, candidates, static_cast<std::int64_t>(candidates.size()));
-      }
-      write_ranking(*pool.pool, ranked, scores, *asked.ranking);
+      Selection selection;
+      selection.rows = output.rows;
+      selection.scores = pipeline::read_scores_table(output.records.back().folder, pool.pool->size());
+      write_ranking_of(*pool.pool, selection, *asked.ranking);
     }
   }
   return 0;

@@ -17,8 +17,6 @@ namespace {
 
 constexpr int kWorldVersion = 1;
 
-constexpr char kFullPool[] = "full";
-
 /// Keys that say where and how fast, not what.
 constexpr const char* kVolatile[] = {"cache",    "store", "report",     "threads",   "device",
                                      "parallel", "name",  "experiment", "stop_after"};
@@ -60,8 +58,8 @@ std::optional<PoolOptions> target_from(const nlohmann::json& tree, const KeyOrig
   return bind_options<PoolOptions>(tree, "target", origin);
 }
 
-void check_target(const SelectionMethod& method, const std::string& name, bool given) {
-  if (given || !method.requires_target()) return;
+void check_target(const Method& method, const std::string& name, bool given) {
+  if (given || !method.requires_target) return;
   throw UserError(ErrorKind::kUsage,
                   fmt::format("Method '{}' chooses samples for a target, and no target is given.", name),
                   "Give a pool of target samples: target.path=POOL.json, or target=mini.");
@@ -95,9 +93,9 @@ RunConfig bind_run(const config::ComposedConfig& composed) {
   run.method_options.erase("name");
   // Refuses what the method does not know.
   const auto method = make_method(run.method, run.method_options, "method", origin);
-  check_target(*method, run.method, run.target.has_value());
+  check_target(method, run.method, run.target.has_value());
   run.budget = budget_from(take("budget"));
-  if (run.method == kFullPool) run.budget = {1.0, 0};
+  if (method.budget_use == BudgetUse::kAll) run.budget = Budget();
   take("selector");  // read by interpolation from the methods
 
   struct Rest {

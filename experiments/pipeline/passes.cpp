@@ -4,6 +4,7 @@
 #include <map>
 
 #include "core/files.h"
+#include "selector/feature_kinds.h"
 
 namespace scalselect::pipeline {
 namespace {
@@ -24,7 +25,7 @@ void PassCounter::add(const std::vector<FeatureSpec>& specs, const FeatureBundle
     const auto rows = static_cast<std::int64_t>(bundle.tables.at(text).rows.size());
     const auto* point = gradient_point(spec);
     if (point == nullptr) {
-      if (!std::holds_alternative<TokenCountSpec>(spec)) plain = std::max(plain, rows);
+      if (needs_forward_pass(spec)) plain = std::max(plain, rows);
       continue;
     }
     auto& counted = gradients[describe_point(*point).dump()];

@@ -10,11 +10,11 @@
 
 #include "core/options.h"
 #include "data/mini/generate.h"
-#include "data/selection.h"
 #include "eval/benchmark.h"
 #include "eval/bootstrap.h"
 #include "experiments/config/compose.h"
 #include "experiments/pipeline/machine.h"
+#include "selector/budget.h"
 #include "trainer/options.h"
 
 namespace scalselect::vlm {

@@ -10,10 +10,13 @@
 #include "core/files.h"
 #include "core/hash.h"
 #include "core/log.h"
+#include "data/selection.h"
 #include "experiments/pipeline/environment.h"
 #include "experiments/pipeline/gradients.h"
 #include "experiments/pipeline/stages.h"
+#include "selector/choose.h"
 #include "selector/extraction.h"
+#include "selector/feature_kinds.h"
 #include "selector/feature_store.h"
 #include "vlm/probe.h"
 
@@ -23,7 +26,7 @@ namespace {
 
 constexpr int kFeaturesVersion = 1;
 constexpr int kCompatVersion = 2;  ///< what the authors' token roles mean; part of their features' keys alone
-constexpr int kSelectionVersion = 2;
+constexpr int kSelectionVersion = 3;
 
 bool is_compat(const FeatureSpec& spec) {
   const auto* pooled = std::get_if<PooledVisualSpec>(&spec);
@@ -51,20 +54,6 @@ std::vector<FeatureSpec> specs_of(const std::vector<ExtractionJob>& jobs) {
   std::vector<FeatureSpec> specs;
   for (const auto& job : jobs) specs.push_back(job.spec);
   return specs;
-}
-
-/// Rows that every needed table holds and that the pool did not reject.
-std::vector<std::int64_t> candidates_of(const OpenPool& pool, const std::vector<FeatureTable>& tables) {
-  std::vector<int> seen(static_cast<std::size_t>(pool.pool->size()), 0);
-  for (const auto& table : tables) {
-    for (const auto row : table.rows) ++seen[static_cast<std::size_t>(row)];
-  }
-  std::vector<std::int64_t> rows;
-  for (std::int64_t row = 0; row < pool.pool->size(); ++row) {
-    const bool complete = seen[static_cast<std::size_t>(row)] == static_cast<int>(tables.size());
-    if (complete && pool.pool->reject_reason(row).empty()) rows.push_back(row);
-  }
-  return rows;
 }
 
 std::string rows_text(const std::vector<std::int64_t>& rows) {
@@ -106,56 +95,29 @@ std::vector<std::int64_t> read_row_list(const fs::path& file) {
   return rows;
 }
 
-std::vector<FeatureTable> tables_of(const std::vector<FeatureSpec>& specs, const FeatureBundle& features) {
-  std::vector<FeatureTable> tables;
-  for (const auto& spec : specs) tables.push_back(features.tables.at(describe_feature(spec).dump()));
-  return tables;
+TableSource tables_of(const FeatureBundle& features) {
+  return [&features](const FeatureSpec& spec) { return features.tables.at(describe_feature(spec).dump()); };
 }
 
-/// What the method sees of the target pool; nothing if it has no use for one.
-std::optional<TargetInput> target_for(const SelectionMethod& method, const TargetFeatures* target) {
-  if (target == nullptr || method.target_needs().empty()) return {};
-  TargetInput input;
-  input.features = tables_of(method.target_needs(), target->features);
-  input.rows = candidates_of(target->pool, input.features);
-  for (const auto& sample : target->pool.pool->samples()) input.tasks.push_back(sample.source);
-  if (input.rows.empty()) {
-    throw UserError(ErrorKind::kInput,
-                    fmt::format("No sample of the target pool '{}' can be used: every row was rejected.",
-                                target->pool.path.string()),
-                    "See rejects.jsonl in the feature artifacts for the reasons.");
-  }
-  return input;
-}
-
-MethodInput input_for(const SelectionMethod& method, const OpenPool& pool, const FeatureBundle& features,
-                      const TargetFeatures* target, std::int64_t seed) {
-  MethodInput input;
-  input.pool_size = pool.pool->size();
-  input.seed = static_cast<std::uint64_t>(seed);
-  input.features = tables_of(method.needs(), features);
-  input.target = target_for(method, target);
-  input.candidates = candidates_of(pool, input.features);
-  if (input.candidates.empty()) {
-    throw UserError(ErrorKind::kInput,
-                    fmt::format("No sample of '{}' can be selected: every row was rejected.", pool.path.string()),
-                    "See rejects.jsonl in the feature artifacts for the reasons.");
-  }
-  return input;
+std::optional<TargetSource> target_source(const TargetFeatures* target) {
+  if (target == nullptr) return {};
+  TargetSource source{rows_of_pool(*target->pool.pool), {}, tables_of(target->features)};
+  for (const auto& sample : target->pool.pool->samples()) source.tasks.push_back(sample.source);
+  return source;
 }
 
 /// Everything but the budget that a selection depends on.
-StageKey scores_key(const RunConfig& config, const SelectionMethod& method, const OpenPool& pool,
-                    const FeatureBundle& features, const TargetFeatures* target) {
+StageKey scores_key(const RunConfig& config, const Method& method, const OpenPool& pool, const FeatureBundle& features,
+                    const TargetFeatures* target) {
   StageKey key{"scores", kSelectionVersion, {{"pool", pool.digest}}, {{"method", config.method}}};
   key.params["options"] = nlohmann::json(find_method(config.method).resolve(config.method_options));
-  if (method.uses_seed()) key.params["seed"] = config.seed;
-  for (const auto& spec : method.needs()) {
+  if (method.uses_seed) key.params["seed"] = config.seed;
+  for (const auto& spec : method.needs) {
     const auto text = describe_feature(spec).dump();
     key.inputs["features"].push_back(features.keys.at(text));
   }
   if (target == nullptr) return key;
-  for (const auto& spec : method.target_needs()) {
+  for (const auto& spec : method.target_needs) {
     key.inputs["target"].push_back(target->features.keys.at(describe_feature(spec).dump()));
   }
   return key;
@@ -291,37 +253,35 @@ FeatureBundle ensure_features(const std::vector<FeatureSpec>& specs, const OpenP
 SelectionOutput ensure_selection(const RunConfig& config, const OpenPool& pool, const FeatureBundle& features,
                                  const TargetFeatures* target, const ArtifactCache& cache) {
   const auto method = make_method(config.method, config.method_options);
-  const auto input = input_for(*method, pool, features, target, config.seed);
-  const std::int64_t available = static_cast<std::int64_t>(input.candidates.size());
-  const std::int64_t budget = config.budget.rows(available);
-  const StageKey base = scores_key(config, *method, pool, features, target);
+  const auto source = target_source(target);
+  const auto input = open_input(method, rows_of_pool(*pool.pool), tables_of(features),
+                                static_cast<std::uint64_t>(config.seed), source ? &*source : nullptr);
+  const StageKey base = scores_key(config, method, pool, features, target);
 
   SelectionOutput output;
-  output.candidates = available;
-  const auto write = [&](const fs::path& folder, const SelectionResult& result) {
-    write_file_atomically(folder / "rows.txt", rows_text(result.rows));
+  const auto write = [&](const fs::path& folder, const auto& result) {
+    if (!result.rows.empty()) write_file_atomically(folder / "rows.txt", rows_text(result.rows));
     write_file_atomically(folder / "facts.json", result.facts.dump(1) + "\n");
     if (!result.scores.empty()) write_file_atomically(folder / "scores.tsv", scores_text(result.scores));
   };
-  if (method->budget_use() == BudgetUse::kScores) {
-    output.records.push_back(ensure(cache, "scores", base,
-                                    [&](const fs::path& folder) { write(folder, method->select(input, available)); }));
+  if (method.budget_use == BudgetUse::kScores) {
+    output.records.push_back(
+        ensure(cache, "scores", base, [&](const fs::path& folder) { write(folder, score_candidates(method, input)); }));
   }
   StageKey key = base;
   key.stage = "selection";
-  key.params["budget"] = budget;
+  key.params["budget"] = rows_for(method, input, config.budget);
   output.records.push_back(ensure(cache, "selection", key, [&](const fs::path& folder) {
-    SelectionResult result;
-    if (method->budget_use() == BudgetUse::kScores) {
-      const auto& scored = output.records[0].folder;
-      result.scores = read_scores_table(scored, pool.pool->size());
-      result.rows = top_rows(result.scores, input.candidates, budget);
-      result.facts = nlohmann::ordered_json::parse(read_file(scored / "facts.json"));
-    } else {
-      result = method->select(input, budget);
+    std::optional<SelectionResult> scored;
+    if (!output.records.empty()) {
+      const auto& scores = output.records.front().folder;
+      scored.emplace();
+      scored->scores = read_scores_table(scores, pool.pool->size());
+      scored->facts = nlohmann::ordered_json::parse(read_file(scores / "facts.json"));
     }
-    write(folder, result);
-    write_subset(*pool.pool, result.rows, folder / "subset.json");
+    const auto selection = choose(method, input, config.budget, scored);
+    write(folder, selection);
+    write_subset(*pool.pool, selection.rows, folder / "subset.json");
   }));
   output.key = key.digest();
   output.cost = cost_of(output.records);

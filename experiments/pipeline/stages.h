@@ -60,8 +60,8 @@ struct TargetFeatures {
   FeatureBundle features;  ///< of the method's target_needs(), at least
 };
 
-/// Throws UserError(kUsage) if the method cannot do without a target pool and none is given.
-void check_target(const SelectionMethod& method, const std::string& name, bool given);
+/// Throws UserError(kUsage) if the method cannot do without a target pool and none is given: known before any pass.
+void check_target(const Method& method, const std::string& name, bool given);
 
 /// What scoring and choosing took when it was computed, features given.
 struct SelectionCost {
@@ -74,7 +74,6 @@ struct SelectionOutput {
   std::vector<std::int64_t> rows;
   std::string key;          ///< artifact digest
   std::string rows_digest;  ///< SHA-256 of the set of rows: two methods that agree share a training
-  std::int64_t candidates = 0;
   SelectionCost cost;
   std::vector<StageRecord> records;
 };

@@ -113,8 +113,8 @@ class Sweep {
 
   static std::vector<Wish> wishes_of(Run& run) {
     const auto method = make_method(run.config->method, run.config->method_options);
-    std::vector<Wish> wishes = {{&run, &run.pool, method->needs(), &run.features}};
-    if (run.target) wishes.push_back({&run, &run.target->pool, method->target_needs(), &run.target->features});
+    std::vector<Wish> wishes = {{&run, &run.pool, method.needs, &run.features}};
+    if (run.target) wishes.push_back({&run, &run.target->pool, method.target_needs, &run.target->features});
     return wishes;
   }
 

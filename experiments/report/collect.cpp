@@ -71,18 +71,9 @@ void read_costs(const Store& store, ReportRun& run) {
 
 }  // namespace
 
-std::string budget_text(const std::string& budget) {
-  if (budget.find('.') == std::string::npos) return budget;
-  return fmt::format("{:.4g} %", 100 * std::stod(budget));
-}
+std::string ReportRun::label() const { return is_full() ? "full" : method + " " + budget.label(); }
 
-std::string ReportRun::label() const { return is_full() ? "full" : method + " " + budget_text(budget); }
-
-double ReportRun::share() const {
-  const auto found = row.config.find("budget");
-  if (is_full() || found == row.config.end()) return 1;
-  return budget.find('.') == std::string::npos ? 0 : std::stod(budget);
-}
+double ReportRun::share() const { return is_full() ? 1 : budget.share_of(pool_size); }
 
 Collection collect(const Store& store, const std::string& experiment) {
   Collection collection;
@@ -100,9 +91,10 @@ Collection collect(const Store& store, const std::string& experiment) {
     run.row = row;
     run.method =
         row.choices.contains("method") ? text_of(row.choices["method"]) : text_of(row.config.at("method").at("name"));
-    run.budget = run.is_full() ? "1.0" : text_of(row.config.at("budget"));
+    if (!run.is_full()) run.budget = parse_budget(text_of(row.config.at("budget")));
     run.regime = row.config.contains("regime") ? text_of(row.config["regime"]) : "epochs";
     run.seed = row.config.value("seed", std::int64_t{0});
+    run.pool_size = collection.pool->size();
     read_answers(places, run);
     if (run.benchmarks.empty()) continue;
     read_selection(places.at("selection"), collection.pool->size(), run);

@@ -14,13 +14,15 @@
 #include "eval/benchmark.h"
 #include "eval/bootstrap.h"
 #include "eval/skills.h"
+#include "selector/budget.h"
 
 namespace scalselect::report {
 
 /// One finished run.
 struct ReportRun {
   RunRow row;
-  std::string method, budget, regime;  ///< "scalselect", "0.16", "epochs"
+  std::string method, regime;  ///< "scalselect", "epochs"
+  Budget budget;
   std::int64_t seed = 0;
   std::vector<eval::ScoredBenchmark> benchmarks;
   std::vector<eval::SkillScore> skills;
@@ -34,7 +36,8 @@ struct ReportRun {
   bool is_full() const { return method == "full"; }
   /// "scalselect 16 %": runs that differ in their seed only share it.
   std::string label() const;
-  double share() const;  ///< of the pool, 0..1
+  double share() const;  ///< chosen part of the pool, 0..1
+  std::int64_t pool_size = 0;
 };
 
 struct Collection {
@@ -51,8 +54,5 @@ Collection collect(const Store& store, const std::string& experiment);
 
 /// The runs of one regime as the bootstrap wants them.
 std::vector<eval::MethodRun> method_runs(const Collection& collection, const std::string& regime);
-
-/// "16 %" of 0.16; "1000" stays.
-std::string budget_text(const std::string& budget);
 
 }  // namespace scalselect::report

@@ -133,7 +133,7 @@ Plot plot_performance(const Collection& collection, const Table& table, const st
     const auto place = static_cast<std::size_t>(std::find(shown.begin(), shown.end(), method) - shown.begin());
     for (const auto& row : table.rows) {
       if (row.method != method) continue;
-      const double percent = std::stod(row.budget);
+      const double percent = 100 * row.share;
       lowest = std::min(lowest, percent);
       highest = std::max(highest, percent);
       csv += fmt::format("{},{},{},{}\n", csv_name(method), percent, row.relative.value, bar_of(row));

@@ -31,7 +31,7 @@ Plot plot_histogram(const ReportRun& run, const fs::path& folder) {
       name,
       fmt::format(
           "Scores of {} over {} samples (logarithmic counts); the dashed line is the lowest score chosen at {}.",
-          run.method, scores.size(), budget_text(run.budget)),
+          run.method, scores.size(), run.budget.label()),
       run_gnuplot(folder, name, csv,
                   fmt::format("set termoption noenhanced\nset logscale y\nset yrange [0.8:*]\nset xlabel 'score'\nset "
                               "ylabel 'samples'\nset boxwidth {} absolute\nset style fill solid 0.7\nunset key\n"

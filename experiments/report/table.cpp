@@ -36,7 +36,8 @@ TableRow make_row(const Collection& collection, const std::string& regime, const
   const auto runs = runs_of(collection, regime, label);
   TableRow row;
   row.method = runs.front()->method;
-  row.budget = runs.front()->is_full() ? "100 %" : budget_text(runs.front()->budget);
+  row.budget = runs.front()->is_full() ? "100 %" : runs.front()->budget.label();
+  row.share = runs.front()->share();
   row.seeds = static_cast<std::int64_t>(runs.size());
   row.steps = runs.front()->steps;
   for (std::size_t column = 0; column < bootstrap.columns().size(); ++column) {
@@ -46,7 +47,7 @@ TableRow make_row(const Collection& collection, const std::string& regime, const
   row.relative = bootstrap.relative(label);
   row.relative_std = eval::summarize_seeds(bootstrap.relative_by_seed(label)).std;
   row.above_chance = bootstrap.relative(label, eval::Score::kRelAboveChance).value;
-  const std::string other = reference + " " + budget_text(runs.front()->budget);
+  const std::string other = reference + " " + runs.front()->budget.label();
   const auto& methods = bootstrap.methods();
   const bool comparable = label != other && std::find(methods.begin(), methods.end(), other) != methods.end();
   row.against = comparable ? bootstrap.difference(label, other) : eval::Estimate{kNone, {kNone, kNone}, kNone};
@@ -249,7 +250,7 @@ std::string table_csv(const Collection& collection) {
   for (const auto& run : collection.runs) {
     for (const auto& benchmark : run.benchmarks) {
       for (const auto& stats : benchmark.metrics) {
-        text += fmt::format("{},{},{},{},{},{},{},{},{}\n", run.regime, run.method, run.budget, run.seed,
+        text += fmt::format("{},{},{},{},{},{},{},{},{}\n", run.regime, run.method, run.budget.text(), run.seed,
                             benchmark.name, stats.metric.name, stats.metric.value, stats.metric.chance, run.row.id);
       }
     }

@@ -15,6 +15,7 @@ struct TableCell {
 
 struct TableRow {
   std::string method, budget;  ///< "scalselect", "16 %"
+  double share = 1;            ///< the budget as a part of the pool, 0..1
   std::int64_t seeds = 0, steps = 0;
   std::vector<TableCell> cells;  ///< parallel to Table::columns
   eval::Estimate relative;       ///< Rel. %

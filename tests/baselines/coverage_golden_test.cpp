@@ -3,6 +3,7 @@
 
 #include "baselines/registry.h"
 #include "core/files.h"
+#include "selector/choose.h"
 #include "tests/baselines/coverage_tables.h"
 
 namespace scalselect {
@@ -20,7 +21,7 @@ struct Golden {
 };
 
 Rows select_rows(const std::string& method, const Json& options, const MethodInput& input, std::int64_t budget) {
-  return make_method(method, options)->select(input, budget).rows;
+  return choose(make_method(method, options), input, Count{budget}).rows;
 }
 
 /// Options for a kernel of the golden file.
@@ -77,7 +78,7 @@ TEST(SemDeDup, LikenessIsTheAuthors) {
   const Golden golden;
   const auto& expected = golden.tree["semdedup"];
   const std::vector<float> values = expected["matrix"];
-  const auto result = make_method("semdedup", {{"clusters", 3}})->select(input_over(values, golden.cols), 60);
+  const auto result = choose(make_method("semdedup", {{"clusters", 3}}), input_over(values, golden.cols), Count{60});
   for (std::size_t i = 0; i < 60; ++i) EXPECT_NEAR(1 - result.scores[i], expected["likeness"][i], 1e-6) << i;
 }
 

@@ -7,6 +7,7 @@
 
 #include "baselines/registry.h"
 #include "core/parallel.h"
+#include "selector/choose.h"
 #include "tests/baselines/coverage_tables.h"
 
 namespace scalselect {
@@ -18,14 +19,14 @@ using Json = nlohmann::json;
 using Rows = std::vector<std::int64_t>;
 
 Rows select_rows(const std::string& method, const Json& options, const MethodInput& input, std::int64_t budget) {
-  return make_method(method, options)->select(input, budget).rows;
+  return choose(make_method(method, options), input, Count{budget}).rows;
 }
 
 TEST(FacilityLocation, AllFormsAgreeWhenAllNeighborsAreKept) {
   const auto values = gaussian_rows(300, 5);
   const auto input = input_over(values, 5);
   for (const std::string metric : {"cosine", "cosine_shifted", "dot", "rbf"}) {
-    const auto matrix = make_method("facility_location", {{"metric", metric}})->select(input, 100);
+    const auto matrix = choose(make_method("facility_location", {{"metric", metric}}), input, Count{100});
     const Json computed{{"metric", metric}, {"form", "exact"}, {"exact_rows", 10}};
     const Json sparse{{"metric", metric}, {"form", "sparse"}, {"neighbors", 300}};
     EXPECT_EQ(select_rows("facility_location", computed, input, 100), matrix.rows) << metric;
@@ -37,8 +38,8 @@ TEST(FacilityLocation, AllFormsAgreeWhenAllNeighborsAreKept) {
 TEST(FacilityLocation, ManyRowsAreKeptAsNeighborListsAndLoseLittle) {
   const auto values = gaussian_rows(2000, 4);
   const auto input = input_over(values, 4);
-  const auto whole = make_method("facility_location")->select(input, 100);
-  const auto sparse = make_method("facility_location", {{"exact_rows", 1999}})->select(input, 100);
+  const auto whole = choose(make_method("facility_location"), input, Count{100});
+  const auto sparse = choose(make_method("facility_location", {{"exact_rows", 1999}}), input, Count{100});
   EXPECT_EQ(whole.facts["form"], "exact");
   EXPECT_EQ(sparse.facts["form"], "sparse");
   // What the sparse choice is worth under the exact function: a cover is as good as its rows' nearest cosines.
@@ -67,8 +68,8 @@ TEST(FacilityLocation, ManyRowsAreKeptAsNeighborListsAndLoseLittle) {
 TEST(FacilityLocation, StochasticGreedyComesNearAndWithAllRowsDrawnIsGreedy) {
   const auto values = gaussian_rows(300, 5);
   const auto input = input_over(values, 5);
-  const auto lazy = make_method("facility_location")->select(input, 40);
-  const auto drawn = make_method("facility_location", {{"optimizer", "stochastic"}})->select(input, 40);
+  const auto lazy = choose(make_method("facility_location"), input, Count{40});
+  const auto drawn = choose(make_method("facility_location", {{"optimizer", "stochastic"}}), input, Count{40});
   EXPECT_GT(drawn.facts["value"].get<double>(), 0.95 * lazy.facts["value"].get<double>());
   EXPECT_NE(drawn.rows, lazy.rows);
   const Json seeded{{"optimizer", "stochastic"}};
@@ -139,18 +140,19 @@ TEST(Herding, FollowsTheMeanByEitherRule) {
 
 TEST(Herding, MeanErrorIsThatOfTheChosenRowsAndFallsFast) {
   const std::vector<float> line{-3, -1, 0, 4};
-  const auto two = make_method("herding", {{"normalize", false}, {"rule", "distance"}})->select(input_over(line, 1), 2);
+  const auto two =
+      choose(make_method("herding", {{"normalize", false}, {"rule", "distance"}}), input_over(line, 1), Count{2});
   EXPECT_THAT(two.rows, ElementsAre(2, 1)) << "mean 0: first 0, then the nearest to 0";
   EXPECT_NEAR(two.facts["mean_error"], 0.5, 1e-12);
   const auto values = gaussian_rows(1000, 8);
-  EXPECT_LT(make_method("herding")->select(input_over(values, 8), 100).facts["mean_error"], 0.02)
+  EXPECT_LT(choose(make_method("herding"), input_over(values, 8), Count{100}).facts["mean_error"], 0.02)
       << "1 / M, where a random choice has 1 / sqrt(M) = 0.1";
 }
 
 TEST(LogDet, SpansVolumeUntilTheRankIsUsedUp) {
   const std::vector<float> values{2, 2, 0, 3, 0, 0, 0, 0, 1, 0, 3, 0, 0, 0, 2};
   const Json options{{"metric", "dot"}, {"ridge", 0}};
-  const auto result = make_method("log_det", options)->select(input_over(values, 3), 5);
+  const auto result = choose(make_method("log_det", options), input_over(values, 3), Count{5});
   EXPECT_THAT(result.rows, ElementsAre(1, 3, 4, 0, 2)) << "rank 3: then nothing is left to gain";
   EXPECT_NEAR(result.facts["log_det"], std::log(9.0 * 9 * 4), 1e-6);
 }
@@ -214,11 +216,11 @@ TEST(ClusterBalanced, NearestToTheCentreComesFirst) {
 TEST(SemDeDup, CopiesGoFirstAndEpsilonIsTheOneThatFits) {
   auto values = corners();
   for (const std::size_t copy : {5U, 35U, 55U}) std::copy_n(values.begin() + 3, 3, values.begin() + 3 * copy);
-  const auto result = make_method("semdedup", {{"clusters", 3}})->select(input_over(values, 3), 57);
+  const auto result = choose(make_method("semdedup", {{"clusters", 3}}), input_over(values, 3), Count{57});
   Rows left{1, 5, 35, 55};
   for (const auto row : result.rows) left.erase(std::remove(left.begin(), left.end(), row), left.end());
   EXPECT_EQ(left.size(), 3U) << "one of four copies is kept";
-  const double epsilon = result.facts["epsilon"];
+  const double epsilon = result.facts["lowest_score"];
   for (std::size_t i = 0; i < 60; ++i) {
     const bool kept =
         std::find(result.rows.begin(), result.rows.end(), static_cast<std::int64_t>(i)) != result.rows.end();
@@ -234,7 +236,7 @@ TEST(Coverage, ThreadsDoNotMatter) {
   for (const std::string method : {"facility_location", "graph_cut", "herding", "log_det", "cluster_balanced",
                                    "semdedup", "d2_pruning", "self_filter"}) {
     auto input = input_over(values, 9);
-    if (make_method(method)->needs().size() == 2) input.features.push_back(table_over(loss_values, 3));
+    if (make_method(method).needs.size() == 2) input.features.push_back(table_over(loss_values, 3));
     set_threads(1);
     const auto one = select_rows(method, Json::object(), input, 200);
     set_threads(8);

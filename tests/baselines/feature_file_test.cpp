@@ -10,6 +10,7 @@
 #include "core/error.h"
 #include "core/files.h"
 #include "core/npz.h"
+#include "selector/choose.h"
 #include "tests/baselines/coverage_tables.h"
 
 namespace scalselect {
@@ -62,13 +63,22 @@ class FeatureFileTest : public ::testing::Test {
   fs::path folder_ = fs::temp_directory_path() / ("feature_file_test." + std::to_string(getpid()));
 };
 
-const Budget kThree{0, 3};
+const Budget kThree = Count{3};
+
+/// What a file without its pool gives.
+std::vector<std::int64_t> select_rows(const Method& method, const FeatureFile& file, const Budget& budget,
+                                      std::uint64_t seed = 1) {
+  const RowSet rows{file.path.string(), file.vectors->rows(), file.finite};
+  const auto input = open_input(
+      method, rows, [&](const FeatureSpec&) { return table_of(file); }, seed);
+  return choose(method, input, budget).rows;
+}
 
 TEST_F(FeatureFileTest, PlainMatrixGivesTheRowsOfTheMethod) {
   const auto file = open_feature_file(write_npy({0, 1, 2, 3, 10}, 1));
   EXPECT_TRUE(file.ids.empty());
   const auto method = make_vector_method("k_center", {{"normalize", false}});
-  const auto rows = select_from_file(*method, file, {0.6, 0}, 1).rows;
+  const auto rows = select_rows(method, file, Share{0.6});
   EXPECT_THAT(rows, ElementsAre(4, 0, 3));
   write_row_list(rows, folder_ / "rows.txt");
   EXPECT_EQ(read_file(folder_ / "rows.txt"), "4\n0\n3\n");
@@ -80,8 +90,8 @@ TEST_F(FeatureFileTest, EveryVectorMethodRunsOnAFile) {
   for (const std::string name : {"facility_location", "graph_cut", "herding", "log_det", "cluster_balanced", "semdedup",
                                  "k_center", "scalselect", "random"}) {
     const auto method = make_vector_method(name, json::object());
-    const auto direct = make_vector_method(name, json::object())->select(input_over(values, 5, 7), 8);
-    EXPECT_EQ(select_from_file(*method, file, {0.2, 0}, 7).rows, direct.rows) << name;
+    const auto direct = choose(make_vector_method(name, json::object()), input_over(values, 5, 7), Count{8});
+    EXPECT_EQ(select_rows(method, file, Share{0.2}, 7), direct.rows) << name;
   }
 }
 
@@ -90,19 +100,26 @@ TEST_F(FeatureFileTest, AuthorsFileNamesPoolRows) {
   const auto pool = pool_of(6);
   const auto by_row = open_feature_file(write_npz({"4", "0", "2"}, values, 1));
   EXPECT_THAT(by_row.ids, ElementsAre("4", "0", "2"));
-  EXPECT_THAT(pool_rows(by_row, pool, IdKind::kRow), ElementsAre(4, 0, 2));
+  const auto first_number = [](const FeatureTable& table) {
+    std::vector<float> column(table.rows.size());
+    table.vectors->read(0, std::ssize(table.rows), column.data());
+    return column;
+  };
+  const auto rows = table_of(by_row, pool, IdKind::kRow);
+  EXPECT_THAT(rows.rows, ElementsAre(0, 2, 4)) << "in the pool's order";
+  EXPECT_THAT(first_number(rows), ElementsAre(5, 3, 1));
   const auto by_id = open_feature_file(write_npz({"s5", "s1", "s0"}, values, 1));
-  EXPECT_THAT(pool_rows(by_id, pool, IdKind::kId), ElementsAre(5, 1, 0));
-  EXPECT_THROW(pool_rows(by_id, pool, IdKind::kRow), UserError);
+  EXPECT_THAT(table_of(by_id, pool, IdKind::kId).rows, ElementsAre(0, 1, 5));
+  EXPECT_THROW(table_of(by_id, pool, IdKind::kRow), UserError);
   const auto method = make_vector_method("graph_cut", {{"metric", "dot"}, {"lambda", 0}});
-  EXPECT_THAT(select_from_file(*method, by_id, kThree, 1).rows, ElementsAre(1, 2, 0));
+  EXPECT_THAT(select_rows(method, by_id, kThree), ElementsAre(1, 2, 0));
 }
 
 TEST_F(FeatureFileTest, AMatrixMustFitThePool) {
   const auto file = open_feature_file(write_npy({1, 2, 3}, 1));
-  EXPECT_THAT(pool_rows(file, pool_of(3), IdKind::kRow), ElementsAre(0, 1, 2));
+  EXPECT_THAT(table_of(file, pool_of(3), IdKind::kRow).rows, ElementsAre(0, 1, 2));
   try {
-    pool_rows(file, pool_of(4), IdKind::kRow);
+    table_of(file, pool_of(4), IdKind::kRow);
     FAIL();
   } catch (const UserError& error) {
     EXPECT_THAT(error.what(), AllOf(HasSubstr("features.npy' has 3 rows"), HasSubstr("4 samples")));
@@ -127,19 +144,18 @@ TEST_F(FeatureFileTest, RowsThatAreNotFiniteAreNeverChosen) {
   const auto file = open_feature_file(write_npy({0, nan, 2, infinite, 10}, 1));
   for (const std::string name : {"k_center", "facility_location", "random", "scalselect", "herding", "prism", "log_det",
                                  "semdedup", "cluster_balanced", "graph_cut", "rds_plus", "scalselect_pivoted"}) {
-    const auto rows = select_from_file(*make_vector_method(name, json::object()), file, {1.0, 0}, 1).rows;
-    EXPECT_THAT(rows, UnorderedElementsAre(0, 2, 4)) << name;
+    EXPECT_THAT(select_rows(make_vector_method(name, json::object()), file, kThree), UnorderedElementsAre(0, 2, 4))
+        << name;
   }
-  EXPECT_THROW(select_from_file(*make_vector_method("random", json::object()), open_feature_file(write_npy({nan}, 1)),
-                                {1, 0}, 1),
-               UserError);
+  EXPECT_THROW(open_feature_file(write_npy({nan}, 1)), UserError);
 }
 
 TEST_F(FeatureFileTest, ACountThatCannotBeMetIsRefused) {
   const auto file = open_feature_file(write_npy({0, std::nan(""), 2}, 1));
   const auto method = make_vector_method("random", json::object());
-  EXPECT_EQ(select_from_file(*method, file, {0, 2}, 1).rows.size(), 2u);
-  EXPECT_THROW(select_from_file(*method, file, kThree, 1), UserError);
+  EXPECT_EQ(select_rows(method, file, Count{2}).size(), 2u);
+  EXPECT_THROW(select_rows(method, file, kThree), UserError);
+  EXPECT_THROW(select_rows(method, file, Share{1.0}), UserError) << "a share is of all rows";
 }
 
 TEST_F(FeatureFileTest, RefusesOtherFilesAndImpossibleBudgets) {
@@ -147,7 +163,7 @@ TEST_F(FeatureFileTest, RefusesOtherFilesAndImpossibleBudgets) {
   EXPECT_THROW(open_feature_file(folder_ / "text.npz"), UserError);
   EXPECT_THROW(open_feature_file(folder_ / "none.npy"), UserError);
   const auto file = open_feature_file(write_npy({1, 2}, 1));
-  EXPECT_THROW(select_from_file(*make_vector_method("herding", json::object()), file, kThree, 1), UserError);
+  EXPECT_THROW(select_rows(make_vector_method("herding", json::object()), file, kThree), UserError);
 }
 
 }  // namespace

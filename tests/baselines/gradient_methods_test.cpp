@@ -12,6 +12,7 @@
 #include "core/error.h"
 #include "core/files.h"
 #include "core/parallel.h"
+#include "selector/choose.h"
 #include "tests/baselines/table_test_util.h"
 
 namespace scalselect {
@@ -61,7 +62,7 @@ Json two_epochs() { return {{"gradients", {{"warm_up", {{"epochs", 2}}}}}}; }
 
 TEST_F(Golden, LessScoresAreTheAuthors) {
   const auto method = make_method("less", two_epochs());
-  const auto result = method->select(input({0, 1}), 10);
+  const auto result = choose(method, input({0, 1}), Count{10});
   const auto expected = tree_.at("less").get<std::vector<double>>();
   for (std::size_t i = 0; i < expected.size(); ++i) EXPECT_NEAR(result.scores[i], expected[i], 1e-5) << i;
   EXPECT_EQ(result.rows, top_rows(expected, input({0}).candidates, 10));
@@ -70,9 +71,9 @@ TEST_F(Golden, LessScoresAreTheAuthors) {
 TEST_F(Golden, IconsVotesAreTheAuthors) {
   const auto method = make_method("icons", {{"share", 0.2}, {"ties", "row"}});
   const auto votes = tree_.at("icons_votes").get<std::vector<double>>();
-  EXPECT_EQ(method->select(input({1}), 12).scores, votes);
+  EXPECT_EQ(choose(method, input({1}), Count{12}).scores, votes);
   // The budget's own share is the authors' top_percent; with ties by rank the votes still come first.
-  const auto ranked = make_method("icons")->select(input({1}), 12);
+  const auto ranked = choose(make_method("icons"), input({1}), Count{12});
   for (std::size_t i = 0; i < votes.size(); ++i) {
     EXPECT_EQ(std::floor(ranked.scores[i]), votes[i]) << i;
     EXPECT_GT(ranked.scores[i], votes[i]) << i;
@@ -84,7 +85,7 @@ TEST_F(Golden, TiveSharesAndValuesAreTheAuthors) {
   auto given = input({1});
   given.features.push_back(norms());
   const auto budget = tree_.at("budget").get<std::int64_t>();
-  const auto result = method->select(given, budget);
+  const auto result = choose(method, given, Count{budget});
   const auto labels = tree_.at("tive_labels").get<std::vector<int>>();
   const auto shares = tree_.at("tive_shares").get<std::vector<double>>();
   const auto values = tree_.at("tive_values").get<std::vector<double>>();
@@ -108,22 +109,22 @@ TEST_F(Golden, TiveSharesAndValuesAreTheAuthors) {
 TEST(Grand, AveragesNormsOverEpochs) {
   const Json two{{"gradients", {{"warm_up", {{"share", 0.1}, {"epochs", 2}}}}}};
   const auto method = make_method("grand", two);
-  ASSERT_EQ(method->needs().size(), 2U);
+  ASSERT_EQ(method.needs.size(), 2U);
   MethodInput input;
   input.pool_size = 4;
   input.candidates = {0, 1, 3};
   input.features = {table_of({1, 5, 2}, 1, {0, 1, 3}), table_of({7, 1, 3, 2}, 1)};
-  const auto result = method->select(input, 3);
+  const auto result = choose(method, input, Count{3});
   EXPECT_THAT(result.rows, ElementsAre(0, 1, 3));
   EXPECT_EQ(result.scores[0], 4);
   EXPECT_TRUE(std::isnan(result.scores[2]));
   auto smallest = two;
   smallest["largest"] = false;
-  EXPECT_THAT(make_method("grand", smallest)->select(input, 2).rows, ElementsAre(3, 1));
+  EXPECT_THAT(choose(make_method("grand", smallest), input, Count{2}).rows, ElementsAre(3, 1));
 }
 
 TEST(Grand, NeedsNoTrainingByDefault) {
-  const auto needs = make_method("grand")->needs();
+  const auto needs = make_method("grand").needs;
   ASSERT_EQ(needs.size(), 1U);
   EXPECT_EQ(gradient_point(needs[0])->epoch, 0);
   EXPECT_EQ(
@@ -137,7 +138,7 @@ TEST(Less, TakesTheBestTaskOfEachRow) {
   const auto method = make_method("less", plain);
   const auto input = with_target({table_of({9, 0, 0, 0.1F, 3, 3, -5, 0}, 2)}, {table_of({2, 0, 0, 7, 0, 1}, 2)},
                                  {"right/a", "up/a", "up/b"});
-  const auto result = method->select(input, 4);
+  const auto result = choose(method, input, Count{4});
   EXPECT_THAT(result.rows, ElementsAre(0, 1, 2, 3));
   EXPECT_NEAR(result.scores[2], std::sqrt(0.5), 1e-6);
   EXPECT_EQ(result.scores[3], 0) << "the other task does not suffer";
@@ -146,17 +147,17 @@ TEST(Less, TakesTheBestTaskOfEachRow) {
 
 TEST(Less, AsksForAdamOfThePoolAndPlainOfTheTarget) {
   const auto method = make_method("less");
-  ASSERT_EQ(method->needs().size(), 4U);
-  ASSERT_EQ(method->target_needs().size(), 4U);
+  ASSERT_EQ(method.needs.size(), 4U);
+  ASSERT_EQ(method.target_needs.size(), 4U);
   for (std::size_t e = 0; e < 4; ++e) {
-    const auto own = std::get<ProjectedGradientSpec>(method->needs()[e]);
-    const auto target = std::get<ProjectedGradientSpec>(method->target_needs()[e]);
+    const auto own = std::get<ProjectedGradientSpec>(method.needs[e]);
+    const auto target = std::get<ProjectedGradientSpec>(method.target_needs[e]);
     EXPECT_EQ(own.gradient.step, GradientStep::kAdam);
     EXPECT_EQ(target.gradient.step, GradientStep::kPlain);
     EXPECT_EQ(own.gradient.sketch, target.gradient.sketch);
     EXPECT_EQ(own.point.epoch, static_cast<int>(e) + 1);
   }
-  EXPECT_TRUE(method->requires_target());
+  EXPECT_TRUE(method.requires_target);
   EXPECT_THROW(make_method("less", {{"step", "adam"}, {"gradients", {{"warm_up", {{"share", 0}}}}}}), UserError);
 }
 
@@ -170,11 +171,11 @@ TEST(Less, WeighsEpochsByTheirLearningRate) {
 /// Row 0 serves task a, row 1 task b, row 2 both a little: with half of the votes each, row 2 gets two.
 TEST(Icons, TasksVote) {
   const auto input = with_target({table_of({1, 0, 0, 1, 1, 1, -1, -1}, 2)}, {table_of({1, 0, 0, 1}, 2)}, {"a", "b"});
-  const auto result = make_method("icons", {{"share", 0.5}})->select(input, 4);
+  const auto result = choose(make_method("icons", {{"share", 0.5}}), input, Count{4});
   EXPECT_THAT(result.rows, ElementsAre(2, 0, 1, 3));
   EXPECT_EQ(result.facts["most_votes"], 2);
-  EXPECT_EQ(make_method("icons")->budget_use(), BudgetUse::kEach);
-  EXPECT_EQ(make_method("icons", {{"share", 0.5}})->budget_use(), BudgetUse::kScores);
+  EXPECT_EQ(make_method("icons").budget_use, BudgetUse::kEach);
+  EXPECT_EQ(make_method("icons", {{"share", 0.5}}).budget_use, BudgetUse::kScores);
 }
 
 TEST(Icons, SubTasksByMeanOrMaximum) {
@@ -182,9 +183,9 @@ TEST(Icons, SubTasksByMeanOrMaximum) {
   const auto input = with_target({table_of({1, 0, 1, 1, 0, -1, -1, 0}, 2)}, {table_of({1, 0, 0, 1, 0, -1, 1, 0}, 2)},
                                  {"a/x", "a/y", "a-b/x", "a"});
   const Json pooled{{"share", 0.25}}, largest{{"share", 0.25}, {"sub_tasks", "max"}};
-  EXPECT_EQ(make_method("icons", pooled)->select(input, 1).facts["tasks"], 2);
-  const auto mean = make_method("icons", pooled)->select(input, 4),
-             max = make_method("icons", largest)->select(input, 4);
+  EXPECT_EQ(choose(make_method("icons", pooled), input, Count{1}).facts["tasks"], 2);
+  const auto mean = choose(make_method("icons", pooled), input, Count{4}),
+             max = choose(make_method("icons", largest), input, Count{4});
   // Mean over (1, 0), (0, 1), (1, 0): row 1 gives 0.707, row 0 gives 0.667. Maximum: row 0 gives 1.
   EXPECT_EQ(std::floor(mean.scores[1]), 1);
   EXPECT_EQ(std::floor(mean.scores[0]), 0);
@@ -204,13 +205,13 @@ MethodInput two_bundles() {
 
 TEST(Tive, SharesFollowDifficultyNotSize) {
   const Json options{{"clusters", 2}, {"draw", false}};
-  const auto result = make_method("tive", options)->select(two_bundles(), 4);
+  const auto result = choose(make_method("tive", options), two_bundles(), Count{4});
   EXPECT_EQ(std::count_if(result.rows.begin(), result.rows.end(), [](auto row) { return row >= 4; }), 3);
   EXPECT_EQ(std::set<std::int64_t>(result.rows.begin(), result.rows.end()).size(), 4U);
 }
 
 TEST(Tive, WhatATaskCannotGiveComesFromTheOthers) {
-  const auto result = make_method("tive", {{"clusters", 2}})->select(two_bundles(), 7);
+  const auto result = choose(make_method("tive", {{"clusters", 2}}), two_bundles(), Count{7});
   EXPECT_EQ(std::count_if(result.rows.begin(), result.rows.end(), [](auto row) { return row >= 4; }), 4);
   EXPECT_EQ(result.rows.size(), 7U);
 }
@@ -231,7 +232,7 @@ TEST(Tive, DrawsBySoftmax) {
   std::vector<double> first(4);
   for (int seed = 0; seed < kDraws; ++seed) {
     input.seed = static_cast<std::uint64_t>(seed);
-    first[static_cast<std::size_t>(method->select(input, 1).rows[0])] += 1.0 / kDraws;
+    first[static_cast<std::size_t>(choose(method, input, Count{1}).rows[0])] += 1.0 / kDraws;
   }
   for (std::size_t i = 0; i < 4; ++i) {
     const double p = std::exp(3 * values[i]) / total;

@@ -9,6 +9,7 @@
 #include "core/error.h"
 #include "core/parallel.h"
 #include "core/rng.h"
+#include "selector/choose.h"
 #include "tests/baselines/table_test_util.h"
 
 namespace scalselect {
@@ -57,12 +58,12 @@ FeatureTable random_table(const FeatureSpec& spec, std::int64_t size) {
 }
 
 /// Tables for whatever one method needs, of the pool and of nine target samples.
-MethodInput random_input(const SelectionMethod& method, std::int64_t size) {
+MethodInput random_input(const Method& method, std::int64_t size) {
   auto input = plain_input(size, 1);
-  for (const auto& spec : method.needs()) input.features.push_back(random_table(spec, size));
-  if (!method.requires_target()) return input;
+  for (const auto& spec : method.needs) input.features.push_back(random_table(spec, size));
+  if (!method.requires_target) return input;
   TargetInput target;
-  for (const auto& spec : method.target_needs()) target.features.push_back(random_table(spec, 9));
+  for (const auto& spec : method.target_needs) target.features.push_back(random_table(spec, 9));
   for (std::int64_t row = 0; row < 9; ++row) {
     target.rows.push_back(row);
     target.tasks.push_back("task" + std::to_string(row % 3));
@@ -80,20 +81,23 @@ Json contract_options(const std::string& method) {
 TEST(Registry, EveryMethodKeepsTheContract) {
   for (const auto& entry : methods()) {
     const auto method = entry.make(contract_options(entry.name), "", {});
-    const auto input = random_input(*method, 60);
-    const auto whole = method->select(input, 60), part = method->select(input, 10);
+    const auto input = random_input(method, 60);
+    const auto whole = choose(method, input, Count{60}), part = choose(method, input, Count{10});
     EXPECT_EQ(std::set<std::int64_t>(whole.rows.begin(), whole.rows.end()).size(), 60U) << entry.name;
-    ASSERT_EQ(part.rows.size(), 10U) << entry.name;
-    EXPECT_EQ(method->select(input, 10).rows, part.rows) << entry.name;
-    if (method->budget_use() != BudgetUse::kEach) {
-      EXPECT_TRUE(std::equal(part.rows.begin(), part.rows.end(), whole.rows.begin())) << entry.name;
+    const bool all = method.budget_use == BudgetUse::kAll;
+    ASSERT_EQ(part.rows.size(), all ? 60U : 10U) << entry.name;
+    EXPECT_EQ(choose(method, input, Count{10}).rows, part.rows) << entry.name;
+    if (method.budget_use != BudgetUse::kEach) {
+      EXPECT_TRUE(std::equal(part.rows.begin(), part.rows.end(), whole.rows.begin(),
+                             whole.rows.begin() + std::ssize(part.rows)))
+          << entry.name;
     }
     set_threads(3);
-    EXPECT_EQ(method->select(input, 60).rows, whole.rows) << entry.name;
+    EXPECT_EQ(choose(method, input, Count{60}).rows, whole.rows) << entry.name;
     set_threads(0);
     auto reseeded = input;
     reseeded.seed = 2;
-    EXPECT_EQ(method->select(reseeded, 10).rows != part.rows, method->uses_seed()) << entry.name;
+    EXPECT_EQ(choose(method, reseeded, Count{10}).rows != part.rows, method.uses_seed) << entry.name;
     EXPECT_FALSE(entry.summary.empty() || entry.cost.empty() || entry.source.empty()) << entry.name;
     EXPECT_EQ(entry.resolve(Json::object()).size(), entry.options.size()) << entry.name;
   }
@@ -112,24 +116,26 @@ TEST(Registry, RefusesUnknownNamesAndOptions) {
 
 TEST(Random, IsAPermutationThatTheSeedDecides) {
   const auto method = make_method("random");
-  const auto a = method->select(plain_input(1000, 1), 1000).rows;
-  EXPECT_EQ(method->select(plain_input(1000, 1), 1000).rows, a);
-  EXPECT_NE(method->select(plain_input(1000, 2), 1000).rows, a);
+  const auto a = choose(method, plain_input(1000, 1), Count{1000}).rows;
+  EXPECT_EQ(choose(method, plain_input(1000, 1), Count{1000}).rows, a);
+  EXPECT_NE(choose(method, plain_input(1000, 2), Count{1000}).rows, a);
   // The same list on every machine: publishable.
   EXPECT_THAT(std::vector<std::int64_t>(a.begin(), a.begin() + 5), ElementsAre(139, 968, 143, 740, 910));
 }
 
 TEST(Length, TakesTheLongestInAnyUnit) {
   const auto input = input_of(table_of({9, 1, 12, 4, 30, 8, 5, 14, 1, 20, 7, 4, 13, 3, 90}, 5, {0, 2, 5}), 6);
-  const auto ranked = [&](const char* unit) { return make_method("length", {{"count", unit}})->select(input, 3).rows; };
-  EXPECT_THAT(make_method("length")->select(input, 3).rows, ElementsAre(2, 5, 0)) << "tokens of the answers";
+  const auto ranked = [&](const char* unit) {
+    return choose(make_method("length", {{"count", unit}}), input, Count{3}).rows;
+  };
+  EXPECT_THAT(choose(make_method("length"), input, Count{3}).rows, ElementsAre(2, 5, 0)) << "tokens of the answers";
   EXPECT_THAT(ranked("user"), ElementsAre(0, 2, 5));
   EXPECT_THAT(ranked("conversation"), ElementsAre(2, 5, 0));
   EXPECT_THAT(ranked("all"), ElementsAre(2, 5, 0));
   EXPECT_THAT(ranked("turns"), ElementsAre(0, 5, 2));
   EXPECT_THAT(ranked("characters"), ElementsAre(5, 0, 2));
-  EXPECT_THAT(make_method("length", {{"longest", false}})->select(input, 1).rows, ElementsAre(0));
-  const auto scores = make_method("length", {{"count", "conversation"}})->select(input, 1).scores;
+  EXPECT_THAT(choose(make_method("length", {{"longest", false}}), input, Count{1}).rows, ElementsAre(0));
+  const auto scores = choose(make_method("length", {{"count", "conversation"}}), input, Count{1}).scores;
   EXPECT_EQ(scores[2], 13);
   EXPECT_TRUE(std::isnan(scores[1]));
 }
@@ -137,31 +143,32 @@ TEST(Length, TakesTheLongestInAnyUnit) {
 TEST(Perplexity, MiddleHighAndLow) {
   // mean losses 1, 5, 2, 4, 3; the third column says the opposite
   const auto input = input_of(table_of({2, 2, 5, 0, 5, 1, 1, 0, 8, 4, 4, 0, 4, 1, 2, 0, 9, 3, 3, 0}, 4), 5);
-  EXPECT_THAT(make_method("perplexity", {{"part", "high"}})->select(input, 2).rows, ElementsAre(1, 3));
-  EXPECT_THAT(make_method("perplexity", {{"part", "low"}})->select(input, 2).rows, ElementsAre(0, 2));
-  EXPECT_THAT(make_method("perplexity", {{"part", "high"}, {"average", "turns"}})->select(input, 2).rows,
+  EXPECT_THAT(choose(make_method("perplexity", {{"part", "high"}}), input, Count{2}).rows, ElementsAre(1, 3));
+  EXPECT_THAT(choose(make_method("perplexity", {{"part", "low"}}), input, Count{2}).rows, ElementsAre(0, 2));
+  EXPECT_THAT(choose(make_method("perplexity", {{"part", "high"}, {"average", "turns"}}), input, Count{2}).rows,
               ElementsAre(0, 2));
   // Descending: rows 1 3 4 2 0. Window of M from N/2 - M/2.
   const auto middle = make_method("perplexity");
-  EXPECT_THAT(middle->select(input, 1).rows, ElementsAre(4));
-  EXPECT_THAT(middle->select(input, 2).rows, ElementsAre(4, 3));
-  EXPECT_THAT(middle->select(input, 3).rows, ElementsAre(4, 3, 2));
-  EXPECT_THAT(middle->select(input, 5).rows, ElementsAre(4, 3, 2, 1, 0));
+  EXPECT_THAT(choose(middle, input, Count{1}).rows, ElementsAre(4));
+  EXPECT_THAT(choose(middle, input, Count{2}).rows, ElementsAre(4, 3));
+  EXPECT_THAT(choose(middle, input, Count{3}).rows, ElementsAre(4, 3, 2));
+  EXPECT_THAT(choose(middle, input, Count{5}).rows, ElementsAre(4, 3, 2, 1, 0));
 }
 
 TEST(KCenter, StartsLongestAndGoesFarthest) {
   const Json raw{{"normalize", false}};
   const auto line = input_of(table_of({0, 1, 2, 3, 10}, 1), 5);
-  const auto result = make_method("k_center", raw)->select(line, 4);
+  const auto result = choose(make_method("k_center", raw), line, Count{4});
   EXPECT_THAT(result.rows, ElementsAre(4, 0, 3, 1)) << "after 10 and 0: 3, then 1 and 2 tie";
   EXPECT_EQ(result.facts["radius"], 1);
   const auto square = input_of(table_of({1, 0, 0, 1, -1, 0, 0, -1, 5, 5}, 2), 5);
-  EXPECT_THAT(make_method("k_center")->select(square, 2).rows, ElementsAre(4, 2)) << "rows 2 and 3 tie on the circle";
+  EXPECT_THAT(choose(make_method("k_center"), square, Count{2}).rows, ElementsAre(4, 2))
+      << "rows 2 and 3 tie on the circle";
 }
 
 TEST(KCenter, CopiesAreTakenLast) {
   const auto input = input_of(table_of({1, 0, 1, 0, 0, 1, 0, 1}, 2), 4);
-  EXPECT_THAT(make_method("k_center")->select(input, 4).rows, ElementsAre(0, 2, 1, 3));
+  EXPECT_THAT(choose(make_method("k_center"), input, Count{4}).rows, ElementsAre(0, 2, 1, 3));
 }
 
 /// Round-robin written down plainly.
@@ -205,22 +212,22 @@ TEST(RdsPlus, IsRoundRobinOverDrawnQueries) {
   Rng(1, "baselines/rds_plus").shuffle(queries);
   queries.resize(7);
   const auto input = input_of(table_of(values, 6), 200);
-  const auto rows = make_method("rds_plus", {{"queries", 7}})->select(input, 150).rows;
+  const auto rows = choose(make_method("rds_plus", {{"queries", 7}}), input, Count{150}).rows;
   EXPECT_EQ(rows, plain_round_robin(values, 6, queries, 150));
 }
 
 TEST(RdsPlus, OneQueryLeavesItselfForLast) {
   const auto input = input_of(table_of(gaussian(10, 3), 3), 10);
-  const auto rows = make_method("rds_plus", {{"queries", 1}})->select(input, 10).rows;
+  const auto rows = choose(make_method("rds_plus", {{"queries", 1}}), input, Count{10}).rows;
   EXPECT_EQ(std::set<std::int64_t>(rows.begin(), rows.end()).size(), 10U);
 }
 
 TEST(Variants, NameTheirFeatures) {
-  EXPECT_EQ(feature_name(make_method("scalselect_all_tokens")->needs()[0]),
+  EXPECT_EQ(feature_name(make_method("scalselect_all_tokens").needs[0]),
             "pooled_visual(hidden_layer=1,roles=strict,tokens=all)");
-  EXPECT_EQ(feature_name(make_method("scalselect_no_instruction")->needs()[0]),
+  EXPECT_EQ(feature_name(make_method("scalselect_no_instruction").needs[0]),
             "pooled_visual(hidden_layer=0,roles=strict,tokens=all)");
-  EXPECT_EQ(feature_name(make_method("k_center")->needs()[0]), feature_name(make_method("scalselect")->needs()[0]))
+  EXPECT_EQ(feature_name(make_method("k_center").needs[0]), feature_name(make_method("scalselect").needs[0]))
       << "one extraction serves both";
 }
 
@@ -232,7 +239,7 @@ TEST(Memory, IsRefusedWithTheEstimateBeforeItIsTaken) {
   };
   const auto input = input_of({std::make_shared<Huge>(), {0, 1, 2, 3}}, 4);
   try {
-    make_method("k_center")->select(input, 2);
+    choose(make_method("k_center"), input, Count{2});
     FAIL();
   } catch (const UserError& error) {
     EXPECT_THAT(error.what(), HasSubstr("method=k_center needs 70368.7 GB"));

@@ -11,6 +11,7 @@
 #include "baselines/registry.h"
 #include "core/error.h"
 #include "core/parallel.h"
+#include "selector/choose.h"
 #include "selector/subspace.h"
 #include "tests/baselines/table_test_util.h"
 
@@ -106,23 +107,29 @@ TEST_F(Coincide, SharesAndPrototypesAreTheAuthors) {
 
 TEST_F(Coincide, OneClusterIsThinnedByMmdAlone) {
   const auto method = make_method("coincide", {{"layers", {1, 2}}, {"clusters", 1}});
-  EXPECT_EQ(method->select(input_, 15).rows, data_["prototypes_of_all"].get<Rows>());
+  EXPECT_EQ(choose(method, input_, Count{15}).rows, data_["prototypes_of_all"].get<Rows>());
 }
 
 TEST_F(Coincide, SeveralClustersFillTheBudgetWhateverTheThreads) {
   const auto method = make_method("coincide", {{"layers", {1, 2}}, {"clusters", 6}});
   for (const std::int64_t budget : {1, 13, 36}) {
     set_threads(1);
-    const auto alone = method->select(input_, budget).rows;
+    const auto alone = choose(method, input_, Count{budget}).rows;
     EXPECT_EQ(std::set(alone.begin(), alone.end()).size(), static_cast<std::size_t>(budget));
     set_threads(8);
-    EXPECT_EQ(method->select(input_, budget).rows, alone);
+    EXPECT_EQ(choose(method, input_, Count{budget}).rows, alone);
     set_threads(0);
   }
 }
 
+TEST_F(Coincide, RowsFarApartHaveADensityToo) {
+  const auto method =
+      make_method("coincide", {{"layers", {1, 2}}, {"clusters", 3}, {"self_pairs", false}, {"sigma", 0.01}});
+  EXPECT_EQ(choose(method, input_, Count{15}).rows.size(), 15U);
+}
+
 TEST_F(Coincide, AsksForTheAttentionOfItsLayers) {
-  const auto needs = make_method("coincide", {{"layers", {4}}})->needs();
+  const auto needs = make_method("coincide", {{"layers", {4}}}).needs;
   ASSERT_EQ(needs.size(), 2U);
   EXPECT_EQ(feature_name(needs[0]), "hidden_mean(layer=4,tokens=visual,weights=uniform,state=attention)");
   EXPECT_EQ(feature_name(needs[1]), "hidden_mean(layer=4,tokens=behind_images,weights=uniform,state=attention)");
@@ -151,11 +158,11 @@ TEST(Prism, RedundancyIsThePapersDoubleSum) {
   const auto data = golden("prism");
   const auto input = input_of({table_of(data["features"].get<std::vector<float>>(), 6)});
   for (const char* center : {"pool", "vector", "none"}) {
-    const auto result = make_method("prism", {{"center", center}})->select(input, 30);
+    const auto result = choose(make_method("prism", {{"center", center}}), input, Count{30});
     auto expected = data[center].get<std::vector<double>>();
     for (double& value : expected) value = -value;
     expect_near(result.scores, expected, 1e-6);
-    const auto high = make_method("prism", {{"center", center}, {"keep", "high"}})->select(input, 30).rows;
+    const auto high = choose(make_method("prism", {{"center", center}, {"keep", "high"}}), input, Count{30}).rows;
     EXPECT_EQ(Rows(high.rbegin(), high.rend()), result.rows);
   }
 }
@@ -163,11 +170,10 @@ TEST(Prism, RedundancyIsThePapersDoubleSum) {
 TEST(Prism, EqualImagesTieByRowAndTheMeanItselfIsNotRedundant) {
   // The mean of 1, 1, -1, -1, 0 is 0: rows 0 and 1 agree with each other and oppose 2 and 3.
   const auto input = input_of({table_of({1, 0, 1, 0, -1, 0, -1, 0, 0, 0}, 2)});
-  const auto result = make_method("prism")->select(input, 5);
+  const auto result = choose(make_method("prism"), input, Count{5});
   EXPECT_THAT(result.scores, ElementsAre(0.25, 0.25, 0.25, 0.25, 0));
   EXPECT_THAT(result.rows, ElementsAre(0, 1, 2, 3, 4));
-  EXPECT_EQ(feature_name(make_method("prism")->needs()[0]),
-            feature_name(make_method("scalselect_all_tokens")->needs()[0]))
+  EXPECT_EQ(feature_name(make_method("prism").needs[0]), feature_name(make_method("scalselect_all_tokens").needs[0]))
       << "one extraction serves both";
 }
 
@@ -186,22 +192,22 @@ class RdsPlusTarget : public testing::Test {
 
 TEST_F(RdsPlusTarget, SamplesTakeRowsInTurn) {
   const auto method = make_method("rds_plus");
-  EXPECT_EQ(method->select(input_, 33).rows, data_["by_sample"].get<Rows>());
-  EXPECT_EQ(method->target_needs().size(), 1U);
-  EXPECT_FALSE(method->requires_target());
+  EXPECT_EQ(choose(method, input_, Count{33}).rows, data_["by_sample"].get<Rows>());
+  EXPECT_EQ(method.target_needs.size(), 1U);
+  EXPECT_FALSE(method.requires_target);
   auto other = input_;
   other.seed = 9;
-  EXPECT_EQ(method->select(other, 33).rows, data_["by_sample"].get<Rows>()) << "nothing is drawn";
+  EXPECT_EQ(choose(method, other, Count{33}).rows, data_["by_sample"].get<Rows>()) << "nothing is drawn";
 }
 
 TEST_F(RdsPlusTarget, TasksTakeRowsInTurn) {
-  EXPECT_EQ(make_method("rds_plus", {{"turns", "task"}})->select(input_, 33).rows, data_["by_task"].get<Rows>());
+  EXPECT_EQ(choose(make_method("rds_plus", {{"turns", "task"}}), input_, Count{33}).rows, data_["by_task"].get<Rows>());
 }
 
 TEST_F(RdsPlusTarget, SkipsTargetSamplesWithoutFeatures) {
   auto fewer = input_;
   fewer.target->rows = {1, 4};
-  const auto rows = make_method("rds_plus", {{"turns", "task"}})->select(fewer, 40);
+  const auto rows = choose(make_method("rds_plus", {{"turns", "task"}}), fewer, Count{40});
   EXPECT_EQ(std::set(rows.rows.begin(), rows.rows.end()).size(), 40U);
   EXPECT_EQ(rows.facts["queries"], 2);
 }
@@ -214,14 +220,14 @@ class Subspace : public testing::Test {
 };
 
 TEST_F(Subspace, PivotsGoRoundByRound) {
-  const auto result = make_method("scalselect_pivoted", options())->select(input_, 50);
+  const auto result = choose(make_method("scalselect_pivoted", options()), input_, Count{50});
   EXPECT_EQ(result.rows, data_["pivots"].get<Rows>());
-  const auto leverage = make_method("scalselect", options()["features"])->select(input_, 1);
+  const auto leverage = choose(make_method("scalselect", options()["features"]), input_, Count{1});
   EXPECT_EQ(result.rows[0], leverage.rows[0]);
 }
 
 TEST_F(Subspace, ResidualIsWhatTheDirectionsLeave) {
-  const auto result = make_method("scalselect_residual", options())->select(input_, 50);
+  const auto result = choose(make_method("scalselect_residual", options()), input_, Count{50});
   expect_near(result.scores, data_["residuals"], 1e-5);
 }
 
@@ -229,7 +235,7 @@ TEST(Pivoted, CopiesComeInLaterRoundsAndTheMeanComesLast) {
   const auto input = input_of({table_of({3, 0, -3, 0, 0, 2, 0, -2, 3, 0, -3, 0, 0, 0}, 2)});
   const Json both{{"features", {{"subspace", {{"directions", 2}}}}}};
   // Leverage 9/36 for rows 0, 1, 4, 5 and 4/8 for 2 and 3: a round is one of each axis.
-  EXPECT_THAT(make_method("scalselect_pivoted", both)->select(input, 7).rows, ElementsAre(2, 0, 3, 1, 4, 5, 6));
+  EXPECT_THAT(choose(make_method("scalselect_pivoted", both), input, Count{7}).rows, ElementsAre(2, 0, 3, 1, 4, 5, 6));
 }
 
 TEST(Sampled, DrawsInProportionToLeverage) {
@@ -240,7 +246,7 @@ TEST(Sampled, DrawsInProportionToLeverage) {
   auto seeded = input;
   for (std::uint64_t seed = 0; seed < 4000; ++seed) {
     seeded.seed = seed;
-    ++first[static_cast<std::size_t>(method->select(seeded, 1).rows[0])];
+    ++first[static_cast<std::size_t>(choose(method, seeded, Count{1}).rows[0])];
   }
   EXPECT_NEAR(first[0], 1600, 150);  // 5 standard deviations: 155
   EXPECT_NEAR(first[1], 400, 95);
@@ -253,7 +259,7 @@ TEST(Sampled, LeverageZeroComesLast) {
   for (std::uint64_t seed = 0; seed < 20; ++seed) {
     auto seeded = input;
     seeded.seed = seed;
-    const auto rows = make_method("scalselect_sampled")->select(seeded, 4).rows;
+    const auto rows = choose(make_method("scalselect_sampled"), seeded, Count{4}).rows;
     EXPECT_THAT(Rows(rows.begin() + 2, rows.end()), ElementsAre(0, 1));
   }
 }
@@ -261,14 +267,14 @@ TEST(Sampled, LeverageZeroComesLast) {
 TEST(Clustered, EveryClusterSendsItsLongestInTurn) {
   // Two far groups of 4 and 2 on a line; the mean is 0. Places: (r + 1/2) / n.
   const auto input = input_of({table_of({10, 11, 12, 13, -22, -24}, 1)});
-  const auto result = make_method("scalselect_clustered", {{"clusters", 2}})->select(input, 6);
+  const auto result = choose(make_method("scalselect_clustered", {{"clusters", 2}}), input, Count{6});
   // 1/8: row 3; 1/4: row 5; 3/8: row 2; 5/8: row 1; 3/4: row 4; 7/8: row 0
   EXPECT_THAT(result.rows, ElementsAre(3, 5, 2, 1, 4, 0));
 }
 
 TEST(Variants, TowerAndLastLayerNameTheirFeatures) {
-  EXPECT_EQ(feature_name(make_method("scalselect_tower")->needs()[0]), "tower_mean");
-  EXPECT_EQ(feature_name(make_method("scalselect_last_layer")->needs()[0]),
+  EXPECT_EQ(feature_name(make_method("scalselect_tower").needs[0]), "tower_mean");
+  EXPECT_EQ(feature_name(make_method("scalselect_last_layer").needs[0]),
             "pooled_visual(hidden_layer=-1,attention_layer=1,roles=strict,mass=0.9)");
 }
 
@@ -276,20 +282,21 @@ TEST(Ifd, RatioAboveOneComesLast) {
   // Given: 1, 2, 3, 1; alone: 2, 2.5, 2, 4 -> ratios 0.5, 0.8, 1.5, 0.25.
   const auto input = input_of({table_of({2, 2, 1, 0, 4, 2, 2, 0, 3, 1, 3, 0, 4, 4, 1, 0}, 4),
                                table_of({4, 2, 2, 0, 5, 2, 2.5, 0, 4, 2, 2, 0, 4, 1, 4, 0}, 4)});
-  const auto result = make_method("ifd")->select(input, 4);
+  const auto result = choose(make_method("ifd"), input, Count{4});
   EXPECT_THAT(result.rows, ElementsAre(1, 0, 3, 2));
   EXPECT_EQ(result.facts["above_one"], 1);
-  EXPECT_THAT(make_method("ifd", {{"discard_above_one", false}})->select(input, 4).rows, ElementsAre(2, 1, 0, 3));
-  const auto scores = make_method("ifd", {{"ratio", "perplexity"}})->select(input, 4).scores;
+  EXPECT_THAT(choose(make_method("ifd", {{"discard_above_one", false}}), input, Count{4}).rows,
+              ElementsAre(2, 1, 0, 3));
+  const auto scores = choose(make_method("ifd", {{"ratio", "perplexity"}}), input, Count{4}).scores;
   EXPECT_NEAR(scores[1], std::exp(-0.5), 1e-12);
-  EXPECT_EQ(feature_name(make_method("ifd")->needs()[1]), "answer_loss(context=none)");
+  EXPECT_EQ(feature_name(make_method("ifd").needs[1]), "answer_loss(context=none)");
 }
 
 TEST(El2n, MeanErrorNormHardestFirst) {
   // Error norms 1.2 over 2 tokens, 1.4 over 4, 0.9 over 1.
   const auto input = input_of({table_of({0, 2, 0, 1.2F, 0, 4, 0, 1.4F, 0, 1, 0, 0.9F}, 4)});
-  EXPECT_THAT(make_method("el2n")->select(input, 3).rows, ElementsAre(2, 0, 1));
-  EXPECT_THAT(make_method("el2n", {{"part", "easy"}})->select(input, 2).rows, ElementsAre(1, 0));
+  EXPECT_THAT(choose(make_method("el2n"), input, Count{3}).rows, ElementsAre(2, 0, 1));
+  EXPECT_THAT(choose(make_method("el2n", {{"part", "easy"}}), input, Count{2}).rows, ElementsAre(1, 0));
 }
 
 }  // namespace

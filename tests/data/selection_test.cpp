@@ -46,33 +46,6 @@ std::string message_of(const Body& body) {
   return "no error";
 }
 
-TEST(Budget, SharesAndCounts) {
-  EXPECT_EQ(parse_budget("0.16").rows(8000), 1280);
-  EXPECT_EQ(parse_budget(" 16% ").rows(8000), 1280);
-  EXPECT_EQ(parse_budget("1.0").rows(7), 7);
-  EXPECT_EQ(parse_budget("1").rows(7), 1);
-  EXPECT_EQ(parse_budget("5").rows(7), 5);
-  EXPECT_EQ(parse_budget("0.5").rows(7), 4) << "halves up";
-  EXPECT_EQ(parse_budget("0.001").rows(7), 1) << "at least one";
-  EXPECT_EQ(parse_budget("1e-1").rows(20), 2);
-  EXPECT_THAT(parse_budgets("[0.08, 0.16,100]"), ElementsAre(Budget{0.08, 0}, Budget{0.16, 0}, Budget{0, 100}));
-  EXPECT_EQ(parse_budget("0.16").text(), "0.16");
-  EXPECT_EQ(parse_budget("100").text(), "100");
-}
-
-TEST(Budget, RefusalsNameKeyAndValue) {
-  for (const char* text : {"0", "0.0", "-0.1", "-3"}) {
-    EXPECT_THAT(message_of([&] { parse_budget(text); }),
-                HasSubstr(std::string("budget=") + text + " would choose nothing"));
-  }
-  EXPECT_THAT(message_of([] { parse_budget("1.5"); }), HasSubstr("budget=1.5 is a share above 1"));
-  for (const char* text : {"abc", "", "0.1x", "nan", "inf", "0,1x", "%"}) {
-    EXPECT_THAT(message_of([&] { parse_budget(text, "b"); }), HasSubstr("is neither a share nor a number")) << text;
-  }
-  EXPECT_THAT(message_of([] { parse_budget("99999999999999999999"); }), HasSubstr("too large"));
-  EXPECT_THAT(message_of([] { parse_budget("9").rows(8); }), HasSubstr("more than the 8 samples"));
-}
-
 TEST(Subset, KeepsBytesAndOrderOfThePool) {
   const auto pool = small_pool();
   write_subset(pool, {2, 1}, place("subset.json"));

@@ -7,6 +7,8 @@
 #include <optional>
 
 #include "core/error.h"
+#include "selector/choose.h"
+#include "selector/feature_kinds.h"
 #include "selector/scalselect.h"
 
 namespace scalselect {
@@ -146,14 +148,14 @@ TEST(Extraction, GoesOnWhereItStopped) {
 TEST(ScalSelectMethod, RanksAStoreByLeverage) {
   const auto pool = pool_of_thirty();
   const auto method = make_scalselect();
-  const ExtractionJob job{method->needs()[0], fresh("ranked")};
+  const ExtractionJob job{method.needs[0], fresh("ranked")};
   FakeProbe probe;
   extract_features(pool, probe, {&job, 1});
   MethodInput input;
   input.pool_size = kSize;
   input.features.push_back(FeatureStore::table(job.folder));
   input.candidates = input.features[0].rows;
-  const auto all = method->select(input, 28), few = method->select(input, 4);
+  const auto all = choose(method, input, Count{28}), few = choose(method, input, Count{4});
   EXPECT_EQ(all.scores.size(), 30U);
   EXPECT_TRUE(std::isnan(all.scores[5]));
   EXPECT_TRUE(std::equal(few.rows.begin(), few.rows.end(), all.rows.begin()));

@@ -1,0 +1,62 @@
+// One selection behind every door: the commands and the pipeline open their tables, call this, and write what it
+// answers. What a budget means, which rows may be chosen and whether a method's answer is valid is decided here alone.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "data/pool.h"
+#include "selector/budget.h"
+#include "selector/method.h"
+
+namespace scalselect {
+
+/// The rows that a selection is made from.
+struct RowSet {
+  std::string name;                  ///< the pool's (or table's) file, for messages
+  std::int64_t size = 0;             ///< what a share is taken of
+  std::vector<std::int64_t> usable;  ///< rows that were not rejected when the file was read, ascending
+};
+
+RowSet rows_of_pool(const Pool& pool);
+
+/// Opens the table of a feature.
+using TableSource = std::function<FeatureTable(const FeatureSpec& spec)>;
+
+/// A target pool and its features.
+struct TargetSource {
+  RowSet rows;
+  std::vector<std::string> tasks;  ///< see TargetInput::tasks
+  TableSource tables;
+};
+
+/// What the method reads: the tables of its needs, and as candidates the usable rows that every table holds. `target`:
+/// may be null; not opened for methods that have no use for it. Throws what `tables` throws, and UserError(kUsage) if
+/// the method requires a target and none is given, UserError(kInput) if no row of the pool, or of the target, is left.
+MethodInput open_input(const Method& method, const RowSet& rows, const TableSource& tables, std::uint64_t seed,
+                       const TargetSource* target = nullptr);
+
+struct Selection {
+  std::vector<std::int64_t> rows;  ///< exactly the budget's, unique, all of them candidates; best or first-chosen first
+  std::vector<double> scores;      ///< as SelectionResult::scores
+  nlohmann::ordered_json facts;
+  std::int64_t usable = 0;  ///< rows that could have been chosen: candidates, of rankings those with a score
+};
+
+/// Rows that `budget` means for this method and input: Budget::rows of the pool, or all candidates (BudgetUse::kAll).
+/// Throws UserError(kUsage), with both numbers, if that is more than the candidates.
+std::int64_t rows_for(const Method& method, const MethodInput& input, const Budget& budget);
+
+/// The scores of a BudgetUse::kScores method, to be chosen from for several budgets.
+SelectionResult score_candidates(const Method& method, const MethodInput& input);
+
+/// Applies the method and checks its answer. `scored`: the result of score_candidates, where it is known already.
+/// Throws as rows_for; UserError(kUsage) if the method did not find that many rows, or as many have no score;
+/// InternalError for an answer that breaks the promises of Selection::rows.
+Selection choose(const Method& method, const MethodInput& input, const Budget& budget,
+                 const std::optional<SelectionResult>& scored = {});
+
+}  // namespace scalselect

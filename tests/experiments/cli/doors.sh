@@ -1,0 +1,72 @@
+#!/usr/bin/env bash
+# One selection behind every door: on a pool with rejected rows, rows without a picture and repeated ids, the same
+# budget gives the same rows from `select model.path=`, `extract | select features=`, `extract | score | select scores=`
+# and `run`, for every spelling of the budget and every method that these doors serve.
+#   doors.sh SCALSELECT     SCALSELECT: the program
+set -euo pipefail
+program=$(realpath "$1")
+source=$(cd "$(dirname "$0")/../../.." && pwd)
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+cd "$folder"
+model=$source/data/mini/model
+fail() { echo "FAILED: $*" >&2; exit 1; }
+
+"$program" mini world out=world pool.world.pool_size=200 pool.world.questions_per_skill=11 pool.world.pope_images=1 > log.txt 2>&1 || { cat log.txt; exit 1; }
+# 50 rows: three repeat an id, two are rejected when the pool is read, ten have no picture, one picture is missing.
+python3 - << 'E'
+import json
+rows = json.load(open("world/pool.json"))[:50]
+for row in (3, 4, 5): rows[row]["id"] = rows[2]["id"]
+for row in (7, 8): rows[row]["conversations"] = "nothing"
+for row in range(20, 30):
+    rows[row].pop("image")
+    for turn in rows[row]["conversations"]: turn["value"] = turn["value"].replace("<image>", "").strip()
+rows[40]["image"] = "none.png"
+json.dump(rows, open("world/fifty.json", "w"), indent=1)
+E
+pool=(pool.path=world/fifty.json pool.image_root=world/images)
+rows_of() { python3 -c 'import json,sys; print(len(json.load(open(sys.argv[1]))))' "$1"; }
+
+"$program" extract model.path="$model" "${pool[@]}" cache=cache out=features.npz 2> err.txt > out.txt || { cat err.txt; exit 1; }
+grep -q '37 x .*13 samples rejected' out.txt || fail "extraction: $(cat out.txt)"
+"$program" score features=features.npz out=scores.jsonl > log.txt 2>&1
+
+# same NAME FILE FILE
+same() { cmp -s "$2" "$3" || fail "$1: $2 and $3 differ"; }
+vector_methods='scalselect scalselect_pivoted scalselect_residual scalselect_sampled random k_center facility_location graph_cut herding log_det cluster_balanced semdedup'
+cases=0
+for spelling in 0.4 40% '40 %' 4e-1 20; do
+  for method in $vector_methods; do
+    "$program" select method=$method model.path="$model" "${pool[@]}" cache=cache budget="'$spelling'" out=a.json > log.txt 2>&1 || fail "$method from the model: $(cat log.txt)"
+    [ "$(rows_of a.json)" = 20 ] || fail "$method budget=$spelling: $(rows_of a.json) rows of 50, not 20"
+    "$program" select method=$method features=features.npz "${pool[@]}" budget="'$spelling'" out=b.json > log.txt 2>&1 || fail "$method from features: $(cat log.txt)"
+    same "$method budget=$spelling" a.json b.json
+    cases=$((cases + 1))
+    [ $method = scalselect ] || continue
+    "$program" select scores=scores.jsonl "${pool[@]}" budget="'$spelling'" out=c.json > log.txt 2>&1 || fail "from scores: $(cat log.txt)"
+    same "scores budget=$spelling" a.json c.json
+  done
+done
+for method in scalselect random; do
+  "$program" run method=$method pool=file model.path="$model" "${pool[@]}" cache=fresh budget=40% stop_after=selection name=doors store=s.sqlite report=report > log.txt 2>&1 || fail "run: $(cat log.txt)"
+  "$program" select method=$method features=features.npz "${pool[@]}" budget=0.4 out=b.json > log.txt 2>&1
+  find fresh/selection -name subset.json -exec cmp -s {} b.json \; -print | grep -q . || fail "run method=$method selected other rows"
+done
+
+# More than can be used: a sentence with both numbers at every door, nothing written.
+refused() { rm -f z.json; ! "$@" out=z.json > out.txt 2> err.txt || fail "not refused: $*"; grep -q '45 of 50 rows, but only 37' err.txt || fail "$*: $(cat err.txt)"; [ ! -e z.json ] || fail "$*: written all the same"; }
+refused "$program" select model.path="$model" "${pool[@]}" cache=cache budget=0.9
+refused "$program" select features=features.npz "${pool[@]}" budget=45
+refused "$program" select scores=scores.jsonl "${pool[@]}" budget=90%
+# Without its pool a share is of the table's rows, and the output says so.
+"$program" select features=features.npz budget=0.4 out=rows.txt > out.txt
+[ "$(wc -l < rows.txt)" = 15 ] || fail "$(wc -l < rows.txt) rows of the table"
+grep -q "15 of 37 rows of 'features.npz', whose pool is not known" out.txt || fail "$(cat out.txt)"
+# The whole pool is what can be used of it.
+"$program" select method=full model.path="$model" "${pool[@]}" cache=cache budget=0.4 out=full.json > log.txt 2>&1
+[ "$(rows_of full.json)" = 48 ] || fail "full: $(rows_of full.json) rows"
+"$program" select features=features.npz "${pool[@]}" "budget=[1.0,1]" out=two.json > log.txt 2>&1 && fail "1.0 of 50 rows was met with 37"
+"$program" select features=features.npz "budget=[1.0,1]" out=two.txt > log.txt 2>&1
+[ "$(wc -l < two.1.0.txt)" = 37 ] && [ "$(wc -l < two.1.txt)" = 1 ] || fail "two budgets, one file: $(ls two*)"
+echo "doors: $cases selections, each the same from the model and from a file"

@@ -1,0 +1,152 @@
+#include "selector/choose.h"
+
+#include <gmock/gmock.h>
+
+#include <cmath>
+#include <numeric>
+
+#include "core/check.h"
+#include "core/error.h"
+#include "core/matrix.h"
+
+namespace scalselect {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+RowSet ten_rows() {
+  RowSet rows{"pool.json", 10, std::vector<std::int64_t>(10)};
+  std::iota(rows.usable.begin(), rows.usable.end(), 0);
+  return rows;
+}
+
+/// A table of one number per row.
+FeatureTable table(std::vector<std::int64_t> rows) {
+  auto values = std::make_shared<std::vector<float>>(rows.begin(), rows.end());
+  const MatrixView view{values->data(), std::ssize(rows), 1};
+  return {std::shared_ptr<const RowSource>(new MemoryRows(view), [values](const RowSource* p) { delete p; }),
+          std::move(rows)};
+}
+
+/// Answers what it is told.
+Method answers(SelectionResult result, BudgetUse use = BudgetUse::kEach) {
+  Method method;
+  method.budget_use = use;
+  method.select = [result](const MethodInput&, std::int64_t) { return result; };
+  return method;
+}
+
+Method first_candidates() {
+  Method method;
+  method.budget_use = BudgetUse::kPrefix;
+  method.select = [](const MethodInput& input, std::int64_t budget) {
+    return SelectionResult{{input.candidates.begin(), input.candidates.begin() + budget}, {}, {}};
+  };
+  return method;
+}
+
+template <class Body>
+std::string message_of(const Body& body) {
+  try {
+    body();
+  } catch (const std::exception& error) {
+    return error.what();
+  }
+  return "no error";
+}
+
+TEST(Choose, CandidatesAreUsableRowsThatEveryTableHolds) {
+  auto method = first_candidates();
+  method.needs = {TowerMeanSpec{}, TokenCountSpec{}};
+  auto rows = ten_rows();
+  rows.usable = {1, 2, 3, 4, 5, 6, 7, 9};
+  const auto input = open_input(
+      method, rows,
+      [](const FeatureSpec& spec) {
+        return std::holds_alternative<TowerMeanSpec>(spec) ? table({0, 1, 3, 5, 7, 8, 9}) : table({1, 2, 3, 4, 5, 9});
+      },
+      1);
+  EXPECT_THAT(input.candidates, ElementsAre(1, 3, 5, 9));
+  EXPECT_EQ(input.pool_size, 10);
+}
+
+TEST(Choose, AShareIsOfThePoolWhateverIsUsable) {
+  const auto method = first_candidates();
+  auto rows = ten_rows();
+  rows.usable = {0, 2, 4, 6, 8};
+  const auto input = open_input(method, rows, {}, 1);
+  EXPECT_THAT(choose(method, input, Share{0.4}).rows, ElementsAre(0, 2, 4, 6));
+  EXPECT_THAT(choose(method, input, Count{3}).rows, ElementsAre(0, 2, 4));
+  for (const Budget& budget : {Budget(Share{0.6}), Budget(Count{6})}) {
+    EXPECT_THAT(message_of([&] { choose(method, input, budget); }),
+                AllOf(HasSubstr("6 of 10 rows"), HasSubstr("only 5 can be used")));
+  }
+}
+
+TEST(Choose, AllMeansEveryUsableRow) {
+  auto method = answers({{0, 2}, {}, {}}, BudgetUse::kAll);
+  auto rows = ten_rows();
+  rows.usable = {0, 2};
+  const auto input = open_input(method, rows, {}, 1);
+  EXPECT_THAT(choose(method, input, Share{0.1}).rows, ElementsAre(0, 2));
+  EXPECT_THAT(choose(method, input, Budget()).rows, ElementsAre(0, 2));
+}
+
+TEST(Choose, RankingsTakeTheLargestScoresAndLeaveOutRowsWithoutOne) {
+  const double none = std::nan("");
+  const auto method = answers({{}, {1, 5, none, 5, 2, none, 0, -1, none, 9}, {}}, BudgetUse::kScores);
+  const auto input = open_input(method, ten_rows(), {}, 1);
+  const auto selection = choose(method, input, Count{4});
+  EXPECT_THAT(selection.rows, ElementsAre(9, 1, 3, 4));
+  EXPECT_EQ(selection.usable, 7);
+  EXPECT_EQ(selection.facts["lowest_score"], 2.0);
+  EXPECT_THAT(message_of([&] { choose(method, input, Count{8}); }),
+              AllOf(HasSubstr("8 of 10 rows"), HasSubstr("only 7 have a score")));
+  const auto scored = score_candidates(method, input);
+  EXPECT_EQ(choose(method, input, Share{0.4}, scored).rows, selection.rows);
+}
+
+TEST(Choose, TooFewRowsAreTheMethodsFailureAndAreTold) {
+  for (const std::vector<std::int64_t>& rows : {std::vector<std::int64_t>{}, std::vector<std::int64_t>{4, 1}}) {
+    const auto method = answers({rows, {}, {}});
+    const auto input = open_input(method, ten_rows(), {}, 1);
+    EXPECT_THROW(choose(method, input, Count{3}), UserError);
+    EXPECT_THAT(message_of([&] { choose(method, input, Count{3}); }),
+                HasSubstr("chose " + std::to_string(rows.size()) + " of the 3 rows"));
+  }
+}
+
+TEST(Choose, AnswersThatBreakAPromiseAreFaultsOfTheProgram) {
+  auto rows = ten_rows();
+  rows.usable = {0, 1, 2, 3};
+  for (const std::vector<std::int64_t>& wrong :
+       {std::vector<std::int64_t>{1, 1}, std::vector<std::int64_t>{1, 7}, std::vector<std::int64_t>{-1, 2}}) {
+    const auto method = answers({wrong, {}, {}});
+    const auto input = open_input(method, rows, {}, 1);
+    EXPECT_THROW(choose(method, input, Count{2}), InternalError);
+  }
+}
+
+TEST(Choose, NothingToChooseFrom) {
+  const auto method = first_candidates();
+  auto rows = ten_rows();
+  rows.usable = {};
+  EXPECT_THAT(message_of([&] { open_input(method, rows, {}, 1); }), HasSubstr("None of the 10 rows of 'pool.json'"));
+}
+
+TEST(Choose, ATargetIsOpenedForMethodsThatUseOne) {
+  auto method = first_candidates();
+  const TargetSource target{{"dev.json", 3, {0, 2}}, {"a", "b", "c"}, [](const FeatureSpec&) { return table({0, 1}); }};
+  EXPECT_FALSE(open_input(method, ten_rows(), {}, 1, &target).target.has_value());
+  method.target_needs = {TowerMeanSpec{}};
+  const auto input = open_input(method, ten_rows(), {}, 1, &target);
+  EXPECT_THAT(input.target->rows, ElementsAre(0));
+  EXPECT_THAT(input.target->tasks, ElementsAre("a", "b", "c"));
+  method.requires_target = true;
+  EXPECT_THROW(open_input(method, ten_rows(), {}, 1), UserError);
+}
+
+}  // namespace
+}  // namespace scalselect
