@@ -18,7 +18,7 @@ std::string features_text(const Method& method) {
   if (text.empty()) text = "nothing of the model";
   if (const auto target = names_of(method.target_needs); !target.empty())
     text += (method.requires_target ? " and, of a target pool that it cannot do without, "
-                                      : " and, if a target pool is given, its ") +
+                                    : " and, if a target pool is given, its ") +
             target;
   return text;
 }
@@ -58,9 +58,8 @@ std::string method_page(const MethodEntry& entry) {
   return fmt::format(
       "## `{}`\n\n{}. It reads {}, {}, and {}. Cost: {}. Source: {}.\n{}", entry.name,
       static_cast<char>(std::toupper(static_cast<unsigned char>(entry.summary[0]))) + entry.summary.substr(1),
-      features_text(method), budget_text(method.budget_use),
-      method.uses_seed ? "draws by the seed" : "draws nothing", entry.cost, entry.source,
-      options_table(entry.options));
+      features_text(method), budget_text(method.budget_use), method.uses_seed ? "draws by the seed" : "draws nothing",
+      entry.cost, entry.source, options_table(entry.options));
 }
 
 std::string methods_markdown() {
