@@ -1,0 +1,39 @@
+// Walking the rows of a RowSource, and what every walk asks of them, as Eigen's matrices.
+#pragma once
+
+#include <Eigen/Core>
+#include <algorithm>
+#include <cstdint>
+#include <vector>
+
+#include "core/matrix.h"
+
+namespace scalselect {
+
+using RowMajorMatrixXf = Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
+using RowMajorMatrixXd = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
+/// Borrowed rows.
+using ConstRows = Eigen::Map<const RowMajorMatrixXf>;
+
+inline ConstRows as_matrix(MatrixView view) { return {view.data, view.rows, view.cols}; }
+
+/// Calls `use(first, block)` for one block of the source after the other; `block`, a ConstRows of rows
+/// first, first + 1, ... (`block_rows` of them, the last block perhaps fewer), is only valid during the call.
+template <class Use>
+void for_each_block(const RowSource& source, std::int64_t block_rows, const Use& use) {
+  RowMajorMatrixXf block(std::min(block_rows, source.rows()), source.cols());
+  for (std::int64_t first = 0; first < source.rows(); first += block_rows) {
+    const auto count = std::min(block_rows, source.rows() - first);
+    source.read(first, count, block.data());
+    use(first, ConstRows(block.data(), count, source.cols()));
+  }
+}
+
+/// Positions of the rows without NaN or infinity, ascending.
+std::vector<std::int64_t> finite_rows(const Eigen::Ref<const RowMajorMatrixXf>& rows);
+
+/// Scales each row to length 1, computed in float64; a row of zeros stays one. A single row: `rows.row(i)`, or a Map
+/// of 1 x d.
+void scale_to_unit_length(Eigen::Ref<RowMajorMatrixXf> rows);
+
+}  // namespace scalselect
