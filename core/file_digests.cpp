@@ -4,13 +4,16 @@
 #include <sys/stat.h>
 
 #include <ctime>
-#include <nlohmann/json.hpp>
+#include <map>
 #include <optional>
+#include <unordered_map>
 #include <utility>
 
 #include "core/error.h"
 #include "core/files.h"
 #include "core/hash.h"
+#include "core/log.h"
+#include "core/parallel.h"
 
 namespace scalselect {
 namespace fs = std::filesystem;
@@ -19,52 +22,142 @@ namespace {
 struct FileState {
   std::string text;         ///< all that changes with the content
   std::time_t changed = 0;  ///< seconds since the epoch
-  std::uintmax_t bytes = 0;
 };
 
-std::optional<FileState> state_of(const fs::path& file) {
+std::optional<FileState> state_of(const std::string& file) {
   struct stat info {};
   if (::stat(file.c_str(), &info) != 0 || !S_ISREG(info.st_mode)) return {};
   return FileState{fmt::format("{} {}:{} {}.{} {}.{}", info.st_size, info.st_dev, info.st_ino, info.st_mtim.tv_sec,
                                info.st_mtim.tv_nsec, info.st_ctim.tv_sec, info.st_ctim.tv_nsec),
-                   info.st_ctim.tv_sec, static_cast<std::uintmax_t>(info.st_size)};
+                   info.st_ctim.tv_sec};
 }
 
 /// Two writes within a tick of the file system's clock look like one.
 constexpr std::time_t kClockTick = 2;
+constexpr std::size_t kHexDigits = 64;
+constexpr std::int64_t kBlock = 16;            // files that a thread takes at a time
+constexpr std::size_t kWorthAProgress = 2000;  // files to hash
 
-std::string remembered(const fs::path& note, const std::string& state) {
-  if (!fs::exists(note)) return {};
-  try {
-    const auto tree = nlohmann::json::parse(read_file(note));
-    return tree.at("state") == state ? tree.at("sha256").get<std::string>() : std::string();
-  } catch (const std::exception&) {  // a damaged note is no note
-    return {};
+/// What is known of the files of one folder: a line "SHA256<TAB>STATE<TAB>NAME" each.
+class Notes {
+ public:
+  explicit Notes(fs::path file) : file_(std::move(file)) {
+    std::string text;
+    try {
+      text = read_file(file_);
+    } catch (const UserError&) {  // nothing is known yet
+    }
+    for (std::size_t at = 0; at < text.size();) {
+      const auto end = std::min(text.find('\n', at), text.size());
+      const auto line = std::string_view(text).substr(at, end - at);
+      at = end + 1;
+      const auto tab = line.find('\t', std::min(line.size(), kHexDigits + 1));
+      if (line.size() <= kHexDigits || line[kHexDigits] != '\t' || tab == std::string_view::npos) continue;
+      known_[std::string(line.substr(tab + 1))] = {std::string(line.substr(kHexDigits + 1, tab - kHexDigits - 1)),
+                                                   std::string(line.substr(0, kHexDigits))};
+    }
   }
+
+  /// Empty if nothing is known of the file in this state.
+  std::string find(const std::string& name, const std::string& state) const {
+    const auto found = known_.find(name);
+    return found != known_.end() && found->second.first == state ? found->second.second : std::string();
+  }
+
+  void insert(const std::string& name, std::string state, std::string digest) {
+    if (name.find('\n') != std::string::npos) return;
+    known_[name] = {std::move(state), std::move(digest)};
+    changed_ = true;
+  }
+
+  void keep() const {
+    if (!changed_) return;
+    std::string text;
+    for (const auto& [name, note] : known_) text += fmt::format("{}\t{}\t{}\n", note.second, note.first, name);
+    try {
+      write_file_atomically(file_, text);
+    } catch (const UserError&) {  // next time they are computed again
+    }
+  }
+
+ private:
+  fs::path file_;
+  std::unordered_map<std::string, std::pair<std::string, std::string>> known_;  ///< name -> state, digest
+  bool changed_ = false;
+};
+
+/// A file on its way to its digest.
+struct Entry {
+  std::string name;
+  Notes* notes = nullptr;
+  std::optional<FileState> state;
+  bool lasting = false;  ///< computed from a file that nobody was writing to
+};
+
+std::string hash_file(const std::string& file, Entry& entry) {
+  const bool settled = std::time(nullptr) > entry.state->changed + kClockTick;
+  auto digest = sha256_file(file);
+  const auto after = state_of(file);
+  entry.lasting = settled && after && after->text == entry.state->text;
+  return digest;
 }
 
 }  // namespace
 
-FileDigests::FileDigests(fs::path folder, std::uintmax_t least_bytes)
-    : folder_(std::move(folder)), least_bytes_(least_bytes) {}
+FileDigests::FileDigests(fs::path folder) : folder_(std::move(folder)) {}
 
 std::string FileDigests::sha256(const fs::path& file) const {
-  const auto before = state_of(file);
-  if (!before || before->bytes < least_bytes_) return sha256_file(file);
-  const auto note = folder_ / (scalselect::sha256(fs::canonical(file).string()) + ".json");
-  if (auto known = remembered(note, before->text); !known.empty()) return known;
-  const bool settled = std::time(nullptr) > before->changed + kClockTick;
-  auto digest = sha256_file(file);
-  const auto after = state_of(file);
-  if (!settled || !after || after->text != before->text) return digest;
-  try {
-    write_file_atomically(
-        note,
-        nlohmann::json{{"file", fs::canonical(file).string()}, {"state", before->text}, {"sha256", digest}}.dump(1) +
-            "\n");
-  } catch (const UserError&) {  // next time it is computed again
+  const auto digest = sha256_all(std::vector{file.string()}).front();
+  return digest.size() == kHexDigits ? digest : sha256_file(file);  // which says why it cannot be read
+}
+
+std::vector<std::string> FileDigests::sha256_all(std::span<const std::string> files) const {
+  std::map<std::string, Notes> notes;  // by folder as it is written in `files`
+  std::vector<Entry> entries(files.size());
+  for (std::size_t i = 0; i < files.size(); ++i) {
+    const auto slash = files[i].rfind('/');
+    const auto parent = slash == std::string::npos ? std::string(".") : files[i].substr(0, slash + 1);
+    auto place = notes.find(parent);
+    if (place == notes.end()) {
+      std::error_code none;
+      const auto real = fs::canonical(parent, none).string();
+      place = notes.emplace(parent, folder_ / (scalselect::sha256(real) + ".tsv")).first;
+    }
+    entries[i].name = files[i].substr(slash + 1);
+    entries[i].notes = &place->second;
   }
-  return digest;
+  std::vector<std::string> digests(files.size());
+  const auto count = static_cast<std::int64_t>(files.size());
+  parallel_blocks(count, kBlock, [&](std::int64_t begin, std::int64_t end) {
+    for (auto i = static_cast<std::size_t>(begin); i < static_cast<std::size_t>(end); ++i) {
+      entries[i].state = state_of(files[i]);
+      digests[i] = entries[i].state ? entries[i].notes->find(entries[i].name, entries[i].state->text) : "missing";
+    }
+  });
+  std::vector<std::size_t> unknown;
+  for (std::size_t i = 0; i < digests.size(); ++i) {
+    if (digests[i].empty()) unknown.push_back(i);
+  }
+  std::optional<Progress> progress;
+  if (unknown.size() >= kWorthAProgress) {
+    progress.emplace("reading for the cache's keys", "files", static_cast<std::int64_t>(unknown.size()));
+  }
+  parallel_blocks(static_cast<std::int64_t>(unknown.size()), kBlock, [&](std::int64_t begin, std::int64_t end) {
+    for (auto u = static_cast<std::size_t>(begin); u < static_cast<std::size_t>(end); ++u) {
+      const auto i = unknown[u];
+      try {
+        digests[i] = hash_file(files[i], entries[i]);
+      } catch (const UserError&) {
+        digests[i] = "unreadable";
+      }
+    }
+    if (progress) progress->advance(end - begin);
+  });
+  for (const auto i : unknown) {
+    if (entries[i].lasting) entries[i].notes->insert(entries[i].name, entries[i].state->text, digests[i]);
+  }
+  for (const auto& [folder, note] : notes) note.keep();
+  return digests;
 }
 
 }  // namespace scalselect

@@ -1,25 +1,31 @@
-// SHA-256 of large files, remembered: a checkpoint of 14 GB is read once for it, not once a run.
+// SHA-256 of files, remembered: a checkpoint of 14 GB or a pool's 100,000 pictures are read once for it, not once a
+// run.
 #pragma once
 
-#include <cstdint>
 #include <filesystem>
+#include <span>
 #include <string>
+#include <vector>
 
 namespace scalselect {
 
-/// Digests kept in a folder of small files, one a hashed file. A digest holds as long as the file's size, inode and its
-/// times of modification and of change (which no program can set back) are what they were when it was read.
+/// Digests kept in a folder of notes, one a folder of hashed files. A digest holds as long as the file's size, inode
+/// and its times of modification and of change (which no program can set back) are what they were when it was read.
+/// What cannot be kept (full disk, read-only folder) is only computed again next time.
 class FileDigests {
  public:
-  /// `folder` is created when first written to. Files below `least_bytes` are hashed every time.
-  explicit FileDigests(std::filesystem::path folder, std::uintmax_t least_bytes = 64 << 20);
+  /// `folder` is created when first written to.
+  explicit FileDigests(std::filesystem::path folder);
 
-  /// As sha256_file. A digest that cannot be kept (full disk, read-only folder) is only computed again next time.
+  /// As sha256_file.
   std::string sha256(const std::filesystem::path& file) const;
+
+  /// Of many files, in their order, by all threads; "missing" in place of a digest where there is no such file,
+  /// "unreadable" where it cannot be read.
+  std::vector<std::string> sha256_all(std::span<const std::string> files) const;
 
  private:
   std::filesystem::path folder_;
-  std::uintmax_t least_bytes_;
 };
 
 }  // namespace scalselect

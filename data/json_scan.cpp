@@ -18,11 +18,12 @@ class Cursor {
     if (text_[at_] == '\n') ++line_;
     ++at_;
   }
+  void skip_mark() { at_ = text_.size() - after_byte_order_mark(text_).size(); }
   void skip_blanks() {
     while (!at_end() && is_blank(peek())) step();
   }
 
-  /// Moves behind the value that begins here; false if the text ends first.
+  /// Moves past the value that begins here; false if the text ends first.
   bool skip_value() {
     if (peek() == '"') return skip_string();
     if (peek() != '{' && peek() != '[') {
@@ -68,8 +69,14 @@ JsonScanError stopped(const Cursor& cursor, std::string what) {
 
 }  // namespace
 
+std::string_view after_byte_order_mark(std::string_view text) {
+  constexpr std::string_view kMark = "\xEF\xBB\xBF";
+  return text.starts_with(kMark) ? text.substr(kMark.size()) : text;
+}
+
 JsonScanError scan_json_array(std::string_view text, std::vector<JsonSpan>& values) {
   Cursor cursor(text);
+  cursor.skip_mark();
   cursor.skip_blanks();
   cursor.step();  // the bracket that made the caller come here
   bool comma = false;
@@ -89,13 +96,13 @@ JsonScanError scan_json_array(std::string_view text, std::vector<JsonSpan>& valu
   }
   cursor.step();
   cursor.skip_blanks();
-  if (!cursor.at_end()) return stopped(cursor, "goes on behind its closing ']'");
+  if (!cursor.at_end()) return stopped(cursor, "goes on after its closing ']'");
   return {};
 }
 
 JsonScanError scan_json_lines(std::string_view text, std::vector<JsonSpan>& values) {
   std::int64_t line = 0;
-  for (std::size_t at = 0; at < text.size();) {
+  for (std::size_t at = text.size() - after_byte_order_mark(text).size(); at < text.size();) {
     ++line;
     std::size_t end = text.find('\n', at);
     if (end == std::string_view::npos) end = text.size();

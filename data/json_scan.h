@@ -1,4 +1,5 @@
-// Where the values of a JSON array, or of a file of JSON lines, begin and end, without parsing them.
+// Where the values of a JSON array, or of a file of JSON lines, begin and end, without parsing them. Positions are
+// bytes of the text that is given; a byte order mark before it is skipped.
 #pragma once
 
 #include <cstddef>
@@ -22,8 +23,11 @@ struct JsonScanError {
   std::int64_t line = 1;
 };
 
+/// `text` without the byte order mark that some programs put before UTF-8.
+std::string_view after_byte_order_mark(std::string_view text);
+
 /// The values of the array that `text` is. Brackets and strings are balanced, nothing else is checked: a parser reads
-/// each value afterwards. Text behind the closing bracket, a missing comma or an end in the middle is an error.
+/// each value afterwards. Text after the closing bracket, a missing comma or an end in the middle is an error.
 JsonScanError scan_json_array(std::string_view text, std::vector<JsonSpan>& values);
 
 /// One value a line, blank lines skipped.

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <map>
 #include <unordered_map>
+#include <unordered_set>
 
 #include "core/check.h"
 #include "core/error.h"
@@ -12,13 +13,13 @@
 #include "core/hash.h"
 #include "core/log.h"
 #include "core/parallel.h"
+#include "data/picture_digest.h"
 #include "data/pool_row.h"
 
 namespace scalselect {
 namespace {
 
 constexpr std::int64_t kParseBlock = 2048;  // rows a thread parses at a time
-constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
 
 [[noreturn]] void refuse(const std::filesystem::path& file, const std::string& what, const std::string& remedy) {
   throw UserError(ErrorKind::kInput, fmt::format("The pool '{}' {}.", file.string(), what), remedy);
@@ -36,13 +37,18 @@ Pool::Pool(const std::filesystem::path& file, const std::optional<std::filesyste
 }
 
 void Pool::read_spans() {
-  std::string_view text = bytes_;
-  const std::size_t skipped = text.starts_with(kByteOrderMark) ? kByteOrderMark.size() : 0;
-  text.remove_prefix(skipped);
+  const auto text = after_byte_order_mark(bytes_);
+  const std::size_t skipped = bytes_.size() - text.size();
   const auto first = text.find_first_not_of(" \t\r\n");
   if (first == std::string_view::npos) refuse(file_, "is empty", "Give a JSON array or JSON lines of samples.");
+  if (text.starts_with("\xFF\xFE") || text.starts_with("\xFE\xFF")) {
+    refuse(file_, "is UTF-16 text, but JSON is UTF-8", "Write it as UTF-8: iconv -f UTF-16 -t UTF-8.");
+  }
   if (text[first] != '[' && text[first] != '{') {
-    refuse(file_, fmt::format("begins with '{}', which is neither a JSON array nor JSON lines", text[first]),
+    const auto c = static_cast<unsigned char>(text[first]);
+    refuse(file_,
+           fmt::format("begins with {}, which is neither a JSON array nor JSON lines",
+                       c > 0x20 && c < 0x7F ? fmt::format("'{:c}'", c) : fmt::format("the byte 0x{:02X}", c)),
            "Give a file of LLaVA 'conversations' or LLaMA-Factory 'messages'.");
   }
   layout_ = text[first] == '[' ? PoolLayout::kArray : PoolLayout::kLines;
@@ -72,11 +78,7 @@ void Pool::parse_rows() {
   for (std::int64_t row = 0; row < count; ++row) {
     auto& read = rows[static_cast<std::size_t>(row)];
     const auto line = spans_[static_cast<std::size_t>(row)].line;
-    if (!read.malformed.empty()) {
-      refuse(file_, fmt::format("is not JSON in row {}, on line {}: {}", row, line, read.malformed),
-             "Mend or remove that row.");
-    }
-    if (!read.remark.empty()) problems_.push_back({row, line, read.sample.id, read.remark, false});
+    for (const auto& remark : read.remarks) problems_.push_back({row, line, read.sample.id, remark, false});
     if (!read.rejected.empty()) problems_.push_back({row, line, read.sample.id, read.rejected, true});
     read.sample.row = row;
     samples_.push_back(std::move(read.sample));
@@ -113,8 +115,8 @@ void Pool::report_problems() const {
   }
   for (const auto& [kind_name, kind] : kinds) {
     log_warning("{}: {} row{} {}: {} ({}row {}, line {})", file_.string(), kind.count, kind.count == 1 ? "" : "s",
-                kind.first->rejected ? "left out" : "used all the same (rows are told apart by their number)",
-                kind.first->reason, kind.count == 1 ? "" : "first: ", kind.first->row, kind.first->line);
+                kind.first->rejected ? "left out" : "used all the same", kind.first->reason,
+                kind.count == 1 ? "" : "first: ", kind.first->row, kind.first->line);
   }
 }
 
@@ -133,25 +135,15 @@ std::string Pool::reject_reason(std::int64_t row) const {
   return {};
 }
 
-std::string Pool::digest() const {
-  if (!digest_.empty()) return digest_;
-  Sha256 hash;
-  hash.update(bytes_);
-  std::unordered_map<std::string_view, std::string> seen;
+std::string Pool::digest(const FileDigests& digests) const {
+  std::vector<std::string> images;
+  std::unordered_set<std::string_view> seen;
   for (const auto& sample : samples_) {
     for (const auto& image : sample.images) {
-      const auto [entry, fresh] = seen.emplace(image, "");
-      if (!fresh) continue;
-      std::error_code missing;
-      const auto size = std::filesystem::file_size(image, missing);
-      // The path as the pool writes it: moving pool and images together changes nothing.
-      const auto relative = std::filesystem::path(image).lexically_relative(image_root_).string();
-      hash.update(
-          fmt::format("\n{}\t{}", relative.empty() ? image : relative, missing ? "missing" : std::to_string(size)));
+      if (seen.insert(image).second) images.push_back(image);
     }
   }
-  digest_ = hash.finish();
-  return digest_;
+  return Sha256().update(bytes_).update("\n").update(digest_files(images, digests)).finish();
 }
 
 }  // namespace scalselect

@@ -4,7 +4,10 @@
 // use either spelling:
 //   {"id": .., "image": "a.jpg" | ["a.jpg", ..], "conversations": [{"from": "human", "value": ".."}, ..]}
 //   {"id": .., "images": ["a.jpg", ..], "messages": [{"role": "user", "content": ".."}, ..]}
-// The original bytes of every object are kept, so that a selection can repeat them without changing a comma.
+// Where a row uses both spellings of one thing, it is said once: LLaVA's `conversations` go before `messages`, and the
+// pictures are those of the conversation's spelling. null, [] and "" mean absent. JSON is read as Python reads it
+// (data/python_json.h). The original bytes of every object are kept, so that a selection can repeat them without
+// changing a comma.
 #pragma once
 
 #include <cstdint>
@@ -14,6 +17,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/file_digests.h"
 #include "core/sample.h"
 #include "data/json_scan.h"
 
@@ -33,9 +37,9 @@ struct PoolProblem {
 class Pool {
  public:
   /// Reads the whole file. Relative image paths start from `image_root`, or from the pool file's folder if that is not
-  /// given. Nothing is asked of the images here: whether they exist is found out when they are read.
-  /// Throws UserError(kInput): unreadable or empty file, neither array nor lines, JSON that ends in the middle or is
-  /// malformed (with row, line, byte and the last good row), no usable row at all.
+  /// given. Nothing is asked of the images here: whether they exist is found out when they are read. A row that is not
+  /// JSON is rejected. Throws UserError(kInput): unreadable or empty file, neither array nor lines, JSON that ends in
+  /// the middle (with row, line, byte and the last good row), no usable row at all.
   explicit Pool(const std::filesystem::path& file, const std::optional<std::filesystem::path>& image_root = {});
 
   std::int64_t size() const { return static_cast<std::int64_t>(samples_.size()); }
@@ -51,9 +55,10 @@ class Pool {
 
   PoolLayout layout() const { return layout_; }
   const std::filesystem::path& file() const { return file_; }
-  /// SHA-256 over the file's bytes and, image by image, path and size ("missing" where there is none): the identity of
-  /// the pool as an input of a cached stage. Looks at every image file once, then remembers.
-  std::string digest() const;
+  /// SHA-256 over the bytes of the file and of its images, in the order in which rows name them: the identity of the
+  /// pool as an input of a cached stage, the same wherever pool and images lie. Reads every image unless `digests`
+  /// knows it.
+  std::string digest(const FileDigests& digests) const;
 
  private:
   void read_spans();
@@ -67,7 +72,6 @@ class Pool {
   std::vector<JsonSpan> spans_;
   std::vector<Sample> samples_;
   std::vector<PoolProblem> problems_;
-  mutable std::string digest_;
 };
 
 }  // namespace scalselect

@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "core/sample.h"
 
@@ -13,9 +14,8 @@ namespace scalselect {
 /// What reading one row gave.
 struct PoolRow {
   Sample sample;
-  std::string malformed;  ///< the parser's complaint if this is not JSON; nothing else is set then
-  std::string rejected;   ///< why the row cannot be used; its sample has no turns then
-  std::string remark;     ///< something odd about a row that is used all the same
+  std::string rejected;              ///< why the row cannot be used; its sample has no turns then
+  std::vector<std::string> remarks;  ///< what is odd about a row that is used all the same
 };
 
 /// Reads rows one after the other; one reader a thread.

@@ -168,7 +168,7 @@ OpenPool open_pool(const PoolOptions& options, const ArtifactCache& cache) {
     if (options.image_root) open.image_root = *options.image_root;
   }
   open.pool = std::make_shared<Pool>(open.path, open.image_root);
-  open.digest = open.pool->digest();
+  open.digest = open.pool->digest(FileDigests(cache.root() / "digests"));
   return open;
 }
 

@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <thread>
 
+#include "core/error.h"
 #include "core/files.h"
 #include "core/hash.h"
 
@@ -31,7 +32,7 @@ class FileDigestsTest : public testing::Test {
   }
   fs::path folder_ = fs::temp_directory_path() / "file_digests";
   fs::path file_ = folder_ / "model.safetensors", notes_ = folder_ / "notes";
-  FileDigests digests_{notes_, 4};
+  FileDigests digests_{notes_};
 };
 
 TEST_F(FileDigestsTest, RemembersUntilTheFileChanges) {
@@ -51,20 +52,31 @@ TEST_F(FileDigestsTest, RemembersUntilTheFileChanges) {
   EXPECT_EQ(digests_.sha256(file_), sha256("WEIGHTS"));
 }
 
-TEST_F(FileDigestsTest, SmallFilesAndADamagedNote) {
-  const FileDigests large(notes_, 1000);
+TEST_F(FileDigestsTest, ADamagedNoteIsNoNote) {
   std::this_thread::sleep_for(std::chrono::milliseconds(3100));
-  EXPECT_EQ(large.sha256(file_), sha256("weights"));
-  EXPECT_FALSE(fs::exists(notes_));
   digests_.sha256(file_);
-  write_file_atomically(fs::directory_iterator(notes_)->path(), "{\"state\": 1");
+  write_file_atomically(fs::directory_iterator(notes_)->path(), "12\t34\n" + sha256("x") + "\n\t\t\n");
   EXPECT_EQ(digests_.sha256(file_), sha256("weights"));
+}
+
+TEST_F(FileDigestsTest, HashesManyFilesInTheirOrder) {
+  write_file_atomically(folder_ / "more" / "a", "a");
+  write_file_atomically(folder_ / "b", "b");
+  std::this_thread::sleep_for(std::chrono::milliseconds(3100));
+  const std::vector<std::string> files{folder_ / "b", folder_ / "none", folder_ / "more" / "a", file_, folder_};
+  const std::vector<std::string> expected{sha256("b"), "missing", sha256("a"), sha256("weights"), "missing"};
+  EXPECT_EQ(digests_.sha256_all(files), expected);
+  EXPECT_EQ(std::distance(fs::directory_iterator(notes_), {}), 2) << "one file of notes a folder";
+  write_file_atomically(folder_ / "b", "c");
+  EXPECT_EQ(digests_.sha256_all(files)[0], sha256("c"));
+  EXPECT_EQ(digests_.sha256_all(files)[3], sha256("weights"));
+  EXPECT_THROW(digests_.sha256(folder_ / "none"), UserError);
 }
 
 TEST_F(FileDigestsTest, WorksWhereNothingCanBeKept) {
   std::this_thread::sleep_for(std::chrono::milliseconds(3100));
   write_file_atomically(folder_ / "taken", "a file where the folder would be");
-  EXPECT_EQ(FileDigests(folder_ / "taken", 4).sha256(file_), sha256("weights"));
+  EXPECT_EQ(FileDigests(folder_ / "taken").sha256(file_), sha256("weights"));
 }
 
 }  // namespace

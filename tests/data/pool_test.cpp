@@ -110,7 +110,7 @@ TEST(Pool, SaysWhereAFileWasCut) {
   EXPECT_THAT(refusal(good + "\n" + good.substr(0, 30)), HasSubstr("at line 2"));
   EXPECT_THAT(refusal("[" + good + good + "]"), HasSubstr("lacks a comma"));
   EXPECT_THAT(refusal("[" + good + ",]"), HasSubstr("comma without a value"));
-  EXPECT_THAT(refusal("[" + good + "] x"), HasSubstr("goes on behind"));
+  EXPECT_THAT(refusal("[" + good + "] x"), HasSubstr("goes on after"));
 }
 
 TEST(Pool, EveryCutOfAnArrayIsRefused) {
@@ -124,24 +124,121 @@ TEST(Pool, RefusesWhatIsNoPool) {
   EXPECT_THAT(refusal("[]"), HasSubstr("has no samples"));
   EXPECT_THAT(refusal("id,image"), HasSubstr("begins with 'i'"));
   EXPECT_THAT(refusal("[1, 2]"), HasSubstr("no usable row"));
-  EXPECT_THAT(refusal("[{\"id\": tru}]"), HasSubstr("is not JSON in row 0"));
+  EXPECT_THAT(refusal("[{\"id\": tru}]"), HasSubstr("no usable row; row 0: not JSON: "));
   EXPECT_THROW(Pool("/nowhere/pool.json"), UserError);
 }
 
+TEST(Pool, NullAndEmptyMeanAbsent) {
+  const std::string messages =
+      R"("messages": [{"role": "user", "content": "hi"}, {"role": "assistant", "content": "ho"}])";
+  const Pool pool(
+      write("null.json",
+            "[{\"id\": 1, \"conversations\": null, \"image\": null, \"system\": null, "
+            "\"source\": null, \"images\": [\"a.png\"], " +
+                messages + "},\n{\"id\": 2, \"conversations\": [], \"image\": \"\", \"images\": \"a.png\", " +
+                messages + "},\n{\"id\": 3, \"messages\": null, \"images\": [], \"image\": \"a.png\", " + kTurn + "}]"),
+      "/r");
+  EXPECT_THAT(pool.problems(), IsEmpty());
+  for (const auto& sample : pool.samples()) {
+    EXPECT_EQ(sample.turns.size(), 2U) << sample.row;
+    EXPECT_THAT(sample.images, ElementsAre("/r/a.png")) << sample.row;
+  }
+}
+
+TEST(Pool, WhatIsSaidInTwoSpellingsCountsOnce) {
+  const Pool pool(
+      write("both.json",
+            std::string("[{\"id\": 1, \"image\": \"a.png\", \"images\": [\"a.png\"], ") + kTurn +
+                "},\n{\"id\": 2, \"image\": \"a.png\", \"images\": [\"b.png\"], " + kTurn +
+                "},\n{\"id\": 3, \"image\": \"a.png\", \"images\": [\"b.png\"], \"system\": \"Be brief.\", "
+                "\"messages\": [{\"role\": \"system\", \"content\": \"Be brief.\"}, {\"role\": \"user\", "
+                "\"content\": \"x\"}]},\n{\"id\": 4, \"messages\": [{\"role\": \"user\", \"content\": \"x\"}], " +
+                kTurn +
+                "},\n{\"id\": 5, \"system\": \"A\", \"messages\": [{\"role\": \"system\", \"content\": \"B\"}, "
+                "{\"role\": \"user\", \"content\": \"x\"}]}]"),
+      "/r");
+  EXPECT_THAT(pool.sample(0).images, ElementsAre("/r/a.png"));
+  EXPECT_THAT(pool.sample(1).images, ElementsAre("/r/a.png"));
+  EXPECT_THAT(pool.sample(2).images, ElementsAre("/r/b.png"));
+  EXPECT_EQ(pool.sample(2).turns.size(), 2U);
+  EXPECT_EQ(pool.sample(3).turns[0].text, "<image>\nWhat?");
+  EXPECT_EQ(pool.sample(4).turns[0].text, "B");
+  std::vector<std::string> reasons;
+  for (const auto& problem : pool.problems()) {
+    EXPECT_FALSE(problem.rejected);
+    reasons.push_back(std::to_string(problem.row) + ": " + problem.reason);
+  }
+  EXPECT_THAT(reasons, ElementsAre("1: 'images' differs from 'image', which counts",
+                                   "2: 'image' differs from 'images', which counts",
+                                   "3: 'messages' differs from 'conversations', which counts",
+                                   "4: 'system' differs from the first message, which counts"));
+}
+
+TEST(Pool, ReadsJsonAsPythonDoes) {
+  const Pool pool(
+      write("python.json", std::string("[{\"id\": 1, \"score\": NaN, \"more\": [Infinity, -Infinity, 1e999], ") +
+                               kTurn + "},\n{\"id\": 123456789012345678901234567890, " + kTurn +
+                               "},\n{\"id\": \"NaN \\ud83d\", \"note\": \"\\ud83d\\ude00 \\\\ud83d\", " + kTurn +
+                               "},\n{\"id\": \"\xff\xe2\x82\", " + kTurn + "}]"));
+  EXPECT_EQ(pool.sample(0).id, "1");
+  EXPECT_EQ(pool.sample(1).id, "123456789012345678901234567890");
+  EXPECT_EQ(pool.sample(2).id, "NaN \xEF\xBF\xBD");
+  EXPECT_EQ(pool.sample(3).id, "\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD");
+  EXPECT_TRUE(pool.raw(0).starts_with("{\"id\": 1, \"score\": NaN,"));
+  std::vector<std::int64_t> rows;
+  for (const auto& problem : pool.problems()) {
+    EXPECT_EQ(problem.reason, "characters that are not Unicode are read as U+FFFD");
+    EXPECT_FALSE(problem.rejected);
+    rows.push_back(problem.row);
+  }
+  EXPECT_THAT(rows, ElementsAre(2, 3));
+}
+
+TEST(Pool, ARowThatIsNotJsonIsRejectedAlone) {
+  const Pool pool(write(
+      "bad_row.json", std::string("[{\"id\": 1, ") + kTurn + "},\n{\"id\": tru, " + kTurn + "},\n{\"id\": \"a\tb\", " +
+                          kTurn + "},\n{\"id\": 0123456789012345678901, " + kTurn + "},\n{\"id\": 5, " + kTurn + "}]"));
+  EXPECT_EQ(pool.reject_reason(0), "");
+  for (const int row : {1, 2, 3}) EXPECT_THAT(pool.reject_reason(row), ::testing::StartsWith("not JSON: ")) << row;
+  EXPECT_EQ(pool.sample(4).id, "5");
+}
+
+TEST(Pool, NamesUtf16AndBytesThatCannotBePrinted) {
+  EXPECT_THAT(refusal(std::string("\xFF\xFE[\0", 4)), HasSubstr("is UTF-16 text, but JSON is UTF-8"));
+  EXPECT_THAT(refusal("\x80x"), HasSubstr("begins with the byte 0x80"));
+}
+
+TEST(Pool, LeavesPathsUpwardsToTheSystem) {
+  const auto folder = fs::path(::testing::TempDir()) / "pool_test_links";
+  fs::remove_all(folder);
+  fs::create_directories(folder / "store" / "val");
+  fs::create_directories(folder / "play");
+  fs::create_directory_symlink("../store/val", folder / "play" / "coco");
+  std::ofstream(folder / "store" / "0.png") << "x";
+  const Pool pool(write("up.json", std::string("[{\"id\": 1, \"image\": \"../0.png\", ") + kTurn +
+                                       "}, {\"id\": 2, \"image\": \"./a//0.png\", " + kTurn + "}]"),
+                  folder / "play" / "coco");
+  EXPECT_TRUE(fs::exists(pool.sample(0).images[0])) << pool.sample(0).images[0];
+  EXPECT_EQ(pool.sample(1).images[0], (folder / "play/coco/a/0.png").string());
+}
+
 TEST(Pool, DigestFollowsContentAndImagesButNotPlace) {
+  const FileDigests digests(fs::path(::testing::TempDir()) / "pool_digests");
   const std::string text = std::string("[{\"id\": 1, \"image\": \"i.png\", ") + kTurn + "}]";
   const auto a = write("digest_a.json", text);
-  const auto before = Pool(a).digest();
+  const auto before = Pool(a).digest(digests);
   EXPECT_EQ(before.size(), 64U);
-  EXPECT_EQ(Pool(a).digest(), before);
+  EXPECT_EQ(Pool(a).digest(digests), before);
   write("i.png", "123");
-  const auto with_image = Pool(a).digest();
+  const auto with_image = Pool(a).digest(digests);
   EXPECT_NE(with_image, before);
   const auto moved = fs::path(::testing::TempDir()) / "pool_moved";
   fs::create_directories(moved);
   fs::copy_file(a, moved / "b.json", fs::copy_options::overwrite_existing);
   fs::copy_file(a.parent_path() / "i.png", moved / "i.png", fs::copy_options::overwrite_existing);
-  EXPECT_EQ(Pool(moved / "b.json").digest(), with_image);
+  EXPECT_EQ(Pool(moved / "b.json").digest(digests), with_image);
+  write("i.png", "321");
+  EXPECT_NE(Pool(a).digest(digests), with_image) << "another picture of the same size";
   fs::remove(a.parent_path() / "i.png");
 }
 
