@@ -110,7 +110,7 @@ StageRecord ensure_warm_up(const GradientOptions& options, const WarmUpPlace& pl
       folder = work.commit({{"warnings", heard.take()}});
     }
   }
-  if (cached) {
+  if (cached) {  // said once more, for the run that uses it now
     for (const auto& warning : remembered_warnings(*folder)) log_warning("{}", warning);
   }
   return {{"warm_up", key.digest(), cached, meter.wall_s(), meter.cpu_s(), Meter::peak_rss()}, *folder};

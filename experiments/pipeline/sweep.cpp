@@ -54,7 +54,7 @@ class Sweep {
       : cache_(configs.front().cache),
         records_(configs.front().store),
         environment_(describe_environment(command_line)),
-        benchmarks_(cache_.root() / "images"),
+        benchmarks_(cache_.root() / "images", FileDigests(cache_.root() / "digests")),
         on_interrupt_([this](int signal) { interrupted(signal); }) {
     configs.front().machine.use();
     if (const int stale = store().mark_stale_runs(); stale > 0)

@@ -1,31 +1,12 @@
 #include "experiments/runs/keys.h"
 
+#include <set>
+
 #include "core/hash.h"
+#include "data/picture_digest.h"
 #include "eval/registry.h"
 
 namespace scalselect::pipeline {
-namespace fs = std::filesystem;
-namespace {
-
-/// Digests of pictures by path.
-class PictureDigests {
- public:
-  explicit PictureDigests(const fs::path& image_cache) : image_cache_(image_cache) {}
-  const std::string& of(const std::string& path) {
-    auto [entry, fresh] = known_.try_emplace(path);
-    if (fresh) {
-      const fs::path file(path);
-      entry->second = file.parent_path() == image_cache_ ? file.stem().string() : sha256_file(file);
-    }
-    return entry->second;
-  }
-
- private:
-  const fs::path& image_cache_;
-  std::map<std::string, std::string> known_;
-};
-
-}  // namespace
 
 nlohmann::json training_identity(nlohmann::json trainer) {
   for (const char* key : {"checkpoint_every", "feature_cache_mb"}) trainer.erase(key);
@@ -41,15 +22,20 @@ const nlohmann::json& BenchmarkDigests::inputs(const eval::BenchmarkOptions& opt
   auto [entry, fresh] = known_.try_emplace(dump_options(options).dump());
   if (!fresh && !entry->second.is_null()) return entry->second;
   const auto benchmark = eval::make_benchmark(options);
-  PictureDigests pictures(image_cache_);
-  Sha256 hash;
-  for (const auto& question : benchmark->load(image_cache_.string())) {
-    nlohmann::json content = {question.id, question.skill};
-    for (std::size_t i = 0; i < question.images.size(); ++i)
-      content.push_back({question.image_names[i], pictures.of(question.images[i])});
-    hash.update(content.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace)).update("\n");
+  const auto questions = benchmark->load(image_cache_.string());
+  std::string text;
+  std::vector<std::string> pictures;  // unique, in order of first use
+  std::set<std::string> seen;
+  for (const auto& question : questions) {
+    const nlohmann::json content = {question.id, question.skill, question.image_names};
+    text += content.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+    for (const auto& picture : question.images) {
+      if (seen.insert(picture).second) pictures.push_back(picture);
+    }
   }
-  entry->second = {{"benchmark", benchmark->fingerprint()}, {"questions", hash.finish()}};
+  entry->second = {{"benchmark", benchmark->fingerprint()},
+                   {"questions", sha256(text)},
+                   {"pictures", digest_files(pictures, digests_)}};
   return entry->second;
 }
 

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include "core/file_digests.h"
 #include "eval/benchmark.h"
 
 namespace scalselect::pipeline {
@@ -22,15 +23,18 @@ nlohmann::json answering_identity(nlohmann::json benchmark);
 /// Digests of what benchmarks are made of; each benchmark is read once.
 class BenchmarkDigests {
  public:
-  /// `image_cache`: where images inside of benchmark files are decoded to, named by their content.
-  explicit BenchmarkDigests(std::filesystem::path image_cache) : image_cache_(std::move(image_cache)) {}
+  /// `image_cache`: where images inside of benchmark files are decoded to.
+  BenchmarkDigests(std::filesystem::path image_cache, FileDigests digests)
+      : image_cache_(std::move(image_cache)), digests_(std::move(digests)) {}
 
-  /// {"benchmark": SHA-256 of the annotation files, "questions": SHA-256 over every question's id, skill and pictures
-  /// by content}. Throws what Benchmark::load throws: a picture that is missing is found here, before any training.
+  /// {"benchmark": SHA-256 of the annotation files, "questions": of every question's id, skill and picture names,
+  /// "pictures": of their contents}. Throws what Benchmark::load throws: a picture that is missing is found here,
+  /// before any training.
   const nlohmann::json& inputs(const eval::BenchmarkOptions& options);
 
  private:
   std::filesystem::path image_cache_;
+  FileDigests digests_;
   std::map<std::string, nlohmann::json> known_;  // by the options' text
 };
 

@@ -60,7 +60,8 @@ class BenchmarkKeys : public ::testing::Test {
     options.path = (folder_ / "pope").string();
     return options;
   }
-  nlohmann::json inputs() const { return BenchmarkDigests(folder_ / "cache").inputs(options()); }
+  BenchmarkDigests digests() const { return {folder_ / "cache", FileDigests(folder_ / "digests")}; }
+  nlohmann::json inputs() const { return digests().inputs(options()); }
   fs::path folder_ = fs::temp_directory_path() / "benchmark_keys";
 };
 
@@ -69,7 +70,7 @@ TEST_F(BenchmarkKeys, TheSameContentGivesTheSameInputsWhereverItLies) {
   fs::copy(folder_ / "pope", folder_ / "moved", fs::copy_options::recursive);
   auto moved = options();
   moved.path = (folder_ / "moved").string();
-  EXPECT_EQ(before, BenchmarkDigests(folder_ / "cache").inputs(moved));
+  EXPECT_EQ(before, digests().inputs(moved));
 }
 
 TEST_F(BenchmarkKeys, AReplacedPictureOfEqualSizeIsAnotherInput) {

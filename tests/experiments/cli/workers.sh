@@ -8,9 +8,9 @@ trap 'rm -rf "$folder"' EXIT
 cd "$folder"
 fails() { echo "FAILED: $*" >&2; exit 1; }
 says() { grep -qF -- "$2" "$1" || fails "no '$2' in: $(cat "$1")"; }  # says FILE TEXT
-statuses() { "$program" runs store=store.sqlite > runs.txt; awk 'NR > 1 && NF > 5 {print $2}' runs.txt | sort | paste -sd' '; }
+statuses() { "$program" runs store=store.sqlite > runs.txt; awk '$3 ~ /^20/ {print $2}' runs.txt | sort | paste -sd' '; }
 
-"$program" mini world out=world pool.world.pool_size=120 pool.world.questions_per_skill=11 pool.world.pope_images=2 > log.txt 2>&1 || { cat log.txt; exit 1; }
+"$program" mini world out=world pool.world.pool_size=200 pool.world.questions_per_skill=11 pool.world.pope_images=2 > log.txt 2>&1 || { cat log.txt; exit 1; }
 python3 - <<'PY'
 import json
 pool = json.load(open("world/pool.json"))[:40]
@@ -61,7 +61,7 @@ cp kept.png "$picture"
 # sweep ARGUMENTS…: two long trainings in the background; returns when both are at work. Its exit status: wait "$sweep".
 sweep() {
   rm -rf cache/adapter store.sqlite*
-  env --default-signal=INT,HUP "${run[@]}" -m method=random budget=0.5,0.9 trainer.epochs=60 trainer.checkpoint_every=20 name=long "$@" > out.txt 2> log.txt & sweep=$!
+  env --default-signal=INT,HUP "${run[@]}" -m method=random budget=0.5,0.9 trainer.epochs=30 trainer.checkpoint_every=20 name=long "$@" > out.txt 2> log.txt & sweep=$!
   for _ in $(seq 600); do
     [ "$(find cache/adapter -path '*.partial/training/*' -name '*.safetensors' 2>/dev/null | wc -l)" -lt 2 ] || return 0
     kill -0 "$sweep" 2>/dev/null || { cat log.txt; fails "the sweep ended by itself"; }
@@ -99,6 +99,6 @@ done
 echo "== the same command continues from the checkpoints"
 steps=$(find cache/adapter -path '*.partial/training/*' | wc -l)
 [ "$steps" -gt 0 ] || fails "no checkpoint is left"
-"${run[@]}" -m method=random budget=0.5,0.9 trainer.epochs=60 trainer.checkpoint_every=20 name=long > out.txt 2> log.txt || { cat log.txt; fails "continuing"; }
+"${run[@]}" -m method=random budget=0.5,0.9 trainer.epochs=30 trainer.checkpoint_every=20 name=long > out.txt 2> log.txt || { cat log.txt; fails "continuing"; }
 [ "$(statuses)" = "finished finished" ] || fails "statuses: $(statuses)"
 echo "all as it should be"
