@@ -50,6 +50,23 @@ void ensure_folder(const std::filesystem::path& folder) {
   if (code && !std::filesystem::is_directory(folder)) cannot("create the folder", folder, code.value());
 }
 
+void require_writable(const std::filesystem::path& file) {
+  namespace fs = std::filesystem;
+  std::error_code code;
+  const auto target = fs::is_symlink(file, code) ? fs::weakly_canonical(file) : file;
+  const auto status = fs::status(target, code);
+  if (fs::is_directory(status)) cannot("write", file, EISDIR);
+  if (fs::exists(status) && !fs::is_regular_file(status)) {  // a pipe or a device is written into
+    if (::access(target.c_str(), W_OK) != 0) cannot("write", file, errno);
+    return;
+  }
+  auto folder = target.parent_path();
+  while (!folder.empty() && !fs::exists(folder, code)) folder = folder.parent_path();
+  if (folder.empty()) folder = ".";
+  if (!fs::is_directory(folder, code)) cannot("write", file, ENOTDIR);
+  if (::access(folder.c_str(), W_OK | X_OK) != 0) cannot("write", file, errno);
+}
+
 namespace {
 
 void write_all(int handle, std::string_view bytes, const std::filesystem::path& file,

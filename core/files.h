@@ -18,6 +18,11 @@ void write_file_atomically(const std::filesystem::path& file, std::string_view b
 /// As above for a file that `temporary` already holds in full: fsync, then rename.
 void publish_file(const std::filesystem::path& temporary, const std::filesystem::path& file);
 
+/// Throws UserError(kEnvironment) if `file` cannot be written later on: its folder, or the nearest that is there, is
+/// not a folder or may not be written to, or `file` is a folder itself. Writes nothing. For a folder of outputs ask
+/// about a file in it. To be called before long work.
+void require_writable(const std::filesystem::path& file);
+
 /// Creates a folder with its parents. Throws UserError(kEnvironment) if that is impossible.
 void ensure_folder(const std::filesystem::path& folder);
 

@@ -5,12 +5,17 @@
 #include <atomic>
 #include <cmath>
 #include <cstdio>
+#include <vector>
+
+#include "core/log_listener.h"
 
 namespace scalselect {
 namespace {
 
 std::atomic<LogLevel> threshold{LogLevel::kInfo};
 std::mutex output_lock;
+std::mutex listener_lock;
+std::vector<const LogListener::Listener*> listeners;
 
 const char* name_of(LogLevel level) {
   switch (level) {
@@ -31,7 +36,21 @@ std::string duration_text(double seconds) {
 
 void set_log_level(LogLevel level) { threshold = level; }
 
+LogListener::LogListener(Listener listener) : listener_(std::move(listener)) {
+  const std::lock_guard<std::mutex> lock(listener_lock);
+  listeners.push_back(&listener_);
+}
+
+LogListener::~LogListener() {
+  const std::lock_guard<std::mutex> lock(listener_lock);
+  std::erase(listeners, &listener_);
+}
+
 void log_message(LogLevel level, const std::string& text) {
+  {
+    const std::lock_guard<std::mutex> lock(listener_lock);
+    for (const auto* listener : listeners) (*listener)(level, text);
+  }
   if (level < threshold) return;
   const std::lock_guard<std::mutex> lock(output_lock);
   fmt::print(stderr, "{}{}\n", name_of(level), text);

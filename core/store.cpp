@@ -85,6 +85,7 @@ SQLite::Database open_database(const fs::path& file, Store::Mode mode) {
 struct Store::Impl {
   fs::path file;
   mutable SQLite::Database db;
+  int schema = 0;  ///< of the open file; below the newest where it may only be read
 
   Impl(const fs::path& path, Mode mode) : file(path), db(open_database(path, mode)) {
     try {
@@ -97,7 +98,6 @@ struct Store::Impl {
   }
 
   void prepare(Mode mode) {
-    db.exec("PRAGMA foreign_keys = ON");
     const int application = db.execAndGet("PRAGMA application_id").getInt();
     const int version = db.execAndGet("PRAGMA user_version").getInt();
     const int tables = db.execAndGet("SELECT count(*) FROM sqlite_master").getInt();
@@ -115,13 +115,19 @@ struct Store::Impl {
                       fmt::format("'{}' has schema {}, this program knows up to {}.", file.string(), version, newest),
                       "Use the newer program, or another file with store=FILE.");
     }
-    if (mode == Mode::kReadOnly) return;
+    if (mode == Mode::kReadOnly) {
+      schema = version;
+      return;
+    }
     const std::string journal = db.execAndGet("PRAGMA journal_mode = WAL").getString();
     if (journal != "wal")
       log_warning("'{}': no write-ahead log on this file system; using '{}'.", file.string(), journal);
     db.exec("PRAGMA synchronous = NORMAL");
     if (version < newest && tables > 0) backup(version);
+    db.exec("PRAGMA foreign_keys = OFF");  // a migration may replace a table that others refer to
     for (int step = version; step < newest; ++step) migrate(step);
+    schema = newest;
+    db.exec("PRAGMA foreign_keys = ON");
   }
 
   void backup(int version) {
@@ -226,6 +232,15 @@ void Store::heartbeat(const std::string& run_id) {
   });
 }
 
+void Store::log_warnings(const std::string& run_id, const std::vector<std::string>& warnings) {
+  impl_->use([&] {
+    SQLite::Statement update(impl_->db, "UPDATE runs SET warnings = ? WHERE id = ?");
+    update.bind(1, nlohmann::json(warnings).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
+    update.bind(2, run_id);
+    update.exec();
+  });
+}
+
 void Store::finish_run(const std::string& run_id, const std::string& status, const std::string& error) {
   impl_->use([&] {
     SQLite::Statement update(impl_->db,
@@ -321,10 +336,13 @@ void Store::log_input(const std::string& run_id, const std::string& role, const 
 
 namespace {
 
-constexpr const char* kRunColumns =
-    "SELECT r.id, e.name, r.name, r.status, r.error, r.config_hash, r.attempt, r.started_ms, coalesce(r.ended_ms, 0), "
-    "r.config, r.choices, r.provenance, r.overrides, r.host, r.pid FROM runs r JOIN experiments e ON e.id = "
-    "r.experiment_id ";
+std::string run_columns(int schema) {
+  return fmt::format(
+      "SELECT r.id, e.name, r.name, r.status, r.error, r.config_hash, r.attempt, r.started_ms, "
+      "coalesce(r.ended_ms, 0), r.config, r.choices, r.provenance, r.overrides, {}, r.host, r.pid "
+      "FROM runs r JOIN experiments e ON e.id = r.experiment_id ",
+      schema < 2 ? "'[]'" : "r.warnings");
+}
 
 RunRow read_run(SQLite::Statement& query) {
   RunRow row;
@@ -338,7 +356,8 @@ RunRow read_run(SQLite::Statement& query) {
   for (auto* tree : {&row.config, &row.choices, &row.provenance}) {
     *tree = nlohmann::ordered_json::parse(query.getColumn(column++).getString());
   }
-  row.overrides = nlohmann::json::parse(query.getColumn(column++).getString()).get<std::vector<std::string>>();
+  for (auto* list : {&row.overrides, &row.warnings})
+    *list = nlohmann::json::parse(query.getColumn(column++).getString()).get<std::vector<std::string>>();
   const std::string host = query.getColumn(column++).getString();
   if (row.status == "running" && is_gone(host, query.getColumn(column).getInt64())) row.status = "stale";
   return row;
@@ -349,7 +368,7 @@ RunRow read_run(SQLite::Statement& query) {
 std::vector<RunRow> Store::runs(const std::string& experiment) const {
   return impl_->use([&] {
     SQLite::Statement query(impl_->db,
-                            std::string(kRunColumns) + "WHERE ?1 = '' OR e.name = ?1 ORDER BY r.started_ms, r.id");
+                            run_columns(impl_->schema) + "WHERE ?1 = '' OR e.name = ?1 ORDER BY r.started_ms, r.id");
     query.bind(1, experiment);
     std::vector<RunRow> rows;
     while (query.executeStep()) rows.push_back(read_run(query));
@@ -359,7 +378,7 @@ std::vector<RunRow> Store::runs(const std::string& experiment) const {
 
 RunRow Store::run(const std::string& id_prefix) const {
   return impl_->use([&] {
-    SQLite::Statement query(impl_->db, std::string(kRunColumns) + "WHERE substr(r.id, 1, length(?1)) = ?1");
+    SQLite::Statement query(impl_->db, run_columns(impl_->schema) + "WHERE substr(r.id, 1, length(?1)) = ?1");
     query.bind(1, id_prefix);
     std::vector<RunRow> rows;
     while (query.executeStep()) rows.push_back(read_run(query));

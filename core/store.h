@@ -30,12 +30,14 @@ struct RunStart {
 /// A run as it is read back.
 struct RunRow {
   std::string id, experiment, name, error, config_hash;
-  std::string
-      status;  ///< "running", "finished", "failed", "killed"; "stale": running, by a process of this host that is gone
+  /// "running", "finished", "failed", "interrupted" (by a signal), "killed"; "stale": running, by a process of this
+  /// host that is gone.
+  std::string status;
   int attempt = 1;
   std::int64_t started_ms = 0, ended_ms = 0;
   nlohmann::ordered_json config, choices, provenance;
   std::vector<std::string> overrides;
+  std::vector<std::string> warnings;  ///< what was warned of, each once: rows left out, with the reason
 };
 
 struct StageRow {
@@ -70,13 +72,14 @@ class Store {
   /// finished run stays finished meanwhile: what it found is not lost if the new attempt is killed.
   std::string start_run(const RunStart& run);
   void heartbeat(const std::string& run_id);
-  /// status: "finished", "failed" or "killed".
+  /// status: "finished", "failed", "interrupted" or "killed".
   void finish_run(const std::string& run_id, const std::string& status, const std::string& error = {});
   /// Marks runs of this host whose process is gone as "stale"; returns how many.
   int mark_stale_runs();
 
   /// Each call is one transaction; repeating it changes nothing (rows are keyed by run and name). These, start_run and
   /// finish_run throw UserError(kEnvironment) if the file cannot be written any more.
+  void log_warnings(const std::string& run_id, const std::vector<std::string>& warnings);
   void log_metrics(const std::string& run_id, const std::vector<MetricRow>& metrics);
   void log_stage(const std::string& run_id, const StageRow& stage);
   void log_artifact(const std::string& run_id, const ArtifactRow& artifact);

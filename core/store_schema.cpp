@@ -77,6 +77,32 @@ CREATE TABLE inputs (
   PRIMARY KEY (run_id, role)
 ) STRICT, WITHOUT ROWID;
 )sql",
+    // Runs may be interrupted, and keep what was warned of. SQLite changes no CHECK in place.
+    R"sql(
+CREATE TABLE runs_with_warnings (
+  id TEXT PRIMARY KEY,
+  experiment_id INTEGER NOT NULL REFERENCES experiments(id) ON DELETE CASCADE,
+  name TEXT NOT NULL,
+  status TEXT NOT NULL CHECK (status IN ('running', 'finished', 'failed', 'interrupted', 'killed', 'stale')),
+  attempt INTEGER NOT NULL DEFAULT 1,
+  config_hash TEXT NOT NULL,
+  config TEXT NOT NULL,
+  choices TEXT NOT NULL,
+  overrides TEXT NOT NULL,
+  provenance TEXT NOT NULL,
+  host TEXT NOT NULL,
+  pid INTEGER NOT NULL,
+  started_ms INTEGER NOT NULL,
+  heartbeat_ms INTEGER NOT NULL,
+  ended_ms INTEGER,
+  error TEXT NOT NULL DEFAULT '',
+  warnings TEXT NOT NULL DEFAULT '[]'
+) STRICT;
+INSERT INTO runs_with_warnings SELECT *, '[]' FROM runs;
+DROP TABLE runs;
+ALTER TABLE runs_with_warnings RENAME TO runs;
+CREATE INDEX runs_by_experiment ON runs(experiment_id, started_ms);
+)sql",
 };
 
 }  // namespace

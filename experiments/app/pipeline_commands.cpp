@@ -4,6 +4,7 @@
 
 #include <cstdio>
 
+#include "core/failure.h"
 #include "core/files.h"
 #include "core/log.h"
 #include "experiments/app/commands.h"
@@ -40,15 +41,20 @@ int run_pipeline(const Words& words) {
     auto single = request;
     single.multirun = false;
     const auto jobs = config::multirun_jobs(request);
+    log_info("{} runs", jobs.size());
+    // Each is named as soon as it is composed: a mistake in the last of many is not preceded by silence.
     for (std::size_t i = 0; i < jobs.size(); ++i) {
       single.overrides = jobs[i];
       single.job_num = static_cast<std::int64_t>(i);
       configs.push_back(pipeline::bind_run(config::compose(single)));
+      log_info("  #{}: {}", i, pipeline::run_label(configs.back()));
     }
-    log_info("{} runs", configs.size());
-    for (std::size_t i = 0; i < configs.size(); ++i) log_info("  #{}: {}", i, pipeline::run_label(configs[i]));
   } else {
     configs.push_back(pipeline::bind_run(config::compose(request)));
+  }
+  if (configs.empty()) {
+    throw UserError(ErrorKind::kUsage, "The sweep has no runs: one of its lists is empty.",
+                    "Give each swept key a value at least.");
   }
   Words command_line = {"scalselect"};
   command_line.insert(command_line.end(), words.begin(), words.end());
@@ -75,12 +81,12 @@ int run_pipeline(const Words& words) {
 
 int run_worker(const Words& words) {
   if (words.size() != 1) throw UserError(ErrorKind::kUsage, "`_work` is started by the pipeline itself.");
+  launchers::Reporter reporter(stdout);
   try {
-    pipeline::run_train_job(pipeline::TrainJob::from_json(nlohmann::json::parse(read_file(words[0]))));
+    pipeline::run_train_job(pipeline::TrainJob::from_json(nlohmann::json::parse(read_file(words[0]))), reporter);
     return 0;
   } catch (const std::exception& error) {
-    fmt::print("{}\n", nlohmann::json({{"error", error.what()}}).dump());
-    std::fflush(stdout);
+    reporter.error(failure_sentence(error));
     throw;
   }
 }

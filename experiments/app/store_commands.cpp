@@ -71,6 +71,7 @@ int show_run(const Words& words) {
   fmt::print("{} ({}), attempt {}, {}\nexperiment {}\nstarted {} UTC\n", run.name, run.id, run.attempt, run.status,
              run.experiment, time_text(run.started_ms));
   if (!run.error.empty()) fmt::print("error: {}\n", run.error);
+  for (const auto& warning : run.warnings) fmt::print("warning: {}\n", warning);
   fmt::print("\nconfiguration\n{}\n\nenvironment\n{}\n\nstages\n", run.config.dump(2), run.provenance.dump(2));
   fmt::print("  {:24} {:>8} {:>9} {:>9} {:>9}  {}\n", "stage", "", "wall s", "cpu s", "peak MiB", "artifact");
   for (const auto& stage : store.stages(run.id)) {

@@ -10,6 +10,7 @@
 #include "core/rng.h"
 #include "experiments/pipeline/environment.h"
 #include "experiments/pipeline/train_job.h"
+#include "experiments/runs/warnings.h"
 #include "trainer/gradient_probe.h"
 #include "trainer/train.h"
 #include "vlm/open_model.h"
@@ -104,9 +105,13 @@ StageRecord ensure_warm_up(const GradientOptions& options, const WarmUpPlace& pl
     auto work = cache.begin(key);
     folder = cache.find(key);
     if (!folder) {
+      Warnings heard;
       train_warm_up(options, place, work.folder());
-      folder = work.commit();
+      folder = work.commit({{"warnings", heard.take()}});
     }
+  }
+  if (cached) {  // said once more, for the run that uses it now
+    for (const auto& warning : remembered_warnings(*folder)) log_warning("{}", warning);
   }
   return {{"warm_up", key.digest(), cached, meter.wall_s(), meter.cpu_s(), Meter::peak_rss()}, *folder};
 }

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 
 #include "baselines/registry.h"
 #include "core/error.h"
@@ -18,8 +19,8 @@ namespace {
 constexpr int kWorldVersion = 1;
 
 /// Keys that say where and how fast, not what.
-constexpr const char* kVolatile[] = {"cache",    "store", "report",     "threads",   "device",
-                                     "parallel", "name",  "experiment", "stop_after"};
+constexpr const char* kVolatile[] = {"cache",    "store",    "report", "threads",    "device",
+                                     "parallel", "launcher", "name",   "experiment", "stop_after"};
 
 std::string choice_of(const config::ComposedConfig& composed, const std::string& group) {
   for (const auto& [name, option] : composed.choices) {
@@ -96,7 +97,10 @@ RunConfig bind_run(const config::ComposedConfig& composed) {
   check_target(method, run.method, run.target.has_value());
   run.budget = budget_from(take("budget"));
   if (method.budget_use == BudgetUse::kAll) run.budget = Budget();
-  take("selector");  // read by interpolation from the methods
+  if (const auto launcher = take("launcher"); !launcher.is_null())
+    run.launcher = bind_options<launchers::LauncherOptions>(launcher, "launcher", origin);
+  launchers::make_launcher(run.launcher, {});  // refuses a name that is not known
+  take("selector");                            // read by interpolation from the methods
 
   struct Rest {
     std::string name, cache, store, report;
@@ -172,11 +176,11 @@ std::string model_digest(const fs::path& folder, const ArtifactCache& cache) {
         ErrorKind::kInput, fmt::format("There is no model folder '{}'.", folder.string()),
         "Give the path of a Hugging Face folder (config.json, *.safetensors, tokenizer.json) as model.path.");
   }
+  // Configuration, tokenizer (vocabularies as .txt too), chat template, weights of either kind.
+  const std::set<std::string> read = {".json", ".jinja", ".txt", ".model", ".safetensors", ".bin"};
   std::vector<fs::path> files;
   for (const auto& entry : fs::directory_iterator(folder)) {
-    const auto extension = entry.path().extension();
-    if (entry.is_regular_file() && (extension == ".json" || extension == ".safetensors" || extension == ".model"))
-      files.push_back(entry.path());
+    if (entry.is_regular_file() && read.contains(entry.path().extension().string())) files.push_back(entry.path());
   }
   std::sort(files.begin(), files.end());
   const FileDigests digests(cache.root() / "digests");

@@ -13,6 +13,7 @@
 #include "eval/benchmark.h"
 #include "eval/bootstrap.h"
 #include "experiments/config/compose.h"
+#include "experiments/launchers/launcher.h"
 #include "experiments/pipeline/machine.h"
 #include "selector/budget.h"
 #include "trainer/options.h"
@@ -98,6 +99,7 @@ struct RunConfig {
   Regime regime = Regime::kEpochs;
   Machine machine;
   std::optional<int> parallel;
+  launchers::LauncherOptions launcher;
   std::string cache, store, report;
   StopAfter stop_after = StopAfter::kMetrics;
 

@@ -34,8 +34,8 @@ struct OpenPool {
 /// Reads the pool; renders the mini world into the cache first if that is what `options` ask for.
 OpenPool open_pool(const PoolOptions& options, const ArtifactCache& cache);
 
-/// SHA-256 over the names and contents of a model folder's configuration, tokenizer and weight files; `cache` remembers
-/// those of large files.
+/// SHA-256 over the names and contents of a model folder's configuration, tokenizer, chat template and weight files;
+/// `cache` remembers those of large files.
 std::string model_digest(const std::filesystem::path& folder, const ArtifactCache& cache);
 
 /// Tables of features by the canonical text of their spec.

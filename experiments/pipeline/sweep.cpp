@@ -8,6 +8,7 @@
 
 #include "baselines/registry.h"
 #include "core/files.h"
+#include "core/interrupt.h"
 #include "core/log.h"
 #include "core/parallel.h"
 #include "eval/predictions.h"
@@ -17,7 +18,8 @@
 #include "experiments/pipeline/passes.h"
 #include "experiments/pipeline/stages.h"
 #include "experiments/pipeline/train_job.h"
-#include "experiments/pipeline/worker_pool.h"
+#include "experiments/runs/run_records.h"
+#include "experiments/runs/warnings.h"
 #include "trainer/train.h"
 
 namespace scalselect::pipeline {
@@ -28,6 +30,7 @@ namespace {
 struct Run {
   const RunConfig* config = nullptr;
   std::string id, error;
+  std::vector<std::string> warnings;
   OpenPool pool;
   FeatureBundle features;
   std::optional<TargetFeatures> target;
@@ -36,12 +39,25 @@ struct Run {
   bool planned = false;
 };
 
+/// A pool with what was warned of when it was read.
+struct KnownPool {
+  OpenPool pool;
+  std::vector<std::string> warnings;
+};
+
+/// Names this very program, also if the file was replaced meanwhile.
+constexpr char kOwnProgram[] = "/proc/self/exe";
+
 class Sweep {
  public:
   Sweep(const std::vector<RunConfig>& configs, const std::vector<std::string>& command_line)
-      : cache_(configs.front().cache), store_(configs.front().store), environment_(describe_environment(command_line)) {
+      : cache_(configs.front().cache),
+        records_(configs.front().store),
+        environment_(describe_environment(command_line)),
+        benchmarks_(cache_.root() / "images", FileDigests(cache_.root() / "digests")),
+        on_interrupt_([this](int signal) { interrupted(signal); }) {
     configs.front().machine.use();
-    if (const int stale = store_.mark_stale_runs(); stale > 0)
+    if (const int stale = store().mark_stale_runs(); stale > 0)
       log_warning("{} earlier runs ended without a word; marked stale", stale);
     for (const auto& config : configs) runs_.emplace_back().config = &config;
   }
@@ -58,7 +74,7 @@ class Sweep {
       for (auto& run : runs_) guarded(run, [&] { score(run); });
     }
     for (auto& run : runs_) {
-      if (run.error.empty()) store_.finish_run(run.id, "finished");
+      if (run.error.empty()) records_.end(run.id, "finished", {}, run.warnings);
     }
     summary_.runs = runs_.size();
     summary_.failed = static_cast<std::size_t>(
@@ -69,38 +85,52 @@ class Sweep {
  private:
   bool goes_past(StopAfter stage) const { return runs_.front().config->stop_after > stage; }
 
-  /// A user's mistake in one run must not cost the others their results.
-  template <class Body>
-  void guarded(Run& run, const Body& body) {
+  Store& store() { return records_.store(); }
+
+  /// Whatever goes wrong in one run must not cost the others their results.
+  void guarded(Run& run, const std::function<void()>& body) {
     if (!run.error.empty()) return;
-    try {
-      body();
-    } catch (const UserError& error) {
-      fail(run, error.what());
-    }
+    if (const auto failure = attempt(body, run.warnings); !failure.empty()) fail(run, failure);
   }
 
   void fail(Run& run, const std::string& reason) {
     run.error = reason;
-    store_.finish_run(run.id, "failed", reason);
+    records_.end(run.id, "failed", reason, run.warnings);
     log_message(LogLevel::kError, fmt::format("{}: {}", run_label(*run.config), reason));
+  }
+
+  /// In the guard's thread.
+  void interrupted(int signal) {
+    const std::string reason = fmt::format("Interrupted by {}", signal_name(signal));
+    log_message(LogLevel::kError,
+                fmt::format("{}: finished stages and checkpoints are kept in '{}'; the same command continues there.",
+                            reason, cache_.root().string()));
+    records_.interrupt(reason + "; the same command continues.");
   }
 
   void start(Run& run) {
     const auto& config = *run.config;
-    run.id = store_.start_run({config.name, run_label(config), config.config_hash, config.resolved, config.choices,
-                               config.overrides, environment_});
+    run.id = records_.start({config.name, run_label(config), config.config_hash, config.resolved, config.choices,
+                             config.overrides, environment_});
   }
 
-  OpenPool pool_of(const PoolOptions& options) {
+  OpenPool pool_of(const PoolOptions& options, Run& run) {
     const std::string text = dump_options(options).dump();
-    const auto found = pools_.find(text);
-    return found != pools_.end() ? found->second : pools_.emplace(text, open_pool(options, cache_)).first->second;
+    auto found = pools_.find(text);
+    if (found == pools_.end()) {
+      KnownPool fresh;
+      Warnings heard;
+      fresh.pool = open_pool(options, cache_);
+      fresh.warnings = heard.take();
+      found = pools_.emplace(text, std::move(fresh)).first;
+    }
+    add_warnings(run.warnings, found->second.warnings);
+    return found->second.pool;
   }
 
   void open(Run& run) {
-    run.pool = pool_of(run.config->pool);
-    if (run.config->target) run.target = TargetFeatures{pool_of(*run.config->target), {}};
+    run.pool = pool_of(run.config->pool, run);
+    if (run.config->target) run.target = TargetFeatures{pool_of(*run.config->target, run), {}};
   }
 
   /// What one run wants of one pool.
@@ -131,22 +161,25 @@ class Sweep {
     for (auto& [group, wishes] : groups) {
       std::vector<FeatureSpec> specs;
       for (const auto& wish : wishes) specs.insert(specs.end(), wish.specs.begin(), wish.specs.end());
-      try {
-        const auto& run = *wishes.front().run;
-        const auto bundle = ensure_features(specs, *wishes.front().pool, run.config->model, cache_, &run.pool);
-        summary_.extractions += bundle.extracted ? 1 : 0;
-        for (auto& wish : wishes) *wish.bundle = bundle;
-      } catch (const UserError& error) {
-        for (auto& wish : wishes) {
-          if (wish.run->error.empty()) fail(*wish.run, error.what());
-        }
+      std::vector<std::string> warnings;
+      const auto failure = attempt(
+          [&, &wishes = wishes] {
+            const auto& run = *wishes.front().run;
+            const auto bundle = ensure_features(specs, *wishes.front().pool, run.config->model, cache_, &run.pool);
+            summary_.extractions += bundle.extracted ? 1 : 0;
+            for (auto& wish : wishes) *wish.bundle = bundle;
+          },
+          warnings);
+      for (auto& wish : wishes) {
+        add_warnings(wish.run->warnings, warnings);
+        if (!failure.empty() && wish.run->error.empty()) fail(*wish.run, failure);
       }
     }
   }
 
   void log_record(const Run& run, const StageRecord& record) {
-    store_.log_stage(run.id, record.row);
-    store_.log_artifact(run.id, {record.row.stage, record.folder.string(), record.row.key, 0});
+    store().log_stage(run.id, record.row);
+    store().log_artifact(run.id, {record.row.stage, record.folder.string(), record.row.key, 0});
   }
 
   void select(Run& run) {
@@ -170,24 +203,24 @@ class Sweep {
     }
     if (run.target) {
       const auto& target = run.target->pool;
-      store_.log_input(run.id, "target", target.path.string(), target.digest, target.pool->size());
+      store().log_input(run.id, "target", target.path.string(), target.digest, target.pool->size());
     }
     for (const auto& record : run.selection.records) {
       if (!record.row.cached) ++summary_.selections;
       log_record(run, record);
     }
-    store_.log_input(run.id, "pool", run.pool.path.string(), run.pool.digest, run.pool.pool->size());
-    store_.log_artifact(run.id, {"pool", run.pool.path.string(), run.pool.digest,
-                                 static_cast<std::int64_t>(fs::file_size(run.pool.path))});
-    store_.log_metrics(run.id,
-                       {{"select/samples", 0, static_cast<double>(run.selection.rows.size())},
-                        {"select/share", 0,
-                         static_cast<double>(run.selection.rows.size()) / static_cast<double>(run.pool.pool->size())},
-                        {"select/wall_s", 0, run.selection.cost.wall_s},
-                        {"select/cpu_s", 0, run.selection.cost.cpu_s},
-                        {"select/added_bytes", 0, static_cast<double>(run.selection.cost.added_bytes)},
-                        {"select/forward_passes", 0, static_cast<double>(passes.forward())},
-                        {"select/backward_passes", 0, static_cast<double>(passes.backward())}});
+    store().log_input(run.id, "pool", run.pool.path.string(), run.pool.digest, run.pool.pool->size());
+    store().log_artifact(run.id, {"pool", run.pool.path.string(), run.pool.digest,
+                                  static_cast<std::int64_t>(fs::file_size(run.pool.path))});
+    store().log_metrics(run.id,
+                        {{"select/samples", 0, static_cast<double>(run.selection.rows.size())},
+                         {"select/share", 0,
+                          static_cast<double>(run.selection.rows.size()) / static_cast<double>(run.pool.pool->size())},
+                         {"select/wall_s", 0, run.selection.cost.wall_s},
+                         {"select/cpu_s", 0, run.selection.cost.cpu_s},
+                         {"select/added_bytes", 0, static_cast<double>(run.selection.cost.added_bytes)},
+                         {"select/forward_passes", 0, static_cast<double>(passes.forward())},
+                         {"select/backward_passes", 0, static_cast<double>(passes.backward())}});
   }
 
   const std::string& model_hash(const ModelOptions& model) {
@@ -201,19 +234,19 @@ class Sweep {
     std::map<std::string, std::vector<Run*>> by_job;
     for (auto& run : runs_) {
       guarded(run, [&] {
-        run.job = plan_training(*run.config, run.pool, run.selection, model_hash(run.config->model));
+        run.job = plan_training(*run.config, run.pool, run.selection, model_hash(run.config->model), benchmarks_);
         run.planned = true;
-        store_.log_input(run.id, "model", run.job.model.string(), model_hash(run.config->model), 0);
+        store().log_input(run.id, "model", run.job.model.string(), model_hash(run.config->model), 0);
       });
       if (run.planned) by_job[run.job.adapter.digest()].push_back(&run);
     }
-    std::vector<WorkerJob> jobs;
+    std::vector<launchers::Job> jobs;
     std::vector<std::vector<Run*>> owners;
     const fs::path logs = fs::path(runs_.front().config->cache) / "logs";
     for (auto& [digest, members] : by_job) {
       const Run& first = *members.front();
       if (is_done(first.job, cache_)) {
-        record(members, nlohmann::json::object());
+        record(members, {});
         continue;
       }
       jobs.push_back(
@@ -221,19 +254,21 @@ class Sweep {
       owners.push_back(members);
     }
     if (jobs.empty()) return;
-    const int threads = thread_count();
-    const auto& asked = runs_.front().config->parallel;
-    // Threads a job come from all trainings, not from those left: a resumed sweep must add numbers in the same order.
-    const int parallel =
-        std::min<int>(asked.value_or(compute_device().cuda ? 1 : threads), static_cast<int>(by_job.size()));
-    log_info("training and evaluation: {} jobs, {} side by side", jobs.size(), parallel);
-    run_workers(jobs, parallel, std::max(1, threads / parallel), [&](std::size_t index, const WorkerResult& result) {
-      if (result.ok) {
-        record(owners[index], result.answer);
-        log_info("done: {}", jobs[index].label);
-      } else {
-        for (auto* run : owners[index]) fail(*run, result.error);
+    // The threads of a job come from all trainings, not from those left: a resumed sweep adds numbers in the same
+    // order.
+    auto workers = launchers::divide_machine(thread_count(), runs_.front().config->parallel.value_or(0),
+                                             compute_device().cuda, by_job.size());
+    workers.command = {kOwnProgram, "_work"};
+    log_info("training and evaluation: {} jobs, {} side by side", jobs.size(), workers.parallel);
+    const auto launcher = launchers::make_launcher(runs_.front().config->launcher, workers);
+    launcher->run(jobs, [&](std::size_t index, const launchers::JobResult& result) {
+      for (auto* run : owners[index]) {
+        add_warnings(run->warnings, result.warnings);
+        if (!result.ok()) fail(*run, result.error);
       }
+      if (!result.ok()) return;
+      record(owners[index], result.answer);
+      log_info("done: {}", jobs[index].label);
     });
   }
 
@@ -244,31 +279,52 @@ class Sweep {
            1000;  // evaluation costs about 1,000 samples
   }
 
-  /// Notes what a job made in every run that owns it. `answer`: what the worker reported; empty if all was cached.
+  /// Notes what a job made in every run that owns it. `answer`: what the worker gave; null if all was cached.
   void record(const std::vector<Run*>& owners, const nlohmann::json& answer) {
+    bool counted = false;
+    for (auto* run : owners) {
+      const auto known = run->warnings.size();
+      guarded(*run, [&] { record(*run, answer, counted); });
+      counted = true;
+      if (!answer.is_null()) continue;
+      for (auto i = known; i < run->warnings.size(); ++i)  // no worker has said them this time
+        log_warning("{}: {}", run_label(*run->config), run->warnings[i]);
+    }
+  }
+
+  void record(Run& run, const nlohmann::json& answer, bool counted) {
     std::map<std::string, StageRow> reported;
-    for (const auto& item : answer.value("stages", nlohmann::json::array())) {
+    for (const auto& item : answer.is_null() ? nlohmann::json::array() : answer.at("stages")) {
       reported[item["stage"]] = {item["stage"],  item["key"],   item["cached"],
                                  item["wall_s"], item["cpu_s"], item["peak_rss"]};
     }
-    bool counted = false;
-    for (auto* run : owners) {
-      const auto note = [&](const std::string& stage, const StageKey& key, int& counter) {
-        const auto folder = cache_.find(key);
-        if (!folder) return;
-        const auto found = reported.find(stage);
-        const StageRow row = found != reported.end() ? found->second : StageRow{stage, key.digest(), true, 0, 0, 0};
-        if (!row.cached && !counted) ++counter;
-        store_.log_stage(run->id, row);
-        store_.log_artifact(run->id, {stage, folder->string(), key.digest(), 0});
-      };
-      note("adapter", run->job.adapter, summary_.trainings);
-      for (std::size_t i = 0; i < run->job.predictions.size(); ++i) {
-        note("predictions/" + run->job.eval.benchmarks[i].name, run->job.predictions[i], summary_.evaluations);
-      }
-      log_training(*run);
-      counted = true;
+    const auto note = [&](const std::string& stage, const StageKey& key, int& counter) {
+      const auto folder = cache_.find(key);
+      if (!folder) return;
+      const auto found = reported.find(stage);
+      const StageRow row = found != reported.end() ? found->second : StageRow{stage, key.digest(), true, 0, 0, 0};
+      if (!row.cached && !counted) ++counter;
+      store().log_stage(run.id, row);
+      store().log_artifact(run.id, {stage, folder->string(), key.digest(), 0});
+      add_warnings(run.warnings, warnings_of(*folder));
+    };
+    note("adapter", run.job.adapter, summary_.trainings);
+    for (std::size_t i = 0; i < run.job.predictions.size(); ++i) {
+      note("predictions/" + run.job.eval.benchmarks[i].name, run.job.predictions[i], summary_.evaluations);
     }
+    log_training(run);
+  }
+
+  /// What was warned of when the artifact in `folder` was made, and that it was made on another kind of device.
+  static std::vector<std::string> warnings_of(const fs::path& folder) {
+    auto warnings = remembered_warnings(folder);
+    const auto facts = nlohmann::json::parse(read_file(folder / "meta.json")).at("facts");
+    const auto here = compute_device(), there = parse_device(facts.value("device", here.text()));
+    if (here.cuda != there.cuda) {
+      warnings.push_back(fmt::format("'{}' was made on {} and is used on {}: equal to rounding, not to the bit",
+                                     folder.string(), there.text(), here.text()));
+    }
+    return warnings;
   }
 
   /// Training curves go from the adapter's log into the store.
@@ -285,7 +341,11 @@ class Sweep {
         if (key != "step" && value.is_number()) metrics.push_back({"train/" + key, step, value.get<double>()});
       }
     }
-    store_.log_metrics(run.id, metrics);
+    if (const auto skipped = *folder / "skipped.jsonl"; fs::exists(skipped)) {
+      const auto lines = read_file(skipped);
+      metrics.push_back({"train/rows_left_out", 0, static_cast<double>(std::count(lines.begin(), lines.end(), '\n'))});
+    }
+    store().log_metrics(run.id, metrics);
   }
 
   void score(Run& run) {
@@ -311,16 +371,18 @@ class Sweep {
       metrics.push_back({"skill/" + skill.skill + "/chance", 0, skill.chance});
     }
     if (!skills.empty()) metrics.push_back({"skill/mean", 0, eval::mean_skill_accuracy(skills)});
-    store_.log_metrics(run.id, metrics);
+    store().log_metrics(run.id, metrics);
   }
 
   ArtifactCache cache_;
-  Store store_;
+  RunRecords records_;
   nlohmann::ordered_json environment_;
   std::vector<Run> runs_;
-  std::map<std::string, OpenPool> pools_;
+  std::map<std::string, KnownPool> pools_;
   std::map<std::string, std::string> model_hashes_;
+  BenchmarkDigests benchmarks_;
   SweepSummary summary_;
+  InterruptGuard on_interrupt_;  // the last: it uses the others
 };
 
 }  // namespace
@@ -331,6 +393,9 @@ std::string run_label(const RunConfig& config) {
 }
 
 SweepSummary run_sweep(const std::vector<RunConfig>& configs, const std::vector<std::string>& command_line) {
+  const auto& first = configs.front();
+  require_writable(fs::path(first.cache) / "meta.json");
+  if (first.stop_after == StopAfter::kMetrics) require_writable(fs::path(first.report) / "report.html");
   return Sweep(configs, command_line).execute();
 }
 

@@ -3,16 +3,15 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <chrono>
-#include <cstdio>
 #include <set>
 
+#include "core/device.h"
 #include "core/files.h"
-#include "core/hash.h"
 #include "data/selection.h"
 #include "eval/predictions.h"
 #include "eval/registry.h"
 #include "experiments/pipeline/environment.h"
+#include "experiments/runs/warnings.h"
 #include "trainer/dataset.h"
 #include "trainer/image_features.h"
 #include "vlm/open_model.h"
@@ -29,35 +28,29 @@ StageKey key_from(const nlohmann::json& payload) {
   return {payload.at("stage"), payload.at("version"), payload.at("inputs"), payload.at("params")};
 }
 
-/// A line for the parent; see worker_pool.h.
-void report(const nlohmann::json& line) {
-  std::printf("%s\n", line.dump().c_str());
-  std::fflush(stdout);
-}
-
-/// Tells the parent how far the whole job is, a few times a second at most.
+/// Tells the parent how far the whole job is.
 class JobProgress {
  public:
-  JobProgress(double training_share, std::string label) : share_(training_share), label_(std::move(label)) {}
+  JobProgress(launchers::Reporter& reporter, double training_share, std::string label)
+      : reporter_(reporter), share_(training_share), label_(std::move(label)) {}
   void training(std::int64_t step, std::int64_t steps, double loss) {
-    tell(share_ * static_cast<double>(step) / static_cast<double>(std::max<std::int64_t>(1, steps)),
-         fmt::format("{}: step {}/{}, loss {:.3f}", label_, step, steps, loss));
+    reporter_.progress(share_ * static_cast<double>(step) / static_cast<double>(std::max<std::int64_t>(1, steps)),
+                       fmt::format("{}: step {}/{}, loss {:.3f}", label_, step, steps, loss));
   }
   void answering(double done, const std::string& benchmark) {
-    tell(share_ + (1 - share_) * done, label_ + ": " + benchmark);
+    reporter_.progress(share_ + (1 - share_) * done, label_ + ": " + benchmark);
   }
 
  private:
-  void tell(double done, const std::string& note) {
-    const auto now = std::chrono::steady_clock::now();
-    if (now - last_ < std::chrono::milliseconds(300)) return;
-    last_ = now;
-    report({{"done", done}, {"total", 1.0}, {"note", note}});
-  }
+  launchers::Reporter& reporter_;
   double share_;
   std::string label_;
-  std::chrono::steady_clock::time_point last_{};
 };
+
+/// What an artifact remembers of how it was made.
+nlohmann::json facts_of(Warnings& warnings) {
+  return {{"warnings", warnings.take()}, {"device", compute_device().text()}};
+}
 
 nlohmann::json stage_json(const std::string& stage, const StageKey& key, bool cached, const Meter& meter) {
   return {{"stage", stage},           {"key", key.digest()},    {"cached", cached},
@@ -159,7 +152,7 @@ TrainJob TrainJob::from_json(const nlohmann::json& tree) {
 }
 
 TrainJob plan_training(const RunConfig& config, const OpenPool& pool, const SelectionOutput& selection,
-                       const std::string& model_hash) {
+                       const std::string& model_hash, BenchmarkDigests& benchmarks) {
   TrainJob job;
   job.label = fmt::format("{} budget={} seed={}", config.method_choice, config.budget.text(), config.seed);
   job.cache = config.cache;
@@ -173,12 +166,10 @@ TrainJob plan_training(const RunConfig& config, const OpenPool& pool, const Sele
   if (config.regime == Regime::kSteps && !job.trainer.max_steps) {
     job.trainer.max_steps = trainer::total_steps(config.trainer, pool.pool->size());
   }
-  auto train_params = nlohmann::json(dump_options(job.trainer));
-  for (const char* bookkeeping : {"checkpoint_every", "feature_cache_mb"}) train_params.erase(bookkeeping);
   job.adapter = {"adapter",
                  kAdapterVersion,
                  {{"model", model_hash}, {"pool", pool.digest}, {"rows", selection.rows_digest}},
-                 with_pixels({{"trainer", train_params}}, config.model)};
+                 with_pixels({{"trainer", training_identity(dump_options(job.trainer))}}, config.model)};
   if (config.stop_after <= StopAfter::kAdapter) return job;
 
   job.eval = config.eval;
@@ -191,13 +182,14 @@ TrainJob plan_training(const RunConfig& config, const OpenPool& pool, const Sele
       throw UserError(ErrorKind::kUsage, fmt::format("Two benchmarks are called '{}'.", benchmark.name),
                       "Give each a name of its own (eval.benchmarks).");
     }
-    auto params = nlohmann::json(dump_options(benchmark));
-    for (const char* place : {"path", "images", "skills", "display", "columns", "matcher"}) params.erase(place);
-    job.predictions.push_back(
-        {"predictions",
-         kPredictionsVersion,
-         {{"adapter", job.adapter.digest()}, {"benchmark", eval::make_benchmark(benchmark)->fingerprint()}},
-         {{"benchmark", params}, {"max_new_tokens", job.eval.max_new_tokens}, {"dtype", config.model.dtype}}});
+    auto inputs = benchmarks.inputs(benchmark);
+    inputs["adapter"] = job.adapter.digest();
+    job.predictions.push_back({"predictions",
+                               kPredictionsVersion,
+                               std::move(inputs),
+                               {{"benchmark", answering_identity(dump_options(benchmark))},
+                                {"max_new_tokens", job.eval.max_new_tokens},
+                                {"dtype", config.model.dtype}}});
   }
   return job;
 }
@@ -210,10 +202,11 @@ bool is_done(const TrainJob& job, const ArtifactCache& cache) {
   return true;
 }
 
-void run_train_job(const TrainJob& job) {
+void run_train_job(const TrainJob& job, launchers::Reporter& reporter) {
   const ArtifactCache cache(job.cache);
   auto stages = nlohmann::json::array();
-  JobProgress progress(job.predictions.empty() ? 1.0 : 0.9, job.label);
+  Warnings warnings([&](const std::string& text) { reporter.warning(text); });
+  JobProgress progress(reporter, job.predictions.empty() ? 1.0 : 0.9, job.label);
 
   const Meter training;
   auto adapter = cache.find(job.adapter);
@@ -223,7 +216,7 @@ void run_train_job(const TrainJob& job) {
     adapter = cache.find(job.adapter);
     if (!adapter) {
       fine_tune(job, work.folder(), progress);
-      adapter = work.commit();
+      adapter = work.commit(facts_of(warnings));
     }
   }
   stages.push_back(stage_json("adapter", job.adapter, cached, training));
@@ -242,11 +235,11 @@ void run_train_job(const TrainJob& job) {
         generator =
             vlm::open_generator(job.model, *adapter / "adapter", job.model_options.dtype, pixels_of(job.model_options));
       answer(job, i, *generator, work.folder(), progress);
-      work.commit();
+      work.commit(facts_of(warnings));
     }
     stages.push_back(stage_json(stage, job.predictions[i], false, answering));
   }
-  report({{"result", {{"stages", stages}}}});
+  reporter.result({{"stages", stages}});
 }
 
 }  // namespace scalselect::pipeline

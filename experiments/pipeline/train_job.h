@@ -7,8 +7,10 @@
 #include <vector>
 
 #include "core/artifact_cache.h"
+#include "experiments/launchers/protocol.h"
 #include "experiments/pipeline/run_config.h"
 #include "experiments/pipeline/stages.h"
+#include "experiments/runs/keys.h"
 #include "trainer/train.h"
 
 namespace scalselect::pipeline {
@@ -27,9 +29,9 @@ struct TrainJob {
   static TrainJob from_json(const nlohmann::json& tree);
 };
 
-/// Keys and options of a run's training. `pool_rows`: size of the pool, for Regime::kSteps.
+/// Keys and options of a run's training and evaluation. Throws UserError for a benchmark that cannot be read.
 TrainJob plan_training(const RunConfig& config, const OpenPool& pool, const SelectionOutput& selection,
-                       const std::string& model_hash);
+                       const std::string& model_hash, BenchmarkDigests& benchmarks);
 
 /// True if the cache holds everything the job would make.
 bool is_done(const TrainJob& job, const ArtifactCache& cache);
@@ -37,8 +39,8 @@ bool is_done(const TrainJob& job, const ArtifactCache& cache);
 /// train_log.jsonl: one object a step.
 std::string train_log_text(const trainer::TrainResult& result);
 
-/// Does what is missing, reporting progress as JSON lines on stdout (see worker_pool.h); the last line is {"result": …}
-/// with one StageRow a stage.
-void run_train_job(const TrainJob& job);
+/// Does what is missing. `reporter` gets progress, warnings, and at the end the result {"stages": [a StageRow each]}.
+/// Warnings are kept with the artifact that they are about, as fact `warnings` in its meta.json.
+void run_train_job(const TrainJob& job, launchers::Reporter& reporter);
 
 }  // namespace scalselect::pipeline

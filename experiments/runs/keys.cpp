@@ -1,0 +1,42 @@
+#include "experiments/runs/keys.h"
+
+#include <set>
+
+#include "core/hash.h"
+#include "data/picture_digest.h"
+#include "eval/registry.h"
+
+namespace scalselect::pipeline {
+
+nlohmann::json training_identity(nlohmann::json trainer) {
+  for (const char* key : {"checkpoint_every", "feature_cache_mb"}) trainer.erase(key);
+  return trainer;
+}
+
+nlohmann::json answering_identity(nlohmann::json benchmark) {
+  for (const char* key : {"path", "images", "skills", "display", "columns", "matcher"}) benchmark.erase(key);
+  return benchmark;
+}
+
+const nlohmann::json& BenchmarkDigests::inputs(const eval::BenchmarkOptions& options) {
+  auto [entry, fresh] = known_.try_emplace(dump_options(options).dump());
+  if (!fresh && !entry->second.is_null()) return entry->second;
+  const auto benchmark = eval::make_benchmark(options);
+  const auto questions = benchmark->load(image_cache_.string());
+  std::string text;
+  std::vector<std::string> pictures;  // unique, in order of first use
+  std::set<std::string> seen;
+  for (const auto& question : questions) {
+    const nlohmann::json content = {question.id, question.skill, question.image_names};
+    text += content.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+    for (const auto& picture : question.images) {
+      if (seen.insert(picture).second) pictures.push_back(picture);
+    }
+  }
+  entry->second = {{"benchmark", benchmark->fingerprint()},
+                   {"questions", sha256(text)},
+                   {"pictures", digest_files(pictures, digests_)}};
+  return entry->second;
+}
+
+}  // namespace scalselect::pipeline

@@ -1,0 +1,41 @@
+// What of a training and of an evaluation goes into the keys of their artifacts. docs/keys.md lists every key with the
+// reason for each member.
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "core/file_digests.h"
+#include "eval/benchmark.h"
+
+namespace scalselect::pipeline {
+
+/// The trainer's options (as dump_options gives them) without those that cannot change the adapter: how often it saves
+/// and how much memory it may use.
+nlohmann::json training_identity(nlohmann::json trainer);
+
+/// A benchmark's options without those that cannot change an answer: places (what lies there is in the inputs), and
+/// what is decided when answers are scored.
+nlohmann::json answering_identity(nlohmann::json benchmark);
+
+/// Digests of what benchmarks are made of; each benchmark is read once.
+class BenchmarkDigests {
+ public:
+  /// `image_cache`: where images inside of benchmark files are decoded to.
+  BenchmarkDigests(std::filesystem::path image_cache, FileDigests digests)
+      : image_cache_(std::move(image_cache)), digests_(std::move(digests)) {}
+
+  /// {"benchmark": SHA-256 of the annotation files, "questions": of every question's id, skill and picture names,
+  /// "pictures": of their contents}. Throws what Benchmark::load throws: a picture that is missing is found here,
+  /// before any training.
+  const nlohmann::json& inputs(const eval::BenchmarkOptions& options);
+
+ private:
+  std::filesystem::path image_cache_;
+  FileDigests digests_;
+  std::map<std::string, nlohmann::json> known_;  // by the options' text
+};
+
+}  // namespace scalselect::pipeline

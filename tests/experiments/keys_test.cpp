@@ -1,0 +1,114 @@
+#include "experiments/runs/keys.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "core/error.h"
+#include "core/files.h"
+#include "trainer/options.h"
+
+namespace scalselect::pipeline {
+namespace {
+
+namespace fs = std::filesystem;
+using ::testing::HasSubstr;
+using ::testing::UnorderedElementsAre;
+
+std::vector<std::string> left_out(const nlohmann::json& options, const nlohmann::json& identity) {
+  std::vector<std::string> names;
+  for (const auto& [key, value] : options.items()) {
+    if (!identity.contains(key)) names.push_back(key);
+    else EXPECT_EQ(identity[key], value) << key;
+  }
+  EXPECT_EQ(identity.size() + names.size(), options.size());
+  return names;
+}
+
+TEST(Keys, EveryTrainingOptionCountsButTheNamedOnes) {
+  const auto options = nlohmann::json(dump_options(trainer::TrainOptions{}));
+  EXPECT_THAT(left_out(options, training_identity(options)),
+              UnorderedElementsAre("checkpoint_every", "feature_cache_mb"));
+}
+
+TEST(Keys, EveryBenchmarkOptionCountsButPlacesAndWhatScoresDecide) {
+  const auto options = nlohmann::json(dump_options(eval::BenchmarkOptions{}));
+  EXPECT_THAT(left_out(options, answering_identity(options)),
+              UnorderedElementsAre("path", "images", "skills", "display", "columns", "matcher"));
+}
+
+/// A POPE benchmark of two questions.
+class BenchmarkKeys : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    fs::remove_all(folder_);
+    picture("a.png", "first");
+    picture("b.png", "second");
+    questions("Is there a dog?");
+  }
+  void picture(const std::string& name, const std::string& bytes) const {
+    write_file_atomically(folder_ / "pope" / "images" / name, bytes);
+  }
+  void questions(const std::string& text) const {
+    write_file_atomically(folder_ / "pope" / "coco_pope_random.json",
+                          R"({"question_id": 1, "image": "a.png", "text": ")" + text + R"(", "label": "yes"}
+{"question_id": 2, "image": "b.png", "text": "Is there a cat?", "label": "no"}
+)");
+  }
+  eval::BenchmarkOptions options() const {
+    eval::BenchmarkOptions options;
+    options.kind = options.name = "pope";
+    options.path = (folder_ / "pope").string();
+    return options;
+  }
+  BenchmarkDigests digests() const { return {folder_ / "cache", FileDigests(folder_ / "digests")}; }
+  nlohmann::json inputs() const { return digests().inputs(options()); }
+  fs::path folder_ = fs::temp_directory_path() / "benchmark_keys";
+};
+
+TEST_F(BenchmarkKeys, TheSameContentGivesTheSameInputsWhereverItLies) {
+  const auto before = inputs();
+  fs::copy(folder_ / "pope", folder_ / "moved", fs::copy_options::recursive);
+  auto moved = options();
+  moved.path = (folder_ / "moved").string();
+  EXPECT_EQ(before, digests().inputs(moved));
+}
+
+TEST_F(BenchmarkKeys, AReplacedPictureOfEqualSizeIsAnotherInput) {
+  const auto before = inputs();
+  picture("b.png", "SECOND");
+  EXPECT_NE(before, inputs());
+  picture("b.png", "second");
+  EXPECT_EQ(before, inputs());
+}
+
+TEST_F(BenchmarkKeys, QuestionsAndSkillsAreInputs) {
+  const auto plain = inputs();
+  const auto skills = [&](const std::string& second) {
+    const auto lines = R"({"id": "random/1", "skill": "exist"})"
+                       "\n"
+                       R"({"id": "random/2", "skill": ")" +
+                       second + "\"}\n";
+    write_file_atomically(folder_ / "pope" / "skills.jsonl", lines);
+    return inputs();
+  };
+  const auto tagged = skills("exist"), other = skills("count");
+  EXPECT_NE(plain, tagged);
+  EXPECT_NE(tagged, other);
+  fs::remove(folder_ / "pope" / "skills.jsonl");
+  EXPECT_EQ(plain, inputs());
+  questions("Is there a bird?");
+  EXPECT_NE(plain, inputs());
+}
+
+TEST_F(BenchmarkKeys, AMissingPictureIsNamedBeforeAnythingRuns) {
+  fs::remove(folder_ / "pope" / "images" / "b.png");
+  try {
+    inputs();
+    FAIL();
+  } catch (const UserError& error) {
+    EXPECT_THAT(error.what(), HasSubstr("b.png"));
+  }
+}
+
+}  // namespace
+}  // namespace scalselect::pipeline
