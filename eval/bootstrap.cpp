@@ -8,7 +8,6 @@
 #include <limits>
 #include <map>
 
-#include "core/check.h"
 #include "core/error.h"
 #include "core/parallel.h"
 #include "core/rng.h"
@@ -160,6 +159,21 @@ std::vector<double> leave_one_out(const Run& run, const std::vector<Family>& fam
   return result;
 }
 
+void check_memory(std::int64_t replicates, std::size_t methods, std::size_t columns) {
+  const double each = static_cast<double>(methods * columns * sizeof(double));
+  const double bytes = each * static_cast<double>(replicates);
+  if (bytes <= PairedBootstrap::kMostBytes) return;
+  constexpr double kGiB = 1 << 30;
+  throw UserError(
+      ErrorKind::kUsage,
+      fmt::format(
+          "{} bootstrap replicates of {} methods and {} columns would take {:.1f} GiB, more than the {:.0f} GiB "
+          "allowed.",
+          replicates, methods, columns, bytes / kGiB, PairedBootstrap::kMostBytes / kGiB),
+      fmt::format("Set eval.bootstrap.replicates to {:.0f} at most; 10000 are enough for 95 % intervals.",
+                  std::floor(PairedBootstrap::kMostBytes / each)));
+}
+
 // A method's runs in order of their seeds.
 struct Method {
   std::vector<std::int64_t> seeds;
@@ -204,6 +218,7 @@ PairedBootstrap::PairedBootstrap(std::span<const MethodRun> runs, const std::str
   reference_ = index(reference);
 
   const std::size_t columns = columns_.size();
+  check_memory(options_.replicates, methods.size(), columns);
   Weights ones;
   for (const auto& family : families) ones.emplace_back(family.clusters.size(), 1.0);
   std::vector<double> sums;
@@ -221,6 +236,7 @@ PairedBootstrap::PairedBootstrap(std::span<const MethodRun> runs, const std::str
       for (std::size_t i = 0; i < rest.size(); ++i) jackknife[i] += rest[i] / static_cast<double>(method.runs.size());
     }
   }
+  find_left_out();
   replicates_.assign(methods.size(), std::vector<double>(static_cast<std::size_t>(options_.replicates) * columns, 0.0));
   parallel_blocks(options_.replicates, 64, [&](std::int64_t begin, std::int64_t end) {
     Weights weights;
@@ -244,19 +260,38 @@ PairedBootstrap::PairedBootstrap(std::span<const MethodRun> runs, const std::str
 
 std::size_t PairedBootstrap::index(const std::string& method) const {
   const auto found = std::find(methods_.begin(), methods_.end(), method);
-  SCALSELECT_CHECK(found != methods_.end());
+  if (found == methods_.end()) {
+    throw UserError(ErrorKind::kUsage,
+                    fmt::format("there is no evaluated run of '{}'.{}", method, did_you_mean(method, methods_)));
+  }
   return static_cast<std::size_t>(found - methods_.begin());
 }
 
-double PairedBootstrap::score(std::span<const double> columns, std::span<const double> reference, Score score) const {
-  switch (score) {
-    case Score::kRelGeometric: return relative_geometric(columns, reference);
-    case Score::kRelAboveChance: {
-      std::vector<double> chance;
-      for (const auto& column : columns_) chance.push_back(column.chance);
-      return relative_above_chance(columns, reference, chance);
-    }
-    default: return relative_performance(columns, reference);
+void PairedBootstrap::find_left_out() {
+  for (std::size_t k = 0; k < columns_.size(); ++k) {
+    if (point_[reference_][k] == 0) left_out_.push_back(k);
+    if (point_[reference_][k] == columns_[k].chance) left_out_above_chance_.push_back(k);
+  }
+}
+
+const std::vector<std::size_t>& PairedBootstrap::left_out(Score score) const {
+  return score == Score::kRelAboveChance ? left_out_above_chance_ : left_out_;
+}
+
+double PairedBootstrap::score(std::span<const double> columns, std::span<const double> reference, Score which) const {
+  const auto& out = left_out(which);
+  std::vector<double> scores, full, chance;
+  for (std::size_t k = 0; k < columns.size(); ++k) {
+    if (std::binary_search(out.begin(), out.end(), k)) continue;
+    scores.push_back(columns[k]);
+    full.push_back(reference[k]);
+    chance.push_back(columns_[k].chance);
+  }
+  if (scores.empty()) return kNan;
+  switch (which) {
+    case Score::kRelGeometric: return relative_geometric(scores, full);
+    case Score::kRelAboveChance: return relative_above_chance(scores, full, chance);
+    default: return relative_performance(scores, full);
   }
 }
 

@@ -1,4 +1,5 @@
-// Paired cluster bootstrap over questions and training seeds (evaluation.md sections 8.3 and 8.4).
+// Paired cluster bootstrap over questions and training seeds (Davison and Hinkley 1997, Bootstrap Methods and their
+// Application, sections 2.4, 3.8 and 5.3).
 //
 // A replicate draws clusters (images) with replacement, within strata, once a benchmark family and for **all** methods
 // alike; columns and Rel. are recomputed from per-cluster sums. With several seeds the seeds are drawn too (two-level),
@@ -52,13 +53,20 @@ enum class Score { kRel, kRelAboveChance, kRelGeometric };
 
 class PairedBootstrap {
  public:
+  static constexpr double kMostBytes = 4.0 * (1 << 30);  ///< that replicates * methods * columns may take
+
   /// `reference`: the method whose seed-averaged columns are Rel.'s denominators (recomputed in every replicate).
-  /// Throws UserError(kUsage) if it is not among the runs, UserError(kInput) if runs were scored on other questions.
+  /// Throws UserError(kUsage) if it is not among the runs or if the replicates would take more than kMostBytes,
+  /// UserError(kInput) if runs were scored on other questions.
   PairedBootstrap(std::span<const MethodRun> runs, const std::string& reference, const BootstrapOptions& options = {});
 
   const std::vector<std::string>& methods() const { return methods_; }  ///< in order of first appearance
   const std::vector<Metric>& columns() const { return columns_; }       ///< table columns over all benchmarks
+  /// Columns that a score leaves out for every method, since its ratio to the reference is undefined: the reference's
+  /// mean is 0 there (kRelAboveChance: exactly chance). Where all are left out the score is NaN.
+  const std::vector<std::size_t>& left_out(Score score = Score::kRel) const;
 
+  // What follows throws UserError(kUsage) for a method that is not among the runs.
   /// Mean over seeds of a column.
   Estimate column(const std::string& method, std::size_t column) const;
   /// Relative performance against the reference. The mean over seeds of per-seed Rel. equals Rel. of the mean columns.
@@ -72,6 +80,7 @@ class PairedBootstrap {
 
  private:
   std::size_t index(const std::string& method) const;
+  void find_left_out();
   double score(std::span<const double> columns, std::span<const double> reference, Score score) const;
   std::vector<double> scores_of(const std::vector<std::vector<double>>& table, std::size_t method, Score score) const;
   Estimate estimate(double value, std::vector<double> replicates, const std::vector<double>& jackknife) const;
@@ -80,6 +89,7 @@ class PairedBootstrap {
   std::vector<std::string> methods_;
   std::vector<Metric> columns_;
   std::size_t reference_ = 0;
+  std::vector<std::size_t> left_out_, left_out_above_chance_;
   std::vector<std::vector<std::vector<double>>> by_seed_;  ///< method, seed, column
   std::vector<std::vector<double>> point_;                 ///< method, column
   std::vector<std::vector<double>> replicates_;            ///< method, replicate * K + column

@@ -1,4 +1,4 @@
-// Small statistics for tables (evaluation.md sections 8.1, 8.2, 8.4, 8.5).
+// Small statistics for tables.
 #pragma once
 
 #include <cstdint>
@@ -21,11 +21,13 @@ struct SeedSummary {
 };
 SeedSummary summarize_seeds(std::span<const double> values);
 
-/// Standard error of the mean of `scores` with questions clustered (section 8.1); `cluster[i]` in [0, clusters).
+/// Standard error of the mean of `scores` with questions clustered (Miller 2024, Adding Error Bars to Evals,
+/// section 2.2); `cluster[i]` in [0, clusters).
 /// Without repeated clusters this is the usual standard error of independent questions up to n/(n-1).
 double clustered_standard_error(std::span<const double> scores, std::span<const std::int32_t> cluster);
 
-/// McNemar's test on 0/1 scores of two models on the same questions (section 8.2). Ignores clusters.
+/// McNemar's test on 0/1 scores of two models on the same questions (mid-p: Fagerland, Lydersen and Laake 2013).
+/// Ignores clusters.
 struct McNemar {
   std::int64_t n10 = 0;  ///< first right, second wrong
   std::int64_t n01 = 0;

@@ -8,28 +8,25 @@
 
 #include <Eigen/Core>
 #include <algorithm>
-#include <array>
 #include <atomic>
 #include <chrono>
-#include <cstdio>
 #include <cstdlib>
 #include <fstream>
-#include <memory>
 
 #include "core/device.h"
 #include "core/parallel.h"
+#include "core/subprocess.h"
 
 namespace scalselect::pipeline {
 namespace {
 
-std::string output_of(const std::string& command) {
-  const std::unique_ptr<FILE, int (*)(FILE*)> pipe(::popen((command + " 2>/dev/null").c_str(), "r"), ::pclose);
-  if (!pipe) return {};
-  std::string text;
-  std::array<char, 512> block{};
-  while (std::fgets(block.data(), block.size(), pipe.get()) != nullptr) text += block.data();
-  while (!text.empty() && text.back() == '\n') text.pop_back();
-  return text;
+/// What git prints about the source tree; empty if it fails.
+std::string git(std::vector<std::string> words) {
+  words.insert(words.begin(), {"git", "-C", SCALSELECT_SOURCE_DIR});
+  auto answer = run_program(words);
+  if (answer.status != 0) return {};
+  while (!answer.out.empty() && answer.out.back() == '\n') answer.out.pop_back();
+  return answer.out;
 }
 
 std::string cpu_model() {
@@ -76,10 +73,9 @@ std::atomic<std::int64_t> earlier_peak{0};
 nlohmann::ordered_json describe_environment(const std::vector<std::string>& command_line) {
   nlohmann::ordered_json facts;
   facts["version"] = SCALSELECT_VERSION;
-  const std::string git = "git -C '" SCALSELECT_SOURCE_DIR "' ";
-  const std::string commit = output_of(git + "rev-parse HEAD");
+  const std::string commit = git({"rev-parse", "HEAD"});
   facts["git_commit"] = commit.empty() ? "unknown" : commit;
-  facts["git_dirty"] = !output_of(git + "status --porcelain --untracked-files=no").empty();
+  facts["git_dirty"] = !git({"status", "--porcelain", "--untracked-files=no"}).empty();
   facts["compiler"] = "g++ " __VERSION__;
   facts["libtorch"] = TORCH_VERSION;
   facts["eigen"] = fmt::format("{}.{}.{}", EIGEN_WORLD_VERSION, EIGEN_MAJOR_VERSION, EIGEN_MINOR_VERSION);

@@ -182,6 +182,50 @@ TEST(PairedBootstrapTest, RefusesRunsOnOtherQuestions) {
               HasSubstr("method 'full' has two runs with seed 1"));
 }
 
+TEST(PairedBootstrapTest, LeavesOutWhatTheReferenceScoredZeroOn) {
+  auto full = draw(1, "full", 40, 0.9), ours = draw(1, "ours", 40, 0.8);
+  full.right.assign(full.right.size(), 0);
+  const std::vector<MethodRun> runs = {make_run("full", 1, full), make_run("ours", 1, ours)};
+  BootstrapOptions options;
+  options.replicates = 200;
+  const PairedBootstrap bootstrap(runs, "full", options);
+  EXPECT_EQ(bootstrap.left_out(), std::vector<std::size_t>{0});
+  const double f1 = bootstrap.column("full", 1).value;
+  const auto rel = bootstrap.relative("ours");
+  EXPECT_NEAR(rel.value, 100 * bootstrap.column("ours", 1).value / f1, 1e-9) << "of the column that is left";
+  EXPECT_LT(rel.interval.low, rel.value);
+  EXPECT_TRUE(std::isfinite(bootstrap.relative("ours", Score::kRelGeometric).value));
+  EXPECT_TRUE(bootstrap.left_out(Score::kRelAboveChance).empty()) << "0 is not this benchmark's chance";
+}
+
+TEST(PairedBootstrapTest, WhereNothingIsDefinedThereIsNoScore) {
+  auto nothing = draw(1, "full", 20, 0.9);
+  nothing.right.assign(nothing.right.size(), 0);
+  for (std::size_t i = 0; i < nothing.truth.size(); ++i) nothing.said[i] = 1 - nothing.truth[i];
+  const std::vector<MethodRun> runs = {make_run("full", 1, nothing), make_run("ours", 1, draw(1, "ours", 20, 0.8))};
+  const PairedBootstrap bootstrap(runs, "full", {.replicates = 50});
+  EXPECT_EQ(bootstrap.left_out().size(), 2u);
+  EXPECT_TRUE(std::isnan(bootstrap.relative("ours").value));
+}
+
+TEST(PairedBootstrapTest, RefusesMoreReplicatesThanMemoryShouldHold) {
+  std::vector<MethodRun> runs;
+  for (int m = 0; m < 50; ++m)
+    runs.push_back(make_run(m == 0 ? "full" : fmt::format("m{}", m), 1, draw(m, "few", 4, 0.8)));
+  BootstrapOptions options;
+  options.replicates = 10'000'000;
+  EXPECT_THAT(testing::error_of([&] { PairedBootstrap(runs, "full", options); }),
+              HasSubstr("10000000 bootstrap replicates of 50 methods and 2 columns would take 7.5 GiB, more than the 4 "
+                        "GiB allowed. Set eval.bootstrap.replicates to 5368709 at most"));
+}
+
+TEST(PairedBootstrapTest, AnUnknownMethodIsTheUsersMistake) {
+  const std::vector<MethodRun> runs = {make_run("full", 1, draw(1, "x", 20, 0.9))};
+  const PairedBootstrap bootstrap(runs, "full", {.replicates = 10});
+  EXPECT_THAT(testing::error_of([&] { bootstrap.relative("fulll"); }),
+              HasSubstr("there is no evaluated run of 'fulll'. Did you mean 'full'?"));
+}
+
 TEST(PairedBootstrapTest, TenMethodsTwoThousandQuestionsInSeconds) {
   std::vector<MethodRun> runs;
   for (int m = 0; m < 10; ++m)
