@@ -99,6 +99,8 @@ const Group kGroups[] = {
 Docs docs_for(const std::string& command, const config::ComposedConfig& composed) {
   Docs docs;
   docs.add(own_keys(command));
+  docs.add(
+      {{"target.path", "a string or null", "", "pool file; its samples' `source` names their task; null: no target"}});
   for (const auto& group : kGroups) {
     docs.add({{group.name, "a mapping", "", group.help}});
     if (group.options) docs.add(group.options(), group.name + std::string("."));
