@@ -1,6 +1,6 @@
 // Interpolation: `${a.b}`, `${.sibling}`, `${list[0]}`, `${resolver:args}`, nested, by OmegaConf 2.3's grammar.
 //
-// Resolvers: oc.env, oc.decode, oc.select, oc.create, oc.dict.keys, oc.dict.values, oc.deprecated, now, hydra.
+// Resolvers: oc.env, oc.decode, oc.select, oc.create, oc.dict.keys, oc.dict.values, now, hydra.
 #pragma once
 
 #include <functional>

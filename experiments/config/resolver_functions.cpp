@@ -114,13 +114,6 @@ Found Resolver::call_resolver(const std::string& name, const std::vector<Value>&
          std::string(kind_name(args[0].kind())) + "'");
   }
   if (name == "oc.dict.keys" || name == "oc.dict.values") return dict_view(name, args, chain);
-  if (name == "oc.deprecated") {
-    check_count(name, args.size(), 1, 2);
-    const std::string& key = text_argument(name, args[0]);
-    auto found = select(key, chain, false);
-    if (!found) fail("ConfigKeyError raised while resolving interpolation: Key not found: '" + key + "'");
-    return std::move(*found);
-  }
   if (name == "now") {
     check_count(name, args.size(), 1, 1);
     return own(time_text(context_, text_argument(name, args[0])), true);

@@ -5,8 +5,6 @@
 
 #include <algorithm>
 #include <cctype>
-#include <fstream>
-#include <iterator>
 #include <map>
 #include <set>
 #include <sstream>
@@ -301,13 +299,6 @@ Value parse_yaml(const std::string& text, const std::string& file) {
   }
   if (root.origin().file.empty()) root.set_origin({file, 1});
   return root;
-}
-
-Value load_yaml(const std::string& path) {
-  std::ifstream stream(path, std::ios::binary);
-  if (!stream) throw UserError(ErrorKind::kUsage, "The file '" + path + "' cannot be read.", "Check its permissions.");
-  const std::string text{std::istreambuf_iterator<char>(stream), {}};
-  return parse_yaml(text, path);
 }
 
 }  // namespace scalselect::config

@@ -2,6 +2,7 @@
 // says.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
@@ -90,6 +91,32 @@ TEST(Schema, FilesOfMethodsSayMoreThanTheRegistry) {
     const auto composed = compose(request("config", {"method=" + name}));
     EXPECT_NE(config::to_json(*config::find_path(composed.config, "method")), json::parse(node->second)) << name;
   }
+}
+
+TEST(Schema, UsersGroupsBuildOnRegisteredMethods) {
+  const auto folder = fs::temp_directory_path() / ("scalselect_own_" + std::to_string(::getpid()));
+  fs::create_directories(folder / "method");
+  fs::create_directories(folder / "experiment");
+  std::ofstream(folder / "method/directions.yaml") << "defaults: [k_center, _self_]\nnormalize: false\n";
+  std::ofstream(folder / "experiment/ours.yaml")
+      << "# @package _global_\ndefaults:\n  - override /method: directions\nname: ours\nmethod: {first: random}\n";
+  // The program's own folder may lie anywhere, too: an installed copy has it elsewhere.
+  const auto conf = folder / "share/conf";
+  fs::create_directories(conf.parent_path());
+  fs::copy(kConf, conf, fs::copy_options::recursive);
+  for (const bool by_flag : {true, false}) {
+    auto asked = request("config", {"experiment=ours", "method.features.theta=0.5"});
+    asked.config_dirs = {conf.string()};
+    if (by_flag) asked.config_dirs.push_back(folder.string());
+    else asked.overrides.push_back("hydra.searchpath=[file://" + folder.string() + "]");
+    const auto method = method_of(compose(asked));
+    EXPECT_EQ(method["name"], "k_center");
+    EXPECT_EQ(method["options"]["normalize"], false);
+    EXPECT_EQ(method["options"]["first"], "random");
+    EXPECT_EQ(method["options"]["features"]["theta"], 0.5);
+    EXPECT_THAT(config::group_options(asked, "method"), testing::IsSupersetOf({"directions", "k_center"}));
+  }
+  fs::remove_all(folder);
 }
 
 TEST(Schema, AnUnknownOptionNamesTheNearestOne) {
