@@ -59,13 +59,14 @@ std::string setting_hint(const std::string& word) {
   return key ? fmt::format(" Did you mean '{}={}'?", key, word) : std::string();
 }
 
-/// A setting that was written as a flag, `--model DIR`, as it must be written. `next`: the word after it, if any.
+/// A setting that was written as a flag, `--model DIR`, as it must be written; empty if the word names no setting.
+/// `next`: the word after it, if any.
 std::string flag_as_setting(const std::string& word, const std::string& next) {
   const auto equals = word.find('=');
   std::string key = word.substr(0, equals);
   key.erase(0, key.find_first_not_of('-'));
   std::replace(key.begin(), key.end(), '-', '_');
-  if (key.empty()) return {};
+  if (!schema::is_setting(key)) return {};
   if (key == "model" || key == "pool" || key == "target") key += ".path";
   const bool given = equals != std::string::npos;
   const std::string value = given ? word.substr(equals + 1) : next.empty() || next[0] == '-' ? "…" : next;
@@ -73,9 +74,9 @@ std::string flag_as_setting(const std::string& word, const std::string& next) {
 }
 
 [[noreturn]] void refuse_flag(const std::string& word, const std::string& next) {
-  const auto near = did_you_mean(word.substr(0, word.find('=')), known_flags());
-  throw UserError(ErrorKind::kUsage,
-                  fmt::format("There is no flag '{}'.{}", word, near.empty() ? flag_as_setting(word, next) : near),
+  auto hint = flag_as_setting(word, next);
+  if (hint.empty()) hint = did_you_mean(word.substr(0, word.find('=')), known_flags());
+  throw UserError(ErrorKind::kUsage, fmt::format("There is no flag '{}'.{}", word, hint),
                   "`scalselect COMMAND --help` lists flags and keys.");
 }
 

@@ -173,6 +173,16 @@ std::string row(const KeyDoc& key) {
 
 }  // namespace
 
+bool is_setting(const std::string& name) {
+  const auto named = [&](const auto& item) { return item.name == name; };
+  if (std::any_of(std::begin(kGroups), std::end(kGroups), named)) return true;
+  for (const auto* command : {"config", "extract", "score", "select", "generate", "model_assemble"}) {
+    const auto keys = own_keys(command);
+    if (std::any_of(keys.begin(), keys.end(), named)) return true;
+  }
+  return false;
+}
+
 std::vector<KeyDoc> describe_keys(const std::string& command, const config::ComposedConfig& composed) {
   std::vector<KeyDoc> keys;
   walk(composed.config, "", docs_for(command, composed), keys);

@@ -87,4 +87,10 @@ says finished "$program" runs store=store.sqlite
 id=$(awk '$2 == "finished" {print $1; exit}' out.txt)
 says eval/mini-mmbench "$program" show "$id" store=store.sqlite
 says predictions "$program" cache ls cache=cache
+
+echo "== what comes from the environment is not written down"
+# shellcheck disable=SC2016  # the program reads it, not the shell
+PLACE=s3cret-place "$program" "${tiny[@]}" method=random budget=0.2 stop_after=selection store=env.sqlite 'report=${oc.env:PLACE}' > out.txt 2> log.txt
+grep -aqF 'report":"${oc.env:PLACE}' env.sqlite || fails "the record has no report"
+! grep -aqF s3cret-place env.sqlite || fails "the record holds a value of the environment"
 echo "all fine"
