@@ -44,8 +44,7 @@ std::string options_table(const std::vector<OptionDoc>& options) {
   if (options.empty()) return "";
   std::string table = "\n| option | values | default | |\n|---|---|---|---|\n";
   for (const auto& option : options) {
-    // A struct of options of its own is described where it belongs.
-    const auto value = option.default_value.rfind('{', 0) == 0 ? "" : "`" + option.default_value + "`";
+    const auto value = option.default_value.empty() ? "" : "`" + option.default_value + "`";
     table += fmt::format("| `{}` | {} | {} | {} |\n", option.name, cell(option.type), cell(value), cell(option.help));
   }
   return table;

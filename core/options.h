@@ -41,7 +41,8 @@ struct Range {
 /// Says where a key was written ("conf/method/x.yaml:3"), for error messages; may return an empty string.
 using KeyOrigin = std::function<std::string(const std::string& dotted_key)>;
 
-/// One line of an option table.
+/// One line of an option table. A struct of options is a line without a default, followed by its fields under dotted
+/// names ("lora", "lora.r"); a list of structs by those of its elements ("benchmarks", "benchmarks.N.kind").
 struct OptionDoc {
   std::string name, type, default_value, help;
 };
@@ -56,6 +57,12 @@ template <class T>
 struct is_vector : std::false_type {};
 template <class T>
 struct is_vector<std::vector<T>> : std::true_type {};
+
+/// Whether T is a struct with a `describe` of its own.
+template <class T>
+constexpr bool is_options() {
+  return !std::is_arithmetic_v<T> && !std::is_same_v<T, std::string> && !is_optional<T>::value && !is_vector<T>::value;
+}
 
 template <class T>
 std::string type_name() {
@@ -205,9 +212,20 @@ class OptionLister {
  public:
   template <class T>
   void field(const char* name, T& value, const char* help, Range = {}) {
-    OptionDumper dumper;
-    dumper.field(name, value, help);
-    docs.push_back({name, detail::type_name<T>(), dumper.tree[name].dump(), help});
+    if constexpr (detail::is_options<T>()) {
+      docs.push_back({name, detail::type_name<T>(), "", help});
+      add_fields(name, value);
+    } else {
+      OptionDumper dumper;
+      dumper.field(name, value, help);
+      docs.push_back({name, detail::type_name<T>(), dumper.tree[name].dump(), help});
+      if constexpr (detail::is_vector<T>::value) {
+        if constexpr (detail::is_options<typename T::value_type>()) {
+          typename T::value_type element;
+          add_fields(name + std::string(".N"), element);
+        }
+      }
+    }
   }
   template <class E>
   void choice(const char* name, E& value, std::initializer_list<std::pair<const char*, E>> choices, const char* help) {
@@ -219,6 +237,17 @@ class OptionLister {
     docs.push_back(doc);
   }
   std::vector<OptionDoc> docs;
+
+ private:
+  template <class T>
+  void add_fields(const std::string& path, T& value) {
+    OptionLister nested;
+    T::describe(nested, value);
+    for (auto& doc : nested.docs) {
+      doc.name = path + "." + doc.name;
+      docs.push_back(std::move(doc));
+    }
+  }
 };
 
 /// Options from a JSON object over the struct's defaults. `path` is the dotted prefix used in messages.

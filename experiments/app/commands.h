@@ -23,6 +23,15 @@ inline constexpr char kMethodsUsage[] = "scalselect methods [NAME… | --markdow
 inline constexpr char kMiniUsage[] =
     "scalselect mini world out=DIR | mini sheet out=FILE.png | mini pretrain out=DIR | mini probes model=DIR";
 
+/// How a command that composes a configuration is called.
+struct Usage {
+  Usage(const char* line) : text(line) {}  // NOLINT: a line alone will do
+  Usage(std::string line, bool takes_sweeps = false) : text(std::move(line)), sweeps(takes_sweeps) {}  // NOLINT
+
+  std::string text;     ///< the first lines of its --help
+  bool sweeps = false;  ///< whether -m makes sense
+};
+
 /// What stands on the command line besides overrides.
 struct Flags {
   bool multirun = false, help = false, resolve = false;
@@ -35,15 +44,16 @@ struct Flags {
 /// Every flag that parse_flags takes, sorted.
 Words known_flags();
 
-/// Splits flags from overrides. Throws UserError(kUsage) for an unknown flag, with the nearest known one.
+/// Splits flags from overrides. Throws UserError(kUsage) for an unknown flag, with the nearest known one, and for a
+/// word that is neither a flag nor KEY=VALUE, with what it may have been meant for.
 Flags parse_flags(const Words& words);
 
 /// A request over the project's configuration folder (or -cp) with `config_name` as the primary file.
 config::ComposeRequest request_for(const Flags& flags, const std::string& config_name);
 
 /// Answers --help, --cfg and --info if one was asked for: the exit code, or -1 to go on. Throws UserError(kUsage) for
-/// -m where `usage` does not have it.
-int answer_questions(const Flags& flags, const config::ComposeRequest& request, const std::string& usage);
+/// -m where the command does not sweep.
+int answer_questions(const Flags& flags, const config::ComposeRequest& request, const Usage& usage);
 
 int run_pipeline(const Words& words);  ///< no command name: the pipeline, one run or a sweep
 int run_extract(const Words& words);

@@ -52,26 +52,41 @@ void add_keys(const config::Value& value, const std::string& path, std::size_t t
   }
 }
 
-/// Options of the group before '=', behind what is typed of a list ("a,b") and of a folder ("mini/").
-std::set<std::string> values_for(const Words& config_dirs, const std::string& word, std::size_t equals) {
+/// Options of the group before '=', after what is typed of a list ("a,b") and of a folder ("mini/").
+std::set<std::string> values_for(const config::ComposeRequest& request, const std::string& word, std::size_t equals) {
   const auto begin = word.find_last_of("=,/") + 1;
   std::string group = word.substr(0, equals);
   const auto value = word.substr(0, begin).find_last_of("=,") + 1;
   if (begin > value) group += "/" + word.substr(value, begin - value - 1);
   std::set<std::string> out;
-  for (const auto& option : config::group_options(config_dirs, group)) {
-    const bool folder = !config::group_options(config_dirs, group + "/" + option).empty();
+  for (const auto& option : config::group_options(request, group)) {
+    const bool folder = !config::group_options(request, group + "/" + option).empty();
     out.insert(word.substr(0, begin) + option + (folder ? "/" : ""));
   }
   return out;
 }
 
-/// What may stand where `word` is being typed, for a command with configuration `name`.
-std::set<std::string> words_for(const std::string& name, const std::string& word) {
+/// The command's request with the flags and settings of the words before; without them if they are not understood.
+config::ComposeRequest request_before(const std::string& name, const Words& before) {
+  const auto first = std::find_if(before.begin(), before.end(), [](const std::string& word) {
+    return word.starts_with('-') || word.find('=') != std::string::npos;
+  });
+  try {
+    auto request = request_for(parse_flags({first, before.end()}), name);
+    request.multirun = true;  // a sweep is no mistake here
+    config::compose(request);
+    return request;
+  } catch (const UserError&) {
+    return request_for({}, name);
+  }
+}
+
+/// What may stand where `word` is being typed after `before`, for a command with configuration `name`.
+std::set<std::string> words_for(const std::string& name, const Words& before, const std::string& word) {
   std::set<std::string> out;
-  const auto request = request_for({}, name);
+  const auto request = request_before(name, before);
   const auto equals = word.find('=');
-  if (equals != std::string::npos) return values_for(request.config_dirs, word, equals);
+  if (equals != std::string::npos) return values_for(request, word, equals);
   for (const auto& flag : known_flags()) out.insert(flag);
   const auto composed = config::compose(request);
   for (const auto& [group, option] : composed.choices) out.insert(group + "=");
@@ -113,7 +128,7 @@ int complete_words(const Words& words) {
   }
   try {
     std::set<std::string> candidates;
-    if (const auto name = config_of(before); !name.empty()) candidates = words_for(name, word);
+    if (const auto name = config_of(before); !name.empty()) candidates = words_for(name, before, word);
     if (before.empty()) {
       for (const auto& command : command_names()) candidates.insert(command);
     } else {

@@ -8,6 +8,8 @@
 #include "core/error.h"
 #include "experiments/app/commands.h"
 #include "experiments/config/command.h"
+#include "experiments/schema/keys.h"
+#include "experiments/schema/nodes.h"
 
 namespace scalselect::app {
 namespace {
@@ -46,6 +48,38 @@ std::map<std::string, std::function<void(const std::string&)>> valued_of(Flags& 
   };
 }
 
+/// " Did you mean 'pool.path=p.json'?" for a file or folder that stands alone.
+std::string setting_hint(const std::string& word) {
+  const auto extension = std::filesystem::path(word).extension();
+  std::error_code unreadable;
+  const char* key = nullptr;
+  if (extension == ".json" || extension == ".jsonl") key = "pool.path";
+  else if (extension == ".npz" || extension == ".npy") key = "features";
+  else if (std::filesystem::is_directory(word, unreadable)) key = "model.path";
+  return key ? fmt::format(" Did you mean '{}={}'?", key, word) : std::string();
+}
+
+/// A setting that was written as a flag, `--model DIR`, as it must be written; empty if the word names no setting.
+/// `next`: the word after it, if any.
+std::string flag_as_setting(const std::string& word, const std::string& next) {
+  const auto equals = word.find('=');
+  std::string key = word.substr(0, equals);
+  key.erase(0, key.find_first_not_of('-'));
+  std::replace(key.begin(), key.end(), '-', '_');
+  if (!schema::is_setting(key)) return {};
+  if (key == "model" || key == "pool" || key == "target") key += ".path";
+  const bool given = equals != std::string::npos;
+  const std::string value = given ? word.substr(equals + 1) : next.empty() || next[0] == '-' ? "…" : next;
+  return fmt::format(" Settings are KEY=VALUE without dashes: '{}={}'.", key, value);
+}
+
+[[noreturn]] void refuse_flag(const std::string& word, const std::string& next) {
+  auto hint = flag_as_setting(word, next);
+  if (hint.empty()) hint = did_you_mean(word.substr(0, word.find('=')), known_flags());
+  throw UserError(ErrorKind::kUsage, fmt::format("There is no flag '{}'.{}", word, hint),
+                  "`scalselect COMMAND --help` lists flags and keys.");
+}
+
 }  // namespace
 
 Words known_flags() {
@@ -66,6 +100,11 @@ Flags parse_flags(const Words& words) {
     const auto equals = word.find('=');
     const std::string name = word.substr(0, equals);
     if (word.empty() || word[0] != '-') {
+      if (equals == std::string::npos && !word.starts_with('~')) {
+        throw UserError(ErrorKind::kUsage,
+                        fmt::format("'{}' is not a setting, which is KEY=VALUE.{}", word, setting_hint(word)),
+                        "`scalselect COMMAND --help` lists the keys.");
+      }
       flags.overrides.push_back(word);
     } else if (switches.contains(word)) {
       switches[word]();
@@ -74,9 +113,7 @@ Flags parse_flags(const Words& words) {
       else if (i + 1 < words.size()) valued[name](words[++i]);
       else throw UserError(ErrorKind::kUsage, fmt::format("The flag '{}' needs a value.", word));
     } else {
-      throw UserError(ErrorKind::kUsage,
-                      fmt::format("There is no flag '{}'.{}", word, did_you_mean(word, known_flags())),
-                      "`scalselect run --help` lists them.");
+      refuse_flag(word, i + 1 < words.size() ? words[i + 1] : "");
     }
   }
   return flags;
@@ -89,13 +126,13 @@ config::ComposeRequest request_for(const Flags& flags, const std::string& config
   request.config_name = flags.config_name.empty() ? config_name : flags.config_name;
   request.overrides = flags.overrides;
   request.multirun = flags.multirun;
+  request.nodes = &schema::registered_nodes();
   return request;
 }
 
-int answer_questions(const Flags& flags, const config::ComposeRequest& request, const std::string& usage) {
-  const bool sweeps = usage.find("[-m]") != std::string::npos;
+int answer_questions(const Flags& flags, const config::ComposeRequest& request, const Usage& usage) {
   if (!flags.help && flags.cfg.empty() && flags.info.empty()) {
-    if (!flags.multirun || sweeps) return -1;
+    if (!flags.multirun || usage.sweeps) return -1;
     throw UserError(ErrorKind::kUsage, "This command does one thing at a time and does not sweep (-m).",
                     "Give each key one value; `scalselect -m …` sweeps over whole runs.");
   }
@@ -106,7 +143,8 @@ int answer_questions(const Flags& flags, const config::ComposeRequest& request, 
     fmt::print(
         "{}\n\nFlags: {}--cfg job|hydra|all, --resolve, --package KEY, --info defaults|defaults-tree,\n"
         "       -cn/--config-name NAME, -cp/--config-path DIR, -cd/--config-dir DIR, -h/--help\n\n{}",
-        usage, sweeps ? "-m/--multirun, " : "", config::help_text(request, composed));
+        usage.text, usage.sweeps ? "-m/--multirun, " : "",
+        schema::help_text(flags.config_name.empty() ? request.config_name : "config", request, composed));
   } else if (!flags.cfg.empty()) {
     fmt::print("{}", config::cfg_text(composed, flags.cfg, flags.resolve, flags.package));
   } else {

@@ -70,6 +70,11 @@ void print_usage() {
 }
 
 int dispatch(const Words& words) {
+  if (words.size() > 1 && words[0] == "help") {  // help select = select --help
+    Words asked(words.begin() + 1, words.end());
+    asked.emplace_back("--help");
+    return dispatch(asked);
+  }
   if (words.empty() || words[0] == "--help" || words[0] == "-h" || words[0] == "help") {
     print_usage();
     return words.empty() ? 2 : 0;

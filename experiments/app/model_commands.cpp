@@ -6,6 +6,7 @@
 #include "experiments/app/bound_command.h"
 #include "experiments/app/commands.h"
 #include "experiments/pipeline/run_config.h"
+#include "experiments/schema/command_options.h"
 #include "vlm/assemble.h"
 #include "vlm/text_generator.h"
 
@@ -16,20 +17,7 @@ constexpr char kGenerateUsage[] =
     "scalselect generate model.path=DIR prompt=\"…\" [image=[A.png,B.jpg]] [adapter=DIR] [max_new_tokens=N] "
     "[format=json] [model.dtype=bfloat16]";
 
-enum class AnswerFormat { kText, kJson };
-
-struct GenerateWords {
-  std::optional<std::string> adapter;
-  int max_new_tokens = 64;
-  AnswerFormat format = AnswerFormat::kText;
-  pipeline::Machine machine;
-  static void describe(OptionBinder& v, GenerateWords& o) {
-    v.field("adapter", o.adapter, "");
-    v.field("max_new_tokens", o.max_new_tokens, "", Range{1, 1e6});
-    v.choice("format", o.format, {{"text", AnswerFormat::kText}, {"json", AnswerFormat::kJson}}, "");
-    pipeline::Machine::describe(v, o.machine);
-  }
-};
+using schema::AnswerFormat;
 
 /// A prompt is people's language, not the grammar of overrides: `prompt=What is this, please?` is taken as it stands,
 /// unless its value is quoted. Removes that word.
@@ -68,24 +56,12 @@ void print_answer(const vlm::Answer& answer, AnswerFormat format) {
   fmt::print("{}\n", tree.dump());
 }
 
-struct AssembleWords {
-  std::string llm, tower, projector, out;
-  std::optional<std::string> dtype;
-  static void describe(OptionBinder& v, AssembleWords& o) {
-    v.field("llm", o.llm, "");
-    v.field("tower", o.tower, "");
-    v.field("projector", o.projector, "");
-    v.field("out", o.out, "");
-    v.field("dtype", o.dtype, "");
-  }
-};
-
 int assemble_model(const Words& words) {
   const Flags flags = parse_flags(words);
   const auto request = request_for(flags, "model_assemble");
   if (const int code = answer_questions(flags, request, kModelUsage); code >= 0) return code;
   const auto bound = bind_command(flags, "model_assemble");
-  const auto asked = bind_options<AssembleWords>(bound.tree, "", bound.origin);
+  const auto asked = bind_options<schema::AssembleOptions>(bound.tree, "", bound.origin);
   const auto made = vlm::assemble_llava({asked.llm, asked.tower, asked.projector, asked.dtype}, asked.out);
   fmt::print("{}: {} tensors, {} parameters in {}, vocabulary {} with <image> = {}\n", asked.out, made.tensors,
              made.parameters, made.dtype, made.vocab_size, made.image_token_id);
@@ -102,7 +78,7 @@ int run_generate(const Words& words) {
   const auto model = bound.take<pipeline::ModelOptions>("model");
   const auto prompt = bound.take_raw("prompt");
   const GenerationPrompt question{plain ? *plain : string_of(prompt, "prompt"), images_of(bound.take_raw("image"))};
-  const auto asked = bind_options<GenerateWords>(bound.tree, "", bound.origin);
+  const auto asked = bind_options<schema::GenerateOptions>(bound.tree, "", bound.origin);
   asked.machine.use();
   const auto generator = vlm::open_generator(pipeline::find_path(model.path), asked.adapter.value_or(""), model.dtype,
                                              pipeline::pixels_of(model), /*lone_prompt=*/true);

@@ -15,9 +15,10 @@
 namespace scalselect::app {
 namespace {
 
-constexpr char kUsage[] =
+const Usage kUsage{
     "scalselect [run] [-m] key=value …: pool -> features -> scores -> selection -> adapter -> predictions -> metrics "
-    "-> report";
+    "-> report",
+    /*takes_sweeps=*/true};
 
 /// True if the composed configuration itself asks for a sweep (hydra.mode=MULTIRUN in an experiment).
 bool asks_for_sweep(const config::ComposeRequest& request) {

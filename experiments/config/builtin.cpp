@@ -1,6 +1,4 @@
 // The `hydra` node that every composition starts from: the settings of Hydra's own groups that mean something here.
-#include <map>
-
 #include "experiments/config/repository.h"
 
 namespace scalselect::config {
@@ -74,8 +72,10 @@ constexpr const char* kQuiet = R"(
 root: null
 )";
 
-const std::map<std::string, const char*>& files() {
-  static const std::map<std::string, const char*> all = {
+}  // namespace
+
+const ConfigNodes& hydra_nodes() {
+  static const ConfigNodes all = {
       {"hydra/config", kConfig},
       {"hydra/output/default", kOutput},
       {"hydra/launcher/basic", "name: basic\n"},
@@ -93,35 +93,6 @@ const std::map<std::string, const char*>& files() {
       {"hydra/env/default", "{}\n"},
   };
   return all;
-}
-
-}  // namespace
-
-const char* builtin_config(const std::string& path) {
-  const auto found = files().find(path);
-  return found == files().end() ? nullptr : found->second;
-}
-
-std::vector<std::string> builtin_options(const std::string& group) {
-  std::vector<std::string> names;
-  for (const auto& [path, text] : files()) {
-    const auto slash = path.rfind('/');
-    if (path.substr(0, slash) == group) names.push_back(path.substr(slash + 1));
-  }
-  return names;
-}
-
-std::vector<std::string> builtin_subgroups(const std::string& group) {
-  if (group.empty()) return {"hydra"};
-  std::vector<std::string> names;
-  for (const auto& [path, text] : files()) {
-    if (!path.starts_with(group + "/")) continue;
-    const auto end = path.find('/', group.size() + 1);
-    if (end == std::string::npos) continue;
-    const std::string name = path.substr(group.size() + 1, end - group.size() - 1);
-    if (names.empty() || names.back() != name) names.push_back(name);
-  }
-  return names;
 }
 
 }  // namespace scalselect::config

@@ -183,7 +183,7 @@ std::string info_text(const ComposedConfig& config, const std::string& what) {
 
 std::string help_text(const ComposeRequest& request, const ComposedConfig& config) {
   std::string out = "== Configuration groups ==\nCompose your configuration from those groups (group=option)\n\n";
-  for (const auto& [group, options] : list_groups(request.config_dirs)) {
+  for (const auto& [group, options] : list_groups(request)) {
     std::string line = group + ":";
     for (const auto& option : options) line += (line.ends_with(":") ? " " : ", ") + option;
     out += line + "\n";

@@ -58,6 +58,13 @@ void extend_search_path(Repository& repository, const std::string& config_name,
   repository.append(folders);
 }
 
+/// Everything that `request` searches.
+Repository open_repository(const ComposeRequest& request, const std::vector<Override>& overrides) {
+  Repository repository(request.config_dirs, request.nodes, request.parsed);
+  extend_search_path(repository, request.config_name, overrides);
+  return repository;
+}
+
 /// Hydra's own node has fixed keys; the maps that are empty in its own file take any.
 void check_hydra_keys(const Value& source, const Value& known, const std::string& path) {
   if (!source.is_map() || !known.is_map() || known.size() == 0) return;
@@ -79,7 +86,7 @@ Value merge_files(Repository& repository, const std::vector<DefaultsEntry>& entr
     }
     try {
       const Value* hydra = content.is_map() ? content.find("hydra") : nullptr;
-      if (hydra && !builtin_config(entry.config_path))
+      if (hydra && !hydra_nodes().contains(entry.config_path))
         check_hydra_keys(*hydra, repository.load("hydra/config")->content, "hydra");
       merge_into(root, content);
     } catch (const UserError& error) {
@@ -228,9 +235,8 @@ std::string every_option(const Override& override) { return override.key_element
 }  // namespace
 
 ComposedConfig compose(const ComposeRequest& request) {
-  Repository repository(request.config_dirs);
   auto overrides = parse_overrides(request.overrides);
-  extend_search_path(repository, request.config_name, overrides);
+  Repository repository = open_repository(request, overrides);
   if (!request.multirun) refuse_sweeps(overrides);
   for (auto& override : overrides) {
     if (request.multirun && means_every_option(override, repository)) override = parse_override(every_option(override));
@@ -264,6 +270,12 @@ Value ComposedConfig::resolved() const { return resolve(config, context); }
 
 nlohmann::json ComposedConfig::json() const { return to_json(resolved()); }
 
+nlohmann::json ComposedConfig::json_without_environment() const {
+  ResolveContext lenient = context;
+  lenient.keep_environment = true;
+  return to_json(resolve(config, lenient));
+}
+
 KeyOrigin ComposedConfig::origin() const {
   return [config = config](const std::string& key) {
     std::string path = key;
@@ -286,14 +298,15 @@ std::vector<std::vector<std::string>> multirun_jobs(const ComposeRequest& reques
   ComposeRequest sweep_request = request;
   sweep_request.multirun = true;
   const ComposedConfig composed = compose(sweep_request);
-  const Repository repository(request.config_dirs);
+  const auto overrides = parse_overrides(request.overrides);
+  const Repository repository = open_repository(request, overrides);
   const Value* params = find_path(composed.hydra, "sweeper.params");
   std::set<std::string> swept, given;
   if (params && params->is_map()) {
     for (const auto& [key, value] : params->entries()) swept.insert(python_str(key));
   }
   std::vector<std::string> own_words;
-  for (const auto& override : parse_overrides(request.overrides)) {
+  for (const auto& override : overrides) {
     const std::string key = override.key_element();
     const bool every = means_every_option(override, repository);
     if (every && swept.count(key)) continue;  // what the experiment lists
@@ -311,8 +324,9 @@ std::vector<std::vector<std::string>> multirun_jobs(const ComposeRequest& reques
   return expand_sweep(words, [&](const std::string& group) { return repository.options(group); });
 }
 
-std::vector<std::string> group_options(const std::vector<std::string>& config_dirs, const std::string& group) {
-  const Repository repository(config_dirs);
+std::vector<std::string> group_options(const ComposeRequest& request, const std::string& group, bool below) {
+  const Repository repository = open_repository(request, parse_overrides(request.overrides));
+  if (below) return repository.options_below(group);
   auto names = repository.options(group);
   const auto groups = repository.subgroups(group);
   names.insert(names.end(), groups.begin(), groups.end());
@@ -321,9 +335,9 @@ std::vector<std::string> group_options(const std::vector<std::string>& config_di
   return names;
 }
 
-std::vector<std::pair<std::string, std::vector<std::string>>> list_groups(const std::vector<std::string>& config_dirs) {
+std::vector<std::pair<std::string, std::vector<std::string>>> list_groups(const ComposeRequest& request) {
   std::vector<std::pair<std::string, std::vector<std::string>>> out;
-  collect_groups(Repository(config_dirs), "", out);
+  collect_groups(open_repository(request, parse_overrides(request.overrides)), "", out);
   return out;
 }
 

@@ -12,6 +12,7 @@
 
 #include "core/options.h"
 #include "experiments/config/override.h"
+#include "experiments/config/repository.h"
 #include "experiments/config/resolve.h"
 #include "experiments/config/value.h"
 
@@ -25,6 +26,9 @@ struct ComposeRequest {
   std::string job_name = "scalselect";   ///< hydra.job.name
   /// Place in the sweep, for hydra.job.num and hydra.job.id; none: they stay ???.
   std::optional<std::int64_t> job_num = std::nullopt;
+  const ConfigNodes* nodes = nullptr;  ///< configs without a file; must outlive the request
+  /// Copies of a request share what was read.
+  std::shared_ptr<ParsedFiles> parsed = std::make_shared<ParsedFiles>();
 };
 
 /// One line of the final defaults list.
@@ -55,6 +59,8 @@ struct ComposedConfig {
   Value resolved() const;
   /// Resolved and converted, for `bind_options`.
   nlohmann::json json() const;
+  /// The same for records: what comes from the environment (`${oc.env:TOKEN}`) stays unresolved.
+  nlohmann::json json_without_environment() const;
   /// Tells where a dotted key was last set, for `bind_options`.
   KeyOrigin origin() const;
 };
@@ -70,9 +76,10 @@ void require_complete(const ComposedConfig& config);
 /// `GROUP=all` (not Hydra's) stands for what the experiment sweeps over in that group, or else for every option of it.
 std::vector<std::vector<std::string>> multirun_jobs(const ComposeRequest& request);
 
-/// Options and sub-groups of a group over all config folders, sorted.
-std::vector<std::string> group_options(const std::vector<std::string>& config_dirs, const std::string& group);
-/// Every group of the folders ("method", "server/db") with its options, sorted.
-std::vector<std::pair<std::string, std::vector<std::string>>> list_groups(const std::vector<std::string>& config_dirs);
+/// Options and sub-groups of a group over everything that `request` searches, sorted; with `below` the options of the
+/// sub-groups ("mini/demo") in place of these.
+std::vector<std::string> group_options(const ComposeRequest& request, const std::string& group, bool below = false);
+/// Every group ("method", "server/db") with its options, sorted.
+std::vector<std::pair<std::string, std::vector<std::string>>> list_groups(const ComposeRequest& request);
 
 }  // namespace scalselect::config

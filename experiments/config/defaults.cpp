@@ -15,6 +15,8 @@ namespace {
 /// Stands for the primary config where none is named.
 constexpr const char* kNoConfig = "_dummy_empty_config_";
 
+constexpr std::size_t kMaxEntries = 10000;  // of all defaults lists together
+
 struct Node {
   DefaultElement element;
   Node* parent = nullptr;
@@ -56,6 +58,10 @@ class Builder {
 
   void grow(Node& node, bool is_root, bool interpolated, bool from_append) {
     DefaultElement& element = node.element;
+    if (++grown_ > kMaxEntries) {
+      fail("In '" + element.config_path() + "': the defaults lists come to more than " + std::to_string(kMaxEntries) +
+           " entries.");
+    }
     if (is_root && element.name == kNoConfig) {
       grow_children(node, LoadedConfig{}, is_root, interpolated, from_append);
       return;
@@ -223,6 +229,23 @@ class Builder {
          join_names(repository_.options(element.group_path()), "\t", "\n"));
   }
 
+  /// " Did you mean 'random'?", "… 'experiment=mini/demo'?" or "… 'pool=file pool.path=p.json'?"
+  std::string option_hint(const DefaultElement& element) const {
+    const std::string wanted = element.option.value_or(""), group = element.group_path();
+    std::string hint = did_you_mean(wanted, repository_.options(group));
+    for (const auto& name : repository_.options_below(group)) {
+      if (hint.empty() && name.ends_with("/" + wanted)) hint = " Did you mean '" + group + "=" + name + "'?";
+    }
+    for (const auto& name : repository_.options(group)) {
+      if (!hint.empty()) break;
+      const auto loaded = repository_.load(group + "/" + name);
+      const Value* path = loaded && loaded->content.is_map() ? loaded->content.find("path") : nullptr;
+      if (path && (path->is_missing() || path->is_null()))
+        hint = " Did you mean '" + group + "=" + name + " " + group + ".path=" + wanted + "'?";
+    }
+    return hint;
+  }
+
   [[noreturn]] void not_found(const Node& node) const {
     const DefaultElement& element = node.element;
     std::string message;
@@ -232,9 +255,8 @@ class Builder {
                 did_you_mean(path, repository_.options("")) + "\n";
     } else {
       if (element.is_group) {
-        const auto options = repository_.options(element.group_path());
-        message = "Could not find '" + element.config_path() + "'." +
-                  did_you_mean(element.option.value_or(""), options) + "\n";
+        const auto options = repository_.options_below(element.group_path());
+        message = "Could not find '" + element.config_path() + "'." + option_hint(element) + "\n";
         if (!options.empty()) {
           message += "\nAvailable options in '" + element.group_path() + "':\n" + join_names(options, "\t", "\n");
         }
@@ -260,6 +282,7 @@ class Builder {
   Repository& repository_;
   GroupChoices choices_;
   bool skip_missing_;
+  std::size_t grown_ = 0;
   std::set<std::string> listed_;
   std::string duplicate_;
 };

@@ -183,6 +183,7 @@ void merge_into(Value& root, const Value& source) {
 Value under_package(Value value, const std::string& package) {
   if (package.empty()) return value;
   const auto steps = split_path(package);
+  if (steps.size() > kMaxDepth) fail("A package has at most " + std::to_string(kMaxDepth) + " steps");
   for (auto step = steps.rbegin(); step != steps.rend(); ++step) {
     Value map = Value::map();
     map.set_origin(value.origin());

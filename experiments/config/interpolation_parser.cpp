@@ -37,7 +37,8 @@ class Parser {
  private:
   [[noreturn]] void fail(const std::string& reason) const {
     throw UserError(ErrorKind::kUsage,
-                    reason + " at character " + std::to_string(at_ + 1) + " of the interpolation '" + text_ + "'.",
+                    reason + " at character " + std::to_string(at_ + 1) + " of the interpolation '" +
+                        (text_.size() > 200 ? text_.substr(0, 200) + "…" : text_) + "'.",
                     "Write \\${ for a literal ${, and quote special characters.");
   }
 
@@ -90,8 +91,17 @@ class Parser {
     return result;
   }
 
+  /// Counts what is open while it lives.
+  struct Nested {
+    explicit Nested(Parser& of) : parser(of) {
+      if (++parser.depth_ > kMaxDepth) parser.fail("interpolations are nested too deeply");
+    }
+    ~Nested() { --parser.depth_; }
+    Parser& parser;
+  };
+
   Expression interpolation() {
-    if (++depth_ > 100) fail("interpolations are nested too deeply");
+    const Nested nested(*this);
     at_ += 2;
     skip_blank();
     Expression result;
@@ -122,7 +132,6 @@ class Parser {
     } else {
       fail(done() ? "the brace is not closed" : "unexpected '" + text_.substr(at_, 1) + "'");
     }
-    --depth_;
     return result;
   }
 
@@ -204,6 +213,7 @@ class Parser {
   }
 
   Expression list() {
+    const Nested nested(*this);
     Expression result;
     result.type = Type::kList;
     ++at_;
@@ -216,6 +226,7 @@ class Parser {
   }
 
   Expression map() {
+    const Nested nested(*this);
     Expression result;
     result.type = Type::kMap;
     ++at_;
@@ -284,7 +295,7 @@ class Parser {
 
   const std::string& text_;
   std::size_t at_ = 0;
-  int depth_ = 0;
+  std::size_t depth_ = 0;
 };
 
 }  // namespace

@@ -48,9 +48,12 @@ struct Override {
 Override parse_override(const std::string& text);
 std::vector<Override> parse_overrides(const std::vector<std::string>& texts);
 
+/// Jobs that one sweep may have; more are refused before any is made.
+inline constexpr std::size_t kMaxJobs = 10000;
+
 /// The jobs of a sweep: every combination of the swept values, in the order of the words, the last one varying fastest;
 /// words that are not sweeps are repeated as they are. `group_options(group)` lists the options a glob chooses from.
-/// Throws UserError for intervals, which have no list of values, and for sweeps over `hydra.*`.
+/// Throws UserError for intervals, which have no list of values, for sweeps over `hydra.*`, and beyond kMaxJobs.
 std::vector<std::vector<std::string>> expand_sweep(
     const std::vector<std::string>& texts,
     const std::function<std::vector<std::string>(const std::string& group)>& group_options);

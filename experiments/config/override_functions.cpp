@@ -255,24 +255,6 @@ void sort_items(std::vector<Item>& items, bool reverse, const Get& get) {
                    [&](const Item& a, const Item& b) { return reverse ? less(get(b), get(a)) : less(get(a), get(b)); });
 }
 
-Value add(const Value& a, const Value& b, int sign) {
-  if (a.is_int() && b.is_int()) return Value::integer(a.as_int() + sign * b.as_int());
-  return Value::floating(as_double(a) + sign * as_double(b));
-}
-
-Value negate(const Value& v) { return v.is_int() ? Value::integer(-v.as_int()) : Value::floating(-v.as_float()); }
-
-void sort_range(Sweep& sweep, bool reverse) {
-  const bool turn = reverse ? less(sweep.start, sweep.stop) : less(sweep.stop, sweep.start);
-  if (!turn) return;
-  const Value size = as_double(sweep.step) < 0 ? negate(sweep.step) : sweep.step;
-  const int sign = reverse ? -1 : 1;
-  const Value start = add(sweep.stop, size, sign);
-  sweep.stop = add(sweep.start, size, sign);
-  sweep.start = start;
-  sweep.step = negate(sweep.step);
-}
-
 Argument sorted(FunctionCall& call) {
   bool reverse = false;
   std::vector<Argument> inputs = std::move(call.positional);
@@ -292,8 +274,6 @@ Argument sorted(FunctionCall& call) {
     Argument input = std::move(inputs[0]);
     if (is_choice(input)) {
       sort_items(input.sweep.choices, reverse, value_of);
-    } else if (input.sweep.kind == SweepKind::kRange) {
-      sort_range(input.sweep, reverse);
     } else if (is_sweep(input)) {
       fail("this sweep cannot be sorted");
     } else if (input.element.value.is_list()) {
@@ -314,16 +294,6 @@ Argument sorted(FunctionCall& call) {
 }
 
 /// Tags mean nothing to the sweeper here; the sweep passes through.
-Argument tagged(FunctionCall& call) {
-  if (!call.named.empty()) {
-    if (call.named[0].first != "sweep") fail("got an unexpected keyword argument '" + call.named[0].first + "'");
-    call.positional.push_back(std::move(call.named[0].second));
-  }
-  if (call.positional.empty()) fail("Not enough arguments to tag, must take at least a sweep");
-  if (!is_sweep(call.positional.back())) fail("Last argument to tag() must be a choice(), range() or interval()");
-  return std::move(call.positional.back());
-}
-
 }  // namespace
 
 Argument plain_argument(Value value) {
@@ -359,9 +329,8 @@ Argument call_function(FunctionCall call) {
   if (call.name == "interval") return make_interval(call);
   if (call.name == "glob") return make_glob(call);
   if (call.name == "sort") return sorted(call);
-  if (call.name == "tag") return tagged(call);
   if (call.name == "shuffle") fail("shuffle is not supported: its order could not be repeated");
-  fail("Unknown function '" + call.name + "'. Available: bool,choice,float,glob,int,interval,range,sort,str,tag");
+  fail("Unknown function '" + call.name + "'. Available: bool,choice,float,glob,int,interval,range,sort,str");
 }
 
 }  // namespace scalselect::config

@@ -1,4 +1,4 @@
-// Functions of the override grammar: choice, range, interval, glob, sort, tag and the casts int, float, str, bool.
+// Functions of the override grammar: choice, range, interval, glob, sort and the casts int, float, str, bool.
 #pragma once
 
 #include <string>

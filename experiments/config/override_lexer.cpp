@@ -92,8 +92,14 @@ std::string rewrite_backslash_runs(const std::string& text, char quote, const Vi
 }  // namespace
 
 void throw_override_error(const std::string& word, std::size_t at, const std::string& reason) {
-  throw UserError(ErrorKind::kUsage, "Error parsing override '" + word + "'\n" + reason + "\n  " + word + "\n  " +
-                                         std::string(std::min(at, word.size()), ' ') + "^");
+  constexpr std::size_t kShown = 200;  // bytes of a long word: those around `at`
+  at = std::min(at, word.size());
+  const std::size_t begin = word.size() <= kShown || at < kShown / 2 ? 0 : at - kShown / 2;
+  const auto cut = [&](std::size_t from) {
+    return word.size() - from <= kShown ? word.substr(from) : word.substr(from, kShown) + "…";
+  };
+  throw UserError(ErrorKind::kUsage, "Error parsing override '" + cut(0) + "'\n" + reason + "\n  " + cut(begin) +
+                                         "\n  " + std::string(at - begin, ' ') + "^");
 }
 
 std::vector<Lexeme> lex_override_value(const std::string& word, std::size_t start) {

@@ -105,7 +105,18 @@ class ValueParser {
     return plain_argument(Value::string(text));
   }
 
+  /// Counts what is open while it lives.
+  struct Nested {
+    explicit Nested(ValueParser& of) : parser(of) {
+      if (++parser.depth_ > kMaxDepth)
+        parser.fail("brackets are nested more than " + std::to_string(kMaxDepth) + " deep");
+    }
+    ~Nested() { --parser.depth_; }
+    ValueParser& parser;
+  };
+
   Argument list() {
+    const Nested nested(*this);
     take();
     Value value = Value::list();
     std::string written;
@@ -122,6 +133,7 @@ class ValueParser {
   }
 
   Argument map() {
+    const Nested nested(*this);
     take();
     Value value = Value::map();
     std::string written;
@@ -148,6 +160,7 @@ class ValueParser {
   }
 
   Argument function() {
+    const Nested nested(*this);
     const std::size_t start = at_;
     FunctionCall call{take().text, {}, {}};
     take();
@@ -177,7 +190,7 @@ class ValueParser {
 
   const std::string& word_;
   std::vector<Lexeme> tokens_;
-  std::size_t at_ = 0;
+  std::size_t at_ = 0, depth_ = 0;
 };
 
 bool is_key_char(char c, bool first, bool special) {
@@ -253,6 +266,12 @@ Override parse_override(const std::string& text) {
     const std::size_t package = match_package(text, at + 1);
     result.package = text.substr(at + 1, package);
     at += 1 + package;
+  }
+  for (const auto* path : {&result.key, result.package ? &*result.package : nullptr}) {
+    const auto steps =
+        path ? std::count_if(path->begin(), path->end(), [](char c) { return c == '.' || c == '/'; }) : 0;
+    if (static_cast<std::size_t>(steps) >= kMaxDepth)
+      throw_override_error(text, 0, "a key has at most " + std::to_string(kMaxDepth) + " steps");
   }
   if (at == text.size()) {
     if (result.type == OverrideType::kDelete) return result;

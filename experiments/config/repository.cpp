@@ -8,6 +8,8 @@
 #include <sstream>
 
 #include "core/error.h"
+#include "core/log.h"
+#include "experiments/config/edit.h"
 #include "experiments/config/python_text.h"
 #include "experiments/config/text.h"
 
@@ -128,25 +130,31 @@ LoadedConfig read_config(const std::string& text, const std::string& file, const
   return loaded;
 }
 
-std::vector<std::string> sorted_unique(std::vector<std::string> names) {
-  const std::set<std::string> unique(names.begin(), names.end());
-  return {unique.begin(), unique.end()};
-}
-
 }  // namespace
 
 std::string with_extension(const std::string& path) { return path.ends_with(".yaml") ? path : path + ".yaml"; }
 
-Repository::Repository(std::vector<std::string> folders) : folders_(std::move(folders)) {
-  if (!folders_.empty() && !fs::is_directory(folders_[0])) {
-    fail("Primary config directory not found.\nCheck that the config directory '" + folders_[0] +
-         "' exists and readable");
+Repository::Repository(std::vector<std::string> folders, const ConfigNodes* nodes, std::shared_ptr<ParsedFiles> parsed)
+    : folders_(std::move(folders)), nodes_{&hydra_nodes()}, parsed_(std::move(parsed)) {
+  if (nodes) nodes_.push_back(nodes);
+  if (!parsed_) parsed_ = std::make_shared<ParsedFiles>();
+  for (const auto& folder : folders_) {
+    if (fs::is_directory(folder)) continue;
+    if (folder != folders_[0]) fail("Additional config directory '" + folder + "' not found");
+    fail("Primary config directory not found.\nCheck that the config directory '" + folder + "' exists and readable");
   }
 }
 
 void Repository::append(const std::vector<std::string>& folders) {
   for (const auto& folder : folders) {
-    folders_.push_back(folder.starts_with("file://") ? folder.substr(7) : folder);
+    const auto scheme = folder.find("://");
+    if (scheme != std::string::npos && !folder.starts_with("file://")) {
+      fail("hydra.searchpath: '" + folder + "' is not a folder.", "Give folders, as file:///DIR or DIR.");
+    }
+    const std::string path = folder.starts_with("file://") ? folder.substr(7) : folder;
+    if (fs::is_directory(path)) folders_.push_back(path);
+    else if (parsed_->emplace("no folder " + path, nullptr).second)
+      log_warning("hydra.searchpath: there is no folder '{}'", path);
   }
 }
 
@@ -154,62 +162,107 @@ bool Repository::group_exists(const std::string& path) const {
   for (const auto& folder : folders_) {
     if (fs::is_directory(inside(folder, path))) return true;
   }
-  return !builtin_options(path).empty() || !builtin_subgroups(path).empty();
+  for (const auto* nodes : nodes_) {
+    const auto after = nodes->lower_bound(path + "/");
+    if (after != nodes->end() && after->first.starts_with(path + "/")) return true;
+  }
+  return false;
 }
 
 bool Repository::config_exists(const std::string& path) const {
   for (const auto& folder : folders_) {
     if (fs::is_regular_file(inside(folder, with_extension(path)))) return true;
   }
-  return builtin_config(path) != nullptr;
+  return std::any_of(nodes_.begin(), nodes_.end(), [&](const ConfigNodes* nodes) { return nodes->contains(path); });
+}
+
+std::shared_ptr<const LoadedConfig> Repository::load_node(const std::string& path) {
+  for (const auto* nodes : nodes_) {
+    const auto node = nodes->find(path);
+    if (node == nodes->end()) continue;
+    auto& kept = (*parsed_)["node " + path];
+    if (!kept) kept = std::make_shared<LoadedConfig>(read_config(node->second, "(built in) " + path, path));
+    return kept;
+  }
+  return nullptr;
+}
+
+std::shared_ptr<const LoadedConfig> Repository::load_file(const std::string& path) {
+  for (const auto& folder : folders_) {
+    const fs::path file = inside(folder, with_extension(path));
+    if (!fs::is_regular_file(file)) continue;
+    auto& kept = (*parsed_)[file.string()];
+    if (!kept) {
+      std::ifstream stream(file, std::ios::binary);
+      if (!stream) fail("The file '" + file.string() + "' cannot be read.", "Check its permissions.");
+      const std::string text{std::istreambuf_iterator<char>(stream), {}};
+      kept = std::make_shared<LoadedConfig>(read_config(text, file.string(), path));
+    }
+    return kept;
+  }
+  return nullptr;
 }
 
 std::shared_ptr<const LoadedConfig> Repository::load(const std::string& path) {
   const auto cached = cache_.find(path);
   if (cached != cache_.end()) return cached->second;
-  std::shared_ptr<const LoadedConfig> result;
-  for (const auto& folder : folders_) {
-    const fs::path file = inside(folder, with_extension(path));
-    if (!fs::is_regular_file(file)) continue;
-    std::ifstream stream(file, std::ios::binary);
-    if (!stream) fail("The file '" + file.string() + "' cannot be read.", "Check its permissions.");
-    const std::string text{std::istreambuf_iterator<char>(stream), {}};
-    result = std::make_shared<LoadedConfig>(read_config(text, file.string(), path));
-    break;
+  auto file = load_file(path), node = load_node(path);
+  if (file && node && file->content.is_map() && !hydra_nodes().contains(path)) {
+    auto merged = std::make_shared<LoadedConfig>(*file);
+    merged->content = node->content;
+    merge_into(merged->content, file->content);
+    file = std::move(merged);
   }
-  if (!result) {
-    if (const char* text = builtin_config(path)) {
-      result = std::make_shared<LoadedConfig>(read_config(text, "(built in) " + path, path));
-    }
-  }
-  cache_[path] = result;
-  return result;
+  return cache_[path] = file ? file : node;
 }
 
 std::vector<std::string> Repository::options(const std::string& group) const {
-  std::vector<std::string> names = builtin_options(group);
+  std::set<std::string> names;
+  for (const auto* nodes : nodes_) {
+    for (const auto& [path, text] : *nodes) {
+      const auto slash = path.rfind('/');
+      if (slash != std::string::npos && path.substr(0, slash) == group) names.insert(path.substr(slash + 1));
+    }
+  }
   for (const auto& folder : folders_) {
     const fs::path base = inside(folder, group);
     if (!fs::is_directory(base)) continue;
     for (const auto& entry : fs::directory_iterator(base)) {
       const std::string name = entry.path().filename().string();
-      if (entry.is_regular_file() && name.ends_with(".yaml")) names.push_back(name.substr(0, name.size() - 5));
+      if (entry.is_regular_file() && name.ends_with(".yaml")) names.insert(name.substr(0, name.size() - 5));
     }
   }
-  return sorted_unique(std::move(names));
+  return {names.begin(), names.end()};
 }
 
 std::vector<std::string> Repository::subgroups(const std::string& group) const {
-  std::vector<std::string> names = builtin_subgroups(group);
+  const std::string prefix = group.empty() ? "" : group + "/";
+  std::set<std::string> names;
+  for (const auto* nodes : nodes_) {
+    for (const auto& [path, text] : *nodes) {
+      const auto end = path.find('/', prefix.size());
+      if (path.starts_with(prefix) && end != std::string::npos) {
+        names.insert(path.substr(prefix.size(), end - prefix.size()));
+      }
+    }
+  }
   for (const auto& folder : folders_) {
     const fs::path base = inside(folder, group);
     if (!fs::is_directory(base)) continue;
     for (const auto& entry : fs::directory_iterator(base)) {
       const std::string name = entry.path().filename().string();
-      if (entry.is_directory() && name != "__pycache__") names.push_back(name);
+      if (entry.is_directory() && name != "__pycache__") names.insert(name);
     }
   }
-  return sorted_unique(std::move(names));
+  return {names.begin(), names.end()};
+}
+
+std::vector<std::string> Repository::options_below(const std::string& group) const {
+  auto names = options(group);
+  for (const auto& below : subgroups(group)) {
+    for (const auto& option : options_below(group + "/" + below)) names.push_back(below + "/" + option);
+  }
+  return names;
 }
 
 std::string Repository::describe() const {

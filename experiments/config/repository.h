@@ -1,4 +1,5 @@
-// The search path: folders of YAML files, and Hydra's own groups that every configuration starts from.
+// The search path: folders of YAML files, what the program registers itself, and Hydra's own groups, which every
+// configuration starts from.
 #pragma once
 
 #include <map>
@@ -28,36 +29,47 @@ struct LoadedConfig {
   std::string file;
 };
 
+/// Configs that need no file, as Hydra's structured configs: path ("method/k_center") -> YAML text. A file of the same
+/// path is merged over its node.
+using ConfigNodes = std::map<std::string, std::string>;
+
+/// Files that were parsed, by path; composing many jobs of one sweep reads each once.
+using ParsedFiles = std::map<std::string, std::shared_ptr<const LoadedConfig>>;
+
 class Repository {
  public:
-  /// Throws UserError if the first folder does not exist.
-  explicit Repository(std::vector<std::string> folders);
+  /// `nodes` (may be null) must outlive the repository. Throws UserError if one of the folders does not exist.
+  explicit Repository(std::vector<std::string> folders, const ConfigNodes* nodes = nullptr,
+                      std::shared_ptr<ParsedFiles> parsed = nullptr);
 
-  /// Adds folders behind the present ones (`hydra.searchpath`).
+  /// Adds folders after the present ones (`hydra.searchpath`). One that does not exist has nothing to add.
   void append(const std::vector<std::string>& folders);
 
   bool group_exists(const std::string& path) const;
   bool config_exists(const std::string& path) const;
   /// Null if there is no such file. Parsed once. Throws UserError naming the file.
   std::shared_ptr<const LoadedConfig> load(const std::string& path);
-  std::vector<std::string> options(const std::string& group) const;    ///< files, without .yaml, sorted
+  std::vector<std::string> options(const std::string& group) const;    ///< nodes and files without .yaml, sorted
   std::vector<std::string> subgroups(const std::string& group) const;  ///< folders, sorted
-  /// "\tprovider=main, path=file:///x" a line.
+  /// Options of the group and of the groups below it: "mini/demo".
+  std::vector<std::string> options_below(const std::string& group) const;
+  /// One line per provider: "\tprovider=main, path=file:///x".
   std::string describe() const;
-  const std::vector<std::string>& folders() const { return folders_; }
 
  private:
+  std::shared_ptr<const LoadedConfig> load_node(const std::string& path);
+  std::shared_ptr<const LoadedConfig> load_file(const std::string& path);
+
   std::vector<std::string> folders_;
-  std::map<std::string, std::shared_ptr<const LoadedConfig>> cache_;
+  std::vector<const ConfigNodes*> nodes_;
+  std::shared_ptr<ParsedFiles> parsed_;
+  ParsedFiles cache_;
 };
 
 /// "x" and "x.yaml" both name the file x.yaml.
 std::string with_extension(const std::string& path);
 
-/// Text of one of Hydra's own files ("hydra/config", "hydra/output/default"…), null if there is none.
-const char* builtin_config(const std::string& path);
-/// Names in one of Hydra's own groups; empty for others.
-std::vector<std::string> builtin_options(const std::string& group);
-std::vector<std::string> builtin_subgroups(const std::string& group);
+/// Hydra's own files ("hydra/config", "hydra/output/default"…).
+const ConfigNodes& hydra_nodes();
 
 }  // namespace scalselect::config

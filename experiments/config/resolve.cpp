@@ -54,8 +54,15 @@ void collect_missing(const Value& node, const std::string& path, std::vector<std
 
 }  // namespace
 
+void Resolver::spend() {
+  if (++spent_ > kMaxNodes) {
+    fail("The configuration's interpolations expand to more than " + std::to_string(kMaxNodes) + " values");
+  }
+}
+
 Found Resolver::dereference(const Value& node, const Chain& chain) {
   if (!node.is_interpolation()) return {&node, chain, nullptr, false};
+  spend();
   if (holds(active_, &node) || active_.size() > 200) fail("Recursive interpolation detected");
   const Pushed<const Value*> guard(active_, &node);
   return evaluate(parse_interpolated(node.as_string()), chain, node);
@@ -84,7 +91,12 @@ Value Resolver::evaluate_value(const Expression& e, const Chain& chain, const Va
     case Expression::Type::kLiteral: return e.value;
     case Expression::Type::kConcat: {
       std::string text;
-      for (const auto& part : e.parts) text += python_str(evaluate_value(part, chain, reader));
+      for (const auto& part : e.parts) {
+        text += python_str(evaluate_value(part, chain, reader));
+        if (text.size() > kMaxText) {
+          fail("An interpolation expands to more than " + std::to_string(kMaxText) + " bytes");
+        }
+      }
       return Value::string(text);
     }
     case Expression::Type::kList: {
@@ -161,6 +173,7 @@ std::optional<Found> Resolver::descend(Found at, const std::vector<std::string>&
 }
 
 Value Resolver::convert(const Value& node, const Chain& chain) {
+  spend();
   if (node.is_interpolation()) {
     const Found found = dereference(node, chain);
     if (found.literal) return *found.node;
@@ -177,6 +190,10 @@ Value Resolver::convert(const Value& node, const Chain& chain) {
     try {
       target = convert(source, inner);
     } catch (const UserError& error) {
+      if (context_.keep_environment) {
+        target = source;  // not to be had without what is kept out
+        return;
+      }
       if (error.problem().find("\n    full_key: ") != std::string::npos) throw;
       std::string full;
       for (const auto& s : path_) full += (full.empty() ? "" : ".") + s;

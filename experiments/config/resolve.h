@@ -1,6 +1,6 @@
 // Interpolation: `${a.b}`, `${.sibling}`, `${list[0]}`, `${resolver:args}`, nested, by OmegaConf 2.3's grammar.
 //
-// Resolvers: oc.env, oc.decode, oc.select, oc.create, oc.dict.keys, oc.dict.values, oc.deprecated, now, hydra.
+// Resolvers: oc.env, oc.decode, oc.select, oc.create, oc.dict.keys, oc.dict.values, now, hydra.
 #pragma once
 
 #include <functional>
@@ -17,7 +17,8 @@ namespace scalselect::config {
 struct ResolveContext {
   Value hydra;  ///< answers `${hydra:…}` and `${hydra.…}`
   std::function<std::optional<std::string>(const std::string&)> environment;  ///< default: getenv
-  std::int64_t now_seconds = 0;  ///< time for `${now:…}`, seconds since 1970; 0 = the time of the first call, kept
+  bool keep_environment = false;  ///< `${oc.env:NAME}` stays as it is written, for records that hold no secrets
+  std::int64_t now_seconds = 0;   ///< time for `${now:…}`, seconds since 1970; 0 = the time of the first call, kept
 };
 
 /// Checks the grammar of a string that holds `${`. Throws UserError(kUsage).

@@ -49,8 +49,12 @@ class Resolver {
   std::optional<Found> descend(Found at, const std::vector<std::string>& steps, const std::string& key,
                                bool throw_on_missing);
 
+  /// One more value was read or made: what a configuration expands to is bounded.
+  void spend();
+
   const Value& root_;
   const ResolveContext& context_;
+  std::size_t spent_ = 0;
   const Value* left_out_ = nullptr;
   std::vector<const Value*> active_;      // interpolations being dereferenced
   std::vector<const Value*> converting_;  // containers being copied

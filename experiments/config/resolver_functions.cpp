@@ -3,6 +3,7 @@
 #include <ctime>
 
 #include "core/error.h"
+#include "experiments/config/override_lexer.h"
 #include "experiments/config/python_text.h"
 #include "experiments/config/resolver.h"
 #include "experiments/config/text.h"
@@ -38,6 +39,9 @@ const std::string& text_argument(const std::string& name, const Value& value) {
 
 Value environment(const ResolveContext& context, const std::vector<Value>& args) {
   const std::string& key = text_argument("oc.env", args[0]);
+  if (context.keep_environment) {
+    return Value::string("${oc.env:" + key + (args.size() > 1 ? "," + escape_special(python_str(args[1])) : "") + "}");
+  }
   if (context.environment) {
     if (auto value = context.environment(key)) return Value::string(*value);
   } else if (const char* value = std::getenv(key.c_str())) {
@@ -110,13 +114,6 @@ Found Resolver::call_resolver(const std::string& name, const std::vector<Value>&
          std::string(kind_name(args[0].kind())) + "'");
   }
   if (name == "oc.dict.keys" || name == "oc.dict.values") return dict_view(name, args, chain);
-  if (name == "oc.deprecated") {
-    check_count(name, args.size(), 1, 2);
-    const std::string& key = text_argument(name, args[0]);
-    auto found = select(key, chain, false);
-    if (!found) fail("ConfigKeyError raised while resolving interpolation: Key not found: '" + key + "'");
-    return std::move(*found);
-  }
   if (name == "now") {
     check_count(name, args.size(), 1, 1);
     return own(time_text(context_, text_argument(name, args[0])), true);

@@ -13,9 +13,6 @@ namespace scalselect::config {
 /// Throws UserError(kUsage) naming file and line.
 Value parse_yaml(const std::string& text, const std::string& file);
 
-/// Reads a file; throws UserError(kUsage) if it cannot be read or parsed.
-Value load_yaml(const std::string& path);
-
 /// One plain YAML scalar, typed by the rules above.
 Value type_plain_scalar(const std::string& text);
 

@@ -200,6 +200,13 @@ bool Value::erase(std::string_view key) { return erase(Value::string(std::string
 
 std::size_t Value::size() const { return is_list() ? list_.size() : map_.size(); }
 
+std::size_t Value::nodes() const {
+  std::size_t count = 1;
+  for (const auto& item : list_) count += item.nodes();
+  for (const auto& [key, item] : map_) count += item.nodes();
+  return count;
+}
+
 void Value::set_origin_deep(const Origin& origin) {
   origin_ = origin;
   for (auto& item : list_) item.set_origin_deep(origin);

@@ -28,6 +28,11 @@ enum class Kind { kNull, kBool, kInt, kFloat, kString, kList, kMap };
 /// "NoneType", "bool", "int", "float", "str", "list", "dict": the names Hydra's messages use.
 std::string_view kind_name(Kind kind) noexcept;
 
+// What people write stays far below these; beyond them a text is refused, before it costs memory or the stack.
+inline constexpr std::size_t kMaxDepth = 100;     ///< lists and maps inside each other, steps of a dotted key
+inline constexpr std::size_t kMaxNodes = 100000;  ///< values of one configuration, aliases and interpolations expanded
+inline constexpr std::size_t kMaxText = 1000000;  ///< bytes of one value
+
 class Value {
  public:
   using List = std::vector<Value>;
@@ -79,7 +84,8 @@ class Value {
   /// False if there is no such key.
   bool erase(const Value& key);
   bool erase(std::string_view key);
-  std::size_t size() const;  ///< of a list or map
+  std::size_t size() const;   ///< of a list or map
+  std::size_t nodes() const;  ///< this one and all below
 
   const Origin& origin() const noexcept { return origin_; }
   void set_origin(Origin origin) { origin_ = std::move(origin); }

@@ -5,8 +5,6 @@
 
 #include <algorithm>
 #include <cctype>
-#include <fstream>
-#include <iterator>
 #include <map>
 #include <set>
 #include <sstream>
@@ -49,6 +47,7 @@ class TreeBuilder : public YAML::EventHandler {
   void OnAlias(const YAML::Mark& mark, YAML::anchor_t anchor) override {
     const auto found = anchors_.find(anchor);
     if (found == anchors_.end()) fail(mark, "an alias refers to the node it is in", "Repeat the value.");
+    grow(mark, found->second.nodes());
     place(found->second, false);
   }
 
@@ -64,6 +63,7 @@ class TreeBuilder : public YAML::EventHandler {
   void OnSequenceStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
                        YAML::EmitterStyle::value style) override {
     check_tag(mark, tag, "tag:yaml.org,2002:seq");
+    check_depth(mark);
     open_.push_back({Value::list(), {}, anchor, mark, style == YAML::EmitterStyle::Flow});
   }
   void OnSequenceEnd() override { close(); }
@@ -71,6 +71,7 @@ class TreeBuilder : public YAML::EventHandler {
   void OnMapStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
                   YAML::EmitterStyle::value) override {
     check_tag(mark, tag, "tag:yaml.org,2002:map");
+    check_depth(mark);
     open_.push_back({Value::map(), {}, anchor, mark, false});
   }
   void OnMapEnd() override { close(); }
@@ -92,6 +93,18 @@ class TreeBuilder : public YAML::EventHandler {
 
   [[noreturn]] void fail(const YAML::Mark& mark, const std::string& problem, const std::string& remedy) const {
     throw UserError(ErrorKind::kUsage, origin(mark).text() + ": " + problem + ".", remedy);
+  }
+
+  void check_depth(const YAML::Mark& mark) const {
+    if (open_.size() >= kMaxDepth) fail(mark, "nested more than " + std::to_string(kMaxDepth) + " deep", "Flatten it.");
+  }
+
+  /// Counts values; an alias stands for all that it names.
+  void grow(const YAML::Mark& mark, std::size_t values) {
+    nodes_ += values;
+    if (nodes_ > kMaxNodes) {
+      fail(mark, "more than " + std::to_string(kMaxNodes) + " values, aliases expanded", "Shorten it.");
+    }
   }
 
   Origin origin(const YAML::Mark& mark) const { return {file_, mark.line + 1}; }
@@ -130,6 +143,7 @@ class TreeBuilder : public YAML::EventHandler {
   }
 
   void add(Value value, const YAML::Mark& mark, YAML::anchor_t anchor, bool merge_key = false) {
+    grow(mark, 1);
     value.set_origin(origin(mark));
     if (anchor) anchors_[anchor] = value;
     place(std::move(value), merge_key);
@@ -205,6 +219,7 @@ class TreeBuilder : public YAML::EventHandler {
   const std::string& text_;
   std::string file_;
   std::vector<Open> open_;
+  std::size_t nodes_ = 0;
   std::set<std::string> anchor_names_;
   std::map<YAML::anchor_t, Value> anchors_;
   Value root_;
@@ -284,13 +299,6 @@ Value parse_yaml(const std::string& text, const std::string& file) {
   }
   if (root.origin().file.empty()) root.set_origin({file, 1});
   return root;
-}
-
-Value load_yaml(const std::string& path) {
-  std::ifstream stream(path, std::ios::binary);
-  if (!stream) throw UserError(ErrorKind::kUsage, "The file '" + path + "' cannot be read.", "Check its permissions.");
-  const std::string text{std::istreambuf_iterator<char>(stream), {}};
-  return parse_yaml(text, path);
 }
 
 }  // namespace scalselect::config

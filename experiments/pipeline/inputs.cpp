@@ -22,6 +22,17 @@ constexpr int kWorldVersion = 1;
 constexpr const char* kVolatile[] = {"cache",    "store",    "report", "threads",    "device",
                                      "parallel", "launcher", "name",   "experiment", "stop_after"};
 
+/// What the store keeps of a configuration: values from the environment may be secrets and stay unresolved, but for
+/// those that reports read.
+nlohmann::ordered_json recorded(const config::ComposedConfig& composed, const nlohmann::json& resolved) {
+  auto record = composed.json_without_environment();
+  for (const char* key : {"/budget", "/seed", "/regime", "/method/name"}) {
+    const nlohmann::json::json_pointer at(key);
+    if (resolved.contains(at)) record[at] = resolved[at];
+  }
+  return record;
+}
+
 std::string choice_of(const config::ComposedConfig& composed, const std::string& group) {
   for (const auto& [name, option] : composed.choices) {
     if (name == group) return option;
@@ -76,7 +87,7 @@ RunConfig bind_run(const config::ComposedConfig& composed) {
     return value;
   };
   RunConfig run;
-  run.resolved = nlohmann::ordered_json(tree);
+  run.resolved = recorded(composed, tree);
   for (const auto& [group, option] : composed.choices) run.choices[group] = option;
   run.overrides = composed.task_overrides;
   run.method_choice = choice_of(composed, "method");
@@ -102,45 +113,11 @@ RunConfig bind_run(const config::ComposedConfig& composed) {
   launchers::make_launcher(run.launcher, {});  // refuses a name that is not known
   take("selector");                            // read by interpolation from the methods
 
-  struct Rest {
-    std::string name, cache, store, report;
-    std::int64_t seed = 1;
-    Machine machine;
-    std::optional<int> parallel;
-    Regime regime = Regime::kEpochs;
-    StopAfter stop_after = StopAfter::kMetrics;
-    static void describe(OptionBinder& v, Rest& o) {
-      v.field("name", o.name, "");
-      v.field("cache", o.cache, "");
-      v.field("store", o.store, "");
-      v.field("report", o.report, "");
-      v.field("seed", o.seed, "", Range{0, 9e15});
-      Machine::describe(v, o.machine);
-      v.field("parallel", o.parallel, "", Range{1, 4096});
-      v.choice("regime", o.regime, {{"epochs", Regime::kEpochs}, {"steps", Regime::kSteps}}, "");
-      v.choice("stop_after", o.stop_after,
-               {{"features", StopAfter::kFeatures},
-                {"selection", StopAfter::kSelection},
-                {"adapter", StopAfter::kAdapter},
-                {"predictions", StopAfter::kPredictions},
-                {"metrics", StopAfter::kMetrics}},
-               "");
-    }
-  };
-  const Rest rest = bind_options<Rest>(tree, "", origin);
-  run.name = rest.name;
-  run.cache = rest.cache;
-  run.store = rest.store;
-  run.report = rest.report;
-  run.seed = rest.seed;
-  run.regime = rest.regime;
-  run.machine = rest.machine;
-  run.parallel = rest.parallel;
-  run.stop_after = rest.stop_after;
+  static_cast<RunSettings&>(run) = bind_options<RunSettings>(tree, "", origin);
 
-  auto identity = run.resolved;
+  auto identity = composed.json();
   for (const char* key : kVolatile) identity.erase(key);
-  run.config_hash = sha256_json(nlohmann::json(identity));
+  run.config_hash = sha256_json(identity);
   return run;
 }
 

@@ -17,8 +17,8 @@ struct Machine {
 
   template <class Visitor>
   static void describe(Visitor& v, Machine& o) {
-    v.field("threads", o.threads, "threads; unset: every core this process may use", Range{1, 4096});
-    v.field("device", o.device, "cpu, cuda or cuda:N; unset: SCALSELECT_DEVICE, else cpu");
+    v.field("threads", o.threads, "threads; null: every core this process may use", Range{1, 4096});
+    v.field("device", o.device, "cpu, cuda or cuda:N; null: what SCALSELECT_DEVICE says, else cpu");
   }
 
   /// Makes them the process's. Throws UserError(kUsage) for a device that is not known.

@@ -85,7 +85,38 @@ enum class Regime { kEpochs, kSteps };
 
 enum class StopAfter { kFeatures, kSelection, kAdapter, kPredictions, kMetrics };
 
-struct RunConfig {
+/// A run's keys beside its groups and its budget.
+struct RunSettings {
+  std::string name;
+  std::int64_t seed = 1;
+  Regime regime = Regime::kEpochs;
+  Machine machine;
+  std::optional<int> parallel;
+  std::string cache, store, report;
+  StopAfter stop_after = StopAfter::kMetrics;
+
+  template <class Visitor>
+  static void describe(Visitor& v, RunSettings& o) {
+    v.field("name", o.name, "experiment under which the store keeps the runs");
+    v.field("seed", o.seed, "of the training, and of methods that draw", Range{0, 9e15});
+    v.choice("regime", o.regime, {{"epochs", Regime::kEpochs}, {"steps", Regime::kSteps}},
+             "how long subsets are trained: the trainer's epochs, or as many steps as the whole pool takes");
+    Machine::describe(v, o.machine);
+    v.field("parallel", o.parallel, "trainings side by side; null: as many as threads, on a GPU one", Range{1, 4096});
+    v.field("cache", o.cache, "folder of what every stage computed, by content");
+    v.field("store", o.store, "SQLite file of the runs and their results");
+    v.field("report", o.report, "folder of the tables, plots and the page");
+    v.choice("stop_after", o.stop_after,
+             {{"features", StopAfter::kFeatures},
+              {"selection", StopAfter::kSelection},
+              {"adapter", StopAfter::kAdapter},
+              {"predictions", StopAfter::kPredictions},
+              {"metrics", StopAfter::kMetrics}},
+             "the last stage");
+  }
+};
+
+struct RunConfig : RunSettings {
   ModelOptions model;
   PoolOptions pool;
   std::optional<PoolOptions> target;
@@ -94,14 +125,7 @@ struct RunConfig {
   trainer::TrainOptions trainer;
   EvalOptions eval;
   Budget budget;
-  std::string name;
-  std::int64_t seed = 1;
-  Regime regime = Regime::kEpochs;
-  Machine machine;
-  std::optional<int> parallel;
   launchers::LauncherOptions launcher;
-  std::string cache, store, report;
-  StopAfter stop_after = StopAfter::kMetrics;
 
   // What the run was made of, for labels and records.
   std::string method_choice;  ///< option name of the group: "perplexity_high"

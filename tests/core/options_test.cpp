@@ -60,9 +60,12 @@ TEST(Options, NamesKeyValueAndExpectedType) {
 
 TEST(Options, ListsDefaultsForDocumentation) {
   const auto docs = document_options<Outer>();
-  ASSERT_EQ(docs.size(), 5u);
+  ASSERT_EQ(docs.size(), 6u);
   EXPECT_EQ(docs[0].default_value, "0.9");
   EXPECT_EQ(docs[3].type, "mass | all");
+  EXPECT_EQ(docs[4].default_value, "");
+  EXPECT_EQ(docs[5].name, "inner.depth");
+  EXPECT_EQ(docs[5].help, "levels");
 }
 
 }  // namespace

@@ -109,9 +109,15 @@ TEST(ComposeJobs, SeeTheirNumberAsHydrasDo) {
     fs::create_directories((root / name).parent_path());
     std::ofstream(root / name) << text.get<std::string>();
   }
+  setenv("GOLDEN_ROOT", root.c_str(), 1);
   for (const auto& c : data["cases"]) {
     SCOPED_TRACE(c["config"].get<std::string>() + " " + c["overrides"].dump());
-    ComposeRequest request{{root.string()}, c["config"], c["overrides"], true};
+    ComposeRequest request{{(root / "conf").string()}, c["config"], {}, true};
+    for (std::string word : c["overrides"]) {
+      if (const auto at = word.find("ROOT"); at != std::string::npos) word.replace(at, 4, root.string());
+      if (word.starts_with("--config-dir=")) request.config_dirs.push_back(word.substr(13));
+      else request.overrides.push_back(word);
+    }
     const auto jobs = multirun_jobs(request);
     ASSERT_EQ(jobs.size(), c["jobs"].size());
     request.multirun = false;

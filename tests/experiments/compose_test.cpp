@@ -67,6 +67,66 @@ TEST_F(Compose, UnknownKeyNamesTheNearestKeyAndTheFile) {
   EXPECT_THAT(refusal({"method=lenght"}), HasSubstr("Did you mean 'length'?"));
 }
 
+TEST_F(Compose, AWrongOptionIsAnsweredWithWhatMayBeMeant) {
+  write("experiment/mini/demo.yaml", "# @package _global_\nseed: 2\n");
+  write("config.yaml", "defaults:\n  - pool: ready\n  - experiment: null\n");
+  write("pool/ready.yaml", "kind: ready\n");
+  write("pool/file.yaml", "kind: file\npath: ???\n");
+  EXPECT_THAT(refusal({"experiment=demo"}), HasSubstr("Did you mean 'experiment=mini/demo'?"));
+  EXPECT_THAT(refusal({"experiment=nothing"}), HasSubstr("Available options in 'experiment':\n\tmini/demo"));
+  EXPECT_THAT(refusal({"pool=data/p.json"}), HasSubstr("Did you mean 'pool=file pool.path=data/p.json'?"));
+  EXPECT_THAT(refusal({"pool=reddy"}), HasSubstr("Did you mean 'ready'?"));
+}
+
+TEST_F(Compose, RegisteredNodesAreOptionsAndFilesAreMergedOverThem) {
+  const ConfigNodes nodes = {{"method/length", R"({"name": "length", "longest": true, "count": "user"})"},
+                             {"method/other", R"({"name": "other", "eps": 1e-08})"}};
+  write("method/length.yaml", "count: all\n");
+  auto asked = request({"method=length", "method.longest=false"});
+  asked.nodes = &nodes;
+  EXPECT_EQ(compose(asked).json()["method"].dump(), R"({"count":"all","longest":false,"name":"length"})");
+  asked.overrides = {"method=other"};
+  EXPECT_EQ(compose(asked).json()["method"]["eps"], 1e-8);
+  EXPECT_THAT(group_options(asked, "method"), ElementsAre("length", "other", "random"));
+}
+
+TEST_F(Compose, GlobsSeeFoldersOfTheSearchPath) {
+  write("more/method/theirs.yaml", "name: theirs\n");
+  const auto jobs = multirun_jobs(request({"hydra.searchpath=[" + (root_ / "more").string() + "]", "method=glob(*)"}));
+  ASSERT_EQ(jobs.size(), 3u);
+  EXPECT_EQ(jobs[2].back(), "method=theirs");
+  EXPECT_THAT(refusal({"hydra.searchpath=[pkg://somewhere]"}), HasSubstr("is not a folder"));
+}
+
+TEST_F(Compose, AFolderThatIsMissingIsRefused) {
+  auto asked = request();
+  asked.config_dirs.push_back("/no/such/folder");
+  EXPECT_THROW(compose(asked), UserError);
+}
+
+TEST_F(Compose, RecordsKeepTheEnvironmentOut) {
+  setenv("SCALSELECT_TEST_TOKEN", "s3cret", 1);
+  write(
+      "config.yaml",
+      "token: ${oc.env:SCALSELECT_TEST_TOKEN}\nurl: https://${token}@host\nof: {env: '${oc.env:UNSET_NAME,a b}'}\n"
+      "nested: ${oc.env:${name}}\nname: SCALSELECT_TEST_TOKEN\nlate: ${choices.${token}}\nchoices: {s3cret: 1}\nn: 2\n"
+      "again: ${oc.decode:${token}}\n");
+  const auto composed = compose(request());
+  const auto real = composed.json();
+  EXPECT_EQ(real["url"], "https://s3cret@host");
+  EXPECT_EQ(real["late"], 1);
+  EXPECT_EQ(real["again"], "s3cret");
+  auto record = composed.json_without_environment();
+  record.erase("choices");  // the key itself is written in the file
+  EXPECT_THAT(record.dump(), testing::Not(HasSubstr("s3cret")));
+  EXPECT_EQ(record["token"], "${oc.env:SCALSELECT_TEST_TOKEN}");
+  EXPECT_EQ(record["url"], "https://${oc.env:SCALSELECT_TEST_TOKEN}@host");
+  EXPECT_EQ(record["nested"], "${oc.env:SCALSELECT_TEST_TOKEN}");
+  EXPECT_EQ(record["of"]["env"], "${oc.env:UNSET_NAME,a\\ b}");
+  EXPECT_EQ(record["late"], "${choices.${token}}");
+  EXPECT_EQ(record["n"], 2);
+}
+
 TEST_F(Compose, GrammarErrorHasACaretUnderTheColumn) {
   EXPECT_THAT(refusal({"seed=[1"}), HasSubstr("\n  seed=[1\n         ^"));
 }

@@ -97,6 +97,14 @@ refused "budget 1.5" 2 "budget=1.5 is a share above 1" "Give a share above 0" --
 refused "budget abc" 2 "budget=abc is neither a share nor a number of samples" "Give a share above 0" -- "${run[@]}" budget=abc
 refused "budget above the pool" 1 "budget=4000 is more than the 40 samples" "Lower the budget" -- "${run[@]}" budget=4000
 refused "missing key" 2 "Missing mandatory value(s): model.path" "key=value" -- "$program" extract pool.path="$pool" out=x.npz
+refused "pool by its path" 2 "pool=file pool.path=p.json" -- "$program" pool=p.json
+refused "model by its folder" 2 "model=hf model.path=some_dir" -- "$program" select model=some_dir pool.path="$pool" budget=1 out=x.json
+refused "experiment without its folder" 2 "Did you mean 'experiment=mini/demo'?" -- "$program" experiment=demo
+refused "a pool alone" 2 "'world/forty.json' is not a setting" "Did you mean 'pool.path=world/forty.json'?" -- "$program" select "$pool"
+refused "a key as a flag" 2 "There is no flag '--model'" "'model.path=DIR'" -- "$program" select --model DIR
+refused "brackets without end" 2 "Error parsing override" -- "$program" "name=$(printf '[%.0s' $(seq 10000))"
+refused "a sweep without end" 2 "The sweep has 999998000001 jobs" "at most 10000" -- "$program" -m 'seed=range(1,1000000)' 'budget=range(1,1000000)'
+refused "an option that a method lacks" 2 "Did you mean 'normalize'?" -- "${run[@]}" method=k_center method.normalise=false
 refused "unknown command" 2 "There is no command 'selct'. Did you mean 'select'?" "--help" -- "$program" selct
 
 choose=("$program" select model.path="$model" pool.path="$pool" "${images[@]}" cache=cache budget=10 out=subset.json)

@@ -29,6 +29,14 @@ completes "trainer." trainer.lora. trainer.epochs=
 completes "method=scal" scalselect scalselect_all_tokens
 completes "-m method=random,sc" random,scalselect
 completes "experiment=mini/" mini/demo mini/main
+completes "method=k_" k_center
+completes "method=k_center method.n" method.normalize=
+own=$(mktemp -d)
+trap 'rm -rf "$own"' EXIT
+mkdir "$own/method"
+echo "name: random" > "$own/method/mine.yaml"
+completes "--config-dir $own method=mi" mine
+completes "hydra.searchpath=[$own] method=mi" mine
 completes "select " scores= ranking= budget=
 lacks "select " store=
 completes "mini " world probes

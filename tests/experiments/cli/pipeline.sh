@@ -70,8 +70,7 @@ grep -q "Method 'd2_pruning' needs" out.txt || fails "d2_pruning: $(cat out.txt)
 
 echo "== every method keeps to the budget; all of them from one pass over pool and target, but for gradients"
 "$program" experiment=mini/methods method=all seed=1 budget=0.2 "${tiny[@]}" name=methods stop_after=selection > out.txt 2> log.txt || { cat log.txt; fails "method=all"; }
-for method in "$source"/experiments/conf/method/*.yaml; do
-  method=$(basename "$method" .yaml)
+for method in $("$program" methods | cut -d' ' -f1) $(basename -s .yaml "$source"/experiments/conf/method/*.yaml); do
   grep -q ": $method budget=" log.txt || [ "$method" = coincide ] || fails "experiment=mini/methods leaves out '$method'"
 done
 [ "$(grep 'one pass over' log.txt | grep -vc gradient)" -le 2 ] || fails "more than one pass: $(grep 'one pass' log.txt)"
@@ -88,4 +87,10 @@ says finished "$program" runs store=store.sqlite
 id=$(awk '$2 == "finished" {print $1; exit}' out.txt)
 says eval/mini-mmbench "$program" show "$id" store=store.sqlite
 says predictions "$program" cache ls cache=cache
+
+echo "== what comes from the environment is not written down"
+# shellcheck disable=SC2016  # the program reads it, not the shell
+PLACE=s3cret-place "$program" "${tiny[@]}" method=random budget=0.2 stop_after=selection store=env.sqlite 'report=${oc.env:PLACE}' > out.txt 2> log.txt
+grep -aqF 'report":"${oc.env:PLACE}' env.sqlite || fails "the record has no report"
+! grep -aqF s3cret-place env.sqlite || fails "the record holds a value of the environment"
 echo "all fine"

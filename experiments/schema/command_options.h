@@ -1,0 +1,95 @@
+// The keys of each command beside its groups, with what they mean.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "core/options.h"
+#include "data/score_file.h"
+#include "experiments/pipeline/machine.h"
+
+namespace scalselect::schema {
+
+struct ExtractOptions {
+  std::string out, cache;
+  IdKind ids = IdKind::kRow;
+  pipeline::Machine machine;
+
+  template <class Visitor>
+  static void describe(Visitor& v, ExtractOptions& o) {
+    v.field("out", o.out, "the .npz to write: vectors and sample ids");
+    v.field("cache", o.cache, "folder of what was computed, by content");
+    v.choice("ids", o.ids, {{"row", IdKind::kRow}, {"id", IdKind::kId}},
+             "sample_ids of the .npz: rows of the pool, or the pool's own ids");
+    pipeline::Machine::describe(v, o.machine);
+  }
+};
+
+struct ScoreOptions {
+  std::string features, out;
+  pipeline::Machine machine;
+
+  template <class Visitor>
+  static void describe(Visitor& v, ScoreOptions& o) {
+    v.field("features", o.features, "an .npz that `extract` or the authors' code wrote");
+    v.field("out", o.out, "the scores to write, one JSON line per sample");
+    pipeline::Machine::describe(v, o.machine);
+  }
+};
+
+struct SelectOptions {
+  std::optional<std::string> scores, features, ranking;
+  std::string out, cache;
+  IdKind ids = IdKind::kRow;
+  std::int64_t seed = 1;
+  pipeline::Machine machine;
+
+  template <class Visitor>
+  static void describe(Visitor& v, SelectOptions& o) {
+    v.field("scores", o.scores, "a file that `score` wrote; null: extract and score first, by model.path");
+    v.field("features", o.features,
+            "vectors, .npz or .npy: no model is run; without pool.path rows of this file are written");
+    v.field("ranking", o.ranking, "also write row, id and score of every sample here, best first");
+    v.field("out", o.out, "the subset to write; with several budgets the budget is put before the extension");
+    v.field("cache", o.cache, "folder of what was computed, by content");
+    v.choice("ids", o.ids, {{"row", IdKind::kRow}, {"id", IdKind::kId}},
+             "the ids in scores or features: rows of the pool, or the pool's own ids");
+    v.field("seed", o.seed, "of methods that draw", Range{0, 9e15});
+    pipeline::Machine::describe(v, o.machine);
+  }
+};
+
+enum class AnswerFormat { kText, kJson };
+
+struct GenerateOptions {
+  std::optional<std::string> adapter;
+  int max_new_tokens = 64;
+  AnswerFormat format = AnswerFormat::kText;
+  pipeline::Machine machine;
+
+  template <class Visitor>
+  static void describe(Visitor& v, GenerateOptions& o) {
+    v.field("adapter", o.adapter, "PEFT folder, merged into the weights");
+    v.field("max_new_tokens", o.max_new_tokens, "length limit; greedy, ends after the stop token", Range{1, 1e6});
+    v.choice("format", o.format, {{"text", AnswerFormat::kText}, {"json", AnswerFormat::kJson}},
+             "the text, or {\"prompt_ids\": […], \"ids\": […], \"text\": \"…\"}");
+    pipeline::Machine::describe(v, o.machine);
+  }
+};
+
+struct AssembleOptions {
+  std::string llm, tower, projector, out;
+  std::optional<std::string> dtype;
+
+  template <class Visitor>
+  static void describe(Visitor& v, AssembleOptions& o) {
+    v.field("llm", o.llm, "decoder: a Hugging Face folder; safetensors or .bin, whole or sharded");
+    v.field("tower", o.tower, "vision tower: a CLIP folder");
+    v.field("projector", o.projector, "LLaVA's mm_projector.bin");
+    v.field("out", o.out, "the Hugging Face folder to write");
+    v.field("dtype", o.dtype, "float16, bfloat16 or float32; null: that of the decoder's weights");
+  }
+};
+
+}  // namespace scalselect::schema
