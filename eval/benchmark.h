@@ -40,7 +40,7 @@ enum class Circular {
 };
 
 struct BenchmarkOptions {
-  std::string kind;     ///< "mmbench", "pope", "mme", "scienceqa", "ai2d", "ocrbench"
+  std::string kind;     ///< "mmbench", "pope", ...: benchmark_kinds() (eval/registry.h) lists them
   std::string name;     ///< identity in records and cache keys, e.g. "mini-mmbench"; default: the kind
   std::string display;  ///< printed name, e.g. "mini-MMBench"; default: the kind's usual one
   std::string path;     ///< file or folder, see the kind
@@ -55,7 +55,7 @@ struct BenchmarkOptions {
 
   template <class Visitor>
   static void describe(Visitor& v, BenchmarkOptions& o) {
-    v.field("kind", o.kind, "mmbench, pope, mme, scienceqa, ai2d or ocrbench");
+    v.field("kind", o.kind, "which benchmark: mmbench, pope, mme, ...");
     v.field("name", o.name, "identity in records; default: the kind");
     v.field("display", o.display, "name in tables; default: the kind's");
     v.field("path", o.path, "benchmark file or folder");

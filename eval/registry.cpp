@@ -3,26 +3,40 @@
 #include <fmt/format.h>
 
 #include "core/error.h"
-#include "eval/benchmarks/factories.h"
 
 namespace scalselect::eval {
+
+// A line a benchmark: its kind, its usual name in tables, and whether Matcher::kOfficial means something. Each is
+// `make_KIND` in a file of benchmarks/.
+#define SCALSELECT_BENCHMARKS(BENCHMARK) \
+  BENCHMARK(mmbench, "MMBench", false)   \
+  BENCHMARK(pope, "POPE", true)          \
+  BENCHMARK(mme, "MME", true)            \
+  BENCHMARK(ai2d, "AI2D", false)         \
+  BENCHMARK(scienceqa, "SQA-IMG", true)  \
+  BENCHMARK(ocrbench, "OCRBench", true)
+
+#define SCALSELECT_DECLARE(kind, display, official) \
+  std::unique_ptr<Benchmark> make_##kind(const BenchmarkOptions& options);
+SCALSELECT_BENCHMARKS(SCALSELECT_DECLARE)
+
 namespace {
 
 struct Entry {
   const char* kind;
   const char* display;
-  bool official_rules;  ///< whether Matcher::kOfficial means something
+  bool official_rules;
   std::unique_ptr<Benchmark> (*make)(const BenchmarkOptions&);
 };
 
-const std::vector<Entry> kBenchmarks = {
-    {"mmbench", "MMBench", false, make_mmbench},
-    {"pope", "POPE", true, make_pope},
-    {"mme", "MME", true, make_mme},
-    {"ai2d", "AI2D", false, make_ai2d},
-    {"scienceqa", "SQA-IMG", true, make_scienceqa},
-    {"ocrbench", "OCRBench", true, make_ocrbench},
-};
+#define SCALSELECT_LIST(kind, display, official) {#kind, display, official, make_##kind},
+const std::vector<Entry> kBenchmarks = {SCALSELECT_BENCHMARKS(SCALSELECT_LIST)};
+
+std::string kinds_text() {
+  std::string text;
+  for (const auto& kind : benchmark_kinds()) text += (text.empty() ? "" : ", ") + kind;
+  return text;
+}
 
 }  // namespace
 
@@ -40,7 +54,7 @@ std::unique_ptr<Benchmark> make_benchmark(const BenchmarkOptions& options) {
   throw UserError(
       ErrorKind::kUsage,
       fmt::format("there is no benchmark kind '{}'.{}", options.kind, did_you_mean(options.kind, benchmark_kinds())),
-      "Set `kind` to one of the benchmarks in eval/registry.cpp.");
+      fmt::format("Set `kind` to one of {}.", kinds_text()));
 }
 
 std::vector<std::string> benchmark_kinds() {

@@ -1,7 +1,7 @@
 // AI2D: four-way questions about diagrams (evaluation.md section 3.3).
-#include "eval/benchmarks/factories.h"
 #include "eval/multiple_choice.h"
 #include "eval/prompts.h"
+#include "eval/registry.h"
 #include "eval/tsv_questions.h"
 
 namespace scalselect::eval {
@@ -27,6 +27,7 @@ class Ai2d final : public MultipleChoice {
 
 }  // namespace
 
+/// AI2D: VLMEvalKit's TSV (masked or not).
 std::unique_ptr<Benchmark> make_ai2d(const BenchmarkOptions& options) { return std::make_unique<Ai2d>(options); }
 
 }  // namespace scalselect::eval

@@ -6,10 +6,10 @@
 #include <map>
 
 #include "core/error.h"
-#include "eval/benchmarks/factories.h"
 #include "eval/metric_stats.h"
 #include "eval/multiple_choice.h"
 #include "eval/prompts.h"
+#include "eval/registry.h"
 #include "eval/tsv_questions.h"
 
 namespace scalselect::eval {
@@ -132,6 +132,8 @@ class MmBench final : public MultipleChoice {
 
 }  // namespace
 
+/// MMBench (and CCBench-like sets): VLMEvalKit's TSV, or the older one with base64 in every row. CircularEval by
+/// default.
 std::unique_ptr<Benchmark> make_mmbench(const BenchmarkOptions& options) { return std::make_unique<MmBench>(options); }
 
 }  // namespace scalselect::eval

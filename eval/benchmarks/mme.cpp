@@ -8,10 +8,10 @@
 
 #include "core/error.h"
 #include "core/files.h"
-#include "eval/benchmarks/factories.h"
 #include "eval/matching.h"
 #include "eval/metric_stats.h"
 #include "eval/prompts.h"
+#include "eval/registry.h"
 #include "eval/text.h"
 #include "eval/tsv_questions.h"
 
@@ -308,6 +308,7 @@ class Mme final : public Benchmark {
 
 }  // namespace
 
+/// MME: the official folder tree, one folder a category; or VLMEvalKit's TSV.
 std::unique_ptr<Benchmark> make_mme(const BenchmarkOptions& options) { return std::make_unique<Mme>(options); }
 
 }  // namespace scalselect::eval

@@ -7,12 +7,12 @@
 #include <numeric>
 
 #include "core/error.h"
-#include "eval/benchmarks/factories.h"
 #include "eval/images.h"
 #include "eval/json_files.h"
 #include "eval/matching.h"
 #include "eval/metric_stats.h"
 #include "eval/prompts.h"
+#include "eval/registry.h"
 #include "eval/text.h"
 #include "eval/tsv_questions.h"
 
@@ -132,6 +132,7 @@ class OcrBench final : public Benchmark {
 
 }  // namespace
 
+/// OCRBench v1: OCRBench.json with OCRBench_Images/ beside it; or VLMEvalKit's TSV.
 std::unique_ptr<Benchmark> make_ocrbench(const BenchmarkOptions& options) {
   return std::make_unique<OcrBench>(options);
 }

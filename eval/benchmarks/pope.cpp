@@ -7,12 +7,12 @@
 #include <nlohmann/json.hpp>
 
 #include "core/error.h"
-#include "eval/benchmarks/factories.h"
 #include "eval/json_files.h"
 #include "eval/matching.h"
 #include "eval/metric_stats.h"
 #include "eval/metrics.h"
 #include "eval/prompts.h"
+#include "eval/registry.h"
 #include "eval/text.h"
 #include "eval/tsv_questions.h"
 
@@ -236,6 +236,8 @@ class Pope final : public Benchmark {
 
 }  // namespace
 
+/// POPE: a folder with `*pope_{adversarial,popular,random}.json` (JSON Lines), images in val2014/ or images/ beside
+/// them; or VLMEvalKit's TSV.
 std::unique_ptr<Benchmark> make_pope(const BenchmarkOptions& options) { return std::make_unique<Pope>(options); }
 
 }  // namespace scalselect::eval

@@ -6,11 +6,11 @@
 
 #include "core/error.h"
 #include "core/files.h"
-#include "eval/benchmarks/factories.h"
 #include "eval/json_files.h"
 #include "eval/matching.h"
 #include "eval/multiple_choice.h"
 #include "eval/prompts.h"
+#include "eval/registry.h"
 #include "eval/tsv_questions.h"
 
 namespace scalselect::eval {
@@ -101,6 +101,8 @@ class ScienceQa final : public MultipleChoice {
 
 }  // namespace
 
+/// ScienceQA's image questions of the test split: a folder with problems.json, pid_splits.json and images/test/ID/FILE;
+/// or VLMEvalKit's TSV.
 std::unique_ptr<Benchmark> make_scienceqa(const BenchmarkOptions& options) {
   return std::make_unique<ScienceQa>(options);
 }
