@@ -64,7 +64,10 @@ std::string method_page(const MethodEntry& entry) {
 std::string methods_markdown() {
   std::string text =
       "# Selection methods\n\nWritten by `scalselect methods --markdown` from the registry. N: samples, M: budget, d: "
-      "width of a vector. `method=NAME` chooses one; an option is `method.OPTION=VALUE`.\n";
+      "width of a vector. `method=NAME` chooses one; an option is `method.OPTION=VALUE`.\n\n| method | what it ranks "
+      "or "
+      "covers |\n|---|---|\n";
+  for (const auto& entry : methods()) text += fmt::format("| [`{0}`](#{0}) | {1} |\n", entry.name, cell(entry.summary));
   for (const auto& entry : methods()) text += "\n" + method_page(entry);
   return text;
 }
