@@ -101,7 +101,8 @@ RunConfig bind_run(const config::ComposedConfig& composed) {
   take("selector");  // read by interpolation from the methods
 
   struct Rest {
-    std::string name, cache, store, report;
+    std::string name, cache, store;
+    std::optional<std::string> report;
     std::int64_t seed = 1;
     Machine machine;
     std::optional<int> parallel;

@@ -98,7 +98,8 @@ struct RunConfig {
   Regime regime = Regime::kEpochs;
   Machine machine;
   std::optional<int> parallel;
-  std::string cache, store, report;
+  std::string cache, store;
+  std::optional<std::string> report;  ///< folder; unset: report::default_folder of the name
   StopAfter stop_after = StopAfter::kMetrics;
 
   // What the run was made of, for labels and records.
