@@ -11,9 +11,14 @@ namespace scalselect::app {
 using Words = std::vector<std::string>;
 
 // Usage of the commands that compose no configuration; `--help` and their errors print it.
-inline constexpr char kRunsUsage[] = "scalselect runs [experiment=NAME] [store=FILE]";
+inline constexpr char kRunsUsage[] =
+    "scalselect runs [experiment=NAME] [status=STATUS] [match=TEXT] [metric=KEY,…] [sort=[-]COLUMN] "
+    "[format=text|csv|json] [store=FILE]";
 inline constexpr char kShowUsage[] = "scalselect show ID [store=FILE]   (the first letters of an id are enough)";
-inline constexpr char kCompareUsage[] = "scalselect compare ID ID [ID…] [store=FILE]";
+inline constexpr char kCompareUsage[] =
+    "scalselect compare ID ID [ID…] [--all] [store=FILE]   (--all: every metric, also what is equal)";
+inline constexpr char kAnswersUsage[] =
+    "scalselect answers ID [benchmark=NAME] [wrong=true] [limit=N] [store=FILE]   (N questions of each benchmark)";
 inline constexpr char kReportUsage[] = "scalselect report experiment=NAME [against=METHOD] [out=DIR] [store=FILE]";
 inline constexpr char kCacheUsage[] =
     "scalselect cache ls|rm [cache=DIR] [store=FILE]   (rm: what no run in the store refers to)";
@@ -67,6 +72,7 @@ int run_cache(const Words& words);     ///< ls, rm
 int list_runs(const Words& words);
 int show_run(const Words& words);
 int compare_runs(const Words& words);
+int print_answers(const Words& words);
 int write_report(const Words& words);
 int run_worker(const Words& words);  ///< `_work ORDER.json`, started by the pipeline itself
 

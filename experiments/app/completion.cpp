@@ -96,9 +96,10 @@ std::set<std::string> words_for(const std::string& name, const Words& before, co
 
 std::set<std::string> store_words(const std::string& command) {
   static const std::map<std::string, std::set<std::string>> known = {
-      {"runs", {"experiment=", "store="}},
+      {"runs", {"experiment=", "format=", "match=", "metric=", "sort=", "status=", "store="}},
       {"show", {"store="}},
-      {"compare", {"store="}},
+      {"compare", {"--all", "store="}},
+      {"answers", {"benchmark=", "limit=", "store=", "wrong="}},
       {"report", {"experiment=", "against=", "out=", "store="}},
       {"cache", {"cache=", "ls", "rm", "store="}},
       {"methods", {"--markdown"}},

@@ -1,6 +1,5 @@
 // The pipeline as a command, and the worker that it starts.
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <cstdio>
 
@@ -57,16 +56,17 @@ int run_pipeline(const Words& words) {
     throw UserError(ErrorKind::kUsage, "The sweep has no runs: one of its lists is empty.",
                     "Give each swept key a value at least.");
   }
+  const auto& first = configs.front();
+  const std::filesystem::path folder = first.report ? *first.report : report::default_folder(first.name).string();
+  if (first.stop_after == pipeline::StopAfter::kMetrics) report::check_folder(folder, first.name);
   Words command_line = {"scalselect"};
   command_line.insert(command_line.end(), words.begin(), words.end());
   const auto summary = pipeline::run_sweep(configs, command_line);
   log_info("feature extractions {}, selections {}, trainings {}, evaluations {} (the rest came from the cache)",
            summary.extractions, summary.selections, summary.trainings, summary.evaluations);
-  const auto& first = configs.front();
   if (first.stop_after == pipeline::StopAfter::kMetrics && summary.failed < summary.runs) {
     try {
-      const auto written = report::write_report(
-          {first.store, first.name, first.report, fmt::format("{}", fmt::join(command_line, " "))});
+      const auto written = report::write_report({first.store, first.name, folder});
       fmt::print("{}\nreport: {}\n", written.table_text, written.page.string());
     } catch (const UserError& error) {
       // One run alone is a fair thing to ask for; its metrics are in the store.

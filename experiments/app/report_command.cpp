@@ -8,14 +8,13 @@ namespace scalselect::app {
 
 int write_report(const Words& words) {
   const std::string usage = std::string("Usage: ") + kReportUsage;
-  report::ReportRequest request{"results/local/results.sqlite", "", "results/local/report", "scalselect report"};
+  report::ReportRequest request{"results/local/results.sqlite", "", {}};
   for (const auto& word : words) {
     if (word.rfind("experiment=", 0) == 0) request.experiment = word.substr(11);
     else if (word.rfind("out=", 0) == 0) request.folder = word.substr(4);
     else if (word.rfind("against=", 0) == 0) request.against = word.substr(8);
     else if (word.rfind("store=", 0) == 0) request.store = word.substr(6);
     else throw UserError(ErrorKind::kUsage, fmt::format("'{}' is not understood here.", word), usage);
-    request.command += " " + word;
   }
   if (request.experiment.empty())
     throw UserError(ErrorKind::kUsage, "`report` needs the name of an experiment.", usage);

@@ -92,7 +92,8 @@ struct RunSettings {
   Regime regime = Regime::kEpochs;
   Machine machine;
   std::optional<int> parallel;
-  std::string cache, store, report;
+  std::string cache, store;
+  std::optional<std::string> report;  ///< unset: report::default_folder of the name
   StopAfter stop_after = StopAfter::kMetrics;
 
   template <class Visitor>
@@ -105,7 +106,7 @@ struct RunSettings {
     v.field("parallel", o.parallel, "trainings side by side; null: as many as threads, on a GPU one", Range{1, 4096});
     v.field("cache", o.cache, "folder of what every stage computed, by content");
     v.field("store", o.store, "SQLite file of the runs and their results");
-    v.field("report", o.report, "folder of the tables, plots and the page");
+    v.field("report", o.report, "folder of the tables, plots and the page; null: results/local/report/NAME");
     v.choice("stop_after", o.stop_after,
              {{"features", StopAfter::kFeatures},
               {"selection", StopAfter::kSelection},

@@ -4,11 +4,11 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
 #include <sstream>
 
 #include "core/error.h"
 #include "core/files.h"
-#include "eval/predictions.h"
 #include "eval/registry.h"
 
 namespace scalselect::report {
@@ -17,6 +17,12 @@ namespace {
 
 std::string text_of(const nlohmann::ordered_json& value) {
   return value.is_string() ? value.get<std::string>() : value.dump();
+}
+
+/// A setting of a run; null where it has none.
+nlohmann::ordered_json setting(const RunRow& row, const char* path) {
+  const nlohmann::ordered_json::json_pointer pointer(path);
+  return row.config.contains(pointer) ? row.config.at(pointer) : nlohmann::ordered_json();
 }
 
 std::map<std::string, fs::path> artifacts_of(const Store& store, const RunRow& row) {
@@ -32,26 +38,48 @@ std::map<std::string, fs::path> artifacts_of(const Store& store, const RunRow& r
   return places;
 }
 
+[[noreturn]] void damaged(const fs::path& file, const std::string& what) {
+  throw UserError(ErrorKind::kInput, fmt::format("'{}' is damaged: {}.", file.string(), what),
+                  "Remove its folder and run the experiment again; what else is cached is not computed anew.");
+}
+
 void read_selection(const fs::path& folder, std::int64_t pool_size, ReportRun& run) {
+  const auto in_pool = [&](std::int64_t row, const char* file) {
+    if (row < 0 || row >= pool_size) damaged(folder / file, fmt::format("the pool has no row {}", row));
+  };
   std::istringstream rows(read_file(folder / "rows.txt"));
-  for (std::int64_t row = 0; rows >> row;) run.rows.push_back(row);
-  run.facts = nlohmann::ordered_json::parse(read_file(folder / "facts.json"));
+  for (std::int64_t row = 0; rows >> row; run.rows.push_back(row)) in_pool(row, "rows.txt");
+  if (!rows.eof()) damaged(folder / "rows.txt", "it holds other things than numbers");
+  run.facts = nlohmann::ordered_json::parse(read_file(folder / "facts.json"), nullptr, false);
+  if (!run.facts.is_object()) damaged(folder / "facts.json", "it is not a JSON object");
   if (!fs::exists(folder / "scores.tsv")) return;
   run.scores.assign(static_cast<std::size_t>(pool_size), std::nan(""));
   std::istringstream scores(read_file(folder / "scores.tsv"));
-  std::size_t row = 0;
-  for (std::string number; scores >> row >> number;) run.scores[row] = std::stod(number);
+  std::int64_t row = 0;
+  for (std::string number; scores >> row >> number;) {
+    in_pool(row, "scores.tsv");
+    char* end = nullptr;
+    run.scores[static_cast<std::size_t>(row)] = std::strtod(number.c_str(), &end);
+    if (*end != '\0') damaged(folder / "scores.tsv", "'" + number + "' is not a number");
+  }
 }
 
-void read_answers(const std::map<std::string, fs::path>& places, ReportRun& run) {
-  std::vector<eval::Question> questions;
-  std::vector<eval::Outcome> outcomes;
-  for (const auto& item : run.row.config.at("eval").at("benchmarks")) {
+std::vector<eval::Rescored> read_answers(const std::map<std::string, fs::path>& places, const RunRow& row) {
+  std::vector<eval::Rescored> answers;
+  const auto eval = row.config.value("eval", nlohmann::ordered_json::object());
+  for (const auto& item : eval.value("benchmarks", nlohmann::ordered_json::array())) {
     const auto benchmark =
         eval::make_benchmark(bind_options<eval::BenchmarkOptions>(nlohmann::json(item), "eval.benchmarks"));
     const auto found = places.find("predictions/" + benchmark->name());
-    if (found == places.end()) continue;
-    auto rescored = eval::rescore(*benchmark, found->second / "predictions.jsonl");
+    if (found != places.end()) answers.push_back(eval::rescore(*benchmark, found->second / "predictions.jsonl"));
+  }
+  return answers;
+}
+
+void add_answers(std::vector<eval::Rescored> answers, ReportRun& run) {
+  std::vector<eval::Question> questions;
+  std::vector<eval::Outcome> outcomes;
+  for (auto& rescored : answers) {
     run.benchmarks.push_back(std::move(rescored.scores));
     questions.insert(questions.end(), rescored.questions.begin(), rescored.questions.end());
     outcomes.insert(outcomes.end(), rescored.outcomes.begin(), rescored.outcomes.end());
@@ -75,7 +103,36 @@ std::string ReportRun::label() const { return is_full() ? "full" : method + " " 
 
 double ReportRun::share() const { return is_full() ? 1 : budget.share_of(pool_size); }
 
+void require_experiment(const Store& store, const std::string& experiment) {
+  const auto known = store.experiments();
+  if (std::find(known.begin(), known.end(), experiment) != known.end()) return;
+  throw UserError(ErrorKind::kUsage,
+                  fmt::format("The store has no experiment '{}'.{}", experiment, did_you_mean(experiment, known)),
+                  "`scalselect runs` lists what there is.");
+}
+
+std::vector<Answers> answers_of(const Store& store, const RunRow& row) {
+  const auto places = artifacts_of(store, row);
+  std::vector<Answers> all;
+  for (auto& rescored : read_answers(places, row)) {
+    Answers answers{std::move(rescored), {}};
+    const auto& folder = places.at("predictions/" + answers.rescored.scores.name);
+    for (auto& prediction : eval::read_predictions(folder / "predictions.jsonl"))
+      answers.responses.push_back(std::move(prediction.response));
+    all.push_back(std::move(answers));
+  }
+  return all;
+}
+
+eval::BootstrapOptions bootstrap_options(const Collection& collection) {
+  const auto& config = collection.runs.front().row.config;
+  const auto eval = config.value("eval", nlohmann::ordered_json::object());
+  return bind_options<eval::BootstrapOptions>(nlohmann::json(eval.value("bootstrap", nlohmann::ordered_json::object())),
+                                              "eval.bootstrap");
+}
+
 Collection collect(const Store& store, const std::string& experiment) {
+  require_experiment(store, experiment);
   Collection collection;
   collection.experiment = experiment;
   for (const auto& row : store.runs(experiment)) {
@@ -90,12 +147,12 @@ Collection collect(const Store& store, const std::string& experiment) {
     ReportRun run;
     run.row = row;
     run.method =
-        row.choices.contains("method") ? text_of(row.choices["method"]) : text_of(row.config.at("method").at("name"));
-    if (!run.is_full()) run.budget = parse_budget(text_of(row.config.at("budget")));
+        row.choices.contains("method") ? text_of(row.choices["method"]) : text_of(setting(row, "/method/name"));
+    if (!run.is_full()) run.budget = parse_budget(text_of(setting(row, "/budget")));
+    run.pool_size = collection.pool->size();
     run.regime = row.config.contains("regime") ? text_of(row.config["regime"]) : "epochs";
     run.seed = row.config.value("seed", std::int64_t{0});
-    run.pool_size = collection.pool->size();
-    read_answers(places, run);
+    add_answers(read_answers(places, row), run);
     if (run.benchmarks.empty()) continue;
     read_selection(places.at("selection"), collection.pool->size(), run);
     read_costs(store, run);

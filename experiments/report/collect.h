@@ -13,6 +13,7 @@
 #include "data/pool.h"
 #include "eval/benchmark.h"
 #include "eval/bootstrap.h"
+#include "eval/predictions.h"
 #include "eval/skills.h"
 #include "selector/budget.h"
 
@@ -48,11 +49,26 @@ struct Collection {
   std::vector<std::string> failed;   ///< "label: reason" of runs that did not finish
 };
 
-/// Reads the store's runs of `experiment`. Throws UserError if there is no finished run with answers, or if an artifact
-/// that a run names is gone.
+/// Throws UserError(kUsage), with the nearest names, unless the store has runs of `experiment`.
+void require_experiment(const Store& store, const std::string& experiment);
+
+/// One benchmark as a run answered it.
+struct Answers {
+  eval::Rescored rescored;
+  std::vector<std::string> responses;  ///< what the model said, parallel to the questions
+};
+
+/// The answers of one run to each benchmark, scored again. Throws UserError if an artifact is gone or damaged.
+std::vector<Answers> answers_of(const Store& store, const RunRow& row);
+
+/// Reads the store's runs of `experiment`. Throws UserError if there is no such experiment, no finished run with
+/// answers, or if an artifact that a run names is gone or damaged.
 Collection collect(const Store& store, const std::string& experiment);
 
 /// The runs of one regime as the bootstrap wants them.
 std::vector<eval::MethodRun> method_runs(const Collection& collection, const std::string& regime);
+
+/// How intervals are made: `eval.bootstrap` of the first run's configuration.
+eval::BootstrapOptions bootstrap_options(const Collection& collection);
 
 }  // namespace scalselect::report

@@ -8,6 +8,7 @@
 #include <numeric>
 
 #include "experiments/report/gnuplot.h"
+#include "experiments/report/text.h"
 
 namespace scalselect::report {
 namespace fs = std::filesystem;
@@ -17,11 +18,6 @@ constexpr std::size_t kColored = 8;  // as many as series_color has
 
 bool contains(const std::vector<std::string>& names, const std::string& name) {
   return std::find(names.begin(), names.end(), name) != names.end();
-}
-
-std::string csv_name(std::string text) {
-  std::replace(text.begin(), text.end(), ',', ';');
-  return text;
 }
 
 /// The budget at which most methods have a row, the largest of equals; the full pool does not count.
@@ -136,29 +132,30 @@ Plot plot_performance(const Collection& collection, const Table& table, const st
       const double percent = 100 * row.share;
       lowest = std::min(lowest, percent);
       highest = std::max(highest, percent);
-      csv += fmt::format("{},{},{},{}\n", csv_name(method), percent, row.relative.value, bar_of(row));
+      csv += fmt::format("{},{},{},{}\n", csv_field(method), percent, row.relative.value, bar_of(row));
     }
-    const auto points = fmt::format("data using (strcol(1) eq '{}' ? $2 * {} : NaN):3", csv_name(method),
+    const auto points = fmt::format("data using (strcol(1) eq {} ? $2 * {} : NaN):3", gnuplot_text(csv_text(method)),
                                     place < shown.size() ? 1 + 0.015 * static_cast<double>(place) : 1.0);
     if (place == shown.size()) {
       others += fmt::format(", {} with lines lw 1 lc rgb '#cccccc' {}", points,
                             others.empty() ? "title 'others'" : "notitle");
     } else {
-      lines += fmt::format(", {}:4:5 with yerrorlines lw 2 pt {} ps 0.9 lc rgb '{}' title '{}'", points, 5 + place,
-                           series_color(place), method);
+      lines += fmt::format(", {}:4:5 with yerrorlines lw 2 pt {} ps 0.9 lc rgb '{}' title {}", points, 5 + place,
+                           series_color(place), gnuplot_text(method));
     }
   }
   const std::string name = "performance-" + table.regime;
-  return {name,
-          fmt::format("Relative performance against budget, at equal {}; bars are 95 % bootstrap intervals, the line "
-                      "at 100 is the full pool. Points of one budget are set apart a little.{}",
-                      table.regime, others.empty() ? "" : " Of many methods the best have a colour."),
-          run_gnuplot(folder, name, csv,
-                      "set termoption noenhanced\nset logscale x 2\nset xlabel 'budget, % of the pool'\nset ylabel "
-                      "'relative performance, %'\nset xtics (1,2,4,8,16,32,64,100)\nset offsets 0, 0, "
-                      "graph 0.05, graph 0.05\nset key font ',11' samplen 2\n" +
-                          fmt::format("set xrange [{}:{}]\n", lowest / 1.5, highest * 1.5) +
-                          "plot 100 with lines dt 2 lc rgb '#555555' title 'full'" + others + lines + "\n")};
+  return {
+      name,
+      fmt::format("Relative performance against budget, at equal {}; bars are {:g} % bootstrap intervals, the line "
+                  "at 100 is the full pool. Points of one budget are set apart a little.{}",
+                  table.regime, 100 * table.level, others.empty() ? "" : " Of many methods the best have a colour."),
+      run_gnuplot(folder, name, csv,
+                  "set termoption noenhanced\nset logscale x 2\nset xlabel 'budget, % of the pool'\nset ylabel "
+                  "'relative performance, %'\nset xtics (1,2,4,8,16,32,64,100)\nset offsets 0, 0, "
+                  "graph 0.05, graph 0.05\nset key font ',11' samplen 2\n" +
+                      fmt::format("set xrange [{}:{}]\n", lowest / 1.5, highest * 1.5) +
+                      "plot 100 with lines dt 2 lc rgb '#555555' title 'full'" + others + lines + "\n")};
 }
 
 bool has_ranking(const Table& table) { return !ranked_rows(table, fullest_budget(table)).empty(); }
@@ -168,7 +165,7 @@ Plot plot_ranking(const Table& table, const fs::path& folder) {
   const auto rows = ranked_rows(table, budget);
   std::string csv = "place,method,rel,low,high\n", marks;
   for (std::size_t i = 0; i < rows.size(); ++i) {
-    csv += fmt::format("{},{},{},{}\n", rows.size() - i, csv_name(rows[i]->method), rows[i]->relative.value,
+    csv += fmt::format("{},{},{},{}\n", rows.size() - i, csv_field(rows[i]->method), rows[i]->relative.value,
                        bar_of(*rows[i]));
     if (rows[i]->method == "random")
       marks = fmt::format("set arrow from {0},graph 0 to {0},graph 1 nohead dt 2 lc rgb '#555555'\n",
@@ -177,9 +174,9 @@ Plot plot_ranking(const Table& table, const fs::path& folder) {
   const std::string name = "ranking-" + table.regime;
   return {
       name,
-      fmt::format("Relative performance at {}, at equal {}, best first; bars are 95 % bootstrap intervals, the "
+      fmt::format("Relative performance at {}, at equal {}, best first; bars are {:g} % bootstrap intervals, the "
                   "vertical line is random.",
-                  budget, table.regime),
+                  budget, table.regime, 100 * table.level),
       run_gnuplot(
           folder, name, csv,
           "set termoption noenhanced\nunset key\nset xlabel 'relative performance, %'\n"
@@ -209,10 +206,10 @@ Plot plot_composition(const Collection& collection, const fs::path& folder) {
   }
   const bool many = bars.size() > kColored + 1;
   std::string csv = "selection", plot;
-  for (const auto& [source, counts] : shares) csv += "," + csv_name(source);
+  for (const auto& [source, counts] : shares) csv += "," + csv_field(source);
   csv += "\n";
   for (std::size_t bar = 0; bar < bars.size(); ++bar) {
-    csv += csv_name(bars[bar]);
+    csv += csv_field(bars[bar]);
     for (const auto& [source, counts] : shares) csv += fmt::format(",{}", bar < counts.size() ? counts[bar] : 0.0);
     csv += "\n";
   }
@@ -241,12 +238,12 @@ Plot plot_training(const Collection& collection, const std::string& regime, cons
   for (const auto* run : curves) {
     const auto means = running_mean(run->losses, window);
     for (std::size_t i = 0; i < means.size(); ++i)
-      csv += fmt::format("{},{},{},{}\n", csv_name(run->method), i + 1, run->losses[i], means[i]);
+      csv += fmt::format("{},{},{},{}\n", csv_field(run->method), i + 1, run->losses[i], means[i]);
     const auto place = static_cast<std::size_t>(std::find(shown.begin(), shown.end(), run->method) - shown.begin());
-    lines +=
-        fmt::format("{}data using (strcol(1) eq '{}' ? $2 : NaN):4 with lines lw 2 {} title '{}'",
-                    lines.empty() ? "plot " : ", ", csv_name(run->method),
-                    run->is_full() ? "dt 2 lc rgb '#555555'" : "lc rgb '" + series_color(place) + "'", run->method);
+    lines += fmt::format("{}data using (strcol(1) eq {} ? $2 : NaN):4 with lines lw 2 {} title {}",
+                         lines.empty() ? "plot " : ", ", gnuplot_text(csv_text(run->method)),
+                         run->is_full() ? "dt 2 lc rgb '#555555'" : "lc rgb '" + series_color(place) + "'",
+                         gnuplot_text(run->method));
   }
   const std::string name = "training-" + regime;
   return {name,

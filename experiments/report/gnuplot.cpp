@@ -3,33 +3,42 @@
 #include <fmt/format.h>
 
 #include <array>
-#include <cstdlib>
 
 #include "core/error.h"
 #include "core/files.h"
+#include "core/subprocess.h"
+#include "experiments/report/text.h"
 
 namespace scalselect::report {
 namespace fs = std::filesystem;
 
 std::string run_gnuplot(const fs::path& folder, const std::string& name, const std::string& csv,
                         const std::string& script, int height) {
-  const fs::path data = folder / (name + ".csv"), svg = folder / (name + ".svg"), program = folder / (name + ".gp");
-  write_file_atomically(data, csv);
+  // gnuplot starts in the folder and prints the picture: no path has to pass through its language, and the picture's
+  // file is written like any other, in full or not at all.
+  const std::string stem = file_name(name);
+  const fs::path svg = folder / (stem + ".svg"), program = folder / (stem + ".gp");
+  write_file_atomically(folder / (stem + ".csv"), csv);
   write_file_atomically(
       program, fmt::format("set terminal svg size 560,{} dynamic font 'DejaVu Sans,14' background rgb 'white'\n"
-                           "set output '{}'\nset datafile separator ','\nset datafile missing '-'\ndata = '{}'\n"
+                           "set datafile separator ','\nset datafile missing '-'\ndata = {}\n"
                            "set border 3 lc rgb '#555555'\nset tics nomirror\nset grid lc rgb '#dddddd' lw 1\nset key "
                            "outside right top\n{}",
-                           height, svg.string(), data.string(), script));
-  const int status = std::system(fmt::format("gnuplot '{}' 2> '{}.log'", program.string(), program.string()).c_str());
-  if (status != 0 || !fs::exists(svg)) {
-    throw UserError(ErrorKind::kEnvironment,
-                    fmt::format("gnuplot could not draw '{}' (see '{}.log').", svg.string(), program.string()),
+                           height, gnuplot_text(stem + ".csv"), script));
+  const auto drawn = run_program({"gnuplot", "--default-settings", "./" + stem + ".gp"}, folder);
+  fs::remove(program);
+  if (drawn.status == -1) {
+    throw UserError(ErrorKind::kEnvironment, "gnuplot, which draws the plots, cannot be started: " + drawn.err + ".",
                     "Install it with scripts/setup.sh.");
   }
-  fs::remove(program);
-  fs::remove(program.string() + ".log");
-  return read_file(svg);
+  if (drawn.status != 0 || drawn.out.find("</svg>") == std::string::npos) {
+    throw UserError(ErrorKind::kEnvironment,
+                    fmt::format("gnuplot could not draw '{}': {}.", svg.string(),
+                                drawn.err.empty() ? "it printed no picture" : one_line(drawn.err)),
+                    "Check its installation (scripts/setup.sh) and free space.");
+  }
+  write_file_atomically(svg, drawn.out);
+  return drawn.out;
 }
 
 std::string series_color(std::size_t index) {

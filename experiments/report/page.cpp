@@ -5,10 +5,14 @@
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
+#include <sstream>
 #include <string_view>
+#include <utility>
 
 #include "core/files.h"
 #include "data/mini/pictures.h"
+#include "experiments/report/origin.h"
+#include "experiments/report/text.h"
 
 namespace scalselect::report {
 namespace {
@@ -22,12 +26,19 @@ main{max-width:1400px;margin:0 auto;padding:1.5rem 1rem 4rem}
 h1{font-size:1.6rem;margin:.2em 0}h2{font-size:1.15rem;margin:2.2em 0 .5em;border-bottom:1px solid var(--line);padding-bottom:.25em}
 p,li{max-width:72ch}.soft{color:var(--soft);font-size:.92rem}
 code{background:var(--band);padding:.1em .35em;border-radius:4px;overflow-wrap:anywhere}
-.scroll{overflow-x:auto;border:1px solid var(--line);border-radius:8px;background:var(--card)}
-table{border-collapse:collapse;font-size:.84rem;font-variant-numeric:tabular-nums;white-space:nowrap;width:100%}
-th,td{padding:.42rem .45rem;text-align:right;border-bottom:1px solid var(--line)}
-th:first-child,td:first-child{text-align:left;position:sticky;left:0;background:var(--card)}
-thead th{background:var(--band);font-weight:600}thead th:first-child{background:var(--band)}
-tbody tr:last-child td{border-bottom:0}tr.chance td{color:var(--soft)}
+nav ul{display:flex;flex-wrap:wrap;gap:.2rem 1.2rem;list-style:none;padding:0;margin:.8rem 0}a{color:var(--accent)}
+.scroll{overflow-x:auto;border:1px solid var(--line);border-radius:8px;background:var(--card);scrollbar-width:thin}
+.scroll:focus-visible{outline:2px solid var(--accent);outline-offset:2px}
+table{border-collapse:collapse;font-size:.8rem;font-variant-numeric:tabular-nums;width:100%}
+caption{caption-side:top;text-align:left;font-size:.92rem;font-weight:600;padding:.5rem .45rem}
+th,td{padding:.38rem .3rem;text-align:right;border-bottom:1px solid var(--line);white-space:nowrap}
+thead th{background:var(--band);font-weight:600;white-space:normal;vertical-align:bottom;hyphens:manual}
+th:first-child{text-align:left;position:sticky;left:0;background:var(--card);font-weight:400;max-width:11rem;overflow-wrap:anywhere;white-space:normal}
+thead th:first-child{background:var(--band);font-weight:600}
+tbody tr:last-child>*{border-bottom:0}tr.aside>*{color:var(--soft)}
+.text td{text-align:left;white-space:normal;overflow-wrap:anywhere;min-width:6rem}.text thead th{text-align:left}
+.hint{display:none}@media (max-width:1100px){.hint{display:block}}
+pre{overflow:auto;max-height:30rem;background:var(--band);border-radius:8px;padding:.8rem;font-size:.8rem}
 .plots{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,460px),1fr));gap:1rem}
 figure{margin:0;background:var(--card);border:1px solid var(--line);border-radius:8px;padding:.6rem}
 figure img{width:100%;height:auto;display:block}figcaption{font-size:.85rem;color:var(--soft);padding:.3rem}
@@ -37,51 +48,6 @@ figure img{width:100%;height:auto;display:block}figcaption{font-size:.85rem;colo
 .sample img{width:96px;height:96px;image-rendering:pixelated;object-fit:contain;border-radius:4px;background:var(--band);display:block;margin-bottom:.4rem}
 .sample p{margin:.2em 0}
 )css";
-
-std::string escaped(const std::string& text) {
-  std::string out;
-  for (const char c : text) {
-    switch (c) {
-      case '&': out += "&amp;"; break;
-      case '<': out += "&lt;"; break;
-      case '>': out += "&gt;"; break;
-      case '"': out += "&quot;"; break;
-      default: out += c;
-    }
-  }
-  return out;
-}
-
-/// A Markdown table of ours as HTML: bold and underline marks are the only inline markup it can hold.
-std::string html_table(const std::string& markdown) {
-  std::string html = "<div class=\"scroll\"><table>";
-  std::size_t line_number = 0, begin = 0;
-  while (begin < markdown.size()) {
-    const auto end = std::min(markdown.find('\n', begin), markdown.size());
-    const std::string line = markdown.substr(begin, end - begin);
-    begin = end + 1;
-    if (line_number++ == 1) continue;  // the row of dashes
-    const bool header = line_number == 1;
-    html += header                             ? "<thead><tr>"
-            : line_number == 3                 ? "<tbody><tr>"
-            : line.rfind("| chance |", 0) == 0 ? "<tr class=\"chance\">"
-                                               : "<tr>";
-    std::size_t cell = 1;
-    while (cell < line.size()) {
-      const auto stop = std::min(line.find('|', cell), line.size());
-      std::string text = line.substr(cell, stop - cell);
-      cell = stop + 1;
-      text.erase(0, text.find_first_not_of(' '));
-      text.erase(text.find_last_not_of(' ') + 1);
-      std::string inner = escaped(text);
-      if (inner.rfind("**", 0) == 0) inner = "<b>" + inner.substr(2, inner.size() - 4) + "</b>";
-      if (inner.rfind("&lt;u&gt;", 0) == 0) inner = "<u>" + inner.substr(9, inner.size() - 19) + "</u>";
-      html += header ? "<th scope=\"col\">" + inner + "</th>" : "<td>" + inner + "</td>";
-    }
-    html += header ? "</tr></thead>" : "</tr>";
-  }
-  return html + "</tbody></table></div>";
-}
 
 std::string data_url(const std::string& file) {
   const auto bytes = read_file(file);
@@ -110,10 +76,10 @@ std::string sample_card(const Pool& pool, std::int64_t row, double score, std::s
     html += "<img alt=\"image of row " + std::to_string(row) + "\" src=\"" + data_url(sample.images[0]) + "\">";
   }
   html += fmt::format("<p><b>#{}</b> row {}, score {:.4g}</p><p class=\"soft\">{}</p>", rank, row, score,
-                      escaped(sample.source));
+                      html_text(sample.source));
   for (std::size_t i = 0; i < std::min<std::size_t>(sample.turns.size(), 2); ++i) {
     html += "<p>" + std::string(sample.turns[i].role == Role::kUser ? "<b>Q</b> " : "<b>A</b> ") +
-            escaped(beginning(without_tag(sample.turns[i].text), 160)) + "</p>";
+            html_text(beginning(without_tag(sample.turns[i].text), 160)) + "</p>";
   }
   return html + "</div>";
 }
@@ -134,8 +100,9 @@ std::string extremes(const Collection& collection, const ReportRun& run) {
     }
     return html + "</div>";
   };
-  return "<h2>Ranked highest by " + escaped(run.method) + "</h2>" + cards(0) + "<h2>Ranked lowest by " +
-         escaped(run.method) + "</h2>" + cards(ranked.size() - shown);
+  const auto by = html_text(run.label()) + ", seed " + std::to_string(run.seed);
+  return "<h2 id=\"ranked\">Ranked highest by " + by + "</h2>" + cards(0) + "<h2>Ranked lowest by " + by + "</h2>" +
+         cards(ranked.size() - shown);
 }
 
 std::string regime_title(const std::string& regime) {
@@ -143,49 +110,114 @@ std::string regime_title(const std::string& regime) {
                            : "At equal epochs (the paper's regime)";
 }
 
+std::string section(const std::string& id, const std::string& title) {
+  return "<h2 id=\"" + id + "\">" + html_text(title) + "</h2>";
+}
+
+/// Commands, dates, versions.
+std::string made_by(const Collection& collection) {
+  const auto& runs = collection.runs;
+  std::int64_t first = runs.front().row.started_ms, last = 0;
+  for (const auto& run : runs) {
+    first = std::min(first, run.row.started_ms);
+    last = std::max({last, run.row.started_ms, run.row.ended_ms});
+  }
+  std::string html;
+  for (const auto& command : commands_of(collection)) html += "<p>Made by <code>" + html_text(command) + "</code></p>";
+  return html + fmt::format(
+                    "<p class=\"soft\">{} to {} UTC, from a pool of {} samples; "
+                    "<a href=\"#runs\">runs, versions and machines</a>.</p>",
+                    utc_text(first), utc_text(last), collection.pool->size());
+}
+
+std::string contents(const std::vector<std::pair<std::string, std::string>>& entries) {
+  std::string html = "<nav aria-label=\"Contents\"><ul>";
+  for (const auto& [id, title] : entries) html += "<li><a href=\"#" + id + "\">" + title + "</a></li>";
+  return html + "</ul></nav>";
+}
+
+std::string table_section(const Collection& collection, const Table& table) {
+  std::int64_t seeds = 0;
+  for (const auto& row : table.rows) seeds = std::max(seeds, row.seeds);
+  std::string html =
+      section("table-" + table.regime, regime_title(table.regime)) + "<p class=\"soft\">" +
+      (seeds == 1 ? "One seed: differences of a few points are noise." : fmt::format("Up to {} seeds a row.", seeds)) +
+      " Bold: the best at its budget; underlined: the second. What prints the same is ranked the same; the "
+      "full pool is not ranked.</p><p class=\"soft hint\">Wide tables scroll sideways (by keyboard: tab "
+      "to the table, then the arrow keys).</p>" +
+      grid_html(table_grid(table), "Scores and relative performance at equal " + table.regime);
+  const auto skills = skills_grid(collection, table.regime);
+  if (skills.rows.empty()) return html;
+  return html + section("skills-" + table.regime, "Accuracy by skill") +
+         grid_html(skills, "Accuracy by skill, %, at equal " + table.regime);
+}
+
+std::string plots_section(const std::vector<Plot>& plots) {
+  std::string html = section("plots", "Plots") + "<div class=\"plots\">";
+  for (const auto& plot : plots) {
+    // As an image, not inline: gnuplot gives the parts of every plot the same ids.
+    html += "<figure><img alt=\"" + html_text(plot.caption) + "\" src=\"data:image/svg+xml;base64," +
+            mini::base64(plot.svg) + "\"><figcaption>" + html_text(plot.caption) + "</figcaption></figure>";
+  }
+  return html + "</div>";
+}
+
+std::string runs_section(const Collection& collection) {
+  const auto& shown =
+      std::find_if(collection.runs.begin(), collection.runs.end(), [](const ReportRun& run) { return !run.is_full(); });
+  const auto& run = shown == collection.runs.end() ? collection.runs.front() : *shown;
+  std::string html =
+      section("runs", "Runs") +
+      "<p>The same configuration and seed give the same numbers on the same processor with the same "
+      "number of threads and the same libraries. Elsewhere sums are rounded differently, training drifts "
+      "apart, and a few answers change: gaps of that kind lie inside the intervals.</p><div class=\"text\">" +
+      grid_html(machines_grid(collection), "Machines") + "</div><br><div class=\"text\">" +
+      grid_html(runs_grid(collection), "Finished runs") + "</div>";
+  // html_text would join the lines.
+  std::string config;
+  std::istringstream lines(run.row.config.dump(2, ' ', false, nlohmann::json::error_handler_t::replace));
+  for (std::string line; std::getline(lines, line);) config += html_text(line) + "\n";
+  html += "<details><summary>Configuration of run " + html_text(run.row.id) + " (" + html_text(run.row.name) +
+          ")</summary><pre tabindex=\"0\">" + config + "</pre></details>";
+  if (collection.failed.empty()) return html;
+  html += "<h3>Not finished</h3><ul>";
+  for (const auto& line : collection.failed) html += "<li>" + html_text(line) + "</li>";
+  return html + "</ul>";
+}
+
 }  // namespace
 
-std::string page_html(const Collection& collection, const std::vector<Table>& tables, const std::vector<Plot>& plots,
-                      const std::string& command) {
+std::string page_html(const Collection& collection, const std::vector<Table>& tables, const std::vector<Plot>& plots) {
+  const auto scored = std::find_if(collection.runs.begin(), collection.runs.end(), [](const ReportRun& run) {
+    return run.method == "scalselect" && !run.scores.empty();
+  });
+  std::vector<std::pair<std::string, std::string>> entries;
+  for (const auto& table : tables) {
+    entries.emplace_back("table-" + table.regime, "Scores at equal " + table.regime);
+    if (!skills_grid(collection, table.regime).rows.empty())
+      entries.emplace_back("skills-" + table.regime, "Skills at equal " + table.regime);
+  }
+  entries.emplace_back("costs", "Cost of selection");
+  if (!plots.empty()) entries.emplace_back("plots", "Plots");
+  if (scored != collection.runs.end()) entries.emplace_back("ranked", "Ranked highest and lowest");
+  entries.emplace_back("runs", "Runs");
+
   std::string html =
       "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" "
       "content=\"width=device-width,initial-scale=1\"><title>" +
-      escaped(collection.experiment) + "</title><style>" + kStyle + "</style></head><body><main>";
-  html += "<h1>" + escaped(collection.experiment) + "</h1><p class=\"soft\">Made by <code>" + escaped(command) +
-          "</code> from a pool of " + std::to_string(collection.pool->size()) + " samples.</p>";
+      html_text(collection.experiment) + "</title><style>" + kStyle + "</style></head><body><main>";
+  html += "<h1>" + html_text(collection.experiment) + "</h1>" + made_by(collection) + contents(entries);
   html +=
       "<p>Scores are means over training seeds (± sample standard deviation where there is more than one). Rel. is the "
       "mean of the ratios to the full pool over the columns; "
       "its interval is a paired bootstrap over images and seeds. The last row is what fair guessing would score.</p>";
-  for (const auto& table : tables) {
-    std::int64_t seeds = 0;
-    for (const auto& row : table.rows) seeds = std::max(seeds, row.seeds);
-    html += "<h2>" + regime_title(table.regime) + "</h2><p class=\"soft\">" +
-            (seeds == 1 ? "One seed: differences of a few points are noise."
-                        : fmt::format("Up to {} seeds a row.", seeds)) +
-            "</p>" + html_table(table_markdown(table));
-    const auto skills = skills_markdown(collection, table.regime);
-    if (!skills.empty()) html += "<h2>Accuracy by skill, %</h2>" + html_table(skills);
-  }
-  html += "<h2>Cost of selection</h2><p class=\"soft\">Beyond the features that it reads; passes count samples.</p>" +
-          html_table(costs_markdown(collection, tables.front().regime));
-  if (!plots.empty()) html += "<h2>Plots</h2><div class=\"plots\">";
-  for (const auto& plot : plots) {
-    // As an image, not inline: gnuplot gives the parts of every plot the same ids.
-    html += "<figure><img alt=\"" + escaped(plot.caption) + "\" src=\"data:image/svg+xml;base64," +
-            mini::base64(plot.svg) + "\"><figcaption>" + escaped(plot.caption) + "</figcaption></figure>";
-  }
-  if (!plots.empty()) html += "</div>";
-  const auto scored = std::find_if(collection.runs.begin(), collection.runs.end(), [](const ReportRun& run) {
-    return run.method == "scalselect" && !run.scores.empty();
-  });
+  for (const auto& table : tables) html += table_section(collection, table);
+  html += section("costs", "Cost of selection") +
+          grid_html(costs_grid(collection, tables.front().regime),
+                    "Beyond the features that a method reads; passes count samples");
+  if (!plots.empty()) html += plots_section(plots);
   if (scored != collection.runs.end()) html += extremes(collection, *scored);
-  if (!collection.failed.empty()) {
-    html += "<h2>Not finished</h2><ul>";
-    for (const auto& line : collection.failed) html += "<li>" + escaped(line) + "</li>";
-    html += "</ul>";
-  }
-  return html + "</main></body></html>\n";
+  return html + runs_section(collection) + "</main></body></html>\n";
 }
 
 }  // namespace scalselect::report

@@ -10,8 +10,8 @@
 
 namespace scalselect::report {
 
-/// The page's text. Images and plots are embedded; no script, no network; readable from 400 px upwards, light and dark.
-std::string page_html(const Collection& collection, const std::vector<Table>& tables, const std::vector<Plot>& plots,
-                      const std::string& command);
+/// The page's text: tables, plots, samples, and of the runs their commands, dates, versions, machines and settings.
+/// Images and plots are embedded; no script, no network; readable from 400 px upwards, light and dark.
+std::string page_html(const Collection& collection, const std::vector<Table>& tables, const std::vector<Plot>& plots);
 
 }  // namespace scalselect::report

@@ -1,5 +1,8 @@
 #include "experiments/report/plots.h"
 
+#include <algorithm>
+#include <cmath>
+
 #include "experiments/report/comparison_plots.h"
 #include "experiments/report/run_plots.h"
 
@@ -10,8 +13,9 @@ std::vector<Plot> draw_plots(const Collection& collection, const std::vector<Tab
   std::vector<Plot> plots;
   if (!methods_of(collection).empty()) {
     for (const auto& table : tables) {
+      if (!has_ranking(table)) continue;  // the table's notes say why
       plots.push_back(plot_performance(collection, table, highlighted(collection, table), folder));
-      if (has_ranking(table)) plots.push_back(plot_ranking(table, folder));
+      plots.push_back(plot_ranking(table, folder));
     }
     plots.push_back(plot_composition(collection, folder));
   }
@@ -22,7 +26,8 @@ std::vector<Plot> draw_plots(const Collection& collection, const std::vector<Tab
   for (const auto& method : highlighted(collection, tables.front())) {
     const auto* run = sample_run(collection, method);
     if (run->facts.contains("spectrum")) plots.push_back(plot_spectrum(*run, folder));
-    if (!run->scores.empty()) plots.push_back(plot_histogram(*run, folder));
+    if (std::any_of(run->scores.begin(), run->scores.end(), [](double score) { return std::isfinite(score); }))
+      plots.push_back(plot_histogram(*run, folder));
   }
   return plots;
 }

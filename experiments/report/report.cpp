@@ -1,26 +1,62 @@
 #include "experiments/report/report.h"
 
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "core/error.h"
 #include "core/files.h"
 #include "experiments/report/collect.h"
+#include "experiments/report/origin.h"
 #include "experiments/report/page.h"
 #include "experiments/report/plots.h"
 #include "experiments/report/table.h"
+#include "experiments/report/text.h"
 
 namespace scalselect::report {
 namespace {
 
-std::string joined(const std::vector<Table>& tables, const auto& render) {
+namespace fs = std::filesystem;
+
+/// The tables in one format (grid_text, ...), each below its regime if there are several.
+std::string joined(const std::vector<Table>& tables, std::string (*write)(const Grid&)) {
   std::string text;
   for (const auto& table : tables) {
     if (tables.size() > 1) text += (text.empty() ? "at equal " : "\nat equal ") + table.regime + "\n\n";
-    text += render(table);
+    text += write(table_grid(table));
   }
   return text;
 }
 
-nlohmann::ordered_json tables_json(const std::vector<Table>& tables, const ReportRequest& request) {
-  nlohmann::ordered_json tree = {
-      {"experiment", request.experiment}, {"command", request.command}, {"tables", nlohmann::ordered_json::array()}};
+std::string markdown(const Collection& collection, const std::vector<Table>& tables) {
+  std::string text;
+  for (const auto& command : commands_of(collection)) text += "Made by `" + one_line(command) + "`.\n\n";
+  text += joined(tables, grid_markdown);
+  text +=
+      "\nBold: the best at its budget; italics: the second. What prints the same is ranked the same; the full pool is "
+      "not ranked.\n";
+  for (const auto& table : tables) {
+    const auto skills = skills_grid(collection, table.regime);
+    if (!skills.rows.empty())
+      text += "\nAccuracy by skill, %, at equal " + table.regime + "\n\n" + grid_markdown(skills);
+  }
+  return text + "\n" + grid_markdown(machines_grid(collection));
+}
+
+std::string latex(const Collection& collection, const std::vector<Table>& tables) {
+  std::string text = "% \\usepackage{booktabs,graphicx}  (letters beyond Latin need xelatex or lualatex)\n";
+  for (const auto& command : commands_of(collection)) text += "% " + one_line(command) + "\n";
+  return text + joined(tables, grid_latex) +
+         "\nBold: the best at its budget; underlined: the second. What prints the same is ranked the same; the full "
+         "pool "
+         "is not ranked.\n";
+}
+
+nlohmann::ordered_json tables_json(const Collection& collection, const std::vector<Table>& tables) {
+  nlohmann::ordered_json tree = {{"experiment", collection.experiment},
+                                 {"commands", commands_of(collection)},
+                                 {"machines", machines_of(collection)},
+                                 {"tables", nlohmann::ordered_json::array()}};
   for (const auto& table : tables) {
     nlohmann::ordered_json rows = nlohmann::ordered_json::array();
     for (const auto& row : table.rows) {
@@ -41,35 +77,91 @@ nlohmann::ordered_json tables_json(const std::vector<Table>& tables, const Repor
                       {"vs_" + table.reference, row.against.value},
                       {"vs_" + table.reference + "_low", row.against.interval.low},
                       {"vs_" + table.reference + "_high", row.against.interval.high},
-                      {"mean_skill", row.skills}});
+                      {"mean_skill", row.skills},
+                      {"machines", row.machines}});
     }
-    tree["tables"].push_back({{"regime", table.regime}, {"rows", rows}});
+    tree["tables"].push_back({{"regime", table.regime}, {"left_out_of_rel", table.left_out}, {"rows", rows}});
   }
   return tree;
 }
 
+/// What table.json of an earlier report says; not an object where there is none.
+nlohmann::json earlier_report(const fs::path& folder) {
+  std::error_code code;
+  if (!fs::is_regular_file(folder / "table.json", code)) return {};
+  return nlohmann::json::parse(read_file(folder / "table.json"), nullptr, false);
+}
+
+/// Files that an earlier report of this experiment listed as its own and the new one does not have.
+void remove_stale(const fs::path& folder, const nlohmann::json& earlier, const std::vector<std::string>& files) {
+  if (!earlier.is_object()) return;
+  for (const auto& item : earlier.value("files", nlohmann::json::array())) {
+    const auto name = item.is_string() ? item.get<std::string>() : std::string();
+    const bool plain = !name.empty() && name == file_name(name);  // never a path out of the folder
+    std::error_code code;
+    if (plain && std::find(files.begin(), files.end(), name) == files.end()) fs::remove(folder / name, code);
+  }
+}
+
+/// Where the runs of the experiment were told to put their report.
+fs::path folder_of_runs(const Collection& collection) {
+  const auto& config = collection.runs.front().row.config;
+  const auto found = config.find("report");
+  if (found != config.end() && found->is_string() && !found->get<std::string>().empty())
+    return found->get<std::string>();
+  return default_folder(collection.experiment);
+}
+
 }  // namespace
+
+fs::path default_folder(const std::string& experiment) {
+  fs::path folder = "results/local/report";
+  for (std::size_t begin = 0; begin <= experiment.size();) {
+    const auto end = std::min(experiment.find('/', begin), experiment.size());
+    folder /= file_name(experiment.substr(begin, end - begin));
+    begin = end + 1;
+  }
+  return folder;
+}
+
+void check_folder(const fs::path& folder, const std::string& experiment) {
+  const auto earlier = earlier_report(folder);
+  const auto owner = earlier.is_object() ? earlier.value("experiment", nlohmann::json()) : nlohmann::json();
+  if (!owner.is_string() || owner.get<std::string>() == experiment) return;
+  throw UserError(ErrorKind::kUsage,
+                  fmt::format("The folder '{}' holds the report of experiment '{}', not of '{}'.", folder.string(),
+                              owner.get<std::string>(), experiment),
+                  "Name another folder (report= of a run, out= of `scalselect report`), or remove this one.");
+}
 
 ReportFiles write_report(const ReportRequest& request) {
   const Store store(request.store, Store::Mode::kReadOnly);
   const auto collection = collect(store, request.experiment);
-  const auto tables = make_tables(collection, request.against);
-  ensure_folder(request.folder);
-  std::string markdown = "Made by `" + request.command + "`.\n\n" + joined(tables, table_markdown);
-  for (const auto& table : tables) {
-    const auto skills = skills_markdown(collection, table.regime);
-    if (!skills.empty()) markdown += "\nAccuracy by skill, %, at equal " + table.regime + "\n\n" + skills;
+  const auto tables = make_tables(collection, request.against, bootstrap_options(collection));
+  const auto folder = request.folder.empty() ? folder_of_runs(collection) : request.folder;
+  check_folder(folder, request.experiment);
+  const auto earlier = earlier_report(folder);
+  ensure_folder(folder);
+  const auto plots = draw_plots(collection, tables, folder);
+  std::vector<std::string> files;
+  for (const auto& plot : plots) {
+    for (const char* ending : {".svg", ".csv"}) files.push_back(file_name(plot.name) + ending);
   }
-  write_file_atomically(request.folder / "table.md", markdown);
-  write_file_atomically(request.folder / "costs.md", costs_markdown(collection, tables.front().regime));
-  write_file_atomically(request.folder / "table.tex",
-                        joined(tables, [&](const Table& table) { return table_latex(table, request.command); }));
-  write_file_atomically(request.folder / "table.csv", table_csv(collection));
-  write_file_atomically(request.folder / "table.json", tables_json(tables, request).dump(1) + "\n");
-  const auto plots = draw_plots(collection, tables, request.folder);
-  const auto page = request.folder / "report.html";
-  write_file_atomically(page, page_html(collection, tables, plots, request.command));
-  return {joined(tables, table_text), page};
+  const auto write = [&](const std::string& name, const std::string& bytes) {
+    write_file_atomically(folder / name, bytes);
+    files.push_back(name);
+  };
+  write("table.md", markdown(collection, tables));
+  write("costs.md", grid_markdown(costs_grid(collection, tables.front().regime)));
+  write("table.tex", latex(collection, tables));
+  write("table.csv", table_csv(collection));
+  write("report.html", page_html(collection, tables, plots));
+  auto tree = tables_json(collection, tables);
+  files.emplace_back("table.json");
+  tree["files"] = files;
+  write_file_atomically(folder / "table.json", tree.dump(1) + "\n");
+  remove_stale(folder, earlier, files);
+  return {joined(tables, grid_text), folder / "report.html"};
 }
 
 }  // namespace scalselect::report

@@ -9,8 +9,7 @@ namespace scalselect::report {
 struct ReportRequest {
   std::filesystem::path store;
   std::string experiment;
-  std::filesystem::path folder;    ///< receives the files; created
-  std::string command;             ///< printed as the way to make it again
+  std::filesystem::path folder;    ///< receives the files; created; empty: where the runs' configuration puts it
   std::string against = "random";  ///< the method of the column of differences
 };
 
@@ -19,10 +18,17 @@ struct ReportFiles {
   std::filesystem::path page;  ///< FOLDER/report.html
 };
 
+/// results/local/report/NAME: each experiment has a folder of its own, whatever its name is.
+std::filesystem::path default_folder(const std::string& experiment);
+
+/// Throws UserError(kUsage) if `folder` holds the report of another experiment.
+void check_folder(const std::filesystem::path& folder, const std::string& experiment);
+
 /// Writes table.md, table.tex, table.csv (long form, unrounded), table.json, costs.md, plots (.svg with the .csv behind
-/// each) and report.html, from the finished runs of the experiment. Everything is recomputed from stored answers and
-/// selections; equal inputs give equal bytes. Throws UserError if the experiment has no finished run or lacks the
-/// full-data row.
+/// each) and report.html, from the finished runs of the experiment, and removes what an earlier report of the
+/// experiment left there and this one does not have. Everything is recomputed from stored answers and selections; equal
+/// inputs give equal bytes. Throws UserError if the experiment has no finished run or lacks the full-data row, or if
+/// the folder is another experiment's.
 ReportFiles write_report(const ReportRequest& request);
 
 }  // namespace scalselect::report

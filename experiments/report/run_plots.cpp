@@ -14,7 +14,7 @@ namespace fs = std::filesystem;
 Plot plot_histogram(const ReportRun& run, const fs::path& folder) {
   std::vector<double> scores;
   for (const double score : run.scores) {
-    if (!std::isnan(score)) scores.push_back(score);
+    if (std::isfinite(score)) scores.push_back(score);
   }
   const auto [low, high] = std::minmax_element(scores.begin(), scores.end());
   constexpr int kBins = 50;

@@ -1,6 +1,7 @@
 #include "experiments/report/table.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cmath>
@@ -9,6 +10,8 @@
 #include <set>
 
 #include "core/error.h"
+#include "experiments/report/origin.h"
+#include "experiments/report/text.h"
 
 namespace scalselect::report {
 namespace {
@@ -51,13 +54,20 @@ TableRow make_row(const Collection& collection, const std::string& regime, const
   const auto& methods = bootstrap.methods();
   const bool comparable = label != other && std::find(methods.begin(), methods.end(), other) != methods.end();
   row.against = comparable ? bootstrap.difference(label, other) : eval::Estimate{kNone, {kNone, kNone}, kNone};
+  std::set<std::string> letters;
+  for (const auto* run : runs) letters.insert(machine_letter(collection, *run));
+  row.machines = fmt::format("{}", fmt::join(letters, ", "));
   row.skills = mean_of(runs, [](const ReportRun& run) { return eval::mean_skill_accuracy(run.skills); });
   return row;
 }
 
-std::string cell_text(const TableCell& cell, const char* plus_minus) {
-  return std::isnan(cell.std) ? fmt::format("{:.1f}", cell.mean)
-                              : fmt::format("{:.1f}{}{:.1f}", cell.mean, plus_minus, cell.std);
+std::string number(double value, int digits = 1) {
+  return std::isnan(value) ? "–" : fmt::format("{:.{}f}", value, digits);
+}
+
+std::string cell_text(const TableCell& cell) {
+  return std::isnan(cell.mean) || std::isnan(cell.std) ? number(cell.mean)
+                                                       : fmt::format("{:.1f} ± {:.1f}", cell.mean, cell.std);
 }
 
 std::string interval_text(const eval::Estimate& estimate) {
@@ -66,61 +76,64 @@ std::string interval_text(const eval::Estimate& estimate) {
              : fmt::format("[{:.1f}, {:.1f}]", estimate.interval.low, estimate.interval.high);
 }
 
-/// Index of the best and second-best row of each budget in a column; rows of the full pool are not ranked.
-struct Ranks {
-  std::size_t best = std::numeric_limits<std::size_t>::max(), second = best;
-};
-
-Ranks ranks_of(const Table& table, const std::string& budget, const auto& value, bool higher) {
-  Ranks ranks;
-  std::vector<std::size_t> order;
-  for (std::size_t i = 0; i < table.rows.size(); ++i) {
-    if (table.rows[i].method != "full" && table.rows[i].budget == budget) order.push_back(i);
+/// Marks of one column, parallel to the rows.
+std::vector<Mark> marks_of(const Table& table, const auto& value, bool higher_is_better) {
+  const auto key = [&](const TableRow& row) {  // as printed, best first
+    return (higher_is_better ? -1 : 1) * std::round(10 * value(row));
+  };
+  const auto ranked = [&](const TableRow& row) { return row.method != "full" && !std::isnan(value(row)); };
+  std::map<std::string, std::set<double>> values;  // budget -> different ones
+  for (const auto& row : table.rows) {
+    if (ranked(row)) values[row.budget].insert(key(row));
   }
-  std::stable_sort(order.begin(), order.end(), [&](auto a, auto b) {
-    return higher ? value(table.rows[a]) > value(table.rows[b]) : value(table.rows[a]) < value(table.rows[b]);
-  });
-  if (order.size() > 1) ranks.best = order[0];
-  if (order.size() > 2) ranks.second = order[1];
-  return ranks;
+  std::vector<Mark> marks;
+  for (const auto& row : table.rows) {
+    Mark mark = Mark::kNone;
+    if (ranked(row)) {
+      const auto& order = values[row.budget];
+      if (order.size() > 1 && key(row) == *order.begin()) mark = Mark::kBest;
+      if (order.size() > 2 && key(row) == *std::next(order.begin())) mark = Mark::kSecond;
+    }
+    marks.push_back(mark);
+  }
+  return marks;
 }
 
-/// The rows as text cells, the header first; `bold` and `underline` wrap the two best of a budget.
-template <class Bold, class Underline>
-std::vector<std::vector<std::string>> cells_of(const Table& table, const char* plus_minus, const Bold& bold,
-                                               const Underline& underline) {
-  std::vector<std::vector<std::string>> lines;
-  std::vector<std::string> header = {"method", "budget", "steps"};
-  for (const auto& column : table.columns) header.push_back(column.display + (column.higher_is_better ? "" : " ↓"));
-  for (const char* name : {"Rel. %", "95 % CI", "Rel. above chance"}) header.emplace_back(name);
-  header.push_back("vs " + table.reference);
-  lines.push_back(header);
-  for (std::size_t i = 0; i < table.rows.size(); ++i) {
-    const auto& row = table.rows[i];
-    const auto mark = [&](const std::string& text, const auto& value, bool higher) {
-      const auto ranks = ranks_of(table, row.budget, value, higher);
-      return i == ranks.best ? bold(text) : i == ranks.second ? underline(text) : text;
-    };
-    std::vector<std::string> line = {row.method, row.budget, row.steps > 0 ? std::to_string(row.steps) : "–"};
-    for (std::size_t c = 0; c < row.cells.size(); ++c) {
-      line.push_back(mark(
-          cell_text(row.cells[c], plus_minus), [c](const TableRow& r) { return r.cells[c].mean; },
-          table.columns[c].higher_is_better));
-    }
-    line.push_back(mark(
-        cell_text({row.relative.value, row.relative_std}, plus_minus),
-        [](const TableRow& r) { return r.relative.value; }, true));
-    line.push_back(row.method == "full" ? "–" : interval_text(row.relative));
-    line.push_back(fmt::format("{:.1f}", row.above_chance));
-    line.push_back(
-        std::isnan(row.against.value) ? "–" : fmt::format("{:+.1f} {}", row.against.value, interval_text(row.against)));
-    lines.push_back(line);
+bool several_machines(const Table& table) {
+  return std::any_of(table.rows.begin(), table.rows.end(),
+                     [&](const TableRow& row) { return row.machines != table.rows.front().machines; });
+}
+
+/// "a, b and c"
+std::string listed(const std::vector<std::string>& names) {
+  std::string text;
+  for (std::size_t i = 0; i < names.size(); ++i)
+    text += (i == 0 ? "" : i + 1 < names.size() ? ", " : " and ") + names[i];
+  return text;
+}
+
+std::vector<std::string> notes_of(const Table& table) {
+  std::vector<std::string> notes;
+  const auto lacks_interval = [](const TableRow& row) {
+    return row.method != "full" && !std::isnan(row.relative.value) && std::isnan(row.relative.interval.low);
+  };
+  if (table.left_out.size() == table.columns.size()) {
+    notes.emplace_back("Rel. is undefined: the full pool scored 0 on every benchmark, and nothing is relative to 0.");
+  } else if (!table.left_out.empty()) {
+    notes.push_back(fmt::format("Rel. leaves out {}: the full pool scored 0 there, and nothing is relative to 0.",
+                                listed(table.left_out)));
   }
-  std::vector<std::string> chance = {"chance", "–", "–"};
-  for (const double level : table.chance) chance.push_back(fmt::format("{:.1f}", level));
-  for (int i = 0; i < 4; ++i) chance.emplace_back("–");
-  lines.push_back(chance);
-  return lines;
+  if (std::any_of(table.rows.begin(), table.rows.end(), lacks_interval)) {
+    notes.emplace_back(
+        "Rel. has no interval where the full pool scores 0 on a benchmark in some of the bootstrap's draws: the "
+        "benchmark has too few questions that it answers.");
+  }
+  if (several_machines(table)) {
+    notes.emplace_back(
+        "The runs were made on different machines (last column); the same run differs a little between processors, so "
+        "compare within a machine.");
+  }
+  return notes;
 }
 
 std::vector<std::string> labels_of(const Collection& collection, const std::string& regime) {
@@ -141,26 +154,6 @@ std::vector<double> accuracies(const std::vector<const ReportRun*>& runs, const 
     }
   }
   return values;
-}
-
-/// Columns a terminal shows: characters, not bytes.
-std::size_t width_of(const std::string& text) {
-  return static_cast<std::size_t>(
-      std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
-}
-
-std::string padded(const std::string& text, std::size_t width, bool left) {
-  const std::string blanks(width > width_of(text) ? width - width_of(text) : 0, ' ');
-  return left ? text + blanks : blanks + text;
-}
-
-std::string latex_escaped(const std::string& text) {
-  std::string out;
-  for (const char c : text) {
-    if (c == '_' || c == '%' || c == '&' || c == '#') out += '\\';
-    out += c;
-  }
-  return out;
 }
 
 }  // namespace
@@ -186,8 +179,9 @@ std::vector<Table> make_tables(const Collection& collection, const std::string& 
           "Add method=full to the sweep.");
     }
     const eval::PairedBootstrap bootstrap(runs, "full", options);
-    Table table{regime, reference, bootstrap.columns(), {}, {}};
+    Table table{regime, reference, bootstrap.columns(), {}, {}, {}, options.level};
     for (const auto& column : table.columns) table.chance.push_back(column.chance);
+    for (const auto column : bootstrap.left_out()) table.left_out.push_back(table.columns[column].display);
     for (const auto& label : bootstrap.methods())
       table.rows.push_back(make_row(collection, regime, label, reference, bootstrap));
     tables.push_back(std::move(table));
@@ -195,54 +189,49 @@ std::vector<Table> make_tables(const Collection& collection, const std::string& 
   return tables;
 }
 
-std::string table_text(const Table& table) {
-  const auto plain = [](const std::string& text) { return text; };
-  const auto lines = cells_of(table, "±", plain, plain);
-  std::vector<std::size_t> widths(lines[0].size(), 0);
-  for (const auto& line : lines) {
-    for (std::size_t i = 0; i < line.size(); ++i) widths[i] = std::max(widths[i], width_of(line[i]));
+Grid table_grid(const Table& table) {
+  Grid grid{{"method", "budget", "steps"}, {}, notes_of(table)};
+  for (const auto& row : table.rows)
+    grid.rows.push_back(
+        plain_row({row.method, row.budget, row.steps > 0 ? std::to_string(row.steps) : "–"}, row.method == "full"));
+  grid.rows.push_back(plain_row({"chance", "–", "–"}, true));
+  const auto add_column = [&](const std::string& name, const auto& text, const std::vector<Mark>& marks,
+                              const std::string& chance) {
+    grid.header.push_back(name);
+    for (std::size_t r = 0; r < table.rows.size(); ++r)
+      grid.rows[r].cells.push_back({text(table.rows[r]), marks.empty() ? Mark::kNone : marks[r]});
+    grid.rows.back().cells.push_back({chance});
+  };
+  for (std::size_t c = 0; c < table.columns.size(); ++c) {
+    const bool higher = table.columns[c].higher_is_better;
+    add_column(
+        table.columns[c].display + (higher ? "" : " ↓"), [c](const TableRow& row) { return cell_text(row.cells[c]); },
+        marks_of(
+            table, [c](const TableRow& row) { return row.cells[c].mean; }, higher),
+        number(table.chance[c]));
   }
-  std::string text;
-  for (const auto& line : lines) {
-    for (std::size_t i = 0; i < line.size(); ++i)
-      text += padded(line[i], widths[i], i == 0) + (i + 1 < line.size() ? "  " : "\n");
-  }
-  return text;
-}
-
-std::string table_markdown(const Table& table) {
-  const auto lines = cells_of(
-      table, " ± ", [](const std::string& t) { return "**" + t + "**"; },
-      [](const std::string& t) { return "<u>" + t + "</u>"; });
-  std::string text;
-  for (std::size_t l = 0; l < lines.size(); ++l) {
-    text += "|";
-    for (const auto& cell : lines[l]) text += " " + cell + " |";
-    text += "\n";
-    if (l == 0) {
-      text += "|";
-      for (std::size_t i = 0; i < lines[0].size(); ++i) text += i == 0 ? " --- |" : " ---: |";
-      text += "\n";
-    }
-  }
-  return text;
-}
-
-std::string table_latex(const Table& table, const std::string& command) {
-  const auto lines = cells_of(
-      table, " \\pm ", [](const std::string& t) { return "\\textbf{" + t + "}"; },
-      [](const std::string& t) { return "\\underline{" + t + "}"; });
-  std::string text = "% " + command + "\n\\begin{tabular}{l" + std::string(lines[0].size() - 1, 'r') + "}\n\\toprule\n";
-  for (std::size_t l = 0; l < lines.size(); ++l) {
-    for (std::size_t i = 0; i < lines[l].size(); ++i) {
-      std::string cell = latex_escaped(lines[l][i]);
-      if (cell.find("\\pm") != std::string::npos) cell = "\\ensuremath{" + cell + "}";
-      if (cell == "–") cell = "--";
-      text += cell + (i + 1 < lines[l].size() ? " & " : " \\\\\n");
-    }
-    if (l == 0 || (l == 1 && table.rows.front().method == "full")) text += "\\midrule\n";
-  }
-  return text + "\\bottomrule\n\\end{tabular}\n";
+  add_column(
+      "Rel. %",
+      [](const TableRow& row) {
+        return cell_text({row.relative.value, row.relative_std});
+      },
+      marks_of(
+          table, [](const TableRow& row) { return row.relative.value; }, true),
+      "–");
+  add_column(
+      fmt::format("{:g} % CI", 100 * table.level),
+      [](const TableRow& row) { return row.method == "full" ? "–" : interval_text(row.relative); }, {}, "–");
+  add_column(
+      "Rel. above chance", [](const TableRow& row) { return number(row.above_chance); }, {}, "–");
+  const auto against = [](const TableRow& row) {
+    return std::isnan(row.against.value) ? "–"
+                                         : fmt::format("{:+.1f} {}", row.against.value, interval_text(row.against));
+  };
+  add_column("vs " + table.reference, against, {}, "–");
+  if (several_machines(table))
+    add_column(
+        "machine", [](const TableRow& row) { return row.machines; }, {}, "–");
+  return grid;
 }
 
 std::string table_csv(const Collection& collection) {
@@ -250,44 +239,45 @@ std::string table_csv(const Collection& collection) {
   for (const auto& run : collection.runs) {
     for (const auto& benchmark : run.benchmarks) {
       for (const auto& stats : benchmark.metrics) {
-        text += fmt::format("{},{},{},{},{},{},{},{},{}\n", run.regime, run.method, run.budget.text(), run.seed,
-                            benchmark.name, stats.metric.name, stats.metric.value, stats.metric.chance, run.row.id);
+        text += fmt::format("{},{},{},{},{},{},{},{},{}\n", csv_field(run.regime), csv_field(run.method), run.budget.text(),
+                            run.seed, csv_field(benchmark.name), csv_field(stats.metric.name), stats.metric.value,
+                            stats.metric.chance, run.row.id);
       }
     }
   }
   return text;
 }
 
-std::string skills_markdown(const Collection& collection, const std::string& regime) {
+Grid skills_grid(const Collection& collection, const std::string& regime) {
   std::map<std::string, eval::SkillScore> levels;
   for (const auto& run : collection.runs) {
     for (const auto& skill : run.skills) levels[skill.skill] = skill;
   }
-  if (levels.empty()) return "";
-  std::string header = "| |", rule = "| --- |", counts = "| questions |", chance = "| chance |",
-              majority = "| majority |";
+  if (levels.empty()) return {};
+  Grid grid{{""}, {}, {}};
+  auto counts = plain_row({"questions"}, true), chance = plain_row({"chance"}, true),
+       majority = plain_row({"majority"}, true);
   for (const auto& [name, level] : levels) {
-    header += " " + name + " |";
-    rule += " ---: |";
-    counts += fmt::format(" {} |", level.questions);
-    chance += fmt::format(" {:.1f} |", level.chance);
-    majority += fmt::format(" {:.1f} |", level.majority);
+    grid.header.push_back(name);
+    counts.cells.push_back({std::to_string(level.questions)});
+    chance.cells.push_back({number(level.chance)});
+    majority.cells.push_back({number(level.majority)});
   }
-  std::string text = header + "\n" + rule + "\n" + counts + "\n" + chance + "\n" + majority + "\n";
+  grid.rows = {counts, chance, majority};
   for (const auto& label : labels_of(collection, regime)) {
-    text += "| " + label + " |";
+    auto row = plain_row({label});
     for (const auto& [name, level] : levels) {
-      const auto summary = eval::summarize_seeds(accuracies(runs_of(collection, regime, label), name));
-      text += " " + cell_text({summary.mean, summary.std}, " ± ") + " |";
+      const auto values = accuracies(runs_of(collection, regime, label), name);
+      const auto summary = values.empty() ? eval::SeedSummary{kNone, kNone, {}, 0} : eval::summarize_seeds(values);
+      row.cells.push_back({cell_text({summary.mean, summary.std})});
     }
-    text += "\n";
+    grid.rows.push_back(row);
   }
-  return text;
+  return grid;
 }
 
-std::string costs_markdown(const Collection& collection, const std::string& regime) {
-  std::string text =
-      "| selection | CPU s | added MiB | forward passes | backward passes |\n| --- | ---: | ---: | ---: | ---: |\n";
+Grid costs_grid(const Collection& collection, const std::string& regime) {
+  Grid grid{{"selection", "CPU s", "added MiB", "forward passes", "backward passes"}, {}, {}};
   for (const auto& label : labels_of(collection, regime)) {
     const auto runs = runs_of(collection, regime, label);
     const auto mean = [&](const char* name) {
@@ -296,14 +286,10 @@ std::string costs_markdown(const Collection& collection, const std::string& regi
         return found == run.selection.end() ? kNone : found->second;
       });
     };
-    const auto cell = [](double value, int digits) {
-      return std::isnan(value) ? std::string("–") : fmt::format("{:.{}f}", value, digits);
-    };
-    text += fmt::format("| {} | {} | {} | {} | {} |\n", label, cell(mean("cpu_s"), 2),
-                        cell(mean("added_bytes") / (1024 * 1024), 0), cell(mean("forward_passes"), 0),
-                        cell(mean("backward_passes"), 0));
+    grid.rows.push_back(plain_row({label, number(mean("cpu_s"), 2), number(mean("added_bytes") / (1024 * 1024), 0),
+                                   number(mean("forward_passes"), 0), number(mean("backward_passes"), 0)}));
   }
-  return text;
+  return grid;
 }
 
 }  // namespace scalselect::report

@@ -6,6 +6,7 @@
 
 #include "eval/bootstrap.h"
 #include "experiments/report/collect.h"
+#include "experiments/report/grid.h"
 
 namespace scalselect::report {
 
@@ -23,6 +24,7 @@ struct TableRow {
   double above_chance = 0;       ///< Rel. with chance levels taken off
   eval::Estimate against;        ///< difference of Rel. to the reference at the same budget; NaN where there is none
   double skills = 0;             ///< mean accuracy over skills, percent
+  std::string machines;          ///< letters of the machines that its runs were made on: "A", "A, B"
 };
 
 struct Table {
@@ -30,7 +32,9 @@ struct Table {
   std::string reference;  ///< the method that rows are compared with
   std::vector<eval::Metric> columns;
   std::vector<TableRow> rows;
-  std::vector<double> chance;  ///< parallel to columns
+  std::vector<double> chance;         ///< parallel to columns
+  std::vector<std::string> left_out;  ///< columns that Rel. leaves out, since the full pool scored 0 there
+  double level = 0.95;                ///< coverage of the intervals
 };
 
 /// One table a regime. Throws UserError(kInput) if a regime lacks the full-data row, UserError(kUsage) if `reference`
@@ -38,18 +42,17 @@ struct Table {
 std::vector<Table> make_tables(const Collection& collection, const std::string& reference = "random",
                                const eval::BootstrapOptions& options = {});
 
-/// Fixed-width text for a terminal.
-std::string table_text(const Table& table);
-std::string table_markdown(const Table& table);
-/// booktabs; `command` goes into a comment on top.
-std::string table_latex(const Table& table, const std::string& command);
+/// The table as it is printed, with notes on what is left out or undefined. Values are ranked as printed, within a
+/// budget and without the full pool: all that equal the best one are marked best, all that equal the next value
+/// second, if something is below.
+Grid table_grid(const Table& table);
+/// What each selection took beyond the features it reads, and how often the model ran for these. Means over seeds of
+/// what the computation took when it was made, not of a look into the cache.
+Grid costs_grid(const Collection& collection, const std::string& regime);
+/// Accuracy by skill: a column a skill, a row a method and budget, below rows of chance and majority; no rows without
+/// skills.
+Grid skills_grid(const Collection& collection, const std::string& regime);
 /// Long form, unrounded: regime,method,budget,seed,benchmark,metric,value,chance,run_id.
 std::string table_csv(const Collection& collection);
-/// What each selection took beyond the features it reads, and how often the model ran for these; Markdown. Means over
-/// seeds of what the computation took when it was made, not of a look into the cache.
-std::string costs_markdown(const Collection& collection, const std::string& regime);
-/// Accuracy by skill: a column a skill, a row a method and budget, below rows of chance and majority; Markdown, empty
-/// without skills.
-std::string skills_markdown(const Collection& collection, const std::string& regime);
 
 }  // namespace scalselect::report
