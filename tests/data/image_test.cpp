@@ -99,6 +99,44 @@ TEST(Image, ResizesAsPillowDoes) {
   }
 }
 
+std::int64_t peak_bytes() {
+  rusage used{};
+  ::getrusage(RUSAGE_SELF, &used);
+  return std::int64_t{used.ru_maxrss} * 1024;
+}
+
+Image part_of(const Image& image, const Window& window) {
+  Image out{window.width, window.height, {}};
+  for (int y = 0; y < window.height; ++y) {
+    const auto from = image.rgb.begin() + 3 * ((window.top + y) * image.width + window.left);
+    out.rgb.insert(out.rgb.end(), from, from + 3 * window.width);
+  }
+  return out;
+}
+
+TEST(Image, AWindowOfAResizedImageIsThatPartOfIt) {
+  const auto image = decode_image(kGolden / "images" / "noise.png");  // 131 x 97
+  for (const auto& [width, height] : {std::pair{200, 150}, {60, 300}, {131, 97}, {131, 40}, {300, 97}, {40, 30}}) {
+    const auto whole = resize_bicubic(image, width, height);
+    for (const Window& window :
+         {Window{0, 0, width, height}, Window{7, 5, 20, 10}, Window{width - 1, height - 3, 1, 3}}) {
+      EXPECT_EQ(resize_bicubic(image, width, height, window), part_of(whole, window)) << width << " x " << height;
+    }
+  }
+}
+
+TEST(Image, ALongImageIsReducedInStripsToTheSamePixels) {
+  Image image{2, 4'000'000, {}};
+  for (std::uint32_t i = 0; i < 24'000'000; ++i) image.rgb.push_back(static_cast<std::uint8_t>(i * 2654435761u >> 21));
+  const auto before = peak_bytes();
+  const auto whole = resize_bicubic(image, 8, 4);
+  EXPECT_LT(peak_bytes() - before, 300 << 20);
+  for (int x = 0; x < 8; ++x) {
+    const Window column{x, 0, 1, 4};
+    EXPECT_EQ(resize_bicubic(image, 8, 4, column), part_of(whole, column)) << x;
+  }
+}
+
 TEST(Image, WritesPngThatReadsBack) {
   const auto image = decode_image(kGolden / "images" / "noise.png");
   const auto file = std::filesystem::path(testing::TempDir()) / "image_test" / "copy.png";
@@ -150,12 +188,6 @@ TEST(Image, RefusesDamage) {
   auto webp = bytes_of("lossless.webp");
   webp[12] = 'X';
   EXPECT_THAT(message(webp), HasSubstr("Image 'x.jpg' is a damaged WebP file: "));
-}
-
-std::int64_t peak_bytes() {
-  rusage used{};
-  ::getrusage(RUSAGE_SELF, &used);
-  return std::int64_t{used.ru_maxrss} * 1024;
 }
 
 TEST(Image, RefusesSoundBombsInOneSentenceWithoutTakingMemory) {
