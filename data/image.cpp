@@ -1,11 +1,16 @@
 #include "data/image.h"
 
 #include <fmt/format.h>
+#include <sys/stat.h>
 
+#include <cerrno>
+#include <cstdio>
 #include <cstring>
+#include <iterator>
+#include <memory>
+#include <new>
 
 #include "core/error.h"
-#include "core/files.h"
 #include "data/image_codecs.h"
 
 namespace scalselect {
@@ -20,14 +25,29 @@ void damaged(const Source& source, const char* format, const std::string& why) {
                   "Fetch or copy it again.");
 }
 
-Image allocate(const Source& source, std::int64_t width, std::int64_t height) {
+void unsupported(const Source& source, const char* format, const std::string& what) {
+  throw UserError(ErrorKind::kInput,
+                  fmt::format("Image '{}' is a {} file with {}, which is not supported.", source.name, format, what),
+                  "Convert it to PNG.");
+}
+
+Image allocate(const Source& source, std::int64_t width, std::int64_t height, std::int64_t beside) {
   if (width < 1 || height < 1) {
     throw UserError(ErrorKind::kInput, fmt::format("Image '{}' declares {} x {} pixels.", source.name, width, height));
   }
-  if (width > source.max_pixels / height) {
+  const auto& limits = source.options;
+  if (width > limits.max_pixels / height) {
     throw UserError(ErrorKind::kInput, fmt::format("Image '{}' declares {} x {} pixels, more than the limit of {}.",
-                                                   source.name, width, height, source.max_pixels));
+                                                   source.name, width, height, limits.max_pixels));
   }
+  const auto bytes = std::ssize(source.bytes) + 3 * width * height + beside;
+  if (bytes > limits.max_bytes) {
+    throw UserError(ErrorKind::kInput,
+                    fmt::format("Image '{}' of {} x {} pixels takes {} MB to decode, more than the limit of {} MB.",
+                                source.name, width, height, bytes >> 20, limits.max_bytes >> 20),
+                    "Make it smaller.");
+  }
+  if (source.claim) source.claim->take(bytes);
   Image image;
   image.width = static_cast<int>(width);
   image.height = static_cast<int>(height);
@@ -66,10 +86,39 @@ Image upright(const Image& image, int orientation) {
   return out;
 }
 
-}  // namespace
+/// Bytes of a file. What the path says wrong is the input's fault, anything else the machine's.
+std::string read_picture(const std::filesystem::path& file, std::int64_t limit) {
+  const auto refuse = [&](ErrorKind kind, const std::string& what, const char* remedy) {
+    throw UserError(kind, fmt::format("Image '{}' {}.", file.string(), what), remedy);
+  };
+  const auto fail = [&](int code) {
+    if (code == ENOENT || code == ENOTDIR) {
+      throw UserError(ErrorKind::kInput, fmt::format("There is no image '{}'.", file.string()),
+                      "Check the image root.");
+    }
+    const bool path = code == ENAMETOOLONG || code == ELOOP || code == EISDIR;
+    refuse(path ? ErrorKind::kInput : ErrorKind::kEnvironment, fmt::format("cannot be read: {}", std::strerror(code)),
+           path ? "Check the path." : "Check permissions, the limit on open files, and the disk.");
+  };
+  struct stat info {};
+  if (::stat(file.c_str(), &info) != 0) fail(errno);
+  if (!S_ISREG(info.st_mode)) refuse(ErrorKind::kInput, "is not a regular file", "Check the path.");
+  if (info.st_size > limit) {
+    refuse(ErrorKind::kInput,
+           fmt::format("is a file of {} MB, more than the limit of {} MB", info.st_size >> 20, limit >> 20),
+           "Make it smaller.");
+  }
+  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> in(std::fopen(file.c_str(), "rbe"), std::fclose);
+  if (!in) fail(errno);
+  std::string bytes(static_cast<std::size_t>(info.st_size), '\0');
+  errno = 0;
+  bytes.resize(std::fread(bytes.data(), 1, bytes.size(), in.get()));
+  if (std::ferror(in.get())) fail(errno);
+  return bytes;
+}
 
-Image decode_image(std::span<const std::uint8_t> bytes, const std::string& name, const DecodeOptions& options) {
-  const codecs::Source source{bytes, name, options.max_pixels};
+Image decode(const codecs::Source& source) {
+  const auto& [bytes, name, options, claim] = source;
   if (bytes.empty()) throw UserError(ErrorKind::kInput, fmt::format("Image '{}' is empty.", name));
   if (starts_with(bytes, "\x89PNG\r\n\x1a\n", 8)) return codecs::decode_png(source);
   if (starts_with(bytes, "\xff\xd8\xff", 3)) {
@@ -85,12 +134,39 @@ Image decode_image(std::span<const std::uint8_t> bytes, const std::string& name,
                   "Its contents count, not its name: convert it or fetch it again.");
 }
 
-Image decode_image(const std::filesystem::path& file, const DecodeOptions& options) {
-  if (!std::filesystem::exists(file)) {
-    throw UserError(ErrorKind::kInput, fmt::format("There is no image '{}'.", file.string()), "Check the image root.");
+Image decode_file(const std::filesystem::path& file, const DecodeOptions& options, ByteClaim* claim) {
+  const std::string bytes = read_picture(file, options.max_bytes);
+  const std::string name = file.string();
+  return decode({{reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()}, name, options, claim});
+}
+
+/// Runs `body`; what it cannot get memory for is the machine's fault.
+template <class Body>
+auto with_memory(const std::string& name, const Body& body) {
+  try {
+    return body();
+  } catch (const std::bad_alloc&) {
+    throw UserError(ErrorKind::kEnvironment, fmt::format("There is no memory to decode the image '{}'.", name),
+                    "Free memory, or use fewer threads.");
   }
-  const std::string bytes = read_file(file);
-  return decode_image({reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()}, file.string(), options);
+}
+
+}  // namespace
+
+Image decode_image(std::span<const std::uint8_t> bytes, const std::string& name, const DecodeOptions& options) {
+  return with_memory(name, [&] { return decode({bytes, name, options, nullptr}); });
+}
+
+Image decode_image(const std::filesystem::path& file, const DecodeOptions& options) {
+  return with_memory(file.string(), [&] { return decode_file(file, options, nullptr); });
+}
+
+void with_image(const std::filesystem::path& file, const std::function<void(const Image&)>& use) {
+  static ByteBudget budget(kPictureBytes);
+  ByteClaim claim(budget);
+  const auto image = with_memory(file.string(), [&] { return decode_file(file, {}, &claim); });
+  claim.shrink(std::ssize(image.rgb));
+  use(image);
 }
 
 }  // namespace scalselect

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 #include <memory>
+#include <new>
 
 #include "data/image_codecs.h"
 
@@ -31,6 +32,7 @@ struct Close {
 using Gif = std::unique_ptr<GifFileType, Close>;
 
 [[noreturn]] void fail(const Source& source, const Input& input, int code) {
+  if (code == D_GIF_ERR_NOT_ENOUGH_MEM) throw std::bad_alloc();
   if (input.at >= source.bytes.size()) cut_short(source);
   const char* why = GifErrorString(code);
   damaged(source, "GIF", why ? why : "unknown error");

@@ -1,6 +1,10 @@
+#include <fmt/format.h>
+
+#include <algorithm>
 #include <csetjmp>
 #include <cstdio>
 #include <cstring>
+#include <new>
 #include <string>
 #include <vector>
 
@@ -16,6 +20,7 @@ struct Reader {
   jpeg_error_mgr errors{};  // first: libjpeg hands back its address
   std::jmp_buf jump{};
   jpeg_decompress_struct jpeg{};
+  jpeg_progress_mgr progress{};
   bool at_end = false;
   bool created = false;
   std::string error;
@@ -55,6 +60,28 @@ bool read_header(Reader& reader, const Source& source) {
   return true;
 }
 
+/// Bytes that libjpeg takes for the coefficients of a file whose scans do not bring whole pixels.
+std::int64_t coefficient_bytes(jpeg_decompress_struct& jpeg) {
+  if (!jpeg_has_multiple_scans(&jpeg)) return 0;
+  std::int64_t blocks = 0;
+  for (int c = 0; c < jpeg.num_components; ++c) {
+    blocks += std::int64_t{jpeg.comp_info[c].width_in_blocks} * jpeg.comp_info[c].height_in_blocks;
+  }
+  return blocks * std::int64_t{sizeof(JBLOCK)};
+}
+
+/// A scan costs time whether it brings anything or not: a small file of many empty scans is a bomb.
+constexpr std::int64_t kMostScanned = std::int64_t{1} << 32;  // pixels, over all scans
+
+void on_progress(j_common_ptr common) {
+  const auto& jpeg = *reinterpret_cast<j_decompress_ptr>(common);
+  const auto pixels = std::int64_t{jpeg.image_width} * jpeg.image_height;
+  if (jpeg.input_scan_number <= std::max<std::int64_t>(kMostScanned / pixels, 1)) return;
+  auto* reader = reinterpret_cast<Reader*>(common->err);
+  reader->error = fmt::format("{} scans of {} pixels are too many", jpeg.input_scan_number, pixels);
+  std::longjmp(reader->jump, 1);
+}
+
 /// Pillow takes every four-channel JPEG for inverted CMYK, as Adobe writes it; RGB = (255 - K) minus C's share of it.
 void row_to_rgb(const std::vector<std::uint8_t>& cmyk, std::uint8_t* rgb) {
   for (std::size_t i = 0; i < cmyk.size(); i += 4) {
@@ -70,6 +97,8 @@ bool read_pixels(Reader& reader) {
   if (setjmp(reader.jump)) return false;
   const bool four = reader.jpeg.num_components == 4;
   reader.jpeg.out_color_space = four ? JCS_CMYK : JCS_RGB;
+  reader.progress.progress_monitor = on_progress;
+  reader.jpeg.progress = &reader.progress;
   jpeg_start_decompress(&reader.jpeg);
   if (four) reader.cmyk.resize(static_cast<std::size_t>(reader.image.width) * 4);
   while (reader.jpeg.output_scanline < reader.jpeg.output_height) {
@@ -109,13 +138,14 @@ Image decode_jpeg(const Source& source, int& orientation) {
   reader.errors.emit_message = on_message;
   const auto fail = [&] {
     if (reader.at_end) cut_short(source);
+    if (reader.errors.msg_code == JERR_OUT_OF_MEMORY) throw std::bad_alloc();
     damaged(source, "JPEG", reader.error);
   };
   if (!read_header(reader, source)) fail();
   for (auto* marker = reader.jpeg.marker_list; marker != nullptr; marker = marker->next) {
     if (orientation == 1) orientation = exif_orientation(marker->data, marker->data_length);
   }
-  reader.image = allocate(source, reader.jpeg.image_width, reader.jpeg.image_height);
+  reader.image = allocate(source, reader.jpeg.image_width, reader.jpeg.image_height, coefficient_bytes(reader.jpeg));
   if (!read_pixels(reader)) fail();
   return std::move(reader.image);
 }

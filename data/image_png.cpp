@@ -1,8 +1,11 @@
 #include <png.h>
 
 #include <algorithm>
+#include <cctype>
 #include <csetjmp>
 #include <cstring>
+#include <new>
+#include <string_view>
 
 #include "core/check.h"
 #include "core/files.h"
@@ -22,7 +25,9 @@ struct Reader {
   std::string error;
   Image image;
   std::vector<std::uint8_t> wide;  // 16-bit grey before clipping
-  std::vector<png_bytep> rows;
+  bool last_row = false;           // libpng was asked for it
+  bool complete = false;           // every pixel is there; what comes after does not count
+  bool mismatch = false;           // of the pixels' checksum
 
   explicit Reader(const Source& s) : source(s) {}
   ~Reader() { png_destroy_read_struct(&png, info ? &info : nullptr, nullptr); }
@@ -32,7 +37,17 @@ void on_error(png_structp png, png_const_charp message) {
   static_cast<Reader*>(png_get_error_ptr(png))->error = message;
   png_longjmp(png, 1);
 }
-void on_warning(png_structp, png_const_charp) {}
+/// Past the last pixel libpng only warns of a wrong Adler-32.
+void on_warning(png_structp png, png_const_charp message) {
+  auto& reader = *static_cast<Reader*>(png_get_error_ptr(png));
+  if (std::strstr(message, "incorrect data check")) reader.mismatch = true;
+}
+
+/// A row is whole; libpng only looks for the end of the data after it.
+void on_row(png_structp png, png_row_infop, png_bytep) {
+  auto& reader = *static_cast<Reader*>(png_get_user_transform_ptr(png));
+  reader.complete = reader.last_row;
+}
 
 void on_read(png_structp png, png_bytep out, std::size_t count) {
   auto& reader = *static_cast<Reader*>(png_get_io_ptr(png));
@@ -65,19 +80,41 @@ bool request_rgb(Reader& reader) {
 }
 
 bool read_pixels(Reader& reader) {
-  if (setjmp(png_jmpbuf(reader.png))) return false;
+  if (setjmp(png_jmpbuf(reader.png))) return reader.complete;
   const bool wide = request_rgb(reader);
-  png_set_interlace_handling(reader.png);
+  const int passes = png_set_interlace_handling(reader.png);
+  png_set_crc_action(reader.png, PNG_CRC_QUIET_USE, PNG_CRC_QUIET_USE);  // as Pillow: zlib's own checksum counts
+  png_set_user_transform_info(reader.png, &reader, 0, 0);
+  png_set_read_user_transform_fn(reader.png, on_row);
   png_read_update_info(reader.png, reader.info);
   const std::size_t stride = png_get_rowbytes(reader.png, reader.info);
   SCALSELECT_CHECK(stride == static_cast<std::size_t>(reader.image.width) * (wide ? 2 : 3));
   if (wide) reader.wide.resize(stride * reader.image.height);
   auto* pixels = wide ? reader.wide.data() : reader.image.rgb.data();
-  reader.rows.resize(reader.image.height);
-  for (int y = 0; y < reader.image.height; ++y) reader.rows[y] = pixels + stride * y;
-  png_read_image(reader.png, reader.rows.data());
-  png_read_end(reader.png, nullptr);
+  for (int pass = 0; pass < passes; ++pass) {
+    for (int y = 0; y < reader.image.height; ++y) {
+      reader.last_row = pass + 1 == passes && y + 1 == reader.image.height;
+      // The last pass of an interlaced image brings the odd rows only.
+      if (reader.last_row && passes > 1 && y % 2 == 0) reader.complete = true;
+      png_read_row(reader.png, pixels + stride * y, nullptr);
+    }
+  }
   return true;
+}
+
+/// As Pillow, which reads the names and lengths of the chunks after the pixels, until something is no chunk.
+bool cut_after_pixels(std::span<const std::uint8_t> bytes) {
+  constexpr std::size_t kSignature = 8, kHeader = 8, kChecksum = 4;
+  for (std::size_t at = kSignature; at + kHeader <= bytes.size();) {
+    const auto* chunk = &bytes[at];
+    const auto name = std::string_view(reinterpret_cast<const char*>(chunk + 4), 4);
+    const auto is_letter = [](char c) { return std::isalnum(static_cast<unsigned char>(c)) || c == '_'; };
+    if (name == "IEND" || !std::all_of(name.begin(), name.end(), is_letter)) return false;
+    const std::size_t length = png_get_uint_32(chunk);
+    if (length > bytes.size() - at - kHeader) return true;
+    at += kHeader + length + kChecksum;
+  }
+  return false;
 }
 
 }  // namespace
@@ -88,12 +125,17 @@ Image decode_png(const Source& source) {
   reader.info = png_create_info_struct(reader.png);
   const auto fail = [&] {
     if (reader.at_end) cut_short(source);
+    if (reader.error == "Out of memory") throw std::bad_alloc();
     damaged(source, "PNG", reader.error);
   };
   if (!read_header(reader)) fail();
-  reader.image =
-      allocate(source, png_get_image_width(reader.png, reader.info), png_get_image_height(reader.png, reader.info));
+  const std::int64_t width = png_get_image_width(reader.png, reader.info);
+  const std::int64_t height = png_get_image_height(reader.png, reader.info);
+  const bool deep = png_get_bit_depth(reader.png, reader.info) == 16;
+  reader.image = allocate(source, width, height, deep ? 2 * width * height : 0);
   if (!read_pixels(reader)) fail();
+  if (reader.mismatch) damaged(source, "PNG", "its pixels do not fit their checksum");
+  if (cut_after_pixels(source.bytes)) cut_short(source);
   for (std::size_t i = 0; i < reader.wide.size() / 2; ++i) {
     const std::uint8_t grey = reader.wide[2 * i] ? 255 : reader.wide[2 * i + 1];
     std::fill_n(&reader.image.rgb[3 * i], 3, grey);

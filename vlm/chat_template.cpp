@@ -157,7 +157,7 @@ RenderedChat ChatTemplate::render(std::span<const Turn> turns, std::span<const s
 }
 
 std::string ChatTemplate::reject_reason(const Sample& sample) const {
-  if (sample.images.empty()) return "it has no image";
+  if (sample.images.empty()) return "no image; a visual method cannot rank it";
   for (const auto& image : sample.images) {
     std::error_code code;
     if (!std::filesystem::is_regular_file(image, code)) return fmt::format("image '{}' is missing", image);

@@ -110,16 +110,38 @@ Image paste(const Image& image, int width, int height, int left, int top, const 
 }
 
 /// Where HF's center_crop puts the image: too large, floor of the surplus is cut; too small, ceil of the gap is padded.
-int crop_offset(int target, int size) { return target >= size ? (target - size + 1) / 2 : -((size - target) / 2); }
+std::int64_t crop_offset(std::int64_t target, std::int64_t size) {
+  return target >= size ? (target - size + 1) / 2 : -((size - target) / 2);
+}
+
+/// Of an image that may never exist as a whole.
+struct Extent {
+  std::int64_t height = 0, width = 0;
+};
+
+/// The image must become one whole: refused if that is more than a picture may have.
+ImageSize whole(const Extent& extent) {
+  constexpr auto most = DecodeOptions().max_pixels;
+  if (extent.width > most / extent.height) {
+    throw UserError(ErrorKind::kInput,
+                    fmt::format("The model would read it as {} x {} pixels, more than the limit of {}.", extent.width,
+                                extent.height, most),
+                    "Cut it, or leave it out.");
+  }
+  return {static_cast<int>(extent.height), static_cast<int>(extent.width)};
+}
 
 /// After resizing, before the crop.
-ImageSize resized_size(const ImageSize& size, const ImageProcessorOptions& options) {
-  if (options.size_factor > 0) return smart_resize(size, options.size_factor, options.bounds);
+Extent resized_size(const ImageSize& size, const ImageProcessorOptions& options) {
+  if (options.size_factor > 0) {
+    const auto blocks = smart_resize(size, options.size_factor, options.bounds);
+    return {blocks.height, blocks.width};
+  }
   if (options.shortest_edge == 0) return {options.height, options.width};
   const auto edge = static_cast<std::int64_t>(options.shortest_edge);
   const int shorter = std::min(size.width, size.height), longer = std::max(size.width, size.height);
-  const auto far = static_cast<int>(edge * longer / shorter);
-  return size.width <= size.height ? ImageSize{far, options.shortest_edge} : ImageSize{options.shortest_edge, far};
+  const auto far = edge * longer / shorter;
+  return size.width <= size.height ? Extent{far, edge} : Extent{edge, far};
 }
 
 }  // namespace
@@ -198,30 +220,38 @@ bool ImageProcessor::fixed_size() const {
 }
 
 ImageSize ImageProcessor::output_size(const ImageSize& input) const {
+  if (options_.do_center_crop) return {options_.crop_height, options_.crop_width};
   auto size = input;
   if (options_.pad_to_square) size.height = size.width = std::max(size.height, size.width);
-  if (options_.do_resize) size = resized_size(size, options_);
-  if (options_.do_center_crop) size = {options_.crop_height, options_.crop_width};
-  return size;
+  return options_.do_resize ? whole(resized_size(size, options_)) : size;
 }
 
 Image ImageProcessor::geometry(const Image& image) const {
-  Image out = image;
-  if (options_.pad_to_square && out.width != out.height) {
-    std::array<std::uint8_t, 3> color{};
-    for (std::size_t c = 0; c < 3; ++c) color[c] = static_cast<std::uint8_t>(255 * options_.mean[c]);
-    const int side = std::max(out.width, out.height);
-    out = paste(out, side, side, (side - out.width) / 2, (side - out.height) / 2, color);
+  if (!options_.pad_to_square || image.width == image.height) return resized(image);
+  std::array<std::uint8_t, 3> color{};
+  for (std::size_t c = 0; c < 3; ++c) color[c] = static_cast<std::uint8_t>(255 * options_.mean[c]);
+  const int side = std::max(image.width, image.height);
+  whole({side, side});
+  return resized(paste(image, side, side, (side - image.width) / 2, (side - image.height) / 2, color));
+}
+
+Image ImageProcessor::resized(const Image& image) const {
+  Extent size{image.height, image.width};
+  if (options_.do_resize) size = resized_size({image.height, image.width}, options_);
+  if (!options_.do_center_crop) {
+    const auto all = whole(size);
+    return resize_bicubic(image, all.width, all.height);
   }
-  if (options_.do_resize) {
-    const auto size = resized_size({out.height, out.width}, options_);
-    out = resize_bicubic(out, size.width, size.height);
-  }
-  if (options_.do_center_crop && (out.width != options_.crop_width || out.height != options_.crop_height)) {
-    out = paste(out, options_.crop_width, options_.crop_height, crop_offset(options_.crop_width, out.width),
-                crop_offset(options_.crop_height, out.height), {0, 0, 0});
-  }
-  return out;
+  // Of the resized image only what the crop keeps is computed.
+  const int width = options_.crop_width, height = options_.crop_height;
+  const auto left = crop_offset(width, size.width), top = crop_offset(height, size.height);
+  const Window kept{std::max<std::int64_t>(0, -left), std::max<std::int64_t>(0, -top),
+                    static_cast<int>(std::min<std::int64_t>(width, size.width)),
+                    static_cast<int>(std::min<std::int64_t>(height, size.height))};
+  auto out = resize_bicubic(image, size.width, size.height, kept);
+  if (out.width == width && out.height == height) return out;
+  return paste(out, width, height, static_cast<int>(std::max<std::int64_t>(0, left)),
+               static_cast<int>(std::max<std::int64_t>(0, top)), {0, 0, 0});
 }
 
 torch::Tensor ImageProcessor::process(const Image& image) const {

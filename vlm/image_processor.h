@@ -64,10 +64,11 @@ class ImageProcessor {
   /// True if all images come out at one size.
   bool fixed_size() const;
 
-  /// Of the pixels that `process` makes of an image of that size. Throws UserError(kInput) as smart_resize does.
+  /// Of the pixels that `process` makes of an image of that size. Throws UserError(kInput) as smart_resize does, and
+  /// where an image that is not cropped would become larger than one may be (DecodeOptions::max_pixels).
   ImageSize output_size(const ImageSize& input) const;
 
-  /// Resized, padded and cropped pixels, before any arithmetic.
+  /// Padded, resized and cropped pixels, before any arithmetic; only what the crop keeps is computed.
   Image geometry(const Image& image) const;
 
   /// float32 [3, H, W], contiguous, CPU.
@@ -76,6 +77,8 @@ class ImageProcessor {
   const ImageProcessorOptions& options() const { return options_; }
 
  private:
+  Image resized(const Image& image) const;
+
   ImageProcessorOptions options_;
   std::array<std::array<float, 256>, 3> table_;  ///< channel, level -> normalised value
 };

@@ -1,6 +1,25 @@
 #include "vlm/open_model.h"
 
+#include <fmt/format.h>
+
+#include "core/error.h"
+#include "core/log.h"
+
 namespace scalselect::vlm {
+
+ImageReader::~ImageReader() {
+  if (const auto summary = tally_.summary(); !summary.empty()) log_warning("{}", summary);
+}
+
+void ImageReader::read(const std::string& path, const std::function<void(const Image&)>& use) {
+  with_image(path, [&](const Image& image) {
+    try {
+      use(image);
+    } catch (const UserError& error) {
+      throw UserError(error.kind(), fmt::format("Image '{}': {}", path, error.problem()), error.remedy());
+    }
+  });
+}
 
 std::optional<ImageSize> ImageReader::fixed_size() const {
   if (!processor_.fixed_size()) return std::nullopt;
@@ -13,9 +32,11 @@ std::int64_t ImageReader::tokens(const std::string& path) {
     const std::lock_guard lock(mutex_);
     if (const auto found = known_.find(path); found != known_.end()) return found->second;
   }
-  const auto image = decode_image(path);
-  const auto size = processor_.output_size({image.height, image.width});
-  const auto count = model_->grid(size.height, size.width).tokens();
+  std::int64_t count = 0;
+  read(path, [&](const Image& image) {
+    const auto size = processor_.output_size({image.height, image.width});
+    count = model_->grid(size.height, size.width).tokens();
+  });
   const std::lock_guard lock(mutex_);
   return known_.emplace(path, count).first->second;
 }
@@ -26,7 +47,14 @@ std::vector<std::int64_t> ImageReader::image_tokens(std::span<const std::string>
   return counts;
 }
 
-torch::Tensor ImageReader::pixels(const std::string& path) const { return processor_.process(decode_image(path)); }
+torch::Tensor ImageReader::pixels(const std::string& path) const {
+  torch::Tensor pixels;
+  read(path, [&](const Image& image) {
+    tally_.add(path, image);
+    pixels = processor_.process(image);
+  });
+  return pixels;
+}
 
 std::vector<torch::Tensor> ImageReader::pixels(std::span<const std::string> paths) const {
   std::vector<torch::Tensor> images;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -10,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "data/picture_tally.h"
 #include "vlm/chat_template.h"
 #include "vlm/checkpoint.h"
 #include "vlm/image_processor.h"
@@ -21,6 +23,10 @@ namespace scalselect::vlm {
 class ImageReader {
  public:
   ImageReader(Vlm model, ImageProcessor processor) : model_(std::move(model)), processor_(std::move(processor)) {}
+  /// Warns of pictures that it read and that cannot tell samples apart (data/picture_tally.h).
+  ~ImageReader();
+  ImageReader(const ImageReader&) = delete;
+  ImageReader& operator=(const ImageReader&) = delete;
 
   /// Visual tokens of each image. Where images keep their own sizes, each file is decoded once for it and its size
   /// remembered. Throws UserError(kInput) for an image that cannot be decoded or does not fit the model.
@@ -35,11 +41,14 @@ class ImageReader {
 
  private:
   std::int64_t tokens(const std::string& path);
+  /// with_image whose errors name the file, also those of `use`.
+  static void read(const std::string& path, const std::function<void(const Image&)>& use);
 
   Vlm model_;
   ImageProcessor processor_;
   std::mutex mutex_;
   std::map<std::string, std::int64_t> known_;
+  mutable PictureTally tally_;
 };
 
 struct OpenModel {

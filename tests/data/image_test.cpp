@@ -4,8 +4,11 @@
 #include <gtest/gtest.h>
 #include <sys/resource.h>
 
+#include <atomic>
 #include <fstream>
+#include <optional>
 #include <sstream>
+#include <thread>
 
 #include "core/error.h"
 #include "core/files.h"
@@ -62,6 +65,30 @@ TEST(Image, DecodesEveryFormatAsPillowDoes) {
   }
 }
 
+TEST(Image, TakesAndRefusesOddFilesAsPillowDoes) {
+  const auto rows = table("odd.tsv");
+  ASSERT_GE(rows.size(), 32u);
+  for (const auto& row : rows) {
+    const auto bytes = read_file(kGolden / "odd" / row.name);
+    const auto said = message(bytes);
+    if (row.digest == "refused") {
+      EXPECT_THAT(said, testing::AnyOf(HasSubstr("is cut short."), HasSubstr("is a damaged PNG file: "),
+                                       HasSubstr("BMP file with an unusual layout of its pixels' bits, which is not")))
+          << row.name;
+      continue;
+    }
+    EXPECT_EQ(said, "decoded") << row.name;
+    if (said != "decoded") continue;
+    EXPECT_EQ(digest(decode_image(kGolden / "odd" / row.name)), row.digest) << row.name;
+  }
+}
+
+TEST(Image, CallsRunLengthsUnsupportedNotDamaged) {
+  auto bmp = bytes_of("8.bmp");
+  bmp[30] = 1;
+  EXPECT_EQ(message(bmp), "Image 'x.jpg' is a BMP file with compressed pixels, which is not supported.");
+}
+
 TEST(Image, ResizesAsPillowDoes) {
   const auto rows = table("resize.tsv");
   ASSERT_GE(rows.size(), 20u);
@@ -69,6 +96,44 @@ TEST(Image, ResizesAsPillowDoes) {
     const auto image = decode_image(kGolden / "images" / row.name);
     EXPECT_EQ(digest(resize_bicubic(image, row.width, row.height)), row.digest)
         << row.name << " to " << row.width << " x " << row.height;
+  }
+}
+
+std::int64_t peak_bytes() {
+  rusage used{};
+  ::getrusage(RUSAGE_SELF, &used);
+  return std::int64_t{used.ru_maxrss} * 1024;
+}
+
+Image part_of(const Image& image, const Window& window) {
+  Image out{window.width, window.height, {}};
+  for (int y = 0; y < window.height; ++y) {
+    const auto from = image.rgb.begin() + 3 * ((window.top + y) * image.width + window.left);
+    out.rgb.insert(out.rgb.end(), from, from + 3 * window.width);
+  }
+  return out;
+}
+
+TEST(Image, AWindowOfAResizedImageIsThatPartOfIt) {
+  const auto image = decode_image(kGolden / "images" / "noise.png");  // 131 x 97
+  for (const auto& [width, height] : {std::pair{200, 150}, {60, 300}, {131, 97}, {131, 40}, {300, 97}, {40, 30}}) {
+    const auto whole = resize_bicubic(image, width, height);
+    for (const Window& window :
+         {Window{0, 0, width, height}, Window{7, 5, 20, 10}, Window{width - 1, height - 3, 1, 3}}) {
+      EXPECT_EQ(resize_bicubic(image, width, height, window), part_of(whole, window)) << width << " x " << height;
+    }
+  }
+}
+
+TEST(Image, ALongImageIsReducedInStripsToTheSamePixels) {
+  Image image{2, 4'000'000, {}};
+  for (std::uint32_t i = 0; i < 24'000'000; ++i) image.rgb.push_back(static_cast<std::uint8_t>(i * 2654435761u >> 21));
+  const auto before = peak_bytes();
+  const auto whole = resize_bicubic(image, 8, 4);
+  EXPECT_LT(peak_bytes() - before, 300 << 20);
+  for (int x = 0; x < 8; ++x) {
+    const Window column{x, 0, 1, 4};
+    EXPECT_EQ(resize_bicubic(image, 8, 4, column), part_of(whole, column)) << x;
   }
 }
 
@@ -125,12 +190,6 @@ TEST(Image, RefusesDamage) {
   EXPECT_THAT(message(webp), HasSubstr("Image 'x.jpg' is a damaged WebP file: "));
 }
 
-std::int64_t peak_bytes() {
-  rusage used{};
-  ::getrusage(RUSAGE_SELF, &used);
-  return std::int64_t{used.ru_maxrss} * 1024;
-}
-
 TEST(Image, RefusesSoundBombsInOneSentenceWithoutTakingMemory) {
   const auto before = peak_bytes();
   for (const char* name : {"bomb.png", "interlaced.png", "bomb.jpg", "progressive.jpg", "bomb.gif", "bomb.bmp"}) {
@@ -139,6 +198,94 @@ TEST(Image, RefusesSoundBombsInOneSentenceWithoutTakingMemory) {
         << name;
   }
   EXPECT_LT(peak_bytes() - before, 32 << 20);
+}
+
+TEST(Image, RefusesWhatWouldTakeTooMuchToDecode) {
+  DecodeOptions options;
+  const auto refusal = [&](const std::string& bytes, std::int64_t per_pixel) {
+    options.max_bytes = std::ssize(bytes) + per_pixel * 45 * 31;
+    EXPECT_EQ(message(bytes, options), "decoded");
+    --options.max_bytes;
+    return message(bytes, options);
+  };
+  const auto refused = HasSubstr("Image 'x.jpg' of 45 x 31 pixels takes 0 MB to decode, more than the limit of");
+  EXPECT_THAT(refusal(bytes_of("rgb.png"), 3), refused);
+  EXPECT_THAT(refusal(bytes_of("plain.jpg"), 3), refused);
+  EXPECT_THAT(refusal(bytes_of("lossless.webp"), 7), refused);
+  EXPECT_THAT(refusal(bytes_of("animated.webp"), 15), refused);
+  options.max_bytes = std::ssize(bytes_of("progressive.jpg")) + 3 * 45 * 31;
+  EXPECT_THAT(message(bytes_of("progressive.jpg"), options), refused) << "its coefficients count";
+}
+
+TEST(Image, TellsABadFileFromABadMachine) {
+  const auto folder = std::filesystem::path(testing::TempDir()) / "image_kinds";
+  std::filesystem::create_directories(folder);
+  const auto kind = [](const std::filesystem::path& file) -> std::optional<ErrorKind> {
+    try {
+      decode_image(file);
+    } catch (const UserError& error) {
+      return error.kind();
+    }
+    return {};
+  };
+  write_file_atomically(folder / "junk", "junk");
+  const auto good = folder / "good.png";
+  write_file_atomically(good, bytes_of("rgb.png"));
+  for (const auto& file : {folder / "none", folder, good / "below", folder / "junk", folder / std::string(300, 'x')}) {
+    EXPECT_EQ(kind(file), ErrorKind::kInput) << file;
+  }
+  EXPECT_EQ(kind(good), std::nullopt);
+  rlimit before{};
+  ::getrlimit(RLIMIT_NOFILE, &before);
+  const rlimit none{0, before.rlim_max};
+  ::setrlimit(RLIMIT_NOFILE, &none);
+  const auto starved = kind(good);
+  ::setrlimit(RLIMIT_NOFILE, &before);
+  EXPECT_EQ(starved, ErrorKind::kEnvironment);
+}
+
+TEST(Image, ManyEmptyScansAreRefusedAlthoughTheyAreSmall) {
+  // A sound progressive file whose last scan comes again and again, declared to be large.
+  auto jpeg = bytes_of("progressive.jpg");
+  const auto frame = jpeg.find("\xff\xc2");
+  jpeg.replace(frame + 5, 4, std::string("\x27\x10\x27\x10", 4));
+  const auto scan = jpeg.rfind("\xff\xda");
+  const auto last = jpeg.substr(scan, jpeg.size() - 2 - scan);
+  std::string bomb = jpeg.substr(0, jpeg.size() - 2);
+  for (int i = 0; i < 60; ++i) bomb += last;
+  EXPECT_THAT(message(bomb + "\xff\xd9"), HasSubstr("scans of 100000000 pixels are too many"));
+}
+
+TEST(PictureBudget, WaitsForRoomAndLetsAGiantThroughAlone) {
+  ByteBudget budget(100);
+  std::atomic<std::int64_t> used = 0, most = 0, alone = 0;
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 8; ++t) {
+    threads.emplace_back([&, t] {
+      for (int i = 0; i < 50; ++i) {
+        const std::int64_t bytes = t == 0 ? 150 : 10 * t;
+        ByteClaim claim(budget);
+        claim.take(bytes);
+        const auto now = used += bytes;
+        if (bytes > 100) alone += now == bytes;
+        else most = std::max<std::int64_t>(most, now);
+        std::this_thread::yield();
+        used -= bytes;
+      }
+    });
+  }
+  for (auto& thread : threads) thread.join();
+  EXPECT_LE(most, 100);
+  EXPECT_EQ(alone, 50);
+}
+
+TEST(PictureBudget, WhatIsNoLongerNeededComesBack) {
+  ByteBudget budget(100);
+  ByteClaim first(budget);
+  first.take(100);
+  first.shrink(30);
+  ByteClaim second(budget);
+  second.take(70);  // would wait for ever otherwise
 }
 
 TEST(Image, RefusesBombsBeforeTakingMemory) {

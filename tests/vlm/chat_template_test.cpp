@@ -102,7 +102,7 @@ TEST(ChatTemplate, SaysWhyARowIsSkipped) {
   write_file_atomically(file, "x");
   Sample sample;
   sample.turns = {{Role::kUser, "<image>\nWhat?"}, {Role::kAssistant, "A cat."}};
-  EXPECT_EQ(chat.reject_reason(sample), "it has no image");
+  EXPECT_EQ(chat.reject_reason(sample), "no image; a visual method cannot rank it");
   sample.images = {"/none/b.png"};
   EXPECT_EQ(chat.reject_reason(sample), "image '/none/b.png' is missing");
   sample.images = {file.string()};

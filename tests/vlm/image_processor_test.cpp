@@ -40,6 +40,39 @@ QwenVisionConfig patches(int side) {
 }
 
 // golden/make_qwen_processor.py: equal to the last bit.
+TEST(ImageProcessor, ComputesOnlyWhatTheCropKeeps) {
+  // 1 x N pixels: the resized image would have 224 x 224 N. Its middle is the middle of a shorter one's.
+  constexpr int kLong = 1'000'000, kShort = 100;
+  Image tall{1, kLong, {}}, part{1, kShort, {}};
+  for (std::uint32_t i = 0; i < 3 * kLong; ++i) tall.rgb.push_back(static_cast<std::uint8_t>(i * 2654435761u >> 23));
+  const auto middle = tall.rgb.begin() + 3 * (kLong - kShort) / 2;
+  part.rgb.assign(middle, middle + 3 * kShort);
+  const ImageProcessor processor({});
+  Image wide = tall;
+  std::swap(wide.width, wide.height);
+  for (const auto& image : {tall, wide}) {
+    Image shorter = part;
+    if (image.width > 1) std::swap(shorter.width, shorter.height);
+    const auto pixels = processor.geometry(image), expected = processor.geometry(shorter);
+    ASSERT_EQ(pixels.rgb.size(), expected.rgb.size());
+    int difference = 0;
+    for (std::size_t i = 0; i < pixels.rgb.size(); ++i) {
+      difference = std::max(difference, std::abs(pixels.rgb[i] - expected.rgb[i]));
+    }
+    EXPECT_LE(difference, 1);
+  }
+}
+
+TEST(ImageProcessor, RefusesWhatWouldBecomeTooLarge) {
+  Image tall{1, 100'000, std::vector<std::uint8_t>(300'000)};
+  ImageProcessorOptions options;
+  options.do_center_crop = false;
+  EXPECT_THROW(ImageProcessor(options).geometry(tall), UserError);
+  EXPECT_THROW(ImageProcessor(options).output_size({tall.height, tall.width}), UserError);
+  options = {.pad_to_square = true};
+  EXPECT_THROW(ImageProcessor(options).geometry(tall), UserError);
+}
+
 TEST(ImageProcessor, AgreesWithQwensPillowProcessor) {
   std::ifstream in(kGolden / "qwen_processor.tsv");
   std::string config, file, digest;

@@ -1,0 +1,33 @@
+#include "data/picture_budget.h"
+
+#include "core/check.h"
+
+namespace scalselect {
+
+void ByteBudget::take(std::int64_t bytes) {
+  std::unique_lock lock(mutex_);
+  freed_.wait(lock, [&] { return used_ == 0 || used_ + bytes <= limit_; });
+  used_ += bytes;
+}
+
+void ByteBudget::give(std::int64_t bytes) {
+  {
+    const std::lock_guard lock(mutex_);
+    used_ -= bytes;
+  }
+  freed_.notify_all();
+}
+
+void ByteClaim::take(std::int64_t bytes) {
+  SCALSELECT_CHECK(bytes_ == 0);
+  budget_.take(bytes);
+  bytes_ = bytes;
+}
+
+void ByteClaim::shrink(std::int64_t bytes) {
+  if (bytes >= bytes_) return;
+  budget_.give(bytes_ - bytes);
+  bytes_ = bytes;
+}
+
+}  // namespace scalselect
