@@ -15,7 +15,7 @@
 #include "eval/registry.h"
 #include "eval/skills.h"
 #include "experiments/pipeline/environment.h"
-#include "experiments/pipeline/passes.h"
+#include "experiments/runs/passes.h"
 #include "experiments/pipeline/stages.h"
 #include "experiments/pipeline/train_job.h"
 #include "experiments/runs/run_records.h"
@@ -95,8 +95,8 @@ class Sweep {
 
   void fail(Run& run, const std::string& reason) {
     run.error = reason;
-    records_.end(run.id, "failed", reason, run.warnings);
     log_message(LogLevel::kError, fmt::format("{}: {}", run_label(*run.config), reason));
+    records_.end(run.id, "failed", reason, run.warnings);
   }
 
   /// In the guard's thread.
