@@ -49,11 +49,11 @@ void flatten(const nlohmann::ordered_json& tree, const std::string& path, std::m
 int list_runs(const Words& words) {
   const auto asked = parse(words, kRunsUsage);
   const Store store(asked.store, Store::Mode::kReadOnly);
-  fmt::print("{:12}  {:8}  {:19}  {:>8}  {:16}  {}\n", "id", "status", "started (UTC)", "seconds", "experiment", "run");
+  fmt::print("{:12}  {:11}  {:19}  {:>8}  {:16}  {}\n", "id", "status", "started (UTC)", "seconds", "experiment", "run");
   for (const auto& run : store.runs(asked.experiment)) {
     const std::string seconds =
         run.ended_ms > 0 ? fmt::format("{:.1f}", static_cast<double>(run.ended_ms - run.started_ms) / 1000) : "-";
-    fmt::print("{:12}  {:8}  {:19}  {:>8}  {:16}  {}\n", run.id, run.status, time_text(run.started_ms), seconds,
+    fmt::print("{:12}  {:11}  {:19}  {:>8}  {:16}  {}\n", run.id, run.status, time_text(run.started_ms), seconds,
                run.experiment, run.name);
     if (!run.error.empty()) fmt::print("              {}\n", run.error);
   }
