@@ -7,7 +7,8 @@
 namespace scalselect {
 
 /// One line that says what went wrong and what to do: the sentence of a UserError as it is; memory and file system in
-/// plain words; anything else is named as a fault of the program.
+/// plain words; anything else is named as a fault of the program. Always UTF-8, as records and workers' reports need
+/// it.
 std::string failure_sentence(const std::exception& error);
 
 }  // namespace scalselect

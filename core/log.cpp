@@ -26,6 +26,15 @@ const char* name_of(LogLevel level) {
   }
 }
 
+/// What a listener throws (no memory) must not end the work that the message is about.
+void tell_listeners(LogLevel level, const std::string& text) noexcept {
+  try {
+    const std::lock_guard<std::mutex> lock(listener_lock);
+    for (const auto* listener : listeners) (*listener)(level, text);
+  } catch (...) {
+  }
+}
+
 std::string duration_text(double seconds) {
   const auto total = std::llround(seconds);
   if (total >= 3600) return fmt::format("{}:{:02}:{:02}", total / 3600, total / 60 % 60, total % 60);
@@ -47,10 +56,7 @@ LogListener::~LogListener() {
 }
 
 void log_message(LogLevel level, const std::string& text) {
-  {
-    const std::lock_guard<std::mutex> lock(listener_lock);
-    for (const auto* listener : listeners) (*listener)(level, text);
-  }
+  tell_listeners(level, text);
   if (level < threshold) return;
   const std::lock_guard<std::mutex> lock(output_lock);
   fmt::print(stderr, "{}{}\n", name_of(level), text);

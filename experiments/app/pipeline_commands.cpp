@@ -58,7 +58,10 @@ int run_pipeline(const Words& words) {
   }
   const auto& first = configs.front();
   const std::filesystem::path folder = first.report ? *first.report : report::default_folder(first.name).string();
-  if (first.stop_after == pipeline::StopAfter::kMetrics) report::check_folder(folder, first.name);
+  if (first.stop_after == pipeline::StopAfter::kMetrics) {
+    report::check_folder(folder, first.name);
+    require_writable(folder / "report.html");
+  }
   Words command_line = {"scalselect"};
   command_line.insert(command_line.end(), words.begin(), words.end());
   const auto summary = pipeline::run_sweep(configs, command_line);

@@ -15,9 +15,9 @@
 #include "eval/registry.h"
 #include "eval/skills.h"
 #include "experiments/pipeline/environment.h"
-#include "experiments/pipeline/passes.h"
 #include "experiments/pipeline/stages.h"
 #include "experiments/pipeline/train_job.h"
+#include "experiments/runs/passes.h"
 #include "experiments/runs/run_records.h"
 #include "experiments/runs/warnings.h"
 #include "trainer/train.h"
@@ -32,8 +32,9 @@ struct Run {
   std::string id, error;
   std::vector<std::string> warnings;
   OpenPool pool;
-  FeatureBundle features;
-  std::optional<TargetFeatures> target;
+  std::optional<OpenPool> target;
+  // Shared by the runs of a sweep, and let go once the rows are chosen.
+  std::shared_ptr<const FeatureBundle> features, target_features;
   SelectionOutput selection;
   TrainJob job;
   bool planned = false;
@@ -95,8 +96,8 @@ class Sweep {
 
   void fail(Run& run, const std::string& reason) {
     run.error = reason;
-    records_.end(run.id, "failed", reason, run.warnings);
     log_message(LogLevel::kError, fmt::format("{}: {}", run_label(*run.config), reason));
+    records_.end(run.id, "failed", reason, run.warnings);
   }
 
   /// In the guard's thread.
@@ -130,7 +131,7 @@ class Sweep {
 
   void open(Run& run) {
     run.pool = pool_of(run.config->pool, run);
-    if (run.config->target) run.target = TargetFeatures{pool_of(*run.config->target, run), {}};
+    if (run.config->target) run.target = pool_of(*run.config->target, run);
   }
 
   /// What one run wants of one pool.
@@ -138,13 +139,13 @@ class Sweep {
     Run* run;
     const OpenPool* pool;
     std::vector<FeatureSpec> specs;
-    FeatureBundle* bundle;
+    std::shared_ptr<const FeatureBundle>* bundle;
   };
 
   static std::vector<Wish> wishes_of(Run& run) {
     const auto method = make_method(run.config->method, run.config->method_options);
     std::vector<Wish> wishes = {{&run, &run.pool, method.needs, &run.features}};
-    if (run.target) wishes.push_back({&run, &run.target->pool, method.target_needs, &run.target->features});
+    if (run.target) wishes.push_back({&run, &*run.target, method.target_needs, &run.target_features});
     return wishes;
   }
 
@@ -165,8 +166,9 @@ class Sweep {
       const auto failure = attempt(
           [&, &wishes = wishes] {
             const auto& run = *wishes.front().run;
-            const auto bundle = ensure_features(specs, *wishes.front().pool, run.config->model, cache_, &run.pool);
-            summary_.extractions += bundle.extracted ? 1 : 0;
+            const auto bundle = std::make_shared<const FeatureBundle>(
+                ensure_features(specs, *wishes.front().pool, run.config->model, cache_, &run.pool));
+            summary_.extractions += bundle->extracted ? 1 : 0;
             for (auto& wish : wishes) *wish.bundle = bundle;
           },
           warnings);
@@ -183,27 +185,29 @@ class Sweep {
   }
 
   void select(Run& run) {
-    run.selection = ensure_selection(*run.config, run.pool, run.features, run.target ? &*run.target : nullptr, cache_);
+    std::optional<TargetFeatures> target;
+    if (run.target) target = TargetFeatures{*run.target, *run.target_features};
+    run.selection = ensure_selection(*run.config, run.pool, *run.features, target ? &*target : nullptr, cache_);
     bool warm_up_logged = false;
     PassCounter passes;
     for (const auto& wish : wishes_of(run)) {
-      passes.add(wish.specs, *wish.bundle);
+      const FeatureBundle& bundle = **wish.bundle;
+      passes.add(wish.specs, bundle);
       for (const auto& spec : wish.specs) {
         const auto text = describe_feature(spec).dump();
-        auto record = wish.bundle->records.at(text);
+        auto record = bundle.records.at(text);
         if (wish.pool != &run.pool) record.row.stage = "target/" + record.row.stage;
         log_record(run, record);
         // Several epochs go back to one warm-up; the record that tells its cost is the one to keep.
-        const auto found = wish.bundle->warm_ups.find(text);
-        if (found != wish.bundle->warm_ups.end() && (!found->second.row.cached || !warm_up_logged)) {
+        const auto found = bundle.warm_ups.find(text);
+        if (found != bundle.warm_ups.end() && (!found->second.row.cached || !warm_up_logged)) {
           log_record(run, found->second);
           warm_up_logged = true;
         }
       }
     }
     if (run.target) {
-      const auto& target = run.target->pool;
-      store().log_input(run.id, "target", target.path.string(), target.digest, target.pool->size());
+      store().log_input(run.id, "target", run.target->path.string(), run.target->digest, run.target->pool->size());
     }
     for (const auto& record : run.selection.records) {
       if (!record.row.cached) ++summary_.selections;
@@ -221,6 +225,7 @@ class Sweep {
                          {"select/added_bytes", 0, static_cast<double>(run.selection.cost.added_bytes)},
                          {"select/forward_passes", 0, static_cast<double>(passes.forward())},
                          {"select/backward_passes", 0, static_cast<double>(passes.backward())}});
+    run.features = run.target_features = nullptr;
   }
 
   const std::string& model_hash(const ModelOptions& model) {
@@ -395,7 +400,6 @@ std::string run_label(const RunConfig& config) {
 SweepSummary run_sweep(const std::vector<RunConfig>& configs, const std::vector<std::string>& command_line) {
   const auto& first = configs.front();
   require_writable(fs::path(first.cache) / "meta.json");
-  if (first.stop_after == StopAfter::kMetrics) require_writable(fs::path(first.report) / "report.html");
   return Sweep(configs, command_line).execute();
 }
 

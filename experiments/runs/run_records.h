@@ -24,7 +24,7 @@ class RunRecords {
 
   std::string start(const RunStart& run);
   /// Notes how a run ended and what was warned of. Never throws: a store that cannot be written (a full disk) is named
-  /// in the log, and the run is shown as interrupted once this process is gone.
+  /// in the log, and `runs` tells that the process is gone once it is.
   void end(const std::string& id, const std::string& status, const std::string& error,
            const std::vector<std::string>& warnings);
   /// Marks the runs that were started here and have not ended as interrupted. For the thread of an InterruptGuard.

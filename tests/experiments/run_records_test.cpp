@@ -22,6 +22,8 @@ TEST(Attempt, AnythingThrownIsASentence) {
   std::vector<std::string> none;
   EXPECT_EQ(attempt([] {}, none), "");
   EXPECT_EQ(attempt([] { throw UserError(ErrorKind::kInput, "No pool", "Give one."); }, none), "No pool. Give one.");
+  EXPECT_EQ(attempt([] { throw UserError(ErrorKind::kInput, "not UTF-8: '\xff'."); }, none),
+            "not UTF-8: '\xEF\xBF\xBD'.");
   EXPECT_THAT(attempt([] { throw std::bad_alloc(); }, none), HasSubstr("Out of memory"));
   EXPECT_THAT(attempt([] { static_cast<void>(fs::file_size("/no/such/file")); }, none), HasSubstr("'/no/such/file'"));
   EXPECT_THAT(attempt([] { SCALSELECT_CHECK(1 == 2); }, none), HasSubstr("fault of the program"));

@@ -1,4 +1,4 @@
-#include "experiments/pipeline/passes.h"
+#include "experiments/runs/passes.h"
 
 #include <algorithm>
 #include <map>
