@@ -11,6 +11,8 @@ namespace scalselect::app {
 using Words = std::vector<std::string>;
 
 // Usage of the commands that compose no configuration; `--help` and their errors print it.
+inline constexpr char kDoctorUsage[] =
+    "scalselect doctor [key=value …]   (the keys of `run`: cache=DIR, store=FILE, …)";
 inline constexpr char kRunsUsage[] = "scalselect runs [experiment=NAME] [store=FILE]";
 inline constexpr char kShowUsage[] = "scalselect show ID [store=FILE]   (the first letters of an id are enough)";
 inline constexpr char kCompareUsage[] = "scalselect compare ID ID [ID…] [store=FILE]";
@@ -22,6 +24,11 @@ inline constexpr char kModelUsage[] =
 inline constexpr char kMethodsUsage[] = "scalselect methods [NAME… | --markdown]";
 inline constexpr char kMiniUsage[] =
     "scalselect mini world out=DIR | mini sheet out=FILE.png | mini pretrain out=DIR | mini probes model=DIR";
+
+// Asked for by the program with LibTorch and by the one without.
+inline constexpr char kRunUsage[] =
+    "scalselect [run] [-m] key=value …: pool -> features -> scores -> selection -> adapter -> predictions -> metrics "
+    "-> report";
 
 /// What stands on the command line besides overrides.
 struct Flags {
@@ -53,6 +60,7 @@ int run_generate(const Words& words);
 int run_model(const Words& words);     ///< assemble
 int list_methods(const Words& words);  ///< all, `NAME`, or --markdown
 int run_mini(const Words& words);      ///< world, pretrain, probes, sheet
+int run_doctor(const Words& words);    ///< what a bug report should hold
 int run_cache(const Words& words);     ///< ls, rm
 int list_runs(const Words& words);
 int show_run(const Words& words);

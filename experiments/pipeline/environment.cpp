@@ -1,5 +1,6 @@
 #include "experiments/pipeline/environment.h"
 
+#include <ATen/Version.h>
 #include <fmt/format.h>
 #include <sqlite3.h>
 #include <sys/resource.h>
@@ -8,29 +9,18 @@
 
 #include <Eigen/Core>
 #include <algorithm>
-#include <array>
 #include <atomic>
 #include <chrono>
-#include <cstdio>
 #include <cstdlib>
 #include <fstream>
-#include <memory>
 
 #include "core/device.h"
 #include "core/parallel.h"
+#include "experiments/build_info.h"
+#include "selector/linalg.h"
 
 namespace scalselect::pipeline {
 namespace {
-
-std::string output_of(const std::string& command) {
-  const std::unique_ptr<FILE, int (*)(FILE*)> pipe(::popen((command + " 2>/dev/null").c_str(), "r"), ::pclose);
-  if (!pipe) return {};
-  std::string text;
-  std::array<char, 512> block{};
-  while (std::fgets(block.data(), block.size(), pipe.get()) != nullptr) text += block.data();
-  while (!text.empty() && text.back() == '\n') text.pop_back();
-  return text;
-}
 
 std::string cpu_model() {
   std::ifstream in("/proc/cpuinfo");
@@ -38,6 +28,24 @@ std::string cpu_model() {
     if (line.rfind("model name", 0) == 0) return line.substr(line.find(':') + 2);
   }
   return "unknown";
+}
+
+/// The instructions by which LibTorch and BLAS choose their kernels; the last digits of a result depend on them.
+std::vector<std::string> cpu_flags() {
+  std::vector<std::string> flags;
+  const auto add = [&](const char* name, int has) {
+    if (has != 0) flags.emplace_back(name);
+  };
+  add("avx", __builtin_cpu_supports("avx"));
+  add("avx2", __builtin_cpu_supports("avx2"));
+  add("fma", __builtin_cpu_supports("fma"));
+  add("avx512f", __builtin_cpu_supports("avx512f"));
+  add("avx512bw", __builtin_cpu_supports("avx512bw"));
+  add("avx512dq", __builtin_cpu_supports("avx512dq"));
+  add("avx512vl", __builtin_cpu_supports("avx512vl"));
+  add("avx512vnni", __builtin_cpu_supports("avx512vnni"));
+  add("avx512bf16", __builtin_cpu_supports("avx512bf16"));
+  return flags;
 }
 
 double seconds(const timeval& time) {
@@ -75,16 +83,18 @@ std::atomic<std::int64_t> earlier_peak{0};
 
 nlohmann::ordered_json describe_environment(const std::vector<std::string>& command_line) {
   nlohmann::ordered_json facts;
-  facts["version"] = SCALSELECT_VERSION;
-  const std::string git = "git -C '" SCALSELECT_SOURCE_DIR "' ";
-  const std::string commit = output_of(git + "rev-parse HEAD");
-  facts["git_commit"] = commit.empty() ? "unknown" : commit;
-  facts["git_dirty"] = !output_of(git + "status --porcelain --untracked-files=no").empty();
-  facts["compiler"] = "g++ " __VERSION__;
+  facts["version"] = kBuildInfo.version;
+  facts["git_commit"] = kBuildInfo.commit;
+  facts["git_dirty"] = kBuildInfo.dirty;
+  facts["compiler"] = kBuildInfo.compiler;
+  facts["build_type"] = kBuildInfo.build_type;
   facts["libtorch"] = TORCH_VERSION;
   facts["eigen"] = fmt::format("{}.{}.{}", EIGEN_WORLD_VERSION, EIGEN_MAJOR_VERSION, EIGEN_MINOR_VERSION);
   facts["sqlite"] = sqlite3_libversion();
   facts["cpu"] = cpu_model();
+  facts["cpu_flags"] = cpu_flags();
+  facts["libtorch_kernels"] = at::get_cpu_capability();
+  facts["blas"] = blas_description();
   facts["threads"] = thread_count();
   facts["device"] = compute_device().text();
   facts["command"] = command_line;
