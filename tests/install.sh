@@ -26,13 +26,16 @@ echo "== all libraries are found, LibTorch's in the prefix"
 ldd "$prefix/lib/scalselect/scalselect-model" > libraries.txt
 grep 'not found' libraries.txt && fails "libraries are missing"
 grep -E 'libtorch|libc10|libcu' libraries.txt | grep -vF "$prefix/" && fails "LibTorch is taken from elsewhere"
-if ldd "$program" | grep -q libtorch; then fails "scalselect itself loads LibTorch"; fi
+ldd "$program" > libraries.txt
+grep -q libtorch libraries.txt && fails "scalselect itself loads LibTorch"
 
 echo "== commands without and with a model"
-"$program" --help | grep -q '^Commands:' || fails "--help"
-"$program" methods | grep -q '^scalselect' || fails "methods"
-"$program" run --help | grep -q 'trainer' || fails "run --help"
-"$program" experiment=mini/demo --cfg job | grep -q '^report:' || fails "experiment=mini/demo"
+# says TEXT WORD…: the command prints a line that begins so
+says() { local text=$1; shift; "$program" "$@" > out.txt || fails "$*"; grep -q "^$text" out.txt || fails "$*: no line '$text'"; }
+says Commands: --help
+says scalselect methods
+says 'scalselect \[run\]' run --help
+says report: experiment=mini/demo --cfg job
 "$program" doctor cache=cache > doctor.txt
 for fact in version git_commit compiler libtorch blas cpu_flags threads memory; do grep -q "^$fact " doctor.txt || fails "doctor: no $fact"; done
 grep -E "^(configuration|LibTorch|resources) " doctor.txt | grep -vF "$prefix" && fails "doctor names a place outside of the prefix"
