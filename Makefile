@@ -20,6 +20,12 @@ program: setup ## build build/release/scalselect alone
 demo: program ## the main job on the mini world, about ten minutes on two cores
 	@$(BUILD)/scalselect experiment=mini/demo
 
+install: program ## install into PREFIX (/usr/local); `make package` makes a .deb and a tarball
+	@cmake --install $(BUILD) --prefix $(or $(PREFIX),/usr/local)
+
+package: program ## build/release/scalselect-*.deb and .tar.gz, LibTorch's CPU half inside
+	@cd $(BUILD) && cpack -G "DEB;TGZ"
+
 test: build ## all tests
 	@ctest --test-dir $(BUILD) --output-on-failure --parallel $(JOBS)
 
@@ -40,5 +46,5 @@ bench: build ## Google Benchmark programs
 clean: ## remove builds (caches and results stay)
 	@rm -rf build
 
-.PHONY: help setup build program demo test lint tidy format bench clean
+.PHONY: help setup build program demo install package test lint tidy format bench clean
 .DEFAULT_GOAL := help

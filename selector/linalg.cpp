@@ -1,6 +1,7 @@
 #include "selector/linalg.h"
 
 #include <cblas.h>
+#include <dlfcn.h>
 
 #include <algorithm>
 #include <cstdlib>
@@ -57,6 +58,15 @@ const char* better_openblas_core() {
   const bool avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
                       __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
   return avx512 ? "SKYLAKEX" : "HASWELL";
+}
+
+std::string blas_description() {
+  // Another library may export LAPACK's names too, and the first one loaded answers.
+  Dl_info found{};
+  const bool known = ::dladdr(reinterpret_cast<const void*>(&dsyevd_), &found) != 0 && found.dli_fname != nullptr;
+  std::string lapack = known ? found.dli_fname : "unknown";
+  lapack.erase(0, lapack.rfind('/') + 1);
+  return std::string(openblas_get_config()) + ", kernels " + openblas_get_corename() + ", LAPACK in " + lapack;
 }
 
 void add_gram(const double* z, std::int64_t n, std::int64_t d, Dense& gram) {

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <string>
 #include <vector>
 
 namespace scalselect {
@@ -35,6 +36,9 @@ class OneThreadLinalg {
 /// The value of OPENBLAS_CORETYPE with which OpenBLAS would do better on this CPU, or nullptr. It picks its kernels at
 /// load time by the CPU's model number; a CPU younger than the library gets kernels of 2004, several times slower.
 const char* better_openblas_core();
+
+/// "OpenBLAS 0.3.21 … (Zen), LAPACK in libopenblas.so.0": what the kernels below are computed by.
+std::string blas_description();
 
 /// gram += z^T z for the n x d rows `z`, lower triangle only. Parallel over tiles of the result; each tile adds up in
 /// the order of the calls, whatever the thread count.

@@ -14,6 +14,8 @@ using Words = std::vector<std::string>;
 inline constexpr char kRunsUsage[] =
     "scalselect runs [experiment=NAME] [status=STATUS] [match=TEXT] [metric=KEY,…] [sort=[-]COLUMN] "
     "[format=text|csv|json] [store=FILE]";
+inline constexpr char kDoctorUsage[] =
+    "scalselect doctor [key=value …]   (the keys of `run`: cache=DIR, store=FILE, …)";
 inline constexpr char kShowUsage[] = "scalselect show ID [store=FILE]   (the first letters of an id are enough)";
 inline constexpr char kCompareUsage[] =
     "scalselect compare ID ID [ID…] [--all] [store=FILE]   (--all: every metric, also what is equal)";
@@ -36,6 +38,12 @@ struct Usage {
   std::string text;     ///< the first lines of its --help
   bool sweeps = false;  ///< whether -m makes sense
 };
+
+// Asked for by the program with LibTorch and by the one without.
+inline const Usage kRunUsage{
+    "scalselect [run] [-m] key=value …: pool -> features -> scores -> selection -> adapter -> predictions -> metrics "
+    "-> report",
+    /*takes_sweeps=*/true};
 
 /// What stands on the command line besides overrides.
 struct Flags {
@@ -68,6 +76,7 @@ int run_generate(const Words& words);
 int run_model(const Words& words);     ///< assemble
 int list_methods(const Words& words);  ///< all, `NAME`, or --markdown
 int run_mini(const Words& words);      ///< world, pretrain, probes, sheet
+int run_doctor(const Words& words);    ///< what a bug report should hold
 int run_cache(const Words& words);     ///< ls, rm
 int list_runs(const Words& words);
 int show_run(const Words& words);

@@ -10,13 +10,14 @@
 #include "experiments/config/command.h"
 #include "experiments/schema/keys.h"
 #include "experiments/schema/nodes.h"
+#include "experiments/resources.h"
 
 namespace scalselect::app {
 namespace {
 
 std::string own_config_folder() {
   if (const char* folder = std::getenv("SCALSELECT_CONF")) return folder;
-  return SCALSELECT_SOURCE_DIR "/experiments/conf";
+  return (resource_folder() / "conf").string();
 }
 
 /// Flags without a value, and what they do to `flags`.

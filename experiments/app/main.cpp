@@ -7,14 +7,14 @@
 #include <cstdlib>
 #include <cstring>
 #include <exception>
-#include <filesystem>
 #include <functional>
 #include <iostream>
-#include <system_error>
 
 #include "core/error.h"
+#include "core/failure.h"
 #include "core/log.h"
 #include "experiments/app/commands.h"
+#include "experiments/build_info.h"
 #include "experiments/config/command.h"
 #include "selector/linalg.h"
 
@@ -48,6 +48,7 @@ const std::vector<Command>& commands() {
        kAnswersUsage},
       {"report", "an experiment's tables, plots and page, made again", write_report, kReportUsage},
       {"cache", "list what stages left, or remove what no run uses", run_cache, kCacheUsage},
+      {"doctor", "what a bug report should hold: versions, machine, libraries, places", run_doctor, kDoctorUsage},
       {"mini", "the mini world alone: world, sheet, pretrain, probes", run_mini, kMiniUsage},
       {"compose", "compose any folder of YAML groups as Hydra does, and print it", compose},
   };
@@ -58,7 +59,7 @@ void print_usage() {
   fmt::print(
       "scalselect {}: picks the part of a visual-instruction pool that is worth training on, without training,\n"
       "and measures what the pick is worth.\n\nCommands:\n",
-      SCALSELECT_VERSION);
+      kBuildInfo.version);
   for (const auto& command : commands()) fmt::print("  {:9} {}\n", command.name, command.summary);
   fmt::print(
       "\nExamples:\n"
@@ -82,7 +83,7 @@ int dispatch(const Words& words) {
     return words.empty() ? 2 : 0;
   }
   if (words[0] == "--version") {
-    fmt::print("scalselect {}\n", SCALSELECT_VERSION);
+    fmt::print("scalselect {}\n", kBuildInfo.version);
     return 0;
   }
   const Words rest(words.begin() + 1, words.end());
@@ -113,12 +114,17 @@ void restart_with_fitting_blas(char** argv) {
   execv("/proc/self/exe", argv);  // returns only if it fails; then the slow kernels serve
 }
 
+/// Says what went wrong, wherever standard error leads to: there is nobody left to tell that it cannot be written.
+void complain(const char* sentence) noexcept {
+  for (const char* part : {"error: ", sentence, "\n"}) std::fputs(part, stderr);
+}
+
 /// The exit code of a command that gave `code`: what it printed must have arrived.
 int told(int code) {
   errno = 0;
   if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return code;
-  fmt::print(stderr, "error: standard output cannot be written{}. Make room, or write elsewhere.\n",
-             errno == 0 ? "" : fmt::format(": {}", std::strerror(errno)));
+  const std::string reason = errno == 0 ? "" : fmt::format(": {}", std::strerror(errno));
+  complain(fmt::format("standard output cannot be written{}. Make room, or write elsewhere.", reason).c_str());
   return code == 0 ? 1 : code;
 }
 
@@ -134,31 +140,18 @@ Words command_names() {
 
 int main(int argc, char** argv) {
   using namespace scalselect;
-  app::restart_with_fitting_blas(argv);
-  if (std::getenv("SCALSELECT_DEBUG") != nullptr) set_log_level(LogLevel::kDebug);
   try {
+    app::restart_with_fitting_blas(argv);
+    if (std::getenv("SCALSELECT_DEBUG") != nullptr) set_log_level(LogLevel::kDebug);
     return app::told(app::dispatch({argv + 1, argv + argc}));
   } catch (const UserError& error) {
-    fmt::print(stderr, "error: {}\n", error.what());
+    app::complain(error.what());
     return exit_code(error.kind());
-  } catch (const c10::OutOfMemoryError&) {
-    fmt::print(
-        stderr,
-        "error: out of GPU memory. Use model.dtype=bfloat16, a smaller trainer.batch_size or model.max_pixels, or "
-        "device=cpu; what is done already is kept.\n");
-    return 1;
-  } catch (const std::bad_alloc&) {
-    fmt::print(stderr, "error: out of memory. Use a smaller batch size or fewer parallel jobs.\n");
-    return 1;
-  } catch (const std::filesystem::filesystem_error& error) {
-    fmt::print(stderr, "error: {}: '{}'. Check permissions and free space, or choose another place.\n",
-               error.code().message(), error.path1().string());
-    return 1;
-  } catch (const std::system_error& error) {  // output among others: fmt throws it
-    fmt::print(stderr, "error: {}. Check free space and limits of the system.\n", error.what());
-    return 1;
   } catch (const std::exception& error) {
-    fmt::print(stderr, "error: {} (this is a fault of the program; please report it with the command)\n", error.what());
-    return 1;
+    app::complain(failure_sentence(error).c_str());
+  } catch (...) {
+    app::complain(
+        "something was thrown that says nothing (this is a fault of the program; please report it with the command)");
   }
+  return 1;
 }

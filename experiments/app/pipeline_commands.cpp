@@ -14,11 +14,6 @@
 namespace scalselect::app {
 namespace {
 
-const Usage kUsage{
-    "scalselect [run] [-m] key=value …: pool -> features -> scores -> selection -> adapter -> predictions -> metrics "
-    "-> report",
-    /*takes_sweeps=*/true};
-
 /// True if the composed configuration itself asks for a sweep (hydra.mode=MULTIRUN in an experiment).
 bool asks_for_sweep(const config::ComposeRequest& request) {
   auto lenient = request;
@@ -33,7 +28,7 @@ bool asks_for_sweep(const config::ComposeRequest& request) {
 int run_pipeline(const Words& words) {
   const Flags flags = parse_flags(words);
   auto request = request_for(flags, "config");
-  if (const int code = answer_questions(flags, request, kUsage); code >= 0) return code;
+  if (const int code = answer_questions(flags, request, kRunUsage); code >= 0) return code;
   request.multirun = flags.multirun || asks_for_sweep(request);
 
   std::vector<pipeline::RunConfig> configs;

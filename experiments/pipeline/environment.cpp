@@ -1,5 +1,6 @@
 #include "experiments/pipeline/environment.h"
 
+#include <ATen/Version.h>
 #include <fmt/format.h>
 #include <sqlite3.h>
 #include <sys/resource.h>
@@ -15,19 +16,11 @@
 
 #include "core/device.h"
 #include "core/parallel.h"
-#include "core/subprocess.h"
+#include "experiments/build_info.h"
+#include "selector/linalg.h"
 
 namespace scalselect::pipeline {
 namespace {
-
-/// What git prints about the source tree; empty if it fails.
-std::string git(std::vector<std::string> words) {
-  words.insert(words.begin(), {"git", "-C", SCALSELECT_SOURCE_DIR});
-  auto answer = run_program(words);
-  if (answer.status != 0) return {};
-  while (!answer.out.empty() && answer.out.back() == '\n') answer.out.pop_back();
-  return answer.out;
-}
 
 std::string cpu_model() {
   std::ifstream in("/proc/cpuinfo");
@@ -35,6 +28,24 @@ std::string cpu_model() {
     if (line.rfind("model name", 0) == 0) return line.substr(line.find(':') + 2);
   }
   return "unknown";
+}
+
+/// The instructions by which LibTorch and BLAS choose their kernels; the last digits of a result depend on them.
+std::vector<std::string> cpu_flags() {
+  std::vector<std::string> flags;
+  const auto add = [&](const char* name, int has) {
+    if (has != 0) flags.emplace_back(name);
+  };
+  add("avx", __builtin_cpu_supports("avx"));
+  add("avx2", __builtin_cpu_supports("avx2"));
+  add("fma", __builtin_cpu_supports("fma"));
+  add("avx512f", __builtin_cpu_supports("avx512f"));
+  add("avx512bw", __builtin_cpu_supports("avx512bw"));
+  add("avx512dq", __builtin_cpu_supports("avx512dq"));
+  add("avx512vl", __builtin_cpu_supports("avx512vl"));
+  add("avx512vnni", __builtin_cpu_supports("avx512vnni"));
+  add("avx512bf16", __builtin_cpu_supports("avx512bf16"));
+  return flags;
 }
 
 double seconds(const timeval& time) {
@@ -72,15 +83,18 @@ std::atomic<std::int64_t> earlier_peak{0};
 
 nlohmann::ordered_json describe_environment(const std::vector<std::string>& command_line) {
   nlohmann::ordered_json facts;
-  facts["version"] = SCALSELECT_VERSION;
-  const std::string commit = git({"rev-parse", "HEAD"});
-  facts["git_commit"] = commit.empty() ? "unknown" : commit;
-  facts["git_dirty"] = !git({"status", "--porcelain", "--untracked-files=no"}).empty();
-  facts["compiler"] = "g++ " __VERSION__;
+  facts["version"] = kBuildInfo.version;
+  facts["git_commit"] = kBuildInfo.commit;
+  facts["git_dirty"] = kBuildInfo.dirty;
+  facts["compiler"] = kBuildInfo.compiler;
+  facts["build_type"] = kBuildInfo.build_type;
   facts["libtorch"] = TORCH_VERSION;
   facts["eigen"] = fmt::format("{}.{}.{}", EIGEN_WORLD_VERSION, EIGEN_MAJOR_VERSION, EIGEN_MINOR_VERSION);
   facts["sqlite"] = sqlite3_libversion();
   facts["cpu"] = cpu_model();
+  facts["cpu_flags"] = cpu_flags();
+  facts["libtorch_kernels"] = at::get_cpu_capability();
+  facts["blas"] = blas_description();
   facts["threads"] = thread_count();
   facts["device"] = compute_device().text();
   facts["command"] = command_line;

@@ -7,8 +7,9 @@
 
 namespace scalselect::pipeline {
 
-/// Program and library versions, compiler, CPU model, threads, host, git commit with a dirty flag, and the command
-/// line. Environment variables are taken from a short allow-list only.
+/// Of the binary: version, git commit with a dirty flag, compiler and build type, libraries. Of the machine: CPU model,
+/// its instructions, the kernels that LibTorch and BLAS chose, threads. Also the command line. Environment variables
+/// are taken from a short allow-list only.
 nlohmann::ordered_json describe_environment(const std::vector<std::string>& command_line);
 
 /// Resources used since construction. Memory is measured by the meter that was made last.

@@ -10,6 +10,7 @@
 #include "core/hash.h"
 #include "core/log.h"
 #include "experiments/pipeline/stages.h"
+#include "experiments/resources.h"
 #include "vlm/image_processor.h"
 
 namespace scalselect::pipeline {
@@ -44,7 +45,7 @@ std::string choice_of(const config::ComposedConfig& composed, const std::string&
 
 fs::path find_path(const std::string& path) {
   if (path.empty() || fs::exists(path)) return path;
-  const fs::path inside = fs::path(SCALSELECT_SOURCE_DIR) / path;
+  const fs::path inside = resource_folder() / path;
   return fs::exists(inside) ? inside : fs::path(path);
 }
 

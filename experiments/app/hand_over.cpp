@@ -1,0 +1,51 @@
+// The commands that need a model, in the program without LibTorch: it becomes `scalselect-model`, which has them all.
+// The process stays the same one, with its streams, limits and children.
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "core/error.h"
+#include "experiments/app/commands.h"
+#include "experiments/resources.h"
+
+namespace scalselect::app {
+namespace {
+namespace fs = std::filesystem;
+
+/// In a build folder it lies beside this program, in an installation in lib/scalselect.
+fs::path model_program() {
+  const auto beside = program_folder() / "scalselect-model";
+  return fs::exists(beside) ? beside : program_folder().parent_path() / "lib" / "scalselect" / "scalselect-model";
+}
+
+[[noreturn]] void hand_over(const char* command, const Words& words) {
+  const std::string program = model_program().string();
+  std::vector<const char*> arguments = {"scalselect", command};
+  for (const auto& word : words) arguments.push_back(word.c_str());
+  arguments.push_back(nullptr);
+  ::execv(program.c_str(), const_cast<char* const*>(arguments.data()));
+  throw UserError(ErrorKind::kEnvironment,
+                  fmt::format("The part of the program that runs models, '{}', cannot be started: {}.", program,
+                              std::strerror(errno)),
+                  "Install scalselect again.");
+}
+
+}  // namespace
+
+int run_pipeline(const Words& words) {
+  const Flags flags = parse_flags(words);
+  if (const int code = answer_questions(flags, request_for(flags, "config"), kRunUsage); code >= 0) return code;
+  hand_over("run", words);
+}
+int run_extract(const Words& words) { hand_over("extract", words); }
+int run_score(const Words& words) { hand_over("score", words); }
+int run_select(const Words& words) { hand_over("select", words); }
+int run_generate(const Words& words) { hand_over("generate", words); }
+int run_model(const Words& words) { hand_over("model", words); }
+int run_mini(const Words& words) { hand_over("mini", words); }
+int run_doctor(const Words& words) { hand_over("doctor", words); }
+int run_worker(const Words& words) { hand_over("_work", words); }
+
+}  // namespace scalselect::app
