@@ -7,8 +7,8 @@
 #include <filesystem>
 #include <string_view>
 
+#include "core/base64.h"
 #include "core/files.h"
-#include "data/mini/pictures.h"
 
 namespace scalselect::report {
 namespace {
@@ -87,7 +87,7 @@ std::string data_url(const std::string& file) {
   const auto bytes = read_file(file);
   const bool jpeg =
       bytes.size() > 2 && static_cast<unsigned char>(bytes[0]) == 0xFF && static_cast<unsigned char>(bytes[1]) == 0xD8;
-  return std::string("data:image/") + (jpeg ? "jpeg" : "png") + ";base64," + mini::base64(bytes);
+  return std::string("data:image/") + (jpeg ? "jpeg" : "png") + ";base64," + encode_base64(bytes);
 }
 
 /// The text behind the place of an image, which the card shows above it.
@@ -173,7 +173,7 @@ std::string page_html(const Collection& collection, const std::vector<Table>& ta
   for (const auto& plot : plots) {
     // As an image, not inline: gnuplot gives the parts of every plot the same ids.
     html += "<figure><img alt=\"" + escaped(plot.caption) + "\" src=\"data:image/svg+xml;base64," +
-            mini::base64(plot.svg) + "\"><figcaption>" + escaped(plot.caption) + "</figcaption></figure>";
+            encode_base64(plot.svg) + "\"><figcaption>" + escaped(plot.caption) + "</figcaption></figure>";
   }
   if (!plots.empty()) html += "</div>";
   const auto scored = std::find_if(collection.runs.begin(), collection.runs.end(), [](const ReportRun& run) {
