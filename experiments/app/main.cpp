@@ -106,12 +106,17 @@ void restart_with_fitting_blas(char** argv) {
   execv("/proc/self/exe", argv);  // returns only if it fails; then the slow kernels serve
 }
 
+constexpr char kOutOfMemory[] = "out of memory. Use a smaller batch size or fewer parallel jobs.";
+
+/// Never throws, whatever stderr is: a handler that throws ends the program with a signal.
+void complain(const std::string& text) { log_message(LogLevel::kError, text); }
+
 /// The exit code of a command that gave `code`: what it printed must have arrived.
 int told(int code) {
   errno = 0;
   if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return code;
-  fmt::print(stderr, "error: standard output cannot be written{}. Make room, or write elsewhere.\n",
-             errno == 0 ? "" : fmt::format(": {}", std::strerror(errno)));
+  complain(fmt::format("standard output cannot be written{}. Make room, or write elsewhere.",
+                       errno == 0 ? "" : fmt::format(": {}", std::strerror(errno))));
   return code == 0 ? 1 : code;
 }
 
@@ -132,26 +137,25 @@ int main(int argc, char** argv) {
   try {
     return app::told(app::dispatch({argv + 1, argv + argc}));
   } catch (const UserError& error) {
-    fmt::print(stderr, "error: {}\n", error.what());
+    app::complain(error.what());
     return exit_code(error.kind());
   } catch (const c10::OutOfMemoryError&) {
-    fmt::print(
-        stderr,
-        "error: out of GPU memory. Use model.dtype=bfloat16, a smaller trainer.batch_size or model.max_pixels, or "
-        "device=cpu; what is done already is kept.\n");
-    return 1;
+    app::complain(
+        "out of GPU memory. Use model.dtype=bfloat16, a smaller trainer.batch_size or model.max_pixels, or device=cpu; "
+        "what is done already is kept.");
   } catch (const std::bad_alloc&) {
-    fmt::print(stderr, "error: out of memory. Use a smaller batch size or fewer parallel jobs.\n");
-    return 1;
+    app::complain(app::kOutOfMemory);
   } catch (const std::filesystem::filesystem_error& error) {
-    fmt::print(stderr, "error: {}: '{}'. Check permissions and free space, or choose another place.\n",
-               error.code().message(), error.path1().string());
-    return 1;
+    app::complain(fmt::format("{}: '{}'. Check permissions and free space, or choose another place.",
+                              error.code().message(), error.path1().string()));
   } catch (const std::system_error& error) {  // output among others: fmt throws it
-    fmt::print(stderr, "error: {}. Check free space and limits of the system.\n", error.what());
-    return 1;
+    app::complain(fmt::format("{}. Check free space and limits of the system.", error.what()));
   } catch (const std::exception& error) {
-    fmt::print(stderr, "error: {} (this is a fault of the program; please report it with the command)\n", error.what());
-    return 1;
+    if (std::strstr(error.what(), "DefaultCPUAllocator") != nullptr) {  // what LibTorch throws in place of bad_alloc
+      app::complain(app::kOutOfMemory);
+      return 1;
+    }
+    app::complain(fmt::format("{} (this is a fault of the program; please report it with the command)", error.what()));
   }
+  return 1;
 }

@@ -105,7 +105,7 @@ std::vector<WorkerResult> run_workers(const std::vector<WorkerJob>& jobs, int pa
 
   constexpr std::int64_t kTicks = 1000;
   std::int64_t shown = 0;
-  Progress progress("training and answering", "‰", kTicks);
+  Progress progress("training and answering", "", kTicks);
   std::vector<Child> children;
   std::size_t next = 0;
   std::size_t done = 0;
