@@ -123,7 +123,7 @@ TEST_F(ArtifactCacheTest, RemovingTheFinishedKeepsTheUnfinished) {
 TEST_F(ArtifactCacheTest, TheLockSurvivesRemoval) {
   const ArtifactCache cache(root_);
   const auto mark = root_ / "at_work";
-  fs::create_directories(root_);
+  fs::create_directories(cache.folder(key_).parent_path());
   std::vector<pid_t> workers;
   for (int w = 0; w < 3; ++w) {
     workers.push_back(::fork());

@@ -140,7 +140,7 @@ TEST(Progress, ALogLineAfterTheBarIsPlain) {
 
 TEST(Progress, LinesFitTheTerminal) {
   const auto shown = on_terminal(20, work_with_a_warning);
-  EXPECT_THAT(shown, HasSubstr("\r\033[Kreading: 3 / 10 (3\r"));  // 19 characters
+  EXPECT_THAT(shown, HasSubstr("\r\033[Kreading: 3 / 10 (30\r"));  // 19 characters
   const auto asked = on_terminal(20, [] {
     ::setenv("COLUMNS", "12", 1);
     work_with_a_warning();
