@@ -105,7 +105,8 @@ TEST_F(FilesTest, ARedirectedDescriptorKeepsWhatItHolds) {
 }
 
 TEST_F(FilesTest, NamesOf255BytesWork) {
-  for (const std::string name : {std::string(255, 'n'), std::string(250, 'n') + ".json", "." + std::string(254, 'x')}) {
+  for (const std::string& name :
+       {std::string(255, 'n'), std::string(250, 'n') + ".json", "." + std::string(254, 'x')}) {
     write_file_atomically(scratch(name), "bytes");
     EXPECT_EQ(read_file(scratch(name)), "bytes");
   }
