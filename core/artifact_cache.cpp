@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -37,6 +38,64 @@ void remove_half_written(const fs::path& folder) {
       leftovers.push_back(entry.path());
   }
   for (const auto& file : leftovers) fs::remove(file);
+}
+
+/// The exclusive lock on the key whose folder is `place`; none if another holds it and `wait` is false. A remover takes
+/// the lock file away, so a lock counts only if its file still stands under the name.
+Descriptor lock_key(const fs::path& place, bool wait) {
+  const std::string file = place.string() + ".lock";
+  while (true) {
+    Descriptor lock(::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644));
+    int failed = 0;
+    while (lock && (failed = ::flock(lock.get(), wait ? LOCK_EX : LOCK_EX | LOCK_NB)) != 0 && errno == EINTR) {
+    }
+    if (lock && failed != 0 && errno == EWOULDBLOCK) return {};
+    if (!lock || failed != 0) {
+      throw UserError(ErrorKind::kEnvironment, "Cannot lock '" + file + "': " + std::strerror(errno) + ".",
+                      "Check the permissions of the cache folder.");
+    }
+    struct stat held {
+    }, named{};
+    const bool same = ::fstat(lock.get(), &held) == 0 && ::stat(file.c_str(), &named) == 0 &&
+                      held.st_ino == named.st_ino && held.st_dev == named.st_dev;
+    if (same) return lock;
+  }
+}
+
+bool is_hex(const std::string& text) { return text.find_first_not_of("0123456789abcdef") == std::string::npos; }
+
+bool is_plain_folder(const fs::path& folder) { return fs::is_directory(fs::symlink_status(folder)); }
+
+std::uintmax_t bytes_in(const fs::path& folder) {
+  std::uintmax_t bytes = 0;
+  for (const auto& file : fs::recursive_directory_iterator(folder)) {
+    if (file.is_regular_file() && !file.is_symlink()) bytes += file.file_size();
+  }
+  return bytes;
+}
+
+std::int64_t changed_s(const fs::path& path) {
+  struct stat info {};
+  return ::stat(path.c_str(), &info) == 0 ? info.st_mtim.tv_sec : 0;
+}
+
+/// What `folder` is, if it is where the cache would have put it.
+std::optional<ArtifactCache::Entry> entry_at(const fs::path& folder, const std::string& stage,
+                                             const std::string& prefix) {
+  const std::string name = folder.filename().string(), digest = name.substr(0, 64);
+  if (!is_plain_folder(folder) || digest.size() != 64 || !is_hex(digest) || !digest.starts_with(prefix)) return {};
+  ArtifactCache::Entry entry{stage, digest, name.size() == 64, 0, 0, {}};
+  if (entry.complete) {
+    if (!fs::is_regular_file(folder / kMeta)) return {};
+    const auto meta = nlohmann::json::parse(read_file(folder / kMeta), nullptr, false);
+    if (!meta.is_object() || !meta.contains("payload") || sha256_json(meta["payload"]) != digest) return {};
+    entry.params = meta["payload"].value("params", nlohmann::json::object());
+  } else if (name.substr(64) != kPartial) {
+    return {};
+  }
+  entry.made_s = changed_s(entry.complete ? folder / kMeta : folder);
+  entry.bytes = bytes_in(folder);
+  return entry;
 }
 
 }  // namespace
@@ -80,28 +139,15 @@ ArtifactCache::Work ArtifactCache::begin(const StageKey& key) const { return Wor
 ArtifactCache::Work::Work(const ArtifactCache& cache, const StageKey& key)
     : partial_(cache.folder(key).string() + kPartial), final_(cache.folder(key)), payload_(key.payload()) {
   ensure_folder(final_.parent_path());
-  const std::string lock_file = final_.string() + ".lock";
-  lock_ = ::open(lock_file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
-  if (lock_ < 0 || ::flock(lock_, LOCK_EX) != 0) {
-    throw UserError(ErrorKind::kEnvironment, "Cannot lock '" + lock_file + "': " + std::strerror(errno) + ".",
-                    "Check the permissions of the cache folder.");
-  }
+  lock_ = lock_key(final_, true);
   ensure_folder(partial_);
   remove_half_written(partial_);
 }
 
-ArtifactCache::Work::Work(Work&& other) noexcept
-    : partial_(std::move(other.partial_)),
-      final_(std::move(other.final_)),
-      payload_(std::move(other.payload_)),
-      lock_(std::exchange(other.lock_, -1)) {}
-
 ArtifactCache::Work::~Work() {
-  if (lock_ < 0) return;
+  if (!lock_) return;
   std::error_code ignored;
-  // The lock file goes only with the finished folder: until then a waiting process may hold the same file.
   if (fs::is_directory(partial_, ignored) && fs::is_empty(partial_, ignored)) fs::remove(partial_, ignored);
-  ::close(lock_);
 }
 
 fs::path ArtifactCache::Work::commit(const nlohmann::json& facts) {
@@ -120,39 +166,32 @@ fs::path ArtifactCache::Work::commit(const nlohmann::json& facts) {
 
 bool ArtifactCache::remove(const Entry& entry) const {
   const auto place = root_ / entry.stage / entry.digest.substr(0, 2) / entry.digest;
-  const std::string lock_file = place.string() + ".lock";
-  const int lock = ::open(lock_file.c_str(), O_RDWR | O_CLOEXEC);
-  const bool busy = lock >= 0 && ::flock(lock, LOCK_EX | LOCK_NB) != 0;
-  if (!busy) {
-    fs::remove_all(place);
-    fs::remove_all(place.string() + kPartial);
-    fs::remove(lock_file);
-  }
-  if (lock >= 0) ::close(lock);
-  return !busy;
+  const fs::path partial = place.string() + kPartial;
+  const auto lock = lock_key(place, false);
+  if (!lock) return false;
+  fs::remove_all(entry.complete ? place : partial);
+  // While the lock is held; who waits for it notices (lock_key).
+  if (!fs::exists(place) && !fs::exists(partial)) fs::remove(place.string() + ".lock");
+  return true;
 }
 
 std::vector<ArtifactCache::Entry> ArtifactCache::list() const {
   std::vector<Entry> entries;
   if (!fs::is_directory(root_)) return entries;
   for (const auto& stage : fs::directory_iterator(root_)) {
-    if (!stage.is_directory()) continue;
+    if (!is_plain_folder(stage)) continue;
     for (const auto& prefix : fs::directory_iterator(stage)) {
-      if (!prefix.is_directory()) continue;
+      const std::string name = prefix.path().filename().string();
+      if (!is_plain_folder(prefix) || name.size() != 2 || !is_hex(name)) continue;
       for (const auto& item : fs::directory_iterator(prefix)) {
-        if (!item.is_directory()) continue;
-        Entry entry{stage.path().filename().string(), item.path().filename().string(), 0,
-                    fs::exists(item.path() / kMeta)};
-        for (const auto& file : fs::recursive_directory_iterator(item)) {
-          if (file.is_regular_file()) entry.bytes += file.file_size();
-        }
-        entry.digest = entry.digest.substr(0, 64);
-        entries.push_back(entry);
+        if (auto entry = entry_at(item.path(), stage.path().filename().string(), name))
+          entries.push_back(std::move(*entry));
       }
     }
   }
-  std::sort(entries.begin(), entries.end(),
-            [](const Entry& a, const Entry& b) { return std::tie(a.stage, a.digest) < std::tie(b.stage, b.digest); });
+  std::sort(entries.begin(), entries.end(), [](const Entry& a, const Entry& b) {
+    return std::tie(a.stage, a.digest, a.complete) < std::tie(b.stage, b.digest, b.complete);
+  });
   return entries;
 }
 

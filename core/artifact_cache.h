@@ -12,6 +12,8 @@
 #include <string>
 #include <vector>
 
+#include "core/files.h"
+
 namespace scalselect {
 
 /// Identity of one stage's output.
@@ -39,7 +41,7 @@ class ArtifactCache {
   /// A stage at work: holds an exclusive lock on the key until destroyed (a killed process loses it by itself).
   class Work {
    public:
-    Work(Work&&) noexcept;
+    Work(Work&&) noexcept = default;
     Work& operator=(Work&&) = delete;
     ~Work();
     /// Folder to write into; may hold what an earlier, killed attempt left.
@@ -52,21 +54,26 @@ class ArtifactCache {
     Work(const ArtifactCache& cache, const StageKey& key);
     std::filesystem::path partial_, final_;
     nlohmann::json payload_;
-    int lock_ = -1;
+    Descriptor lock_;
   };
 
   /// Waits for another process that works on the same key, then takes the lock. Check `find` again afterwards.
   Work begin(const StageKey& key) const;
 
+  /// A finished artifact, or what a killed attempt left to go on from.
   struct Entry {
     std::string stage, digest;
-    std::uintmax_t bytes = 0;
     bool complete = false;
+    std::uintmax_t bytes = 0;
+    std::int64_t made_s = 0;  ///< seconds since 1970 at which it was finished, or begun
+    nlohmann::json params;    ///< of a finished artifact: its key's options
   };
-  /// Everything in the cache, by stage and digest.
+  /// Everything in the cache, by stage and digest. A folder counts only where the cache would have put it and,
+  /// finished, if its meta.json holds the payload that its name is the digest of: what else lies under the root is not
+  /// ours.
   std::vector<Entry> list() const;
 
-  /// Removes an entry with what a killed attempt left of it. False, and nothing done, while a stage is at work on it.
+  /// Removes what `entry` names and no other. False, and nothing done, while a stage is at work on its key.
   bool remove(const Entry& entry) const;
 
   const std::filesystem::path& root() const { return root_; }

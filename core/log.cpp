@@ -3,11 +3,12 @@
 #include <unistd.h>
 
 #include <atomic>
-#include <cmath>
-#include <cstdio>
+#include <cerrno>
+#include <string_view>
 #include <vector>
 
 #include "core/log_listener.h"
+#include "core/progress_text.h"
 
 namespace scalselect {
 namespace {
@@ -35,11 +36,20 @@ void tell_listeners(LogLevel level, const std::string& text) noexcept {
   }
 }
 
-std::string duration_text(double seconds) {
-  const auto total = std::llround(seconds);
-  if (total >= 3600) return fmt::format("{}:{:02}:{:02}", total / 3600, total / 60 % 60, total % 60);
-  return fmt::format("{}:{:02}", total / 60, total % 60);
+/// The bar that stands on the terminal without a newline, if any. Guarded by output_lock.
+std::string live_bar;
+
+/// Never throws: what cannot be said must not end the work that it is about.
+void put(std::string_view text) noexcept {
+  while (!text.empty()) {
+    const ssize_t written = ::write(STDERR_FILENO, text.data(), text.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written <= 0) return;
+    text.remove_prefix(static_cast<std::size_t>(written));
+  }
 }
+
+constexpr char kClearLine[] = "\r\033[K";
 
 }  // namespace
 
@@ -55,32 +65,47 @@ LogListener::~LogListener() {
   std::erase(listeners, &listener_);
 }
 
-void log_message(LogLevel level, const std::string& text) {
+void log_message(LogLevel level, const std::string& text) noexcept {
   tell_listeners(level, text);
   if (level < threshold) return;
-  const std::lock_guard<std::mutex> lock(output_lock);
-  fmt::print(stderr, "{}{}\n", name_of(level), text);
+  try {
+    const std::lock_guard<std::mutex> lock(output_lock);
+    put((live_bar.empty() ? "" : kClearLine) + (name_of(level) + text) + "\n" + live_bar);
+  } catch (...) {  // no memory for the line
+    put(text);
+    put("\n");
+  }
 }
 
 Progress::Progress(std::string label, std::string unit, std::int64_t total, std::int64_t done)
     : label_(std::move(label)),
       unit_(std::move(unit)),
       total_(total),
-      start_(done),
       done_(done),
+      first_done_(done),
       begin_(std::chrono::steady_clock::now()),
       printed_(begin_),
+      first_(begin_),
       terminal_(isatty(STDERR_FILENO) == 1) {}
 
-Progress::~Progress() { print(true); }
+Progress::~Progress() {
+  try {
+    print(std::chrono::steady_clock::now(), true);
+  } catch (...) {  // no memory for the line
+  }
+}
 
 void Progress::advance(std::int64_t items) {
   const std::lock_guard<std::mutex> lock(lock_);
-  done_ += items;
   const auto now = std::chrono::steady_clock::now();
+  done_ += items;
+  if (!std::exchange(started_, true)) {
+    first_ = now;
+    first_done_ = done_;
+  }
   if (now - printed_ < std::chrono::milliseconds(terminal_ ? 100 : 10000)) return;
   printed_ = now;
-  print(false);
+  print(now, false);
 }
 
 void Progress::note(std::string text) {
@@ -88,23 +113,17 @@ void Progress::note(std::string text) {
   note_ = std::move(text);
 }
 
-void Progress::print(bool last) {
+void Progress::print(Time now, bool last) {
   if (threshold > LogLevel::kInfo) return;
-  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin_).count();
-  const double rate = seconds > 0 ? static_cast<double>(done_ - start_) / seconds : 0;
-  std::string line = label_ + ": " + std::to_string(done_);
-  if (total_ >= 0) {
-    line += fmt::format(" / {} ({:.0f} %)", total_,
-                        total_ > 0 ? 100.0 * static_cast<double>(done_) / static_cast<double>(total_) : 100.0);
-  }
-  line += fmt::format(" {}, {:.4g}/s", unit_, rate);
-  if (last) line += ", took " + duration_text(seconds);
-  else if (total_ >= 0 && rate > 0) line += ", ETA " + duration_text(static_cast<double>(total_ - done_) / rate);
-  if (!note_.empty()) line += ", " + note_;
+  const auto since = [&](Time then) { return std::chrono::duration<double>(now - then).count(); };
+  const std::string text =
+      progress_text({label_, unit_, note_, total_, done_, done_ - first_done_, since(first_), since(begin_), last});
   const std::lock_guard<std::mutex> lock(output_lock);
-  if (terminal_) fmt::print(stderr, "\r\033[K{}{}", line, last ? "\n" : "");
-  else fmt::print(stderr, "{}\n", line);
-  std::fflush(stderr);
+  if (!terminal_) return put(text + "\n");
+  // One column stays free: some terminals start a new line when the last one is filled.
+  const std::string line(cut_to_width(text, terminal_width(STDERR_FILENO) - 1));
+  put(kClearLine + line + (last ? "\n" : ""));
+  live_bar = last ? "" : line;
 }
 
 }  // namespace scalselect

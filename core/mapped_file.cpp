@@ -14,17 +14,27 @@
 
 namespace scalselect {
 
-MappedFile::MappedFile(std::filesystem::path file) : path_(std::move(file)) {
-  const int handle = ::open(path_.c_str(), O_RDONLY | O_CLOEXEC);
+namespace {
+
+Descriptor open_to_read(const std::filesystem::path& file) {
+  Descriptor handle(::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));  // a pipe would wait for its writer
+  if (!handle) {
+    throw UserError(ErrorKind::kInput, fmt::format("Cannot read '{}': {}.", file.string(), std::strerror(errno)));
+  }
+  return handle;
+}
+
+}  // namespace
+
+MappedFile::MappedFile(std::filesystem::path file) : MappedFile(open_to_read(file), file) {}
+
+MappedFile::MappedFile(const Descriptor& handle, std::filesystem::path name) : path_(std::move(name)) {
   struct stat info {};
-  if (handle < 0 || ::fstat(handle, &info) != 0 || !S_ISREG(info.st_mode)) {
-    const std::string why = handle < 0 ? std::strerror(errno) : "not a regular file";
-    if (handle >= 0) ::close(handle);
-    throw UserError(ErrorKind::kInput, fmt::format("Cannot read '{}': {}.", path_.string(), why));
+  if (::fstat(handle.get(), &info) != 0 || !S_ISREG(info.st_mode)) {
+    throw UserError(ErrorKind::kInput, fmt::format("Cannot read '{}': not a regular file.", path_.string()));
   }
   size_ = static_cast<std::size_t>(info.st_size);
-  data_ = size_ == 0 ? nullptr : ::mmap(nullptr, size_, PROT_READ, MAP_PRIVATE, handle, 0);
-  ::close(handle);
+  data_ = size_ == 0 ? nullptr : ::mmap(nullptr, size_, PROT_READ, MAP_PRIVATE, handle.get(), 0);
   if (data_ == MAP_FAILED) {
     throw UserError(ErrorKind::kEnvironment, fmt::format("Cannot map '{}': {}.", path_.string(), std::strerror(errno)));
   }

@@ -5,13 +5,17 @@
 #include <filesystem>
 #include <string_view>
 
+#include "core/files.h"
+
 namespace scalselect {
 
 class MappedFile {
  public:
-  /// Throws UserError(kInput), naming the file, if it cannot be read or is no regular file, and
+  /// Throws UserError(kInput), naming the file, if it cannot be read or is not a regular file, and
   /// UserError(kEnvironment) if it cannot be mapped.
   explicit MappedFile(std::filesystem::path file);
+  /// An open regular file; `name`: for messages.
+  MappedFile(const Descriptor& handle, std::filesystem::path name);
   ~MappedFile();
   MappedFile(const MappedFile&) = delete;
   MappedFile& operator=(const MappedFile&) = delete;

@@ -85,10 +85,14 @@ std::vector<std::int64_t> parse_shape(std::string_view value, const std::string&
 /// Whatever is computed from a shape later fits into 64 bits.
 void refuse_impossible_sizes(const NpyArray& array, const std::string& where) {
   constexpr std::int64_t kMost = std::int64_t{1} << 48;
-  std::int64_t bytes = array.item_bytes;
+  std::int64_t bytes = std::max<std::int64_t>(array.item_bytes, 1);
   for (const auto size : array.shape) {
     if (__builtin_mul_overflow(bytes, std::max<std::int64_t>(size, 1), &bytes) || bytes > kMost)
       refuse(where, "declares a size that no file has", "Write or copy the file again.");
+  }
+  // Any number of them would fit into any file.
+  if (array.item_bytes == 0 && array.count() > 0) {
+    refuse(where, "declares strings of no characters", "Save it with dtype str.");
   }
 }
 

@@ -1,19 +1,17 @@
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
 #include <zlib.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <cstring>
-#include <fstream>
+#include <optional>
 
 #include "core/check.h"
 #include "core/error.h"
+#include "core/files.h"
+#include "core/mapped_file.h"
 #include "core/npy_format.h"
 #include "core/npz.h"
+#include "core/utf8.h"
 #include "core/zip_format.h"
 
 namespace scalselect {
@@ -25,32 +23,10 @@ constexpr std::size_t kChunk = 1 << 20;
   throw UserError(ErrorKind::kInput, fmt::format("{} {}.", where, what), remedy);
 }
 
-/// A file mapped for reading, closed when the last user goes.
-class Mapping {
- public:
-  Mapping(int handle, const std::string& where) {
-    struct stat info {};
-    if (handle < 0 || ::fstat(handle, &info) != 0) refuse(where, "cannot be read", "Check its permissions.");
-    size_ = static_cast<std::size_t>(info.st_size);
-    data_ = size_ == 0 ? nullptr : ::mmap(nullptr, size_, PROT_READ, MAP_SHARED, handle, 0);
-    ::close(handle);
-    if (data_ == MAP_FAILED) refuse(where, "cannot be mapped into memory", "Check the limits on address space.");
-  }
-  Mapping(const Mapping&) = delete;
-  ~Mapping() {
-    if (data_ != nullptr) ::munmap(data_, size_);
-  }
-  std::string_view bytes() const { return {static_cast<const char*>(data_), size_}; }
-
- private:
-  void* data_ = nullptr;
-  std::size_t size_ = 0;
-};
-
 /// Float rows of any precision in a mapping.
 class MappedRows final : public RowSource {
  public:
-  MappedRows(std::shared_ptr<Mapping> mapping, std::string_view data, const NpyArray& array)
+  MappedRows(std::shared_ptr<MappedFile> mapping, std::string_view data, const NpyArray& array)
       : mapping_(std::move(mapping)), data_(data.data()), array_(array) {}
   std::int64_t rows() const override { return array_.shape[0]; }
   std::int64_t cols() const override { return array_.shape[1]; }
@@ -74,48 +50,23 @@ class MappedRows final : public RowSource {
       out[i] = make(value);
     }
   }
-  std::shared_ptr<Mapping> mapping_;
+  std::shared_ptr<MappedFile> mapping_;
   const char* data_;
   NpyArray array_;
 };
 
-std::unique_ptr<RowSource> rows_in(std::shared_ptr<Mapping> mapping, std::string_view member,
+std::unique_ptr<RowSource> rows_in(std::shared_ptr<MappedFile> mapping, std::string_view member,
                                    const std::string& where) {
   const auto array = parse_npy_header(member, where);
   const bool floats =
       array.type == NpyType::kFloat16 || array.type == NpyType::kFloat32 || array.type == NpyType::kFloat64;
   if (!floats || array.shape.size() != 2) refuse(where, "is not a matrix of floats", "Save an N x d float32 array.");
+  if (array.shape[1] == 0) refuse(where, "has rows of no numbers", "Save an N x d float32 array.");
   if (static_cast<std::int64_t>(member.size()) < array.header_bytes + array.count() * array.item_bytes) {
     refuse(where, "is cut short", "Write or copy the file again.");
   }
   return std::make_unique<MappedRows>(std::move(mapping), member.substr(static_cast<std::size_t>(array.header_bytes)),
                                       array);
-}
-
-/// An open file without a name, gone when closed.
-int temporary_file() {
-  const char* folder = std::getenv("TMPDIR");
-  std::string name = std::string(folder == nullptr ? "/tmp" : folder) + "/scalselect-XXXXXX";
-  const int handle = ::mkstemp(name.data());
-  if (handle < 0) {
-    throw UserError(ErrorKind::kEnvironment, fmt::format("Cannot write a temporary file '{}'.", name),
-                    "Point TMPDIR to a folder with space for the unpacked features.");
-  }
-  ::unlink(name.c_str());
-  return handle;
-}
-
-void write_all(int handle, const char* bytes, std::size_t count) {
-  while (count > 0) {
-    const auto written = ::write(handle, bytes, count);
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0) {
-      throw UserError(ErrorKind::kEnvironment, "Cannot unpack a compressed .npz: the temporary folder is full.",
-                      "Point TMPDIR to a folder with space for the unpacked features.");
-    }
-    bytes += written;
-    count -= static_cast<std::size_t>(written);
-  }
 }
 
 /// Unpacks a deflate stream into `sink(bytes, count)` until `limit` bytes or its end; checks size and CRC at the end.
@@ -156,7 +107,7 @@ void inflate_member(std::string_view packed, const ZipMember& member, std::int64
 struct NpzReader::Impl {
   std::filesystem::path file;
   std::vector<ZipMember> members;
-  std::shared_ptr<Mapping> mapping;
+  std::shared_ptr<MappedFile> mapping;
 
   std::string where(const std::string& name) const {
     return fmt::format("The array '{}' of '{}'", name, file.string());
@@ -201,8 +152,7 @@ struct NpzReader::Impl {
 NpzReader::NpzReader(const std::filesystem::path& file) : impl_(new Impl) {
   impl_->file = file;
   impl_->members = read_zip_directory(file);
-  impl_->mapping =
-      std::make_shared<Mapping>(::open(file.c_str(), O_RDONLY | O_CLOEXEC), fmt::format("'{}'", file.string()));
+  impl_->mapping = std::make_shared<MappedFile>(file);
 }
 
 NpzReader::~NpzReader() = default;
@@ -246,24 +196,15 @@ std::vector<std::int64_t> NpzReader::integers(const std::string& name) const {
 
 namespace {
 
-/// UTF-8 of UTF-32 code points up to the first zero (NumPy pads with zeros).
-std::string utf8_of(const char* bytes, std::int64_t count) {
+/// UTF-8 of UTF-32 code points up to the first zero (NumPy pads with zeros); none if one of them is not a character.
+std::optional<std::string> utf8_of(const char* bytes, std::int64_t count) {
   std::string text;
   for (std::int64_t i = 0; i < count; ++i) {
     std::uint32_t c = 0;
     std::memcpy(&c, bytes + 4 * i, 4);
     if (c == 0) break;
-    if (c < 0x80) {
-      text += static_cast<char>(c);
-    } else if (c < 0x800) {
-      text += {static_cast<char>(0xc0 | c >> 6), static_cast<char>(0x80 | (c & 0x3f))};
-    } else if (c < 0x10000) {
-      text += {static_cast<char>(0xe0 | c >> 12), static_cast<char>(0x80 | (c >> 6 & 0x3f)),
-               static_cast<char>(0x80 | (c & 0x3f))};
-    } else {
-      text += {static_cast<char>(0xf0 | c >> 18), static_cast<char>(0x80 | (c >> 12 & 0x3f)),
-               static_cast<char>(0x80 | (c >> 6 & 0x3f)), static_cast<char>(0x80 | (c & 0x3f))};
-    }
+    if (!is_scalar_value(c)) return std::nullopt;
+    append_utf8(text, c);
   }
   return text;
 }
@@ -281,7 +222,12 @@ std::vector<std::string> NpzReader::strings(const std::string& name) const {
   NpyArray array;
   const auto bytes = impl_->body(name, array);
   for (std::int64_t i = 0; i < array.count(); ++i) {
-    texts.push_back(utf8_of(bytes.data() + i * array.item_bytes, array.item_bytes / 4));
+    auto text = utf8_of(bytes.data() + i * array.item_bytes, array.item_bytes / 4);
+    if (!text) {
+      refuse(impl_->where(name), fmt::format("holds a surrogate or no code point of Unicode in its item {}", i),
+             "Save it again from valid str values.");
+    }
+    texts.push_back(std::move(*text));
   }
   return texts;
 }
@@ -291,21 +237,17 @@ std::unique_ptr<RowSource> NpzReader::rows(const std::string& name) const {
   const auto packed = impl_->packed(member);
   const auto where = impl_->where(name);
   if (!member.deflated) return rows_in(impl_->mapping, packed, where);
-  const int handle = temporary_file();
-  try {
-    inflate_member(packed, member, member.bytes, where,
-                   [&](const char* bytes, std::size_t count) { write_all(handle, bytes, count); });
-  } catch (...) {
-    ::close(handle);
-    throw;
-  }
-  auto mapping = std::make_shared<Mapping>(handle, where);
+  const auto handle = unnamed_file();
+  inflate_member(packed, member, member.bytes, where, [&](const char* bytes, std::size_t count) {
+    write_all(handle, {bytes, count}, "the temporary copy of " + impl_->file.string());
+  });
+  auto mapping = std::make_shared<MappedFile>(handle, impl_->file);
   return rows_in(mapping, mapping->bytes(), where);
 }
 
 std::unique_ptr<RowSource> open_npy_rows(const std::filesystem::path& file) {
   const auto where = fmt::format("'{}'", file.string());
-  auto mapping = std::make_shared<Mapping>(::open(file.c_str(), O_RDONLY | O_CLOEXEC), where);
+  auto mapping = std::make_shared<MappedFile>(file);
   return rows_in(mapping, mapping->bytes(), where);
 }
 

@@ -1,16 +1,13 @@
 #include <fmt/format.h>
-#include <unistd.h>
 #include <zlib.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
-#include <fstream>
 
 #include "core/error.h"
 #include "core/files.h"
 #include "core/npy_format.h"
 #include "core/npz.h"
+#include "core/utf8.h"
 #include "core/zip_format.h"
 
 namespace scalselect {
@@ -22,25 +19,13 @@ constexpr std::size_t kChunk = 1 << 20;
 std::vector<std::uint32_t> code_points(const std::string& text) {
   std::vector<std::uint32_t> points;
   for (std::size_t i = 0; i < text.size();) {
-    const auto lead = static_cast<unsigned char>(text[i]);
-    const std::size_t length = lead < 0x80             ? 1
-                               : (lead & 0xe0) == 0xc0 ? 2
-                               : (lead & 0xf0) == 0xe0 ? 3
-                               : (lead & 0xf8) == 0xf0 ? 4
-                                                       : 0;
-    bool good = length > 0 && i + length <= text.size();
-    std::uint32_t point = length == 1 ? lead : length > 0 ? lead & (0x7fU >> length) : 0;
-    for (std::size_t j = 1; good && j < length; ++j) {
-      const auto next = static_cast<unsigned char>(text[i + j]);
-      good = (next & 0xc0) == 0x80;
-      point = point << 6 | (next & 0x3fU);
-    }
-    if (!good) {
+    const auto next = decode_utf8(text, i);
+    if (!next.valid) {
       throw UserError(ErrorKind::kInput, fmt::format("The id '{}' is not UTF-8.", text),
                       "Use ids=row, or mend the pool.");
     }
-    points.push_back(point);
-    i += length;
+    points.push_back(next.point);
+    i += next.bytes;
   }
   return points;
 }
@@ -48,7 +33,7 @@ std::vector<std::uint32_t> code_points(const std::string& text) {
 /// One member on its way into the file: counts, checksum, compression.
 class MemberStream {
  public:
-  MemberStream(std::ofstream& out, bool deflate) : out_(out), deflate_(deflate) {
+  MemberStream(FileWriter& out, bool deflate) : out_(out), deflate_(deflate) {
     if (deflate_ &&
         deflateInit2(&stream_, Z_DEFAULT_COMPRESSION, Z_DEFLATED, -MAX_WBITS, 8, Z_DEFAULT_STRATEGY) != Z_OK) {
       throw std::bad_alloc();
@@ -92,11 +77,11 @@ class MemberStream {
     } while (stream_.avail_out == 0);
   }
   void emit(const Bytef* bytes, std::size_t count) {
-    out_.write(reinterpret_cast<const char*>(bytes), static_cast<std::streamsize>(count));
+    out_.write({reinterpret_cast<const char*>(bytes), count});
     packed_ += static_cast<std::int64_t>(count);
   }
 
-  std::ofstream& out_;
+  FileWriter& out_;
   bool deflate_;
   z_stream stream_{};
   std::vector<Bytef> buffer_ = std::vector<Bytef>(kChunk);
@@ -107,18 +92,9 @@ class MemberStream {
 }  // namespace
 
 struct NpzWriter::Impl {
-  std::filesystem::path file, temporary;
-  bool deflate = false;
-  std::ofstream out;
+  FileWriter out;
+  bool deflate;
   std::vector<ZipMember> members;
-
-  void check() {
-    if (!out) {
-      throw UserError(ErrorKind::kEnvironment,
-                      fmt::format("Cannot write '{}': {}.", file.string(), std::strerror(errno)),
-                      "Check permissions and free space, or choose another place.");
-    }
-  }
 
   /// Writes a member whose bytes `fill(stream)` produces.
   template <class Fill>
@@ -126,17 +102,13 @@ struct NpzWriter::Impl {
     ZipMember member;
     member.name = name + ".npy";
     member.deflated = deflate;
-    member.header_offset = static_cast<std::int64_t>(out.tellp());
-    out << zip_local_header(member);
+    member.header_offset = static_cast<std::int64_t>(out.size());
+    out.write(zip_local_header(member));
     MemberStream stream(out, deflate);
     stream.write(header.data(), header.size());
     fill(stream);
     stream.finish(member);
-    const auto end = out.tellp();
-    out.seekp(member.header_offset);
-    out << zip_local_header(member);
-    out.seekp(end);
-    check();
+    out.rewrite(static_cast<std::uint64_t>(member.header_offset), zip_local_header(member));
     members.push_back(std::move(member));
   }
 
@@ -147,21 +119,10 @@ struct NpzWriter::Impl {
   }
 };
 
-NpzWriter::NpzWriter(const std::filesystem::path& file, bool deflate) : impl_(new Impl) {
-  impl_->file = file;
-  impl_->temporary = file.string() + ".tmp" + std::to_string(::getpid());
-  impl_->deflate = deflate;
-  ensure_folder(file.parent_path());
-  impl_->out.open(impl_->temporary, std::ios::binary | std::ios::trunc);
-  impl_->check();
-}
+NpzWriter::NpzWriter(const std::filesystem::path& file, bool deflate)
+    : impl_(new Impl{FileWriter(file), deflate, {}}) {}
 
-NpzWriter::~NpzWriter() {
-  if (impl_ == nullptr || impl_->temporary.empty()) return;
-  impl_->out.close();
-  std::error_code ignored;
-  std::filesystem::remove(impl_->temporary, ignored);
-}
+NpzWriter::~NpzWriter() = default;
 
 void NpzWriter::add(const std::string& name, const RowSource& rows) {
   const std::int64_t block =
@@ -196,11 +157,8 @@ void NpzWriter::add(const std::string& name, const std::vector<std::string>& val
 }
 
 void NpzWriter::finish() {
-  impl_->out << zip_directory(impl_->members, static_cast<std::int64_t>(impl_->out.tellp()));
-  impl_->out.close();
-  impl_->check();
-  publish_file(impl_->temporary, impl_->file);
-  impl_->temporary.clear();
+  impl_->out.write(zip_directory(impl_->members, static_cast<std::int64_t>(impl_->out.size())));
+  impl_->out.commit();
 }
 
 }  // namespace scalselect

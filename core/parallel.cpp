@@ -1,25 +1,51 @@
 #include "core/parallel.h"
 
+#include <fmt/format.h>
 #include <sched.h>
 
 #include <algorithm>
 #include <atomic>
+#include <charconv>
 #include <cstdlib>
 #include <exception>
 #include <fstream>
 #include <mutex>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <vector>
+
+#include "core/error.h"
+#include "core/log.h"
 
 namespace scalselect {
 namespace {
 
 std::atomic<int> chosen_threads{0};
 
-int from_environment(const char* name) {
-  const char* text = std::getenv(name);
-  return text == nullptr ? 0 : std::atoi(text);
+constexpr int kMostThreads = 4096;
+
+/// The number that a variable begins with; 0 without one.
+int leading_number(std::string_view text, std::size_t& length) {
+  int count = 0;
+  const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), count);
+  length = static_cast<std::size_t>(end - text.data());
+  return code == std::errc{} ? count : 0;
+}
+
+int from_environment() {
+  std::size_t length = 0;
+  if (const char* text = std::getenv("SCALSELECT_THREADS"); text != nullptr && *text != '\0') {
+    const int count = leading_number(text, length);
+    if (count >= 1 && count <= kMostThreads && text[length] == '\0') return count;
+    throw UserError(
+        ErrorKind::kUsage,
+        fmt::format("SCALSELECT_THREADS is '{}', which is not a number of threads from 1 to {}.", text, kMostThreads),
+        "Set it to such a number, or unset it.");
+  }
+  // "4,2" is allowed there: threads of each level of nesting.
+  const char* text = std::getenv("OMP_NUM_THREADS");
+  return text == nullptr ? 0 : std::clamp(leading_number(text, length), 0, kMostThreads);
 }
 
 int cgroup_cores() {
@@ -39,13 +65,25 @@ int available_cores() {
   return std::max(1, quota > 0 ? std::min(cores, quota) : cores);
 }
 
+/// Starts up to `count` threads. A limit on processes or memory is no reason to stop: the caller works too.
+void start_threads(std::vector<std::thread>& threads, std::size_t count, const std::function<void()>& work) {
+  threads.reserve(count);
+  try {
+    while (threads.size() < count) threads.emplace_back(work);
+  } catch (const std::exception& error) {
+    static std::once_flag once;
+    std::call_once(once, [&] {
+      log_warning("Only {} of {} threads could be started ({}); going on with these.", threads.size() + 1, count + 1,
+                  error.what());
+    });
+  }
+}
+
 }  // namespace
 
 int thread_count() {
   if (chosen_threads > 0) return chosen_threads;
-  for (const char* name : {"SCALSELECT_THREADS", "OMP_NUM_THREADS"}) {
-    if (const int count = from_environment(name); count > 0) return count;
-  }
+  if (const int count = from_environment(); count > 0) return count;
   static const int cores = available_cores();
   return cores;
 }
@@ -75,7 +113,7 @@ void parallel_blocks(std::int64_t count, std::int64_t block,
     }
   };
   std::vector<std::thread> threads;
-  for (std::int64_t i = 1; i < workers; ++i) threads.emplace_back(work);
+  start_threads(threads, static_cast<std::size_t>(workers - 1), work);
   work();
   for (auto& thread : threads) thread.join();
   if (failure) std::rethrow_exception(failure);

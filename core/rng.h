@@ -19,7 +19,7 @@ class Rng {
   std::uint64_t bits();                  ///< 64 uniform bits
   std::uint64_t below(std::uint64_t n);  ///< uniform in [0, n), unbiased; n >= 1
   double uniform();                      ///< uniform in [0, 1), 53 bits
-  double normal();                       ///< standard normal (polar method, no cached second value)
+  double normal();                       ///< standard normal (polar method); to the last bit of the library's log
   bool chance(double p) { return uniform() < p; }
 
   /// Uniform integer in [low, high], both ends included.

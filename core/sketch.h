@@ -15,7 +15,8 @@ namespace scalselect {
 using Coordinates = std::function<void(std::int64_t i, std::int64_t first, std::int64_t count, float* out)>;
 
 /// S x for each of `vectors` vectors of `size` coordinates, dim floats each. A vector's result does not depend on those
-/// beside it nor on the number of threads (dense kinds draw their entries once for all vectors, so give several).
+/// beside it nor on the number of threads; processors with and without fused multiply-add may round its last bits
+/// differently (dense kinds draw their entries once for all vectors, so give several).
 /// Memory beyond the result: a few hundred kB a thread and 2 kB a vector.
 std::vector<std::vector<float>> sketch(const SketchSpec& spec, std::int64_t vectors, std::int64_t size,
                                        const Coordinates& coordinates);

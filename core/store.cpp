@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <chrono>
 #include <cmath>
+#include <ctime>
 
 #include "core/error.h"
 #include "core/files.h"
@@ -33,8 +34,15 @@ std::string host_name() {
   return name;
 }
 
-bool is_gone(const std::string& host, std::int64_t pid) {
-  return host == host_name() && ::kill(static_cast<pid_t>(pid), 0) != 0 && errno == ESRCH;
+/// Whether the process that sent the last heartbeat at `heard_ms` has ended. Numbers of processes start anew when the
+/// machine does, so one from before that is gone whoever bears its number now.
+bool is_gone(const std::string& host, std::int64_t pid, std::int64_t heard_ms) {
+  if (host != host_name()) return false;
+  if (::kill(static_cast<pid_t>(pid), 0) != 0 && errno == ESRCH) return true;
+  constexpr std::int64_t kClockSlackMs = 60000;
+  timespec up{};
+  ::clock_gettime(CLOCK_BOOTTIME, &up);
+  return heard_ms + kClockSlackMs < now_ms() - up.tv_sec * 1000;
 }
 
 /// Takes the write lock at once: a plain BEGIN that reads first fails, without waiting, when another writer commits.
@@ -63,6 +71,24 @@ void flatten(const nlohmann::ordered_json& tree, const std::string& path,
   }
 }
 
+/// Even a reader of a write-ahead log creates a file beside it. Where that is impossible and no log is left, the file
+/// is read as one that does not change.
+bool is_frozen(const fs::path& file) {
+  const auto folder = file.has_parent_path() ? file.parent_path() : fs::path(".");
+  std::error_code none;
+  const auto log_bytes = fs::file_size(file.string() + "-wal", none);
+  return ::access(folder.c_str(), W_OK) != 0 && (none || log_bytes == 0);
+}
+
+std::string immutable_uri(const fs::path& file) {
+  std::string uri = "file:";
+  for (const char c : file.string()) {
+    if (c == '?' || c == '#' || c == '%') uri += fmt::format("%{:02X}", static_cast<unsigned>(c));
+    else uri += c;
+  }
+  return uri + "?immutable=1";
+}
+
 SQLite::Database open_database(const fs::path& file, Store::Mode mode) {
   if (mode == Store::Mode::kReadOnly && !fs::exists(file)) {
     throw UserError(ErrorKind::kInput, "There is no result store '" + file.string() + "'.",
@@ -70,6 +96,9 @@ SQLite::Database open_database(const fs::path& file, Store::Mode mode) {
   }
   if (mode == Store::Mode::kReadWrite) ensure_folder(file.parent_path());
   try {
+    if (mode == Store::Mode::kReadOnly && is_frozen(file)) {
+      return SQLite::Database(immutable_uri(file), SQLite::OPEN_READONLY | SQLite::OPEN_URI, kBusyTimeoutMs);
+    }
     const int flags =
         mode == Store::Mode::kReadOnly ? SQLite::OPEN_READONLY : SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE;
     return SQLite::Database(file.string(), flags, kBusyTimeoutMs);
@@ -256,12 +285,12 @@ void Store::finish_run(const std::string& run_id, const std::string& status, con
 int Store::mark_stale_runs() {
   return impl_->use([&] {
     std::vector<std::string> stale;
-    SQLite::Statement query(impl_->db, "SELECT id, host, pid FROM runs WHERE status = 'running'");
+    SQLite::Statement query(impl_->db, "SELECT id, host, pid, heartbeat_ms FROM runs WHERE status = 'running'");
     while (query.executeStep()) {
-      if (is_gone(query.getColumn(1).getString(), query.getColumn(2).getInt64()))
+      if (is_gone(query.getColumn(1).getString(), query.getColumn(2).getInt64(), query.getColumn(3).getInt64()))
         stale.push_back(query.getColumn(0).getString());
     }
-    for (const auto& id : stale) finish_run(id, "stale", "the process ended without a word");
+    for (const auto& id : stale) finish_run(id, "stale", "its process ended before it could write down how");
     return static_cast<int>(stale.size());
   });
 }
@@ -339,7 +368,7 @@ namespace {
 std::string run_columns(int schema) {
   return fmt::format(
       "SELECT r.id, e.name, r.name, r.status, r.error, r.config_hash, r.attempt, r.started_ms, "
-      "coalesce(r.ended_ms, 0), r.config, r.choices, r.provenance, r.overrides, {}, r.host, r.pid "
+      "coalesce(r.ended_ms, 0), r.config, r.choices, r.provenance, r.overrides, {}, r.host, r.pid, r.heartbeat_ms "
       "FROM runs r JOIN experiments e ON e.id = r.experiment_id ",
       schema < 2 ? "'[]'" : "r.warnings");
 }
@@ -359,7 +388,8 @@ RunRow read_run(SQLite::Statement& query) {
   for (auto* list : {&row.overrides, &row.warnings})
     *list = nlohmann::json::parse(query.getColumn(column++).getString()).get<std::vector<std::string>>();
   const std::string host = query.getColumn(column++).getString();
-  if (row.status == "running" && is_gone(host, query.getColumn(column).getInt64())) row.status = "stale";
+  const std::int64_t pid = query.getColumn(column++).getInt64();
+  if (row.status == "running" && is_gone(host, pid, query.getColumn(column).getInt64())) row.status = "stale";
   return row;
 }
 

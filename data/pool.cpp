@@ -29,7 +29,7 @@ constexpr std::int64_t kParseBlock = 2048;  // rows a thread parses at a time
 
 Pool::Pool(const std::filesystem::path& file, const std::optional<std::filesystem::path>& image_root)
     : file_(file), image_root_(image_root.value_or(file.parent_path())) {
-  bytes_ = read_file(file);
+  bytes_ = read_file(file, kDataBytes);
   read_spans();
   parse_rows();
   check_ids();

@@ -62,7 +62,7 @@ void write_scores(const std::vector<ScoredId>& entries, const std::filesystem::p
 }
 
 std::vector<ScoredId> read_scores(const std::filesystem::path& file) {
-  const std::string text = read_file(file);
+  const std::string text = read_file(file, kDataBytes);
   std::vector<JsonSpan> spans;
   const auto error = scan_json_lines(text, spans);
   if (!error.what.empty()) {

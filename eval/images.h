@@ -8,10 +8,6 @@
 
 namespace scalselect::eval {
 
-/// Decodes standard base64; blanks and newlines are skipped, padding may be absent. Throws std::invalid_argument with a
-/// short reason on any other character.
-std::string decode_base64(std::string_view text);
-
 /// A folder of images named by the SHA-256 of their bytes, so that equal images are one file.
 class ImageCache {
  public:

@@ -10,7 +10,7 @@
 namespace scalselect::eval {
 
 nlohmann::json parse_json_file(const std::filesystem::path& file) {
-  const std::string bytes = read_file(file);
+  const std::string bytes = read_file(file, kDataBytes);
   try {
     return nlohmann::json::parse(bytes);
   } catch (const nlohmann::json::parse_error& error) {
@@ -21,7 +21,7 @@ nlohmann::json parse_json_file(const std::filesystem::path& file) {
 
 void for_each_json_line(const std::filesystem::path& file,
                         const std::function<void(const nlohmann::json&, const std::string&)>& visit) {
-  const std::string bytes = read_file(file);
+  const std::string bytes = read_file(file, kDataBytes);
   std::size_t number = 0;
   for (std::size_t begin = 0; begin < bytes.size();) {
     const std::size_t end = std::min(bytes.find('\n', begin), bytes.size());

@@ -1,11 +1,8 @@
 #include "eval/predictions.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <unistd.h>
 
-#include <cerrno>
-#include <cstring>
+#include <algorithm>
 #include <map>
 #include <nlohmann/json.hpp>
 
@@ -87,43 +84,10 @@ class RecordWriter {
   std::map<std::string, std::string> hashes_;
 };
 
-// A file that is only ever appended to.
-class AppendFile {
- public:
-  AppendFile(const std::filesystem::path& file, std::uintmax_t keep) : file_(file) {
-    if (file.has_parent_path()) ensure_folder(file.parent_path());
-    handle_ = ::open(file.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
-    if (handle_ < 0 || ::ftruncate(handle_, static_cast<off_t>(keep)) != 0) fail("be written");
-  }
-  ~AppendFile() {
-    if (handle_ >= 0) ::close(handle_);
-  }
-  AppendFile(const AppendFile&) = delete;
-  AppendFile& operator=(const AppendFile&) = delete;
-
-  void append(std::string_view bytes) {
-    while (!bytes.empty()) {
-      const ssize_t written = ::write(handle_, bytes.data(), bytes.size());
-      if (written < 0 && errno != EINTR) fail("be appended to");
-      if (written > 0) bytes.remove_prefix(static_cast<std::size_t>(written));
-    }
-    if (::fsync(handle_) != 0) fail("be flushed");
-  }
-
- private:
-  [[noreturn]] void fail(const char* what) const {
-    throw UserError(ErrorKind::kEnvironment,
-                    fmt::format("{}: cannot {}: {}", file_.string(), what, std::strerror(errno)),
-                    "Check free space and permissions of the folder.");
-  }
-  std::filesystem::path file_;
-  int handle_ = -1;
-};
-
 // Bytes up to and including the last newline: what a killed writer has surely finished.
 std::string whole_lines(const std::filesystem::path& file) {
   if (!std::filesystem::exists(file)) return {};
-  std::string bytes = read_file(file);
+  std::string bytes = read_file(file, kDataBytes);
   bytes.resize(bytes.rfind('\n') == std::string::npos ? 0 : bytes.rfind('\n') + 1);
   return bytes;
 }
@@ -220,6 +184,7 @@ void evaluate(const Benchmark& benchmark, std::span<const Question> questions, T
     std::string lines;
     for (std::size_t i = next; i < end; ++i) lines += writer.line(questions[i], known.at(call_key(questions[i])));
     out.append(lines);
+    out.flush();
     if (progress != nullptr) progress->advance(static_cast<std::int64_t>(end - next));
     next = end;
   }

@@ -6,21 +6,16 @@
 #include <algorithm>
 #include <cstdint>
 
+#include "core/utf8.h"
+
 namespace scalselect::eval {
 namespace {
 
 // The code point at `at` and its length in bytes; an ill-formed byte stands for itself.
 std::pair<char32_t, std::size_t> decode(std::string_view text, std::size_t at) {
-  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-  const unsigned char lead = byte(at);
-  const std::size_t size = lead < 0x80 ? 1 : lead >= 0xF0 ? 4 : lead >= 0xE0 ? 3 : lead >= 0xC0 ? 2 : 1;
-  if (size == 1 || at + size > text.size()) return {lead, 1};
-  char32_t point = lead & (0xFF >> (size + 1));
-  for (std::size_t i = 1; i < size; ++i) {
-    if ((byte(at + i) & 0xC0) != 0x80) return {lead, 1};
-    point = point << 6 | (byte(at + i) & 0x3F);
-  }
-  return {point, size};
+  const auto next = decode_utf8(text, at);
+  if (!next.valid) return {static_cast<unsigned char>(text[at]), 1};
+  return {next.point, next.bytes};
 }
 
 bool is_space(char32_t c) {

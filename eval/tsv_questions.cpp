@@ -6,6 +6,7 @@
 #include <stdexcept>
 #include <unordered_map>
 
+#include "core/base64.h"
 #include "core/error.h"
 #include "core/log.h"
 #include "eval/images.h"

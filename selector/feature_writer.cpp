@@ -1,9 +1,5 @@
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <unistd.h>
 
-#include <cerrno>
-#include <cstring>
 #include <limits>
 
 #include "core/check.h"
@@ -16,54 +12,11 @@
 namespace scalselect {
 namespace {
 
-[[noreturn]] void cannot_write(const std::filesystem::path& file, int code) {
-  throw UserError(ErrorKind::kEnvironment, fmt::format("Cannot write '{}': {}.", file.string(), std::strerror(code)),
-                  "Check permissions and free space, or choose another place.");
-}
-
 [[noreturn]] void other_spec(const std::filesystem::path& folder) {
   throw UserError(ErrorKind::kInput,
                   fmt::format("'{}' holds features that were made with other options.", folder.string()),
                   "Remove the folder or choose another.");
 }
-
-/// A shard open for appending.
-class ShardFile {
- public:
-  ShardFile() = default;
-  ShardFile(const ShardFile&) = delete;
-  ~ShardFile() { close(); }
-
-  void open(const std::filesystem::path& file, std::int64_t keep_bytes) {
-    close();
-    file_ = file;
-    handle_ = ::open(file.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
-    if (handle_ < 0 || ::ftruncate(handle_, keep_bytes) != 0 || ::lseek(handle_, 0, SEEK_END) < 0) {
-      cannot_write(file, errno);
-    }
-  }
-  bool is_open() const { return handle_ >= 0; }
-  void append(std::string_view bytes) {
-    while (!bytes.empty()) {
-      const ssize_t written = ::write(handle_, bytes.data(), bytes.size());
-      if (written < 0 && errno == EINTR) continue;
-      if (written < 0) cannot_write(file_, errno);
-      bytes.remove_prefix(static_cast<std::size_t>(written));
-    }
-  }
-  void flush_and_close() {
-    if (handle_ >= 0 && ::fsync(handle_) != 0 && errno != EINVAL) cannot_write(file_, errno);
-    close();
-  }
-
- private:
-  void close() {
-    if (handle_ >= 0) ::close(handle_);
-    handle_ = -1;
-  }
-  std::filesystem::path file_;
-  int handle_ = -1;
-};
 
 }  // namespace
 
@@ -71,7 +24,7 @@ struct FeatureWriter::Impl {
   std::filesystem::path folder;
   FeatureStoreSpec spec;
   std::uint32_t spec_mark = 0;
-  ShardFile file;
+  AppendFile file;  // the shard that is being filled
   StoreBlock pending;
   std::vector<FeatureReject> rejects;
   std::int64_t written = 0;  // entries on disk
@@ -97,7 +50,7 @@ struct FeatureWriter::Impl {
       if (blocks == blocks_per_shard) {
         std::filesystem::resize_file(path, static_cast<std::uintmax_t>(keep));
       } else {
-        file.open(path, keep);
+        file = AppendFile(path, static_cast<std::uintmax_t>(keep));
         remove_shards_from(shard + 1);
         return;
       }
@@ -127,11 +80,16 @@ struct FeatureWriter::Impl {
 
   void write_pending() {
     if (pending.entries.empty()) return;
-    if (!file.is_open()) file.open(shard_file(folder, written / spec.shard_rows), 0);
+    if (!file.is_open()) file = AppendFile(shard_file(folder, written / spec.shard_rows), 0);
     file.append(encode_block(pending, static_cast<std::uint64_t>(written), spec_mark));
     written += static_cast<std::int64_t>(pending.entries.size());
     pending = {};
-    if (written % spec.shard_rows == 0) file.flush_and_close();
+    if (written % spec.shard_rows == 0) close_shard();
+  }
+
+  void close_shard() {
+    if (file.is_open()) file.flush();
+    file = AppendFile();
   }
 
   void write_rejects() const {
@@ -178,7 +136,7 @@ void FeatureWriter::reject(std::int64_t row, std::string_view id, std::string_vi
 void FeatureWriter::finish() {
   if (impl_->complete) return;
   impl_->write_pending();
-  impl_->file.flush_and_close();
+  impl_->close_shard();
   impl_->write_rejects();
   const std::int64_t shards = (impl_->written + impl_->spec.shard_rows - 1) / impl_->spec.shard_rows;
   impl_->remove_shards_from(shards);

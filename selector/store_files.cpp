@@ -38,7 +38,7 @@ std::optional<StoreManifest> read_manifest(const std::filesystem::path& folder) 
   const auto file = manifest_file(folder);
   if (!std::filesystem::exists(file)) return std::nullopt;
   try {
-    const auto tree = nlohmann::ordered_json::parse(read_file(file));
+    const auto tree = nlohmann::ordered_json::parse(read_file(file, kConfigBytes));
     StoreManifest manifest;
     if (tree.at("version") != kStoreVersion) throw std::runtime_error("version");
     manifest.spec.feature = tree.at("feature");

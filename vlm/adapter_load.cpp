@@ -19,7 +19,7 @@ const std::string kPrefix = "base_model.model.";
 }
 
 json read_config(const std::filesystem::path& file) {
-  const auto tree = json::parse(read_file(file), nullptr, /*allow_exceptions=*/false);
+  const auto tree = json::parse(read_file(file, kConfigBytes), nullptr, /*allow_exceptions=*/false);
   if (!tree.is_object()) refuse(file, "is not a JSON object", "Give a folder that PEFT's save_pretrained wrote.");
   if (tree.value("peft_type", "") != "LORA") refuse(file, "is not a LoRA adapter", "Only peft_type LORA is supported.");
   if (tree.value("use_dora", false)) refuse(file, "uses DoRA", "Merge the adapter with PEFT first.");

@@ -134,7 +134,7 @@ namespace {
 
 json parse_file(const std::filesystem::path& file) {
   try {
-    return json::parse(read_file(file));
+    return json::parse(read_file(file, kConfigBytes));
   } catch (const json::exception& error) {
     throw UserError(ErrorKind::kInput, file.string() + " is not valid JSON: " + error.what(),
                     "Restore the file that came with the model.");

@@ -187,7 +187,7 @@ ImageProcessor::ImageProcessor(ImageProcessorOptions options) : options_(options
 ImageProcessor ImageProcessor::load(const std::filesystem::path& folder, bool pad_to_square,
                                     const std::optional<PixelBounds>& bounds) {
   const auto file = std::filesystem::is_directory(folder) ? folder / "preprocessor_config.json" : folder;
-  const auto tree = Json::parse(read_file(file), nullptr, false);
+  const auto tree = Json::parse(read_file(file, kConfigBytes), nullptr, false);
   if (!tree.is_object()) refuse(file, "is not a JSON object");
   ImageProcessorOptions options;
   int resample = 3;

@@ -1,10 +1,6 @@
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
 #include <nlohmann/json.hpp>
 
 #include "core/check.h"
@@ -78,45 +74,19 @@ std::string header_of(const std::vector<Named>& order, const std::map<std::strin
   return bytes + text;
 }
 
-void write_all(int fd, const void* data, std::size_t bytes, const std::filesystem::path& file,
-               const std::filesystem::path& temporary) {
-  const auto* at = static_cast<const char*>(data);
-  while (bytes > 0) {
-    const auto done = ::write(fd, at, bytes);
-    if (done < 0 && errno == EINTR) continue;
-    if (done < 0) {
-      const std::string why = std::strerror(errno);
-      ::close(fd);
-      ::unlink(temporary.c_str());
-      throw UserError(ErrorKind::kEnvironment, fmt::format("Cannot write '{}': {}.", file.string(), why),
-                      "Check permissions and free space, or choose another place.");
-    }
-    at += done;
-    bytes -= static_cast<std::size_t>(done);
-  }
-}
-
 }  // namespace
 
 void stream_safetensors(const std::filesystem::path& file, const std::vector<LazyTensor>& tensors,
                         const std::map<std::string, std::string>& metadata) {
   const auto order = in_file_order(tensors);
-  if (file.has_parent_path()) ensure_folder(file.parent_path());
-  const std::filesystem::path temporary = file.string() + fmt::format(".{}.tmp", ::getpid());
-  const int fd = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-  if (fd < 0) {
-    throw UserError(ErrorKind::kEnvironment, fmt::format("Cannot write '{}': {}.", file.string(), std::strerror(errno)),
-                    "Choose a folder that can be written to.");
-  }
-  const auto header = header_of(order, metadata);
-  write_all(fd, header.data(), header.size(), file, temporary);
+  FileWriter out(file);
+  out.write(header_of(order, metadata));
   for (const auto& item : order) {
     const auto data = item.tensor->make().detach().to(torch::kCPU).contiguous();
     SCALSELECT_CHECK(data.scalar_type() == item.tensor->type && data.nbytes() == item.bytes());
-    write_all(fd, data.data_ptr(), data.nbytes(), file, temporary);
+    out.write({static_cast<const char*>(data.data_ptr()), data.nbytes()});
   }
-  ::close(fd);
-  publish_file(temporary, file);
+  out.commit();
 }
 
 void write_safetensors(const std::filesystem::path& file,

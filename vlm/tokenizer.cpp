@@ -215,7 +215,7 @@ Encoding Tokenizer::encode(std::string_view text, bool add_special_tokens) const
   Encoding out;
   std::size_t at = 0;
   while (at < text.size() && static_cast<unsigned char>(text[at]) < 0x80) ++at;
-  const std::string repaired = at == text.size() ? std::string(text) : tok::repair_utf8(text);
+  const std::string repaired = at == text.size() ? std::string(text) : repair_utf8(text);
   impl_->encode_text(repaired, out);
   impl_->trim(repaired, out);
   out.special.assign(out.ids.size(), 0);

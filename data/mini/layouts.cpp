@@ -4,6 +4,7 @@
 #include <functional>
 #include <nlohmann/json.hpp>
 
+#include "core/base64.h"
 #include "data/mini/benchmarks.h"
 #include "data/mini/prompts.h"
 
@@ -78,12 +79,12 @@ void write_mmbench(Output& out) {
       if (rotation >= count) continue;
       const auto index = static_cast<std::int64_t>(i) + 1;
       const auto right = (static_cast<std::size_t>(asked.answer[0] - 'A') + count - rotation) % count;
-      append_row(table,
-                 {std::to_string(index + static_cast<std::int64_t>(rotation) * kRotationStep), asked.text, item.hint,
-                  option(asked, 0, rotation), option(asked, 1, rotation), option(asked, 2, rotation),
-                  option(asked, 3, rotation), std::string(1, static_cast<char>('A' + right)),
-                  std::string(name(asked.skill)), rotation == 0 ? base64(out.bytes(item)) : std::to_string(index),
-                  "mini", broad_category(asked.skill), "", "dev"});
+      append_row(table, {std::to_string(index + static_cast<std::int64_t>(rotation) * kRotationStep), asked.text,
+                         item.hint, option(asked, 0, rotation), option(asked, 1, rotation), option(asked, 2, rotation),
+                         option(asked, 3, rotation), std::string(1, static_cast<char>('A' + right)),
+                         std::string(name(asked.skill)),
+                         rotation == 0 ? encode_base64(out.bytes(item)) : std::to_string(index), "mini",
+                         broad_category(asked.skill), "", "dev"});
       if (rotation == 0) out.tag(std::to_string(index), item);
     }
   }
@@ -95,9 +96,9 @@ void write_ai2d(Output& out) {
   for (const BenchmarkItem& item : out.plan.items) {
     const Asked& asked = item.asked;
     const std::string index = std::to_string(item.picture * 100 + 1);
-    append_row(table,
-               {index, asked.text, option(asked, 0), option(asked, 1), option(asked, 2), option(asked, 3), asked.answer,
-                std::string(name(asked.skill)), base64(out.bytes(item)), "False", fmt::format("{}.png", item.picture)});
+    append_row(table, {index, asked.text, option(asked, 0), option(asked, 1), option(asked, 2), option(asked, 3),
+                       asked.answer, std::string(name(asked.skill)), encode_base64(out.bytes(item)), "False",
+                       fmt::format("{}.png", item.picture)});
     out.tag(index, item);
   }
 }

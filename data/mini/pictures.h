@@ -22,7 +22,4 @@ std::vector<std::string> encode_pictures(const std::vector<Picture>& pictures, s
 /// Throws UserError(kEnvironment), naming the file.
 void write_plain(const std::filesystem::path& file, std::string_view bytes);
 
-/// Base64 with padding, no line breaks.
-std::string base64(std::string_view bytes);
-
 }  // namespace scalselect::mini

@@ -23,7 +23,12 @@ inline constexpr char kAnswersUsage[] =
     "scalselect answers ID [benchmark=NAME] [wrong=true] [limit=N] [store=FILE]   (N questions of each benchmark)";
 inline constexpr char kReportUsage[] = "scalselect report experiment=NAME [against=METHOD] [out=DIR] [store=FILE]";
 inline constexpr char kCacheUsage[] =
-    "scalselect cache ls|rm [cache=DIR] [store=FILE]   (rm: what no run in the store refers to)";
+    "scalselect cache ls [cache=DIR] [store=FILE]\n"
+    "       scalselect cache rm [ID…] [--unused] [--unfinished] [--yes] [cache=DIR] [store=FILE]\n\n"
+    "ls says what each artifact is and which run made use of it. rm lists what would go, and removes it with --yes:\n"
+    "  ID            an artifact, by the first letters of its id\n"
+    "  --unused      finished artifacts that no run in the store refers to (`extract` and `select` leave such)\n"
+    "  --unfinished  what stages that were stopped left to go on from";
 inline constexpr char kModelUsage[] =
     "scalselect model assemble llm=VICUNA_DIR tower=CLIP_DIR projector=mm_projector.bin out=DIR [dtype=float16]";
 inline constexpr char kMethodsUsage[] = "scalselect methods [NAME… | --markdown]";

@@ -116,7 +116,7 @@ void restart_with_fitting_blas(char** argv) {
 
 /// Says what went wrong, wherever standard error leads to: there is nobody left to tell that it cannot be written.
 void complain(const char* sentence) noexcept {
-  for (const char* part : {"error: ", sentence, "\n"}) std::fputs(part, stderr);
+  log_message(LogLevel::kError, sentence);
 }
 
 /// The exit code of a command that gave `code`: what it printed must have arrived.

@@ -9,6 +9,7 @@
 #include <set>
 
 #include "core/artifact_cache.h"
+#include "core/progress_text.h"
 #include "core/store.h"
 #include "experiments/app/commands.h"
 #include "experiments/report/collect.h"
@@ -280,46 +281,117 @@ int compare_runs(const Words& words) {
 
 namespace {
 
-/// Digests of every artifact that a run went through or names a file of (a rendered world, a warm-up). Throws
-/// UserError(kUsage) while a run is at work: what it will need next is not written down yet.
-std::set<std::string> used_digests(const Store& store) {
-  std::set<std::string> used;
+using Users = std::map<std::string, std::set<std::string>>;
+
+/// The runs that went through each artifact or name a file of it (a rendered world, a warm-up), by digest.
+Users users_of(const Store& store) {
+  Users users;
   for (const auto& run : store.runs()) {
-    if (run.status == "running") {
-      throw UserError(ErrorKind::kUsage, fmt::format("Run {} ({}) is at work.", run.id, run.name),
-                      "Wait until it has ended, then remove.");
-    }
-    for (const auto& stage : store.stages(run.id)) used.insert(stage.key);
+    for (const auto& stage : store.stages(run.id)) users[stage.key].insert(run.id);
     for (const auto& artifact : store.artifacts(run.id)) {
-      for (const auto& part : std::filesystem::path(artifact.path)) used.insert(part.string());
+      for (const auto& part : std::filesystem::path(artifact.path)) users[part.string()].insert(run.id);
     }
   }
-  return used;
+  return users;
+}
+
+/// What a run at work will need next is not written down yet.
+void refuse_while_running(const Store& store) {
+  for (const auto& run : store.runs()) {
+    if (run.status != "running") continue;
+    throw UserError(ErrorKind::kUsage, fmt::format("Run {} ({}) is at work.", run.id, run.name),
+                    "Wait until it has ended, then remove.");
+  }
+}
+
+struct CacheWords {
+  std::string root = "cache", store = kDefaultStore, verb;
+  bool unused = false, unfinished = false, yes = false;
+  Words ids;
+};
+
+CacheWords parse_cache(const Words& words) {
+  CacheWords asked;
+  for (const auto& word : words) {
+    const bool removing = asked.verb == "rm";
+    if (word.starts_with("cache=")) asked.root = word.substr(6);
+    else if (word.starts_with("store=")) asked.store = word.substr(6);
+    else if (asked.verb.empty() && (word == "ls" || word == "rm")) asked.verb = word;
+    else if (removing && word == "--unused") asked.unused = true;
+    else if (removing && word == "--unfinished") asked.unfinished = true;
+    else if (removing && word == "--yes") asked.yes = true;
+    else if (removing && word.size() >= 4 && word.find_first_not_of("0123456789abcdef") == std::string::npos)
+      asked.ids.push_back(word);
+    else
+      throw UserError(ErrorKind::kUsage, fmt::format("'{}' is not understood here.", word),
+                      std::string("Usage: ") + kCacheUsage);
+  }
+  if (asked.verb.empty())
+    throw UserError(ErrorKind::kUsage, "`cache` needs ls or rm.", std::string("Usage: ") + kCacheUsage);
+  return asked;
+}
+
+void print_entry(const ArtifactCache::Entry& entry, const Users& users) {
+  std::string user = entry.complete ? "no run" : "unfinished";
+  if (const auto found = users.find(entry.digest); entry.complete && found != users.end()) {
+    user = *found->second.begin();
+    if (found->second.size() > 1) user += fmt::format(" +{}", found->second.size() - 1);
+  }
+  std::string params = entry.params.is_object() && !entry.params.empty() ? entry.params.dump() : "";
+  if (params.size() > 60) params = std::string(cut_to_width(params, 59)) + "…";
+  fmt::print("{:12}  {:12}  {:19}  {:>9.1f}  {:16}  {}\n", entry.stage, entry.digest.substr(0, 12),
+             time_text(entry.made_s * 1000), static_cast<double>(entry.bytes) / (1 << 20), user, params);
+}
+
+/// The entries that the words of `rm` name.
+std::vector<ArtifactCache::Entry> named_entries(const CacheWords& asked, const ArtifactCache& cache,
+                                                const Users& users) {
+  const auto all = cache.list();
+  for (const auto& id : asked.ids) {
+    const auto hits = std::count_if(all.begin(), all.end(), [&](const auto& e) { return e.digest.starts_with(id); });
+    if (hits > 0) continue;
+    throw UserError(ErrorKind::kUsage, fmt::format("'{}' holds no artifact '{}'.", asked.root, id),
+                    "`scalselect cache ls` lists them.");
+  }
+  std::vector<ArtifactCache::Entry> named;
+  for (const auto& entry : all) {
+    const bool by_id =
+        std::any_of(asked.ids.begin(), asked.ids.end(), [&](const auto& id) { return entry.digest.starts_with(id); });
+    const bool by_kind = entry.complete ? asked.unused && !users.contains(entry.digest) : asked.unfinished;
+    if (by_id || by_kind) named.push_back(entry);
+  }
+  return named;
 }
 
 }  // namespace
 
 int run_cache(const Words& words) {
-  const std::string usage = std::string("Usage: ") + kCacheUsage;
-  std::string root = "cache", store_file = kDefaultStore, verb;
-  for (const auto& word : words) {
-    if (word.rfind("cache=", 0) == 0) root = word.substr(6);
-    else if (word.rfind("store=", 0) == 0) store_file = word.substr(6);
-    else if (verb.empty() && (word == "ls" || word == "rm")) verb = word;
-    else throw UserError(ErrorKind::kUsage, fmt::format("'{}' is not understood here.", word), usage);
+  const auto asked = parse_cache(words);
+  const ArtifactCache cache(asked.root);
+  const bool removing = asked.verb == "rm";
+  Users users;
+  if (removing || std::filesystem::exists(asked.store)) {
+    const Store store(asked.store, Store::Mode::kReadOnly);
+    if (removing) refuse_while_running(store);
+    users = users_of(store);
   }
-  if (verb.empty()) throw UserError(ErrorKind::kUsage, "`cache` needs ls or rm.", usage);
-  const ArtifactCache cache(root);
-  const bool removing = verb == "rm";
-  const auto used = removing ? used_digests(Store(store_file, Store::Mode::kReadOnly)) : std::set<std::string>();
+  if (removing && asked.ids.empty() && !asked.unused && !asked.unfinished) {
+    throw UserError(ErrorKind::kUsage, "`cache rm` needs to be told what: --unused, --unfinished or ids.",
+                    std::string("Usage: ") + kCacheUsage);
+  }
   std::uintmax_t bytes = 0;
-  for (const auto& entry : cache.list()) {
-    if (removing && (used.contains(entry.digest) || !cache.remove(entry))) continue;
+  fmt::print("{:12}  {:12}  {:19}  {:>9}  {:16}  {}\n", "stage", "id", "made (UTC)", "MiB", "used by run", "options");
+  for (const auto& entry : removing ? named_entries(asked, cache, users) : cache.list()) {
+    if (asked.yes && !cache.remove(entry)) continue;
     bytes += entry.bytes;
-    fmt::print("{:12}  {}  {:>10} KiB{}\n", entry.stage, entry.digest.substr(0, 16), entry.bytes / 1024,
-               entry.complete ? "" : "  unfinished");
+    print_entry(entry, users);
   }
-  fmt::print("{} {:.1f} MiB\n", verb == "rm" ? "removed" : "in all", static_cast<double>(bytes) / (1 << 20));
+  fmt::print("{} {:.1f} MiB{}\n",
+             !removing   ? "in all"
+             : asked.yes ? "removed"
+                         : "would remove",
+             static_cast<double>(bytes) / (1 << 20),
+             removing && !asked.yes ? "; nothing was removed, say --yes to remove them" : "");
   return 0;
 }
 

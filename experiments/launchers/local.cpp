@@ -133,7 +133,7 @@ class Child {
 /// One line for all jobs, by the weight of what is done.
 class Overview {
  public:
-  explicit Overview(const std::vector<Job>& jobs) : jobs_(jobs), progress_("training and answering", "‰", kTicks) {
+  explicit Overview(const std::vector<Job>& jobs) : jobs_(jobs), progress_("training and answering", "", kTicks) {
     for (const auto& job : jobs) total_ += job.weight;
   }
   void ended(std::size_t job) {

@@ -9,8 +9,8 @@
 #include <string_view>
 #include <utility>
 
+#include "core/base64.h"
 #include "core/files.h"
-#include "data/mini/pictures.h"
 #include "experiments/report/origin.h"
 #include "experiments/report/text.h"
 
@@ -53,7 +53,7 @@ std::string data_url(const std::string& file) {
   const auto bytes = read_file(file);
   const bool jpeg =
       bytes.size() > 2 && static_cast<unsigned char>(bytes[0]) == 0xFF && static_cast<unsigned char>(bytes[1]) == 0xD8;
-  return std::string("data:image/") + (jpeg ? "jpeg" : "png") + ";base64," + mini::base64(bytes);
+  return std::string("data:image/") + (jpeg ? "jpeg" : "png") + ";base64," + encode_base64(bytes);
 }
 
 /// The text behind the place of an image, which the card shows above it.
@@ -157,7 +157,7 @@ std::string plots_section(const std::vector<Plot>& plots) {
   for (const auto& plot : plots) {
     // As an image, not inline: gnuplot gives the parts of every plot the same ids.
     html += "<figure><img alt=\"" + html_text(plot.caption) + "\" src=\"data:image/svg+xml;base64," +
-            mini::base64(plot.svg) + "\"><figcaption>" + html_text(plot.caption) + "</figcaption></figure>";
+            encode_base64(plot.svg) + "\"><figcaption>" + html_text(plot.caption) + "</figcaption></figure>";
   }
   return html + "</div>";
 }

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 
 #include <cmath>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 
@@ -88,6 +89,9 @@ TEST(Npz, ImpossibleSizesAreRefused) {
   EXPECT_THAT(refused("<f4", "4611686018427387904, 8"), HasSubstr("a size that no file has"));
   EXPECT_THAT(refused("<f8", "2305843009213693952, 8"), HasSubstr("a size that no file has"));
   EXPECT_THAT(refused("<U4611686018427387904", "1, 1"), HasSubstr("a size that no file has"));
+  EXPECT_THAT(refused("<U0", "4611686018427387904,"), HasSubstr("a size that no file has"));
+  EXPECT_THAT(refused("<U0", "1000000000,"), HasSubstr("strings of no characters"));
+  EXPECT_THAT(refused("<f4", "1000000000000, 0"), HasSubstr("rows of no numbers"));
   EXPECT_THAT(refused("<f4", "-1, 2"), HasSubstr("makes no sense"));
   EXPECT_THAT(refused("<f4", "3, 1"), HasSubstr("cut short"));
 }
@@ -128,6 +132,22 @@ TEST(Npz, ReadsBackWhatItWrites) {
     EXPECT_EQ(all_of_rows(*reader.rows("representations")), values);
     EXPECT_THAT(reader.strings("sample_ids"), ElementsAre("7", "coco_é", "日本", "𝄞"));
     EXPECT_THAT(reader.integers("counts"), ElementsAre(1, -2, 3));
+  }
+}
+
+TEST(Npz, SurrogatesAndWhatIsNotUnicodeAreRefused) {
+  const auto file = scratch("points.npz");
+  for (const std::uint32_t point : {0xd800U, 0xdfffU, 0x110000U, 0xffffffffU}) {
+    NpzWriter writer(file);
+    writer.add("sample_ids", std::vector<std::string>{"a", "bcd"});
+    writer.finish();
+    std::string bytes = read_file(file);
+    const std::uint32_t letter = 'c';
+    const auto place = bytes.find(std::string(reinterpret_cast<const char*>(&letter), sizeof(letter)));
+    ASSERT_NE(place, std::string::npos);
+    std::memcpy(bytes.data() + place, &point, sizeof(point));
+    write_file_atomically(file, bytes);
+    EXPECT_THAT(message_of([&] { NpzReader(file).strings("sample_ids"); }), HasSubstr("in its item 1"));
   }
 }
 

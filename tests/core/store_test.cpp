@@ -2,6 +2,8 @@
 
 #include <SQLiteCpp/SQLiteCpp.h>
 #include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <cmath>
 #include <fstream>
@@ -130,6 +132,41 @@ TEST_F(StoreTest, MarksRunsOfDeadProcessesAsStale) {
   EXPECT_EQ(store.mark_stale_runs(), 1);
   EXPECT_EQ(store.mark_stale_runs(), 0);
   EXPECT_EQ(store.run(id).status, "stale");
+}
+
+TEST_F(StoreTest, ARunFromBeforeTheMachineStartedIsStale) {
+  std::string id;
+  {
+    Store store(file());
+    id = store.start_run(start("a"));
+    EXPECT_EQ(store.run(id).status, "running");
+  }
+  // The number now belongs to another process: this one.
+  { SQLite::Database(file().string(), SQLite::OPEN_READWRITE).exec("UPDATE runs SET heartbeat_ms = 1000"); }
+  EXPECT_EQ(Store(file(), Store::Mode::kReadOnly).run(id).status, "stale");
+}
+
+TEST_F(StoreTest, IsReadInAFolderThatCannotBeWritten) {
+  const auto odd = folder_ / "50%?#.sqlite";
+  { Store(odd).start_run(start("a")); }
+  fs::permissions(folder_,
+                  fs::perms::owner_read | fs::perms::owner_exec | fs::perms::others_read | fs::perms::others_exec);
+  const pid_t child = ::fork();
+  if (child == 0) {
+    if (::geteuid() == 0 && ::setuid(65534) != 0) ::_exit(3);  // root may write everywhere
+    std::size_t runs = 0;
+    try {
+      runs = Store(odd, Store::Mode::kReadOnly).runs().size();
+    } catch (const std::exception& error) {
+      std::fprintf(stderr, "%s\n", error.what());
+    }
+    ::_exit(runs == 1 ? 0 : 4);
+  }
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  fs::permissions(folder_, fs::perms::owner_all);
+  EXPECT_TRUE(WIFEXITED(status));
+  EXPECT_EQ(WEXITSTATUS(status), 0);
 }
 
 }  // namespace

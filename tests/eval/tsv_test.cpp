@@ -5,6 +5,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "core/files.h"
 #include "eval/images.h"
 #include "eval/json_files.h"
 #include "fixtures.h"
@@ -41,15 +42,6 @@ TEST(Tsv, NamesFileLineAndRemedy) {
   EXPECT_THAT(error("index\tanswer\n1\tA\tx\n"), HasSubstr("x.tsv: line 2 has 3 fields where the header has 2"));
   EXPECT_THAT(error("index\tanswer\n1\t\"A\n"), HasSubstr("x.tsv: the quoted field that opens on line 2 never closes"));
   EXPECT_THAT(error("index\tindex\n"), HasSubstr("column 'index' occurs twice"));
-}
-
-TEST(Base64, DecodesWithAndWithoutPadding) {
-  for (const std::string bytes : {"", "a", "ab", "abc", "abcd"})
-    EXPECT_EQ(decode_base64(testing::base64(bytes)), bytes);
-  EXPECT_EQ(decode_base64("YWI"), "ab");
-  EXPECT_THROW(decode_base64("YW*="), std::invalid_argument);
-  EXPECT_THROW(decode_base64("Y"), std::invalid_argument);
-  EXPECT_THROW(decode_base64("YQ==YQ"), std::invalid_argument);
 }
 
 TEST(ImageCache, StoresEqualImagesOnce) {

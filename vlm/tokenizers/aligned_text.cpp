@@ -94,71 +94,15 @@ AlignedText prepend(const AlignedText& in, std::string_view prefix) {
 }
 
 char32_t next_character(std::string_view text, std::size_t& at) {
-  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-  const unsigned char lead = byte(at);
-  const int more = lead < 0x80 ? 0 : lead < 0xe0 ? 1 : lead < 0xf0 ? 2 : 3;
-  char32_t c = more == 0 ? lead : lead & (0x3f >> more);
-  for (int i = 1; i <= more; ++i) c = c << 6 | (byte(at + static_cast<std::size_t>(i)) & 0x3f);
-  at += static_cast<std::size_t>(more) + 1;
-  return c;
+  const auto next = decode_utf8(text, at);
+  at += next.bytes;
+  return next.point;
 }
 
 bool is_one_character(std::string_view text) {
   std::size_t at = 0;
   if (!text.empty()) next_character(text, at);
   return at > 0 && at == text.size();
-}
-
-void append_utf8(std::string& text, char32_t c) {
-  if (c < 0x80) {
-    text += static_cast<char>(c);
-  } else if (c < 0x800) {
-    text += {static_cast<char>(0xc0 | c >> 6), static_cast<char>(0x80 | (c & 0x3f))};
-  } else if (c < 0x10000) {
-    text += {static_cast<char>(0xe0 | c >> 12), static_cast<char>(0x80 | (c >> 6 & 0x3f)),
-             static_cast<char>(0x80 | (c & 0x3f))};
-  } else {
-    text += {static_cast<char>(0xf0 | c >> 18), static_cast<char>(0x80 | (c >> 12 & 0x3f)),
-             static_cast<char>(0x80 | (c >> 6 & 0x3f)), static_cast<char>(0x80 | (c & 0x3f))};
-  }
-}
-
-namespace {
-
-/// Length of the well-formed character at `at`, or 0; then `bad` is the length of the ill-formed part.
-std::size_t well_formed(std::string_view text, std::size_t at, std::size_t& bad) {
-  const auto byte = [&](std::size_t i) -> unsigned {
-    return i < text.size() ? static_cast<unsigned char>(text[i]) : 0u;
-  };
-  const unsigned lead = byte(at);
-  bad = 1;
-  if (lead < 0x80) return 1;
-  if (lead < 0xc2 || lead > 0xf4) return 0;
-  const std::size_t length = lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
-  const unsigned low = lead == 0xe0 ? 0xa0 : lead == 0xf0 ? 0x90 : 0x80;
-  const unsigned high = lead == 0xed ? 0x9f : lead == 0xf4 ? 0x8f : 0xbf;
-  if (byte(at + 1) < low || byte(at + 1) > high) return 0;
-  for (bad = 2; bad < length; ++bad) {
-    if ((byte(at + bad) & 0xc0) != 0x80) return 0;
-  }
-  return length;
-}
-
-}  // namespace
-
-std::string repair_utf8(std::string_view bytes) {
-  std::string out;
-  for (std::size_t at = 0; at < bytes.size();) {
-    std::size_t bad = 0;
-    if (const std::size_t length = well_formed(bytes, at, bad)) {
-      out += bytes.substr(at, length);
-      at += length;
-    } else {
-      out += "\xef\xbf\xbd";
-      at += bad;
-    }
-  }
-  return out;
 }
 
 bool is_space(char32_t c) { return u_isUWhiteSpace(static_cast<UChar32>(c)); }

@@ -9,6 +9,8 @@
 #include <utility>
 #include <vector>
 
+#include "core/utf8.h"
+
 namespace scalselect::vlm::tok {
 
 /// [begin, end) in bytes.
@@ -36,12 +38,9 @@ AlignedText replace_ranges(const AlignedText& in, const std::vector<Range>& matc
 /// `prefix` in front, standing for the first character; an empty text stays empty.
 AlignedText prepend(const AlignedText& in, std::string_view prefix);
 
-// UTF-8, well-formed.
+// Of well-formed UTF-8 (core/utf8.h).
 char32_t next_character(std::string_view text, std::size_t& at);
 bool is_one_character(std::string_view text);
-void append_utf8(std::string& text, char32_t character);
-/// U+FFFD for every maximal ill-formed part.
-std::string repair_utf8(std::string_view bytes);
 
 // Unicode classes as Rust's standard library and the crates of the tokenizers library define them.
 bool is_space(char32_t c);
