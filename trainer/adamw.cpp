@@ -1,8 +1,5 @@
 #include "trainer/adamw.h"
 
-#include <cmath>
-#include <map>
-
 #include "core/check.h"
 
 namespace scalselect::trainer {
@@ -25,13 +22,13 @@ AdamW::AdamW(std::vector<ParameterGroup> groups, double beta1, double beta2, dou
   }
 }
 
-double AdamW::clip(double max_norm) {
+double AdamW::clip(double max_norm, double margin) {
   torch::NoGradGuard no_grad;
   std::vector<torch::Tensor> gradients;
   for (const auto& [name, tensor] : all_) gradients.push_back(tensor.grad());
   const auto norms = torch::stack(at::_foreach_norm(gradients));
   const auto norm = norms.to(torch::kFloat64).norm().item<double>();
-  const double scale = max_norm / (norm + 1e-6);
+  const double scale = max_norm / (norm + margin);
   if (max_norm > 0 && scale < 1.0) at::_foreach_mul_(gradients, scale);
   return norm;
 }
@@ -60,16 +57,6 @@ NamedTensors AdamW::state() const {
     }
   }
   return out;
-}
-
-void AdamW::restore(const NamedTensors& state) {
-  torch::NoGradGuard no_grad;
-  std::map<std::string, torch::Tensor> given(state.begin(), state.end());
-  for (const auto& [name, tensor] : this->state()) {
-    SCALSELECT_CHECK(given.count(name) == 1);
-    auto target = tensor;
-    target.copy_(given.at(name));
-  }
 }
 
 }  // namespace scalselect::trainer

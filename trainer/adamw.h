@@ -22,9 +22,9 @@ class AdamW {
  public:
   AdamW(std::vector<ParameterGroup> groups, double beta1, double beta2, double eps);
 
-  /// Global L2 norm of all gradients, which are scaled by max_norm / (norm + 1e-6) if that is below 1 (as torch's
-  /// clip_grad_norm_ does). max_norm <= 0: only measures.
-  double clip(double max_norm);
+  /// Global L2 norm of all gradients, which are scaled by max_norm / (norm + margin) if that is below 1 (torch's
+  /// clip_grad_norm_ has the margin 1e-6). max_norm <= 0: only measures.
+  double clip(double max_norm, double margin = 1e-6);
 
   /// torch.optim.AdamW's update at `factor` times each group's rate, from the gradients; clears them (to zero, in
   /// place, so that nothing is allocated in the next step).
@@ -33,10 +33,9 @@ class AdamW {
   /// Parameters of all groups, in order.
   const NamedTensors& parameters() const { return all_; }
 
-  /// "first.NAME", "second.NAME" (moments) and "steps.NAME" of every parameter; `restore` copies them back and asserts
-  /// that nothing is missing.
+  /// "first.NAME", "second.NAME" (moments) and "steps.NAME" of every parameter: the optimiser's own tensors, so what is
+  /// copied into them restores it.
   NamedTensors state() const;
-  void restore(const NamedTensors& state);
 
  private:
   struct Group {

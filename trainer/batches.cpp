@@ -70,7 +70,7 @@ BatchStream::BatchStream(std::vector<std::int64_t> lengths, BatchOptions options
 std::vector<std::vector<std::int64_t>> BatchStream::next(int count) {
   if (at_end()) seek(epoch_ + 1, 0);
   std::vector<std::vector<std::int64_t>> taken;
-  while (static_cast<int>(taken.size()) < count && batch_ < static_cast<std::int64_t>(batches_.size())) {
+  while (static_cast<int>(taken.size()) < count && batch_ < batches()) {
     taken.push_back(batches_[batch_++]);
   }
   return taken;
@@ -80,7 +80,7 @@ void BatchStream::seek(std::int64_t epoch, std::int64_t batch) {
   epoch_ = epoch;
   batches_ = epoch_batches(lengths_, options_, epoch);
   batch_ = batch;
-  SCALSELECT_CHECK(batch_ <= static_cast<std::int64_t>(batches_.size()));
+  SCALSELECT_CHECK(batch_ <= batches());
 }
 
 }  // namespace scalselect::trainer

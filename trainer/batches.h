@@ -36,8 +36,9 @@ class BatchStream {
   /// Position: epoch and number of batches of it that were taken.
   std::int64_t epoch() const { return epoch_; }
   std::int64_t batch() const { return batch_; }
+  std::int64_t batches() const { return static_cast<std::int64_t>(batches_.size()); }  ///< of this epoch
   /// All batches of the epoch were taken.
-  bool at_end() const { return batch_ == static_cast<std::int64_t>(batches_.size()); }
+  bool at_end() const { return batch_ == batches(); }
   void seek(std::int64_t epoch, std::int64_t batch);
 
  private:

@@ -1,9 +1,10 @@
 #include "trainer/checkpoint.h"
 
-#include <algorithm>
+#include <fmt/format.h>
+
+#include <charconv>
 
 #include "core/artifact_cache.h"
-#include "core/check.h"
 #include "core/error.h"
 #include "core/files.h"
 #include "vlm/safetensors.h"
@@ -12,43 +13,59 @@ namespace scalselect::trainer {
 
 std::filesystem::path state_file(const std::filesystem::path& folder) { return folder / "train-state.safetensors"; }
 
-void save_state(const std::filesystem::path& folder, const TrainState& state, const nlohmann::json& identity) {
-  ensure_folder(folder);
-  vlm::write_safetensors(state_file(folder), state.tensors,
-                         {{"format", "pt"},
-                          {"step", std::to_string(state.step)},
-                          {"epoch", std::to_string(state.epoch)},
-                          {"batch", std::to_string(state.batch)},
-                          {"identity", identity.dump()}});
+void save_state(const std::filesystem::path& file, const std::map<std::string, std::int64_t>& position,
+                const NamedTensors& tensors, const nlohmann::json& identity) {
+  ensure_folder(file.parent_path());
+  std::map<std::string, std::string> facts = {{"format", "pt"}, {"identity", identity.dump()}};
+  for (const auto& [name, value] : position) facts[name] = std::to_string(value);
+  vlm::write_safetensors(file, tensors, facts);
 }
 
-std::optional<TrainState> load_state(const std::filesystem::path& folder, const nlohmann::json& identity) {
-  const auto path = state_file(folder);
-  if (!std::filesystem::exists(path)) return std::nullopt;
-  const vlm::SafetensorsFile file(path);
-  const auto& facts = file.metadata();
-  const auto before = nlohmann::json::parse(facts.count("identity") ? facts.at("identity") : "", nullptr, false);
-  if (before.is_discarded()) {
-    throw UserError(ErrorKind::kInput, path.string() + " is no checkpoint of a training", "Delete it to start afresh.");
-  }
+std::optional<SavedState> SavedState::open(const std::filesystem::path& file, const nlohmann::json& identity) {
+  if (!std::filesystem::exists(file)) return std::nullopt;
+  const vlm::SafetensorsFile stored(file);
+  SavedState state;
+  state.file_ = file;
+  state.facts_ = stored.metadata();
+  const auto before = nlohmann::json::parse(state.facts_["identity"], nullptr, false);
+  if (before.is_discarded()) state.refuse("is not the checkpoint of a training");
   if (before != identity) {
     throw UserError(ErrorKind::kUsage,
-                    path.string() + " belongs to another training (" + first_difference(before, identity) + ")",
+                    file.string() + " belongs to another training (" + first_difference(before, identity) + ")",
                     "Delete the file to start afresh, or give that run's options and data.");
   }
-  TrainState state;
-  state.step = std::stoll(facts.at("step"));
-  state.epoch = std::stoll(facts.at("epoch"));
-  state.batch = std::stoll(facts.at("batch"));
-  for (const auto& name : file.names()) state.tensors.emplace_back(name, file.tensor(name).clone());
+  for (const auto& name : stored.names()) state.tensors_[name] = stored.tensor(name).clone();
   return state;
 }
 
-const torch::Tensor& find_tensor(const NamedTensors& tensors, const std::string& name) {
-  const auto found =
-      std::find_if(tensors.begin(), tensors.end(), [&](const auto& entry) { return entry.first == name; });
-  SCALSELECT_CHECK(found != tensors.end());
+void SavedState::refuse(const std::string& what) const {
+  throw UserError(ErrorKind::kInput, file_.string() + " " + what, "Delete the file to start afresh.");
+}
+
+std::int64_t SavedState::position(const std::string& name, std::int64_t most) const {
+  const auto found = facts_.find(name);
+  std::int64_t value = -1;
+  if (found != facts_.end()) {
+    const auto& text = found->second;
+    const auto end = std::from_chars(text.data(), text.data() + text.size(), value).ptr;
+    if (end != text.data() + text.size()) value = -1;
+  }
+  if (value < 0 || value > most) refuse(fmt::format("gives no '{}' from 0 to {}", name, most));
+  return value;
+}
+
+const torch::Tensor& SavedState::tensor(const std::string& name, const torch::Tensor& like) const {
+  const auto found = tensors_.find(name);
+  if (found == tensors_.end()) refuse("lacks the tensor '" + name + "'");
+  if (found->second.sizes() != like.sizes() || found->second.scalar_type() != like.scalar_type()) {
+    refuse("holds the tensor '" + name + "' in another shape or type than this training has");
+  }
   return found->second;
+}
+
+void SavedState::copy_into(const NamedTensors& targets, const std::string& prefix) const {
+  torch::NoGradGuard no_grad;
+  for (auto [name, target] : targets) target.copy_(tensor(prefix + name, target));
 }
 
 }  // namespace scalselect::trainer

@@ -3,33 +3,46 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <string>
 
 #include "trainer/adamw.h"
 
 namespace scalselect::trainer {
 
-struct TrainState {
-  std::int64_t step = 0;   ///< optimiser steps done
-  std::int64_t epoch = 0;  ///< position in the data: BatchStream::seek
-  std::int64_t batch = 0;
-  /// "weights.NAME", "optimizer.NAME", "random" and "random.cuda" (torch's generators), "history" [steps, fields]
-  NamedTensors tensors;
-};
-
 /// folder / "train-state.safetensors".
 std::filesystem::path state_file(const std::filesystem::path& folder);
 
-/// `identity`: what the run depends on (options, digest of the data); a state of another identity is never continued.
-/// Throws UserError(kEnvironment) if the file cannot be written.
-void save_state(const std::filesystem::path& folder, const TrainState& state, const nlohmann::json& identity);
+/// Writes `file`. `position`: counters by name ("step", "epoch", ...). `identity`: what the run depends on (options,
+/// digest of the data); a state of another identity is never continued. Throws UserError(kEnvironment) if the file
+/// cannot be written.
+void save_state(const std::filesystem::path& file, const std::map<std::string, std::int64_t>& position,
+                const NamedTensors& tensors, const nlohmann::json& identity);
 
-/// The state that an earlier process left, or nothing. Throws UserError(kUsage) if it belongs to another identity,
-/// naming the first difference; UserError(kInput) if the file is damaged.
-std::optional<TrainState> load_state(const std::filesystem::path& folder, const nlohmann::json& identity);
+/// The state that an earlier process left. Whatever a run needs and the file does not hold, or holds in another shape
+/// or type, is a UserError(kInput) that names file and entry.
+class SavedState {
+ public:
+  /// Nothing if there is no such file. Throws UserError(kUsage) if the state belongs to another identity, naming the
+  /// first difference; UserError(kInput) if the file is damaged.
+  static std::optional<SavedState> open(const std::filesystem::path& file, const nlohmann::json& identity);
 
-/// The tensor of that name. Asserts that it is there.
-const torch::Tensor& find_tensor(const NamedTensors& tensors, const std::string& name);
+  /// That counter, from 0 to `most`.
+  std::int64_t position(const std::string& name, std::int64_t most) const;
+  bool has(const std::string& name) const { return tensors_.contains(name); }
+  /// The tensor of that name, which must have shape and type of `like`.
+  const torch::Tensor& tensor(const std::string& name, const torch::Tensor& like) const;
+  /// Fills each of `targets` from the tensor called `prefix` + its name.
+  void copy_into(const NamedTensors& targets, const std::string& prefix) const;
+
+ private:
+  [[noreturn]] void refuse(const std::string& what) const;
+
+  std::filesystem::path file_;
+  std::map<std::string, std::string> facts_;
+  std::map<std::string, torch::Tensor> tensors_;
+};
 
 }  // namespace scalselect::trainer

@@ -1,7 +1,6 @@
 #include "trainer/dataset.h"
 
 #include <algorithm>
-#include <filesystem>
 #include <functional>
 #include <numeric>
 #include <unordered_map>
@@ -24,11 +23,7 @@ class ImageTable {
     return entry->second;
   }
   /// Asks the file system once a path.
-  bool exists(const std::string& path) {
-    if (known_.count(path) > 0) return true;
-    std::error_code error;
-    return std::filesystem::exists(path, error);
-  }
+  bool exists(const std::string& path) { return known_.contains(path) || vlm::is_file(path); }
 
  private:
   std::vector<std::string>& paths_;
@@ -78,6 +73,7 @@ class SetBuilder {
     try {
       return render_row(sample, chat_, image_tokens_(sample.images), max_length_);
     } catch (const UserError& error) {
+      if (error.kind() != ErrorKind::kInput) throw;
       return {{}, error.problem()};
     }
   }
@@ -127,6 +123,7 @@ RenderedRow render_row(const Sample& sample, const vlm::ChatTemplate& chat, std:
     made.ids = std::move(rendered.ids);
     made.supervised = std::move(rendered.supervised);
   } catch (const UserError& error) {
+    if (error.kind() != ErrorKind::kInput) throw;
     row.reject = error.problem();
     return row;
   }
@@ -134,6 +131,7 @@ RenderedRow render_row(const Sample& sample, const vlm::ChatTemplate& chat, std:
   std::iota(made.images.begin(), made.images.end(), 0);
   const auto visual = std::accumulate(image_tokens.begin(), image_tokens.end(), std::int64_t{0});
   row.reject = cut(made, chat.image_id(), visual, max_length);
+  if (row.reject.empty()) row.reject = chat.too_long(made.length());
   return row;
 }
 

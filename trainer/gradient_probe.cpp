@@ -86,6 +86,7 @@ class VlmGradients final : public GradientProbe {
       for (const auto& path : sample.images) seen.push_back(look_at(path));
       taker_.take(row.sample, vlm::concatenate(seen), out);
     } catch (const UserError& error) {
+      if (error.kind() != ErrorKind::kInput) throw;
       return error.problem();
     }
     return "";

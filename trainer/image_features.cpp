@@ -1,15 +1,12 @@
 #include "trainer/image_features.h"
 
-#include <algorithm>
-
 #include "core/error.h"
 #include "core/log.h"
 #include "trainer/dataset.h"
+#include "vlm/sample_threads.h"
 
 namespace scalselect::trainer {
 namespace {
-
-constexpr std::int64_t kChunk = 64;  // images a tower pass
 
 /// Takes samples that look at an image of `broken` (index -> problem) out of the set.
 void drop_samples(TrainingSet& set, const std::vector<std::string>& broken) {
@@ -47,58 +44,34 @@ ImageFeatures::ImageFeatures(vlm::Vlm model, std::shared_ptr<vlm::ImageReader> i
   std::int64_t tokens = 0;
   for (const auto count : images_->image_tokens(paths_)) tokens += count;
   const auto element = static_cast<std::int64_t>(torch::elementSize(model_->dtype()));
-  if (tokens * model_->values_per_token() * element > (limit_mb << 20)) return;
-  torch::NoGradGuard no_grad;
-  const auto size = images_->fixed_size();
-  drop_samples(set, size ? fill(*size) : fill_one_by_one());
-}
-
-/// In chunks; an image that cannot be read is replaced by a black one. Returns what is wrong with each.
-std::vector<std::string> ImageFeatures::fill(const vlm::ImageSize& size) {
-  const auto count = static_cast<std::int64_t>(paths_.size());
+  const bool fits = tokens * model_->values_per_token() * element <= (limit_mb << 20);
   std::vector<std::string> broken(paths_.size());
-  for (std::int64_t begin = 0; begin < count; begin += kChunk) {
-    const auto end = std::min(begin + kChunk, count);
-    std::vector<torch::Tensor> pixels;
-    for (std::int64_t i = begin; i < end; ++i) {
-      try {
-        pixels.push_back(images_->pixels(paths_[i]).to(model_->dtype()));
-      } catch (const UserError& error) {
-        broken[i] = error.problem();
-        pixels.push_back(torch::zeros({3, size.height, size.width}, model_->dtype()));
-      }
-    }
-    const auto seen = model_->encode(pixels);
-    const auto features = seen.features.cpu();
-    for (std::int64_t i = begin; i < end; ++i) {
-      cache_.push_back({features.narrow(0, i - begin, 1), {}, {seen.grids[i - begin]}});
-    }
-  }
-  return broken;
-}
-
-std::vector<std::string> ImageFeatures::fill_one_by_one() {
-  std::vector<std::string> broken(paths_.size());
-  for (std::size_t i = 0; i < paths_.size(); ++i) {
-    cache_.emplace_back();
+  if (fits) cache_.resize(paths_.size());
+  vlm::parallel_samples(std::ssize(paths_), [&](std::int64_t i) {
     try {
-      cache_.back() = to_device(model_->encode({images_->pixels(paths_[i])}), torch::kCPU);
+      if (fits) cache_[i] = vlm::to_device(look_at(i), torch::kCPU);
+      else images_->pixels(paths_[i]);
     } catch (const UserError& error) {
+      if (error.kind() != ErrorKind::kInput) throw;
       broken[i] = error.problem();
     }
-  }
-  return broken;
+  });
+  drop_samples(set, broken);
+}
+
+vlm::TowerOutput ImageFeatures::look_at(std::int64_t index) const {
+  const auto pixels = images_->pixels(paths_[index]).to(model_->dtype());
+  const vlm::DeviceTurn turn(model_->device());
+  return model_->encode({pixels});
 }
 
 vlm::TowerOutput ImageFeatures::fetch(std::span<const std::int64_t> indices) {
-  if (!cached()) {
-    torch::NoGradGuard no_grad;
-    std::vector<torch::Tensor> pixels;
-    for (const auto index : indices) pixels.push_back(images_->pixels(paths_[index]).to(model_->dtype()));
-    return model_->encode(pixels);
+  std::vector<vlm::TowerOutput> parts(indices.size());
+  if (cached()) {
+    for (std::size_t i = 0; i < indices.size(); ++i) parts[i] = cache_[indices[i]];
+  } else {
+    vlm::parallel_samples(std::ssize(indices), [&](std::int64_t i) { parts[i] = look_at(indices[i]); });
   }
-  std::vector<vlm::TowerOutput> parts;
-  for (const auto index : indices) parts.push_back(cache_[index]);
   return vlm::concatenate(parts);
 }
 

@@ -20,10 +20,11 @@ class ImageFeatures {
   /// Given features [n, V, F] of a model with one size of images, float32 or bfloat16, row i for image i of the set.
   explicit ImageFeatures(const torch::Tensor& features);
 
-  /// Computes them with `model`'s tower, in fixed chunks of the list (the same list gives the same bits, wherever
-  /// training is interrupted). If they need more than `limit_mb` MiB nothing is computed now and `fetch` does it,
-  /// batch by batch. Images that cannot be decoded take their samples out of `set` (listed there as skipped, with a
-  /// warning); without a cache they are met in `fetch`, which throws UserError(kInput).
+  /// Images that cannot be decoded take their samples out of `set` (listed there as skipped, with a warning), whether
+  /// or not anything is cached: that is found out here, by decoding each once. What they look like to `model`'s tower
+  /// is computed image by image, so that it depends neither on company nor on threads; if it needs no more than
+  /// `limit_mb` MiB it is kept, else `fetch` computes it again. Throws UserError(kEnvironment) if a picture cannot be
+  /// read for a reason that is not its own.
   ImageFeatures(vlm::Vlm model, std::shared_ptr<vlm::ImageReader> images, TrainingSet& set, std::int64_t limit_mb);
 
   /// Of images by index, in that order.
@@ -32,11 +33,10 @@ class ImageFeatures {
   bool cached() const { return !cache_.empty(); }
 
  private:
-  std::vector<std::string> fill(const vlm::ImageSize& size);
-  std::vector<std::string> fill_one_by_one();
+  vlm::TowerOutput look_at(std::int64_t index) const;
 
   std::vector<vlm::TowerOutput> cache_;  // one an image; features [1, V, F], or [P, F] where sizes differ
-  vlm::Vlm model_{nullptr};
+  mutable vlm::Vlm model_{nullptr};
   std::shared_ptr<vlm::ImageReader> images_;
   std::vector<std::string> paths_;
 };

@@ -58,8 +58,11 @@ struct TrainOptions {
 
   std::int64_t seed = 1;
   ComputeType dtype = ComputeType::kFloat32;  ///< of matrix products; trained weights stay in float32
-  std::int64_t checkpoint_every = 100;        ///< steps; 0 = only at the end
-  std::int64_t feature_cache_mb = 4096;       ///< room for the tower's features; beyond it they are made batch by batch
+  /// Threads inside of operators on the CPU. Sums are split among them, so the last bits of the result depend on it: it
+  /// is an option of the training, not of the machine. (Images are read and looked at by all threads there are.)
+  int threads = 1;
+  std::int64_t checkpoint_every = 100;   ///< steps; 0 = only at the end
+  std::int64_t feature_cache_mb = 4096;  ///< room for the tower's features; beyond it they are made batch by batch
 
   template <class Visitor>
   static void describe(Visitor& v, TrainOptions& o) {
@@ -87,6 +90,8 @@ struct TrainOptions {
     v.field("seed", o.seed, "of initial adapters, dropout and data order");
     v.choice("dtype", o.dtype, {{"float32", ComputeType::kFloat32}, {"bfloat16", ComputeType::kBFloat16}},
              "of matrix products; trained weights and the optimiser stay in float32");
+    v.field("threads", o.threads, "threads inside of operators on the CPU; part of the result's identity",
+            Range{1, 1024});
     v.field("checkpoint_every", o.checkpoint_every, "steps between checkpoints; 0 = only at the end", Range{0, 1e12});
     v.field("feature_cache_mb", o.feature_cache_mb, "room for cached image features, MiB", Range{0, 1e9});
   }

@@ -13,6 +13,7 @@
 #include "trainer/checkpoint.h"
 #include "trainer/loss.h"
 #include "trainer/schedule.h"
+#include "vlm/sample_threads.h"
 
 namespace scalselect::trainer {
 namespace {
@@ -81,6 +82,7 @@ class Trainer {
 
   TrainResult run(const TrainCallbacks& callbacks) {
     const auto begin = std::chrono::steady_clock::now();
+    const vlm::OperatorThreads threads(options_.threads);
     std::unique_ptr<Progress> progress;
     if (callbacks.progress) progress = std::make_unique<Progress>("training", "steps", total_, step_);
     model_->train();
@@ -193,34 +195,35 @@ class Trainer {
   }
 
   void save() {
-    TrainState state{step_, stream_.epoch(), stream_.batch(), {}};
+    NamedTensors tensors;
     for (const auto& [name, tensor] : optimizer_->parameters())
-      state.tensors.emplace_back("weights." + name, tensor.detach());
-    for (const auto& [name, tensor] : optimizer_->state()) state.tensors.emplace_back("optimizer." + name, tensor);
-    state.tensors.emplace_back("random", generator(torch::kCPU).get_state());
-    if (model_->device().is_cuda()) state.tensors.emplace_back("random.cuda", generator(model_->device()).get_state());
-    state.tensors.emplace_back("history", pack_history(history_));
-    save_state(folder_, state, identity_);
+      tensors.emplace_back("weights." + name, tensor.detach());
+    for (const auto& [name, tensor] : optimizer_->state()) tensors.emplace_back("optimizer." + name, tensor);
+    tensors.emplace_back("random", generator(torch::kCPU).get_state());
+    if (model_->device().is_cuda()) tensors.emplace_back("random.cuda", generator(model_->device()).get_state());
+    tensors.emplace_back("history", pack_history(history_));
+    save_state(state_file(folder_), {{"step", step_}, {"epoch", stream_.epoch()}, {"batch", stream_.batch()}}, tensors,
+               identity_);
     saved_step_ = step_;
   }
 
   void resume() {
-    const auto state = load_state(folder_, identity_);
+    const auto state = SavedState::open(state_file(folder_), identity_);
     if (!state) return;
-    torch::NoGradGuard no_grad;
-    NamedTensors moments;
-    for (const auto& [name, tensor] : state->tensors) {
-      if (name.starts_with("optimizer.")) moments.emplace_back(name.substr(10), tensor);
-    }
-    optimizer_->restore(moments);
-    for (auto [name, tensor] : optimizer_->parameters()) tensor.copy_(find_tensor(state->tensors, "weights." + name));
-    history_ = unpack_history(find_tensor(state->tensors, "history"));
-    stream_.seek(state->epoch, state->batch);
-    generator(torch::kCPU).set_state(find_tensor(state->tensors, "random"));
-    for (const auto& [name, tensor] : state->tensors) {
-      if (name == "random.cuda" && model_->device().is_cuda()) generator(model_->device()).set_state(tensor);
-    }
-    step_ = resumed_from_ = saved_step_ = state->step;
+    const auto step = state->position("step", total_);
+    state->copy_into(optimizer_->parameters(), "weights.");
+    state->copy_into(optimizer_->state(), "optimizer.");
+    history_.resize(static_cast<std::size_t>(step));
+    history_ = unpack_history(state->tensor("history", pack_history(history_)));
+    stream_.seek(state->position("epoch", total_), 0);
+    stream_.seek(stream_.epoch(), state->position("batch", stream_.batches()));
+    const auto restore = [&](const char* name, torch::Device device) {
+      auto own = generator(device);
+      own.set_state(state->tensor(name, own.get_state()));
+    };
+    restore("random", torch::kCPU);
+    if (model_->device().is_cuda() && state->has("random.cuda")) restore("random.cuda", model_->device());
+    step_ = resumed_from_ = saved_step_ = step;
     log_info("training goes on at step {} of {}", step_, total_);
   }
 

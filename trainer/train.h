@@ -70,9 +70,10 @@ vlm::AdapterSpec adapter_spec(const TrainOptions& options, const vlm::Vlm& model
 /// `checkpoint_every` steps and at the end: trained weights, optimiser, random generator, data position, history. If it
 /// is there, training goes on from it and the result is bit-identical to an uninterrupted run on the CPU.
 ///
-/// Deterministic in (model, set, options, number of threads). Seeds torch's default generator.
+/// Deterministic in (model, set, options), whatever number of threads the process has. Seeds torch's default generator.
 /// Throws UserError: kDiverged (loss or gradient not finite; names the step; the last checkpoint stays as it is),
-/// kUsage (a checkpoint of other options or data; targets that match no module), kEnvironment (disk full).
+/// kUsage (a checkpoint of other options or data; targets that match no module), kInput (a damaged checkpoint),
+/// kEnvironment (disk full).
 TrainResult train(vlm::Vlm model, const TrainingSet& set, ImageFeatures& features, const TrainOptions& options,
                   const TrainCallbacks& callbacks = {}, const std::filesystem::path& checkpoint_folder = {});
 

@@ -1,4 +1,4 @@
-// LoRA adapters in PEFT's format: adapter_config.json and adapter_model.safetensors (peft: tuners/lora,
+// LoRA adapters in PEFT's format: adapter_config.json and adapter_model.safetensors or .bin (peft: tuners/lora,
 // utils/save_and_load).
 #pragma once
 

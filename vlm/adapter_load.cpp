@@ -1,16 +1,19 @@
+#include <fmt/format.h>
+
 #include <nlohmann/json.hpp>
 
 #include "core/error.h"
 #include "core/files.h"
+#include "core/log.h"
 #include "vlm/adapter.h"
 #include "vlm/checkpoint.h"
 #include "vlm/pattern.h"
-#include "vlm/safetensors.h"
+#include "vlm/weight_files.h"
 
 namespace scalselect::vlm {
 namespace {
 
-using nlohmann::json;
+using json = nlohmann::ordered_json;  // PEFT lets the first pattern in the file win
 
 const std::string kPrefix = "base_model.model.";
 
@@ -18,23 +21,40 @@ const std::string kPrefix = "base_model.model.";
   throw UserError(ErrorKind::kInput, file.string() + " " + problem, remedy);
 }
 
-json read_config(const std::filesystem::path& file) {
-  const auto tree = json::parse(read_file(file, kConfigBytes), nullptr, /*allow_exceptions=*/false);
-  if (!tree.is_object()) refuse(file, "is not a JSON object", "Give a folder that PEFT's save_pretrained wrote.");
-  if (tree.value("peft_type", "") != "LORA") refuse(file, "is not a LoRA adapter", "Only peft_type LORA is supported.");
-  if (tree.value("use_dora", false)) refuse(file, "uses DoRA", "Merge the adapter with PEFT first.");
-  return tree;
-}
-
 template <class T>
 T get(const json& tree, const std::filesystem::path& file, const char* key, T otherwise) {
   const auto found = tree.find(key);
   if (found == tree.end() || found->is_null()) return otherwise;
   try {
-    return found->get<T>();
+    return found->template get<T>();
   } catch (const json::exception&) {
     refuse(file, std::string("has a wrong type for '") + key + "'", "Write the adapter anew with PEFT.");
   }
+}
+
+json read_config(const std::filesystem::path& folder) {
+  const auto file = folder / "adapter_config.json";
+  if (!std::filesystem::exists(file)) {
+    const bool model = std::filesystem::exists(folder / "config.json");
+    refuse(folder, std::string("has no adapter_config.json") + (model ? ": it holds a model" : ""),
+           "Give a folder that PEFT's save_pretrained wrote.");
+  }
+  const auto tree = json::parse(read_file(file), nullptr, /*allow_exceptions=*/false);
+  if (!tree.is_object()) refuse(file, "is not a JSON object", "Give a folder that PEFT's save_pretrained wrote.");
+  if (get<std::string>(tree, file, "peft_type", "") != "LORA") {
+    refuse(file, "is not a LoRA adapter", "Only peft_type LORA is supported.");
+  }
+  if (get<bool>(tree, file, "use_dora", false)) refuse(file, "uses DoRA", "Merge the adapter with PEFT first.");
+  return tree;
+}
+
+/// The weights of an adapter, safetensors before .bin as in PEFT.
+std::filesystem::path weights_file(const std::filesystem::path& folder) {
+  for (const char* name : {"adapter_model.safetensors", "adapter_model.bin"}) {
+    if (std::filesystem::exists(folder / name)) return folder / name;
+  }
+  refuse(folder, "has neither adapter_model.safetensors nor adapter_model.bin",
+         "Give a folder that PEFT's save_pretrained wrote.");
 }
 
 AdapterSpec parse(const json& tree, const std::filesystem::path& file) {
@@ -45,23 +65,53 @@ AdapterSpec parse(const json& tree, const std::filesystem::path& file) {
   spec.use_rslora = get<bool>(tree, file, "use_rslora", false);
   spec.base_model = get<std::string>(tree, file, "base_model_name_or_path", "");
   spec.modules_to_save = get<std::vector<std::string>>(tree, file, "modules_to_save", {});
-  const auto targets = tree.value("target_modules", json());
+  const auto targets = get<json>(tree, file, "target_modules", {});
   if (targets.is_string()) spec.target_pattern = targets.get<std::string>();
   else spec.target_modules = get<std::vector<std::string>>(tree, file, "target_modules", {});
-  const auto excluded = tree.value("exclude_modules", json());
+  const auto excluded = get<json>(tree, file, "exclude_modules", {});
   spec.exclude_pattern = excluded.is_string() ? excluded.get<std::string>() : "";
   return spec;
 }
 
-/// PEFT's alpha_pattern and rank_pattern: the first key that matches the end of a module's name wins.
-double by_pattern(const json& tree, const char* which, const std::string& module, double otherwise) {
-  const auto patterns = tree.value(which, json::object());
-  if (!patterns.is_object()) return otherwise;
-  for (const auto& item : patterns.items()) {
-    if (Pattern("(.*\\.)?(" + item.key() + ")").matches_all(module)) return item.value().get<double>();
+/// PEFT's alpha_pattern or rank_pattern: the first key in the file that matches the end of a module's name wins. A key
+/// may be meant for the names under which the weights are stored, those of an older transformers.
+class ModulePatterns {
+ public:
+  ModulePatterns(const json& tree, const std::filesystem::path& file, const char* which) : file_(file), which_(which) {
+    const auto patterns = get<json>(tree, file, which, json::object());
+    for (const auto& [key, value] : patterns.items()) {
+      if (!value.is_number()) refuse(file, fmt::format("gives no number for '{}.{}'", which, key), "Mend that entry.");
+      entries_.push_back({key, Pattern("(.*\\.)?(" + key + ")"), value.template get<double>()});
+    }
   }
-  return otherwise;
-}
+
+  double value(const std::string& module, const std::string& stored, double otherwise) {
+    for (auto& entry : entries_) {
+      if (!entry.pattern.matches_all(module) && !entry.pattern.matches_all(stored)) continue;
+      entry.used = true;
+      return entry.value;
+    }
+    return otherwise;
+  }
+
+  /// A word about keys that never decided anything.
+  void tell_unused() const {
+    for (const auto& entry : entries_) {
+      if (!entry.used) log_warning("{}: '{}' of {} matches no adapted module", file_.string(), entry.key, which_);
+    }
+  }
+
+ private:
+  struct Entry {
+    std::string key;
+    Pattern pattern;
+    double value;
+    bool used = false;
+  };
+  std::filesystem::path file_;
+  const char* which_;
+  std::vector<Entry> entries_;
+};
 
 /// The stored name without PEFT's prefix, in the newest transformers' layout.
 std::string model_name(const std::filesystem::path& file, const std::string& stored, const std::string& ending) {
@@ -78,8 +128,10 @@ class AdapterReader {
  public:
   AdapterReader(const std::filesystem::path& folder, Vlm model)
       : config_file_(folder / "adapter_config.json"),
-        tree_(read_config(config_file_)),
-        file_(folder / "adapter_model.safetensors"),
+        tree_(read_config(folder)),
+        file_(weights_file(folder)),
+        alphas_(tree_, config_file_, "alpha_pattern"),
+        ranks_(tree_, config_file_, "rank_pattern"),
         model_(model) {}
 
   AdapterSpec load(bool merge) {
@@ -90,6 +142,8 @@ class AdapterReader {
       else if (name.ends_with(b_end)) need(name.substr(0, name.size() - b_end.size()) + a_end, name);
       else copy(name);
     }
+    alphas_.tell_unused();
+    ranks_.tell_unused();
     if (merge) merge_adapter(model_);
     return spec;
   }
@@ -120,8 +174,9 @@ class AdapterReader {
     }
     auto own = spec;
     own.r = A.size(0);
-    own.alpha = by_pattern(tree_, "alpha_pattern", module, spec.alpha);
-    if (by_pattern(tree_, "rank_pattern", module, static_cast<double>(spec.r)) != static_cast<double>(own.r)) {
+    const auto stored = a_name.substr(kPrefix.size(), a_name.size() - kPrefix.size() - end.size());
+    own.alpha = alphas_.value(module, stored, spec.alpha);
+    if (ranks_.value(module, stored, static_cast<double>(spec.r)) != static_cast<double>(own.r)) {
       refuse(file_.path(),
              "has rank " + std::to_string(own.r) + " for '" + module + "', adapter_config.json another one",
              "Put the configuration and the weights of one adapter together.");
@@ -148,7 +203,8 @@ class AdapterReader {
 
   std::filesystem::path config_file_;
   json tree_;
-  SafetensorsFile file_;
+  WeightFiles file_;
+  ModulePatterns alphas_, ranks_;
   Vlm model_;
 };
 

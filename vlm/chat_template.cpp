@@ -100,8 +100,19 @@ std::string mismatch(std::int64_t placeholders, std::size_t images) {
 
 }  // namespace
 
-ChatTemplate::ChatTemplate(ChatLayout layout, std::shared_ptr<const Tokenizer> tokenizer)
-    : layout_(std::move(layout)), tokenizer_(std::move(tokenizer)) {
+bool is_file(const std::string& path) {
+  std::error_code code;
+  const auto status = std::filesystem::status(path, code);
+  // A path that cannot name a file is as good as a missing one; whatever else stops the question is not the path's.
+  const bool unusable = code == std::errc::too_many_symbolic_link_levels || code == std::errc::filename_too_long ||
+                        code == std::errc::invalid_argument;
+  if (status.type() != std::filesystem::file_type::none || unusable) return std::filesystem::is_regular_file(status);
+  throw UserError(ErrorKind::kEnvironment, fmt::format("Cannot look at '{}': {}.", path, code.message()),
+                  "Check the permissions of its folders, and the disk.");
+}
+
+ChatTemplate::ChatTemplate(ChatLayout layout, std::shared_ptr<const Tokenizer> tokenizer, ChatLimits limits)
+    : layout_(std::move(layout)), tokenizer_(std::move(tokenizer)), limits_(limits) {
   const auto encoded = tokenizer_->encode(layout_.image_token, false);
   const auto id = tokenizer_->token_to_id(layout_.image_token);
   if (!id || std::count(encoded.ids.begin(), encoded.ids.end(), *id) != 1) {
@@ -139,6 +150,7 @@ RenderedChat ChatTemplate::render(std::span<const Turn> turns, std::span<const s
   }
   std::size_t first = 0, image = 0;
   for (std::size_t i = 0; i < encoded.ids.size(); ++i) {
+    if (encoded.ids[i] >= limits_.ids) refuse_token(encoded.ids[i]);
     if (encoded.special[i]) {
       push(out, encoded.ids[i], {});
       continue;
@@ -156,11 +168,24 @@ RenderedChat ChatTemplate::render(std::span<const Turn> turns, std::span<const s
   return out;
 }
 
+void ChatTemplate::refuse_token(std::int64_t id) const {
+  throw UserError(
+      ErrorKind::kInput,
+      fmt::format("'{}' gives the token '{}' the id {}, but the model's vocabulary ends at {}",
+                  tokenizer_->path().string(), tokenizer_->id_to_token(id).value_or(""), id, limits_.ids - 1),
+      "Take the tokenizer that belongs to the model, or keep that token out of the text.");
+}
+
+std::string ChatTemplate::too_long(std::int64_t tokens) const {
+  if (tokens <= limits_.positions) return {};
+  return fmt::format("it has {} tokens, more than the {} positions that the model was made for", tokens,
+                     limits_.positions);
+}
+
 std::string ChatTemplate::reject_reason(const Sample& sample) const {
   if (sample.images.empty()) return "no image; a visual method cannot rank it";
   for (const auto& image : sample.images) {
-    std::error_code code;
-    if (!std::filesystem::is_regular_file(image, code)) return fmt::format("image '{}' is missing", image);
+    if (!is_file(image)) return fmt::format("image '{}' is missing", image);
   }
   const auto chat = text(sample.turns, static_cast<std::int64_t>(sample.images.size()));
   const auto placeholders = count(chat.text, layout_.image_token);

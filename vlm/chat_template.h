@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <span>
 #include <string>
@@ -78,22 +79,37 @@ struct ChatText {
   std::vector<ChatSpan> spans;  ///< ascending; between them the text is template
 };
 
+/// Whether there is a file (or a link to one). Throws UserError(kEnvironment) if the system does not tell, for lack of
+/// permission say: that is no fault of whoever names the file.
+bool is_file(const std::string& path);
+
+/// What the model that reads the ids was made for.
+struct ChatLimits {
+  std::int64_t ids = std::numeric_limits<std::int64_t>::max();        ///< token ids are below it
+  std::int64_t positions = std::numeric_limits<std::int64_t>::max();  ///< tokens of a sequence
+};
+
 class ChatTemplate {
  public:
   /// Throws UserError(kInput) if the tokenizer does not hold the layout's placeholder as one added token.
-  ChatTemplate(ChatLayout layout, std::shared_ptr<const Tokenizer> tokenizer);
+  ChatTemplate(ChatLayout layout, std::shared_ptr<const Tokenizer> tokenizer, ChatLimits limits = {});
 
   /// Text of `turns` with `images` images.
   ChatText text(std::span<const Turn> turns, std::int64_t images, const RenderOptions& options = {}) const;
 
   /// Ids and roles. `image_tokens[i]`: visual tokens of image i, to which its placeholder is expanded (in order). If
-  /// the text holds another number of placeholders, throws UserError(kInput) with both numbers.
+  /// the text holds another number of placeholders, throws UserError(kInput) with both numbers; as well for a token
+  /// that the tokenizer knows and the model does not.
   RenderedChat render(std::span<const Turn> turns, std::span<const std::int64_t> image_tokens,
                       const RenderOptions& options = {}) const;
 
+  /// What is wrong with a sequence of that many tokens: that it has more than the model has positions. Empty: nothing.
+  std::string too_long(std::int64_t tokens) const;
+
   /// Why strict extraction must skip this row (parity.md section 1.2), without decoding its images: no image; an image
   /// file that is missing; a number of placeholders that differs from the number of images. Empty: use it. Images that
-  /// cannot be decoded are the third reason of that list: take UserError::problem() of `decode_image`.
+  /// cannot be decoded are the third reason of that list: take UserError::problem() of `decode_image`. Throws
+  /// UserError(kEnvironment) as is_file does.
   std::string reject_reason(const Sample& sample) const;
 
   const ChatLayout& layout() const { return layout_; }
@@ -101,8 +117,11 @@ class ChatTemplate {
   std::int64_t image_id() const { return image_id_; }
 
  private:
+  [[noreturn]] void refuse_token(std::int64_t id) const;
+
   ChatLayout layout_;
   std::shared_ptr<const Tokenizer> tokenizer_;
+  ChatLimits limits_;
   std::int64_t image_id_ = 0;
 };
 

@@ -1,13 +1,18 @@
 #include "vlm/checkpoint.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <cstdlib>
 #include <map>
+#include <nlohmann/json.hpp>
 #include <utility>
 
 #include "core/error.h"
 #include "core/files.h"
+#include "vlm/config_sizes.h"
 #include "vlm/qwen_vl.h"
 #include "vlm/safetensors.h"
 
@@ -40,27 +45,56 @@ std::string shape_text(at::IntArrayRef shape) {
 /// The tensors of a folder under their canonical names.
 class Weights {
  public:
-  explicit Weights(const std::filesystem::path& folder) : files_(folder) {
+  explicit Weights(const std::filesystem::path& folder) : files_(folder), quantised_(quantisation(folder)) {
     for (const auto& name : files_.names()) names_.emplace(canonical_tensor_name(name), name);
   }
 
   bool has(const std::string& name) const { return names_.contains(name); }
 
+  std::optional<std::vector<std::int64_t>> shape(const std::string& name) const {
+    const auto found = names_.find(name);
+    if (found == names_.end()) return std::nullopt;
+    return files_.shape(found->second);
+  }
+
+  /// Refuses sizes that the weights do not have, and weights that the memory does not hold.
+  template <class Config>
+  void check(const Config& config, const ModelParts& parts, std::int64_t tower_layers,
+             const LoadOptions& options) const {
+    const auto layers = parts.decoder_layers < 0 ? config.text.num_hidden_layers : parts.decoder_layers;
+    const auto file = (files_.path() / "config.json").string();
+    try {
+      check_sizes(
+          config, {parts.tower, tower_layers, layers}, [&](const auto& name) { return shape(name); }, file);
+    } catch (const UserError& error) {
+      if (quantised_.empty()) throw;
+      refuse_quantised(error.problem());
+    }
+    if (!options.device.is_cpu()) return;
+    const auto needed = numbers(parts, layers) * static_cast<std::int64_t>(torch::elementSize(options.dtype));
+    const auto free = free_memory();
+    if (!free || needed <= *free) return;
+    throw UserError(
+        ErrorKind::kEnvironment,
+        fmt::format("The weights of '{}' take {:.1f} GB of memory, of which {:.1f} GB are free", files_.path().string(),
+                    1e-9 * static_cast<double>(needed), 1e-9 * static_cast<double>(*free)),
+        "Take model.dtype=bfloat16, a smaller model or a larger machine.");
+  }
+
   /// Copies tensor `name` over `target`'s storage-to-be, converted; a float checkpoint is never aliased.
   torch::Tensor take(const std::string& name, at::IntArrayRef shape, const LoadOptions& options) const {
     const auto found = names_.find(name);
     if (found == names_.end()) {
-      throw UserError(ErrorKind::kInput, files_.path().string() + ": tensor '" + name + "' is missing",
-                      "The folder's weights do not belong to its config.json, or a file was not downloaded in full.");
+      refuse("tensor '" + name + "' is missing",
+             "The folder's weights do not belong to its config.json, or a file was not downloaded in full.");
     }
     const auto actual = files_.shape(found->second);
     if (at::IntArrayRef(actual) != shape) {
-      throw UserError(ErrorKind::kInput,
-                      files_.path().string() + ": tensor '" + found->second + "' has shape " + shape_text(actual) +
-                          ", but config.json asks for " + shape_text(shape),
-                      "The folder's weights do not belong to its config.json.");
+      refuse("tensor '" + found->second + "' has shape " + shape_text(actual) + ", but config.json asks for " +
+                 shape_text(shape),
+             "The folder's weights do not belong to its config.json.");
     }
-    const auto stored = files_.tensor(found->second);
+    const auto stored = quantised_.empty() ? files_.tensor(found->second) : plain_tensor(found->second);
     check_finite(stored, found->second);
     auto taken = stored.to(options.device, options.dtype, /*non_blocking=*/false, /*copy=*/true);
     files_.release(found->second);  // otherwise the file's pages would count beside the weights made of them
@@ -68,6 +102,51 @@ class Weights {
   }
 
  private:
+  /// The method by which config.json says that the weights are quantised, or nothing.
+  static std::string quantisation(const std::filesystem::path& folder) {
+    const auto tree = nlohmann::json::parse(read_file(folder / "config.json"), nullptr, false);
+    const auto found = tree.is_object() ? tree.find("quantization_config") : tree.end();
+    if (!tree.is_object() || found == tree.end() || !found->is_object()) return {};
+    const auto method = found->find("quant_method");
+    return method != found->end() && method->is_string() ? method->get<std::string>() : "unknown";
+  }
+
+  [[noreturn]] void refuse(const std::string& problem, const std::string& remedy) const {
+    if (!quantised_.empty()) refuse_quantised(problem);
+    throw UserError(ErrorKind::kInput, files_.path().string() + ": " + problem, remedy);
+  }
+
+  [[noreturn]] void refuse_quantised(const std::string& problem) const {
+    throw UserError(ErrorKind::kInput,
+                    "The weights of '" + files_.path().string() + "' are quantised (quant_method '" + quantised_ +
+                        "'), which is not supported: " + problem,
+                    "Take the model's folder with bfloat16, float16 or float32 weights.");
+  }
+
+  torch::Tensor plain_tensor(const std::string& name) const {
+    try {
+      return files_.tensor(name);
+    } catch (const UserError& error) {
+      refuse_quantised(error.problem());
+    }
+  }
+
+  /// Scalars of the parts to be built; of the tower all, whatever is left out of it.
+  std::int64_t numbers(const ModelParts& parts, std::int64_t layers) const {
+    const std::string list = "model.language_model.layers.";
+    std::int64_t total = 0;
+    for (const auto& [name, stored] : names_) {
+      const bool text = name.starts_with("model.language_model."), head = name == "lm_head.weight";
+      if (name.starts_with(list) && std::atoll(name.c_str() + list.size()) >= layers) continue;
+      if (head ? !parts.head : !text && !parts.tower) continue;
+      if (!files_.has(stored)) continue;
+      std::int64_t count = 1;
+      for (const auto size : files_.shape(stored)) count *= size;
+      total += count;
+    }
+    return total;
+  }
+
   /// NaN and infinity survive a sum; only a sum that is not finite needs the closer look.
   void check_finite(const torch::Tensor& stored, const std::string& name) const {
     if (std::isfinite(stored.sum(torch::kFloat32).item<float>()) || torch::isfinite(stored).all().item<bool>()) return;
@@ -76,6 +155,7 @@ class Weights {
   }
 
   SafetensorsFolder files_;
+  std::string quantised_;
   std::map<std::string, std::string> names_;  // canonical -> in the file
 };
 
@@ -121,6 +201,7 @@ void tie_if_headless(LlamaConfig& text, const Weights& weights, const LoadOption
 QwenVlModel load(const std::filesystem::path& folder, QwenVlConfig config, const LoadOptions& options) {
   const Weights weights(folder);
   tie_if_headless(config.text, weights, options);
+  weights.check(config, options.parts, config.vision.depth, options);
   QwenVlModel model(config, options.parts);
   fill(*model, weights, options);
   return model;
@@ -131,6 +212,7 @@ LlavaModel load(const std::filesystem::path& folder, LlavaConfig config, const L
   tie_if_headless(config.text, weights, options);
   auto parts = options.parts;
   if (parts.tower_layers < 0 && options.needed_tower_only) parts.tower_layers = config.tower_layers_needed();
+  weights.check(config, parts, parts.tower_layers < 0 ? config.vision.num_hidden_layers : parts.tower_layers, options);
   LlavaModel model(config, parts);
   fill(*model, weights, options);
   return model;

@@ -29,7 +29,9 @@ std::string canonical_tensor_name(const std::string& name);
 
 /// Builds the model of `folder`/config.json and fills it, reading only the tensors that `options.parts` need. In
 /// evaluation mode, no parameter requires grad. Throws UserError(kInput), naming folder or file, tensor, expected and
-/// found shape, for a missing tensor, a wrong shape, weights of NaN or infinity, or an unknown architecture.
+/// found shape, for a missing tensor, a wrong shape (both before anything is built where a size of config.json is to
+/// blame), a dtype that is not read, weights of NaN or infinity, or an unknown architecture; UserError(kEnvironment) if
+/// the weights do not fit into free memory.
 Vlm load_vlm(const std::filesystem::path& folder, const LoadOptions& options = {});
 
 /// The same for a folder that must hold a LLaVA model.

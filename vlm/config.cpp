@@ -132,6 +132,27 @@ LlavaConfig parse_llava_config(const json& tree, const std::string& file) {
 
 namespace {
 
+namespace fs = std::filesystem;
+
+/// What somebody who gave the folder may have meant.
+[[noreturn]] void refuse_folder(const fs::path& folder) {
+  if (!fs::exists(folder)) {
+    throw UserError(ErrorKind::kInput, "There is no model folder '" + folder.string() + "'",
+                    "Check the path; a model of the Hugging Face hub must be downloaded first (hf download NAME "
+                    "--local-dir FOLDER).");
+  }
+  if (!fs::is_directory(folder)) {
+    throw UserError(ErrorKind::kInput, "'" + folder.string() + "' is a file, not the folder of a model",
+                    "Give the folder that holds config.json, the weights and the tokenizer.");
+  }
+  if (fs::exists(folder / "adapter_config.json")) {
+    throw UserError(ErrorKind::kInput, "'" + folder.string() + "' holds an adapter (adapter_config.json), not a model",
+                    "Give its base model, and this folder as the adapter.");
+  }
+  throw UserError(ErrorKind::kInput, "'" + folder.string() + "' has no config.json, so it is not a Hugging Face model",
+                  "Give the folder that holds config.json, the weights (*.safetensors) and the tokenizer.");
+}
+
 json parse_file(const std::filesystem::path& file) {
   try {
     return json::parse(read_file(file, kConfigBytes));
@@ -156,6 +177,7 @@ void read_generation(const std::filesystem::path& folder, LlamaConfig& text) {
 
 LlavaConfig read_llava_config(const std::filesystem::path& folder) {
   const auto file = folder / "config.json";
+  if (!fs::exists(file)) refuse_folder(folder);
   auto config = parse_llava_config(parse_file(file), file.string());
   read_generation(folder, config.text);
   return config;
@@ -163,6 +185,7 @@ LlavaConfig read_llava_config(const std::filesystem::path& folder) {
 
 VlmConfig read_model_config(const std::filesystem::path& folder) {
   const auto file = folder / "config.json";
+  if (!fs::exists(file)) refuse_folder(folder);
   const auto tree = parse_file(file);
   check_architecture(tree, file.string());
   VlmConfig config;

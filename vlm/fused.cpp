@@ -142,6 +142,7 @@ class LoraLinearFunction : public Function<LoraLinearFunction> {
     const auto input = x.reshape({-1, x.size(-1)}).to(type);
     context->save_for_backward({input, merged, lora_A, lora_B});
     context->saved_data["scaling"] = scaling;
+    context->saved_data["biased"] = bias.has_value();
     context->saved_data["shape"] = x.sizes().vec();
     context->saved_data["type"] = static_cast<std::int64_t>(x.scalar_type());
     auto shape = x.sizes().vec();
@@ -156,7 +157,7 @@ class LoraLinearFunction : public Function<LoraLinearFunction> {
     const auto type = merged.scalar_type();
     const double scaling = context->saved_data["scaling"].toDouble();
     const auto g = gradients[0].reshape({-1, merged.size(0)});
-    torch::Tensor dx, dA, dB;
+    torch::Tensor dx, dA, dB, db;
     if (context->needs_input_grad(0)) {
       const auto x_type = static_cast<torch::ScalarType>(context->saved_data["type"].toInt());
       dx = g.mm(merged).view(context->saved_data["shape"].toIntVector()).to(x_type);
@@ -169,7 +170,8 @@ class LoraLinearFunction : public Function<LoraLinearFunction> {
       const auto inner = input.mm((saved[2] * scaling).to(type).t());  // [T, r]
       dB = g.t().mm(inner).to(torch::kFloat32);
     }
-    return {dx, torch::Tensor(), dA, dB, torch::Tensor(), torch::Tensor()};
+    if (context->saved_data["biased"].toBool() && context->needs_input_grad(4)) db = g.to(torch::kFloat32).sum(0);
+    return {dx, torch::Tensor(), dA, dB, db, torch::Tensor()};
   }
 };
 

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "core/error.h"
+
 namespace scalselect::vlm {
 
 namespace {
@@ -94,6 +96,13 @@ class Answers {
   std::vector<bool> done_;
 };
 
+/// `best`: the largest logit of each row, NaN if any is.
+void check_finite(const torch::Tensor& best) {
+  if (torch::isfinite(best).all().item<bool>()) return;
+  throw UserError(ErrorKind::kDiverged, "The model's logits are NaN or infinite, so that there is no answer",
+                  "Take dtype=float32 or bfloat16; if that does not help, model or adapter are damaged or diverged.");
+}
+
 }  // namespace
 
 std::int64_t padded_length(std::int64_t length, const GreedyOptions& options) {
@@ -133,7 +142,9 @@ std::vector<std::vector<std::int64_t>> generate_greedy(Vlm model, const std::vec
   decode.tail = 0;
   decode.deep = {};
   while (true) {
-    const auto next = repetition.apply(model->logits(states.squeeze(1)).to(torch::kFloat32)).argmax(-1);
+    const auto logits = repetition.apply(model->logits(states.squeeze(1)).to(torch::kFloat32));
+    const auto next = logits.argmax(-1);
+    check_finite(logits.gather(1, next.unsqueeze(1)));
     repetition.take(next);
     if (answers.take(next.narrow(0, 0, rows).contiguous().cpu())) break;
     if (prefill.padded) {

@@ -32,7 +32,8 @@ struct GreedyPrompt {
 
 /// The generated ids of each prompt, stop id included. All prompts are run as one batch, so give prompts of one padded
 /// length (`padded_length`). Float32 argmax, ties to the lowest id. Logits are computed at the last position only.
-/// Throws UserError(kInput) if a prompt's image tokens do not fit its features.
+/// Throws UserError(kInput) if a prompt's image tokens do not fit its features, UserError(kDiverged) for logits of NaN
+/// or infinity.
 std::vector<std::vector<std::int64_t>> generate_greedy(Vlm model, const std::vector<GreedyPrompt>& prompts,
                                                        const GreedyOptions& options);
 

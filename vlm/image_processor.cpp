@@ -5,6 +5,9 @@
 #include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
+#include <stdexcept>
+#include <type_traits>
+#include <utility>
 
 #include "core/error.h"
 #include "core/files.h"
@@ -25,18 +28,21 @@ void take(const std::filesystem::path& file, const Json& tree, const char* key, 
   if (found == tree.end() || found->is_null()) return;
   try {
     target = found->get<T>();
-  } catch (const Json::exception&) {
+    if constexpr (std::is_same_v<T, int> || std::is_same_v<T, std::int64_t>) {
+      if (!found->is_number() || found->get<double>() != static_cast<double>(target)) throw std::range_error(key);
+    }
+  } catch (const std::exception&) {
     refuse(file, fmt::format("the value of '{}' has the wrong type: {}", key, found->dump()));
   }
 }
 
 /// `size` is a number (old files) or an object with shortest_edge or height and width.
 void take_size(const std::filesystem::path& file, const Json& tree, ImageProcessorOptions& options) {
-  if (!tree.contains("size")) return;
+  if (!tree.contains("size") || tree["size"].is_null()) return;
   const auto& size = tree["size"];
   options.shortest_edge = 0;
   if (size.is_number_integer()) {
-    options.shortest_edge = size.get<int>();
+    take(file, tree, "size", options.shortest_edge);
   } else if (size.is_object() && size.contains("shortest_edge")) {
     take(file, size, "shortest_edge", options.shortest_edge);
   } else if (size.is_object() && size.contains("height") && size.contains("width")) {
@@ -48,10 +54,11 @@ void take_size(const std::filesystem::path& file, const Json& tree, ImageProcess
 }
 
 void take_crop(const std::filesystem::path& file, const Json& tree, ImageProcessorOptions& options) {
-  if (!tree.contains("crop_size")) return;
+  if (!tree.contains("crop_size") || tree["crop_size"].is_null()) return;
   const auto& size = tree["crop_size"];
   if (size.is_number_integer()) {
-    options.crop_height = options.crop_width = size.get<int>();
+    take(file, tree, "crop_size", options.crop_height);
+    options.crop_width = options.crop_height;
   } else if (size.is_object() && size.contains("height") && size.contains("width")) {
     take(file, size, "height", options.crop_height);
     take(file, size, "width", options.crop_width);
@@ -184,11 +191,36 @@ ImageProcessor::ImageProcessor(ImageProcessorOptions options) : options_(options
   }
 }
 
+namespace {
+
+/// The file that describes the image processor, and what it says: the part "image_processor" of processor_config.json
+/// (transformers 5), else preprocessor_config.json.
+std::pair<std::filesystem::path, Json> read_processor(const std::filesystem::path& place) {
+  const auto read = [](const std::filesystem::path& file) {
+    auto tree = Json::parse(read_file(file, kConfigBytes), nullptr, false);
+    if (!tree.is_object()) refuse(file, "is not a JSON object");
+    return tree;
+  };
+  if (!std::filesystem::is_directory(place)) return {place, read(place)};
+  const auto newer = place / "processor_config.json", older = place / "preprocessor_config.json";
+  if (std::filesystem::exists(newer)) {
+    const auto tree = read(newer);
+    const auto found = tree.find("image_processor");
+    if (found != tree.end() && found->is_object()) return {newer, *found};
+  }
+  if (std::filesystem::exists(older)) return {older, read(older)};
+  throw UserError(ErrorKind::kInput,
+                  fmt::format("'{}' has neither preprocessor_config.json nor a processor_config.json with an "
+                              "image_processor.",
+                              place.string()),
+                  "Fetch the file that came with the model.");
+}
+
+}  // namespace
+
 ImageProcessor ImageProcessor::load(const std::filesystem::path& folder, bool pad_to_square,
                                     const std::optional<PixelBounds>& bounds) {
-  const auto file = std::filesystem::is_directory(folder) ? folder / "preprocessor_config.json" : folder;
-  const auto tree = Json::parse(read_file(file, kConfigBytes), nullptr, false);
-  if (!tree.is_object()) refuse(file, "is not a JSON object");
+  const auto [file, tree] = read_processor(folder);
   ImageProcessorOptions options;
   int resample = 3;
   take(file, tree, "resample", resample);

@@ -55,7 +55,8 @@ class ImageProcessor {
  public:
   explicit ImageProcessor(ImageProcessorOptions options);
 
-  /// Reads preprocessor_config.json of an HF folder (or the file itself). `bounds` replace those of a Qwen-VL file;
+  /// Reads an HF folder's processor_config.json (transformers 5: its image_processor), else preprocessor_config.json;
+  /// or the file itself. `bounds` replace those of a Qwen-VL file;
   /// other processors have none. Throws UserError(kInput): missing, not JSON, a resampling other than bicubic (3),
   /// sizes that are not positive.
   static ImageProcessor load(const std::filesystem::path& folder, bool pad_to_square = false,

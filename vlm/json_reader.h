@@ -44,8 +44,10 @@ class JsonReader {
     return true;
   }
 
+  /// Sizes stay below 2^31, so that products of two cannot overflow.
   void read_size(const char* key, std::int64_t& target) const {
-    if (read(key, target) && target <= 0) fail(key, "a positive integer");
+    constexpr std::int64_t kMost = (std::int64_t{1} << 31) - 1;
+    if (read(key, target) && (target <= 0 || target > kMost)) fail(key, "a positive integer below 2^31");
   }
 
   /// As read_size; the key must be there.

@@ -261,11 +261,13 @@ void VlmProbe::observe(std::span<const Sample> samples, const SignalRequest& req
     if (!item.reject.empty()) return;
     try {
       item.chat = chat_.render(samples[i].turns, images_->image_tokens(samples[i].images));
-      if (compat_loses(item.chat, request)) {
+      item.reject = chat_.too_long(item.chat.size());
+      if (item.reject.empty() && compat_loses(item.chat, request)) {
         item.reject = fmt::format("an image reaches behind the {} tokens that roles=compat reads", kCompatLength);
-        return;
       }
+      if (!item.reject.empty()) return;
     } catch (const UserError& error) {
+      if (error.kind() != ErrorKind::kInput) throw;
       item.reject = error.problem();
       return;
     }
@@ -316,6 +318,7 @@ void VlmProbe::pass(std::span<Work> work, const SignalRequest& request, const Pr
         reader.read(*item, run_suffix(model_, *prefix, item->chat.ids, request, own_depth), prefix.get());
       }
     } catch (const UserError& error) {
+      if (error.kind() != ErrorKind::kInput) throw;
       for (auto* item : members) item->reject = error.problem();
     }
   });

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <functional>
 
 #include "vlm/json_reader.h"
 #include "vlm/text_config.h"
@@ -27,7 +28,8 @@ void parse_qwen3_tower(const JsonReader& in, QwenVisionConfig& config) {
   if (!is_square(config.num_position_embeddings)) in.fail("num_position_embeddings", "a square number");
   in.read_list("deepstack_visual_indexes", config.deepstack_visual_indexes);
   check_blocks(in, "deepstack_visual_indexes", config.deepstack_visual_indexes, config.depth);
-  const bool ascending = std::is_sorted(config.deepstack_visual_indexes.begin(), config.deepstack_visual_indexes.end());
+  const auto& deep = config.deepstack_visual_indexes;
+  const bool ascending = std::adjacent_find(deep.begin(), deep.end(), std::greater_equal<>()) == deep.end();
   if (!ascending) in.fail("deepstack_visual_indexes", "in ascending order");
 }
 
@@ -52,6 +54,8 @@ QwenVisionConfig parse_tower(const JsonReader& in, Generation generation) {
   for (const char* key : {"in_channels", "in_chans"}) in.read_size(key, config.in_channels);
   in.read_size("temporal_patch_size", config.temporal_patch_size);
   in.read_size("spatial_merge_size", config.spatial_merge_size);
+  constexpr std::int64_t kMostMerged = 64;
+  if (config.spatial_merge_size > kMostMerged) in.fail("spatial_merge_size", "at most 64");
   if (config.hidden_size % (4 * config.num_heads) != 0) in.fail("hidden_size", "a multiple of 4 * num_heads");
   if (generation == Generation::kQwen3) parse_qwen3_tower(in, config);
   else parse_qwen25_tower(in, config);
@@ -89,7 +93,7 @@ LlamaConfig parse_qwen_text(const JsonReader& in, Generation generation) {
 QwenVlConfig parse_qwen_vl_config(const json& tree, const std::string& file) {
   const JsonReader top(tree, file, "");
   QwenVlConfig config;
-  config.generation = tree.value("model_type", "") == "qwen3_vl" ? Generation::kQwen3 : Generation::kQwen25;
+  config.generation = tree.value("model_type", json()) == "qwen3_vl" ? Generation::kQwen3 : Generation::kQwen25;
   const auto* vision = top.find("vision_config");
   if (vision == nullptr) top.fail("vision_config", "given");
   config.vision = parse_tower(JsonReader(*vision, file, "vision_config."), config.generation);

@@ -23,12 +23,14 @@ constexpr std::array<std::pair<const char*, torch::ScalarType>, 10> kTypes{{{"F6
                                                                             {"U8", torch::kByte},
                                                                             {"BOOL", torch::kBool}}};
 
-/// The header's reader lets no other name pass.
-torch::ScalarType type_of(const std::string& dtype) {
+torch::ScalarType type_of(const std::filesystem::path& file, const std::string& tensor, const std::string& dtype) {
   for (const auto& [name, type] : kTypes) {
     if (dtype == name) return type;
   }
-  TORCH_CHECK(false, "dtype ", dtype);
+  throw UserError(
+      ErrorKind::kInput,
+      fmt::format("Tensor '{}' of '{}' is stored as {}, which is not supported.", tensor, file.string(), dtype),
+      "Take the model's folder with bfloat16, float16 or float32 weights.");
 }
 
 }  // namespace
@@ -67,7 +69,7 @@ std::vector<std::int64_t> SafetensorsFile::shape(const std::string& name) const 
 
 torch::Tensor SafetensorsFile::tensor(const std::string& name) const {
   const auto& entry = impl_->entry(name);
-  const auto type = type_of(entry.dtype);
+  const auto type = type_of(path(), name, entry.dtype);
   if (entry.begin == entry.end) return torch::empty(entry.shape, type);
   // The mapping is read-only; from_blob only lacks a way to say so.
   auto* data = const_cast<char*>(impl_->file.bytes().data()) + impl_->header.data_begin + entry.begin;

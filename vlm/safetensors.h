@@ -13,7 +13,8 @@
 
 namespace scalselect::vlm {
 
-/// One mapped file. Tensors keep the mapping alive. dtypes: F64 F32 F16 BF16 I64 I32 I16 I8 U8 BOOL.
+/// One mapped file. Tensors keep the mapping alive. Of the dtypes that the format knows, these can be read: F64 F32 F16
+/// BF16 I64 I32 I16 I8 U8 BOOL; a tensor of another (float8, say) disturbs nobody who does not ask for it.
 class SafetensorsFile {
  public:
   /// Throws UserError(kInput), naming the file: missing, truncated, false header length, header that is not JSON,
@@ -25,7 +26,8 @@ class SafetensorsFile {
 
   bool has(const std::string& name) const;
   /// A CPU tensor over the mapping (a private, read-only mapping: **never write to it**; clone or convert first). An
-  /// unaligned tensor is copied instead. Throws UserError(kInput) if there is no such name (with the nearest one).
+  /// unaligned tensor is copied instead. Throws UserError(kInput) if there is no such name (with the nearest one),
+  /// or for a dtype that is not read.
   torch::Tensor tensor(const std::string& name) const;
   /// Gives the memory of a tensor's pages back; tensors over them stay valid and read the file again.
   void release(const std::string& name) const;
@@ -40,17 +42,17 @@ class SafetensorsFile {
   std::shared_ptr<const Impl> impl_;
 };
 
-/// The weights of an HF model folder: model.safetensors.index.json with its shards, else model.safetensors.
-/// (An index wins over a single file beside it, which is then taken for a leftover.) A path to one .safetensors file
-/// is accepted too.
+/// The weights of an HF model folder: model.safetensors, else model.safetensors.index.json with its shards (the order
+/// of transformers). A path to one .safetensors file is accepted too. What an index says too much (a shard that is not
+/// there, a tensor that its shard does not hold) counts only when that tensor is asked for.
 class SafetensorsFolder {
  public:
-  /// Throws UserError(kInput): no weights there, a shard is missing, a name that the index gives to the wrong shard, or
-  /// whatever SafetensorsFile refuses.
+  /// Throws UserError(kInput): no weights there, an index whose shards are all missing, or whatever SafetensorsFile
+  /// refuses.
   explicit SafetensorsFolder(const std::filesystem::path& folder);
 
   bool has(const std::string& name) const;
-  /// As in SafetensorsFile.
+  /// As in SafetensorsFile; throws as well for a name that the index alone knows, saying so.
   torch::Tensor tensor(const std::string& name) const;
   void release(const std::string& name) const;
   std::vector<std::int64_t> shape(const std::string& name) const;
@@ -59,10 +61,10 @@ class SafetensorsFolder {
   const std::filesystem::path& path() const { return path_; }
 
  private:
-  std::size_t shard_of(const std::string& name) const;
+  const SafetensorsFile& shard_of(const std::string& name) const;
   std::filesystem::path path_;
-  std::vector<SafetensorsFile> shards_;
-  std::map<std::string, std::size_t> where_;  ///< name -> shard
+  std::map<std::string, SafetensorsFile> shards_;  ///< by file name; those that are there
+  std::map<std::string, std::string> where_;       ///< tensor -> file name
 };
 
 /// Writes tensors atomically, laid out as HF's writer does (widest dtype first, then by name; header padded to 8

@@ -30,51 +30,57 @@ std::map<std::string, std::string> read_weight_index(const std::filesystem::path
 }
 
 SafetensorsFolder::SafetensorsFolder(const std::filesystem::path& folder) : path_(folder) {
-  const auto index = folder / "model.safetensors.index.json";
-  if (!std::filesystem::exists(index)) {
-    const auto single = std::filesystem::is_directory(folder) ? folder / "model.safetensors" : folder;
-    if (!std::filesystem::is_regular_file(single)) {
-      throw UserError(
-          ErrorKind::kInput,
-          fmt::format("'{}' holds neither model.safetensors nor model.safetensors.index.json.", folder.string()),
-          "Give the folder of a Hugging Face model with safetensors weights.");
-    }
-    shards_.emplace_back(single);
-    for (const auto& name : shards_[0].names()) where_[name] = 0;
+  const bool inside = std::filesystem::is_directory(folder);
+  const auto single = inside ? folder / "model.safetensors" : folder, index = folder / "model.safetensors.index.json";
+  if (std::filesystem::is_regular_file(single)) {
+    const auto name = single.filename().string();
+    for (const auto& tensor : shards_.emplace(name, SafetensorsFile(single)).first->second.names())
+      where_[tensor] = name;
     return;
   }
-  std::map<std::string, std::size_t> opened;
-  for (const auto& [name, file] : read_weight_index(index)) {
-    auto found = opened.find(file);
-    if (found == opened.end()) {
-      found = opened.emplace(file, shards_.size()).first;
-      shards_.emplace_back(folder / file);
+  if (!inside || !std::filesystem::exists(index)) {
+    throw UserError(
+        ErrorKind::kInput,
+        fmt::format("'{}' holds neither model.safetensors nor model.safetensors.index.json.", folder.string()),
+        "Give the folder of a Hugging Face model with safetensors weights.");
+  }
+  where_ = read_weight_index(index);
+  for (const auto& [name, file] : where_) {
+    if (!shards_.contains(file) && std::filesystem::exists(folder / file)) {
+      shards_.emplace(file, SafetensorsFile(folder / file));
     }
-    if (!shards_[found->second].has(name)) {
-      throw UserError(
-          ErrorKind::kInput,
-          fmt::format("'{}' says that tensor '{}' is in '{}', which does not hold it.", index.string(), name, file),
-          "Fetch the folder again: index and shards belong to different versions.");
-    }
-    where_[name] = found->second;
+  }
+  if (shards_.empty()) {
+    throw UserError(ErrorKind::kInput,
+                    fmt::format("'{}' names {} tensors in files that are not there.", index.string(), where_.size()),
+                    "Fetch the folder again.");
   }
 }
 
-std::size_t SafetensorsFolder::shard_of(const std::string& name) const {
+bool SafetensorsFolder::has(const std::string& name) const {
+  const auto found = where_.find(name);
+  const auto shard = found == where_.end() ? shards_.end() : shards_.find(found->second);
+  return shard != shards_.end() && shard->second.has(name);
+}
+
+const SafetensorsFile& SafetensorsFolder::shard_of(const std::string& name) const {
   const auto found = where_.find(name);
   if (found == where_.end()) {
     throw UserError(ErrorKind::kInput,
                     fmt::format("'{}' holds no tensor '{}'.{}", path_.string(), name, did_you_mean(name, names())));
   }
-  return found->second;
+  const auto shard = shards_.find(found->second);
+  if (shard != shards_.end() && shard->second.has(name)) return shard->second;
+  throw UserError(
+      ErrorKind::kInput,
+      fmt::format("'{}' says that tensor '{}' is in '{}', which {}.", (path_ / "model.safetensors.index.json").string(),
+                  name, found->second, shard == shards_.end() ? "is missing" : "does not hold it"),
+      "Fetch the folder again: index and shards belong to different versions.");
 }
 
-bool SafetensorsFolder::has(const std::string& name) const { return where_.contains(name); }
-torch::Tensor SafetensorsFolder::tensor(const std::string& name) const { return shards_[shard_of(name)].tensor(name); }
-void SafetensorsFolder::release(const std::string& name) const { shards_[shard_of(name)].release(name); }
-std::vector<std::int64_t> SafetensorsFolder::shape(const std::string& name) const {
-  return shards_[shard_of(name)].shape(name);
-}
+torch::Tensor SafetensorsFolder::tensor(const std::string& name) const { return shard_of(name).tensor(name); }
+void SafetensorsFolder::release(const std::string& name) const { shard_of(name).release(name); }
+std::vector<std::int64_t> SafetensorsFolder::shape(const std::string& name) const { return shard_of(name).shape(name); }
 
 std::vector<std::string> SafetensorsFolder::names() const {
   std::vector<std::string> names;
@@ -84,7 +90,7 @@ std::vector<std::string> SafetensorsFolder::names() const {
 
 std::vector<std::filesystem::path> SafetensorsFolder::files() const {
   std::vector<std::filesystem::path> files;
-  for (const auto& shard : shards_) files.push_back(shard.path());
+  for (const auto& [name, shard] : shards_) files.push_back(shard.path());
   return files;
 }
 

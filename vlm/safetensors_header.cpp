@@ -15,16 +15,11 @@ namespace {
 
 constexpr std::uint64_t kMaxHeaderBytes = 100'000'000;  // the reference reader's limit
 
-constexpr std::array<std::pair<const char*, std::uint64_t>, 10> kItemBytes{{{"F64", 8},
-                                                                            {"I64", 8},
-                                                                            {"F32", 4},
-                                                                            {"I32", 4},
-                                                                            {"F16", 2},
-                                                                            {"BF16", 2},
-                                                                            {"I16", 2},
-                                                                            {"I8", 1},
-                                                                            {"U8", 1},
-                                                                            {"BOOL", 1}}};
+/// Bits of every dtype that the format knows (safetensors 0.6); which of them are read is SafetensorsFile's matter.
+constexpr std::array<std::pair<const char*, std::uint64_t>, 20> kItemBits{
+    {{"F64", 64},    {"I64", 64},    {"U64", 64},    {"C64", 64},    {"F32", 32},    {"I32", 32}, {"U32", 32},
+     {"F16", 16},    {"BF16", 16},   {"I16", 16},    {"U16", 16},    {"I8", 8},      {"U8", 8},   {"BOOL", 8},
+     {"F8_E4M3", 8}, {"F8_E5M2", 8}, {"F8_E8M0", 8}, {"F6_E2M3", 6}, {"F6_E3M2", 6}, {"F4", 4}}};
 
 [[noreturn]] void refuse(const std::string& file, const std::string& what) {
   throw UserError(ErrorKind::kInput, fmt::format("'{}' is not a valid safetensors file: {}", file, what),
@@ -32,14 +27,16 @@ constexpr std::array<std::pair<const char*, std::uint64_t>, 10> kItemBytes{{{"F6
 }
 
 /// Bytes that a tensor of this shape takes; nothing if that, or the strides of an empty tensor, cannot be counted.
-std::optional<std::uint64_t> byte_count(const std::vector<std::int64_t>& shape, std::uint64_t item_bytes) {
-  std::int64_t total = static_cast<std::int64_t>(item_bytes);
+std::optional<std::uint64_t> byte_count(const std::vector<std::int64_t>& shape, std::uint64_t item_bits) {
+  std::int64_t total = static_cast<std::int64_t>(item_bits);
   bool empty = false;
   for (const auto size : shape) {
     empty = empty || size == 0;
     if (__builtin_mul_overflow(total, std::max<std::int64_t>(size, 1), &total)) return std::nullopt;
   }
-  return empty ? 0 : static_cast<std::uint64_t>(total);
+  if (empty) return 0;
+  if (total % 8 != 0) return std::nullopt;
+  return static_cast<std::uint64_t>(total) / 8;
 }
 
 /// JSON object whose own keys are unique; nlohmann alone would keep the last of two equal ones.
@@ -77,15 +74,15 @@ SafetensorsEntry parse_entry(const std::string& file, const std::string& name, c
   SafetensorsEntry entry;
   entry.dtype = value["dtype"].get<std::string>();
   const auto known =
-      std::find_if(kItemBytes.begin(), kItemBytes.end(), [&](const auto& item) { return entry.dtype == item.first; });
-  if (known == kItemBytes.end()) {
+      std::find_if(kItemBits.begin(), kItemBits.end(), [&](const auto& item) { return entry.dtype == item.first; });
+  if (known == kItemBits.end()) {
     refuse(file, fmt::format("tensor '{}' has the unknown dtype '{}'.", name, entry.dtype));
   }
-  entry.item_bytes = known->second;
+  entry.item_bytes = (known->second + 7) / 8;
   entry.shape = value["shape"].get<std::vector<std::int64_t>>();
   entry.begin = value["data_offsets"][0].get<std::uint64_t>();
   entry.end = value["data_offsets"][1].get<std::uint64_t>();
-  const auto bytes = byte_count(entry.shape, entry.item_bytes);
+  const auto bytes = byte_count(entry.shape, known->second);
   if (entry.end < entry.begin || !bytes || *bytes != entry.end - entry.begin) {
     refuse(file, fmt::format("tensor '{}' has offsets [{}, {}], which do not fit its shape and dtype.", name,
                              entry.begin, entry.end));

@@ -11,8 +11,8 @@
 namespace scalselect::vlm {
 
 struct SafetensorsEntry {
-  std::string dtype;             ///< one of F64 F32 F16 BF16 I64 I32 I16 I8 U8 BOOL
-  std::uint64_t item_bytes = 0;  ///< of that dtype
+  std::string dtype;             ///< any that the format knows
+  std::uint64_t item_bytes = 0;  ///< of that dtype, rounded up
   std::vector<std::int64_t> shape;
   std::uint64_t begin = 0, end = 0;  ///< in the data buffer
 };

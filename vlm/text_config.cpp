@@ -1,5 +1,7 @@
 #include "vlm/text_config.h"
 
+#include <algorithm>
+
 namespace scalselect::vlm {
 
 namespace {
@@ -11,12 +13,13 @@ void parse_rope(const JsonReader& in, LlamaConfig& config) {
     const auto* rope = in.find(key);
     if (rope == nullptr) continue;
     if (!rope->is_object()) in.fail(key, "a mapping");
-    if (rope->contains("rope_theta")) config.rope_theta = rope->at("rope_theta").get<double>();
-    const auto type = rope->value("rope_type", rope->value("type", std::string("default")));
+    const JsonReader keys(*rope, in.file(), in.prefix() + key + ".");
+    keys.read("rope_theta", config.rope_theta);
+    std::string type = "default";
+    if (!keys.read("rope_type", type)) keys.read("type", type);
     if (type != "default" && type != "mrope") {
       in.fail(key, "of type 'default': scaling '" + type + "' is not supported");
     }
-    const JsonReader keys(*rope, in.file(), in.prefix() + key + ".");
     keys.read_list("mrope_section", config.mrope_section);
     keys.read("mrope_interleaved", config.mrope_interleaved);
   }
@@ -49,7 +52,10 @@ LlamaConfig parse_text_config(const JsonReader& in, LlamaConfig config) {
     in.fail("num_attention_heads", "a multiple of num_key_value_heads");
   }
   const auto& section = config.mrope_section;
-  if (!section.empty() && (section.size() != 3 || 2 * (section[0] + section[1] + section[2]) != config.head_dim)) {
+  const bool counts =
+      std::all_of(section.begin(), section.end(), [&](auto n) { return n >= 0 && n <= config.head_dim; });
+  if (!section.empty() &&
+      (section.size() != 3 || !counts || 2 * (section[0] + section[1] + section[2]) != config.head_dim)) {
     in.fail("rope_scaling.mrope_section", "three numbers that sum to half of head_dim");
   }
   return config;

@@ -4,6 +4,7 @@
 #include <map>
 #include <numeric>
 
+#include "core/error.h"
 #include "core/log.h"
 #include "vlm/adapter.h"
 #include "vlm/sample_threads.h"
@@ -76,6 +77,27 @@ std::vector<std::string> AnswerGenerator::generate(std::span<const GenerationPro
   return texts;
 }
 
+/// A lone prompt that the model cannot read is an error; among many, as in a benchmark, it costs its own answer only.
+void VlmGenerator::check_lengths(const std::vector<GreedyPrompt>& prompts, int new_tokens) const {
+  const auto limit = model_->text().max_position_embeddings;
+  std::int64_t longest = 0, beyond = 0;
+  for (const auto& prompt : prompts) {
+    const auto length = std::ssize(prompt.ids);
+    longest = std::max(longest, length);
+    beyond += length > limit ? 1 : 0;
+  }
+  if (lone_prompt_ && beyond > 0) {
+    throw UserError(ErrorKind::kInput, "The prompt is too long: " + chat_.too_long(longest), "Shorten it.");
+  }
+  if (beyond > 0) {
+    log_warning("{} of {} prompts are too long, up to {} tokens for a model made for {}: their answers mean nothing",
+                beyond, prompts.size(), longest, limit);
+  } else if (lone_prompt_ && longest + new_tokens > limit) {
+    log_warning("{} tokens of the prompt and {} new ones go beyond the {} positions that the model was made for",
+                longest, new_tokens, limit);
+  }
+}
+
 std::vector<Answer> VlmGenerator::answer(std::span<const GenerationPrompt> prompts, const GenerationOptions& options) {
   GreedyOptions greedy;
   greedy.max_new_tokens = options.max_new_tokens;
@@ -85,13 +107,7 @@ std::vector<Answer> VlmGenerator::answer(std::span<const GenerationPrompt> promp
   const auto each = lone_prompt_ ? samples_in_turn : parallel_samples;
   std::vector<GreedyPrompt> ready(prompts.size());
   each(static_cast<std::int64_t>(prompts.size()), [&](std::int64_t i) { ready[i] = prepare(prompts[i]); });
-  const auto limit = model_->text().max_position_embeddings;
-  for (const auto& prompt : ready) {
-    const auto length = static_cast<std::int64_t>(prompt.ids.size());
-    if (!lone_prompt_ || length + options.max_new_tokens <= limit) continue;
-    log_warning("{} tokens of the prompt and {} new ones go beyond the {} positions that the model was made for",
-                length, options.max_new_tokens, limit);
-  }
+  check_lengths(ready, options.max_new_tokens);
   std::vector<Answer> answers(prompts.size());
   const auto groups = batches(ready, greedy, options.batch_size);
   each(static_cast<std::int64_t>(groups.size()), [&](std::int64_t g) {

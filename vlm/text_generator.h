@@ -38,12 +38,14 @@ class VlmGenerator final : public AnswerGenerator {
 
   /// Prompts are grouped by padded length, and groups run on several threads; answers do not depend on either. Features
   /// are computed once per image (and kept over calls, up to 256 MiB). Throws UserError(kInput) for an unreadable
-  /// image.
+  /// image and for a lone prompt that is longer than the model's positions (of others, a warning counts them), and
+  /// UserError(kDiverged) if the model's logits are not finite.
   std::vector<Answer> answer(std::span<const GenerationPrompt> prompts, const GenerationOptions& options) override;
 
  private:
   VisualTokens visual(const std::string& path);
   GreedyPrompt prepare(const GenerationPrompt& prompt);
+  void check_lengths(const std::vector<GreedyPrompt>& prompts, int new_tokens) const;
 
   Vlm model_;
   ChatTemplate chat_;

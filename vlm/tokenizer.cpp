@@ -23,19 +23,33 @@ using Json = nlohmann::json;
 
 Json entry(const Json& tree, const char* key) { return tree.contains(key) ? tree[key] : Json(); }
 
-tok::AddedToken added_token(std::int64_t id, const Json& tree) {
+/// Absent or null: `otherwise`.
+bool flag(const Json& tree, const char* key, bool otherwise) {
+  const auto value = entry(tree, key);
+  if (value.is_null()) return otherwise;
+  if (!value.is_boolean()) throw tok::Unsupported{fmt::format("'{}' of an added token is not true or false", key)};
+  return value.get<bool>();
+}
+
+tok::AddedToken added_token(const Json& id_value, const Json& tree) {
+  const auto content = tree.is_object() ? entry(tree, "content") : Json();
+  if (!content.is_string()) throw tok::Unsupported{"an added token has no text as its 'content'"};
+  if (!id_value.is_number_integer()) {
+    throw tok::Unsupported{
+        fmt::format("the added token '{}' has an 'id' that is not an integer", content.get<std::string>())};
+  }
   tok::AddedToken token;
-  token.id = id;
-  token.content = tree.at("content").get<std::string>();
+  const auto id = token.id = id_value.get<std::int64_t>();
+  token.content = content.get<std::string>();
   if (!tok::is_token_id(id)) {
     throw tok::Unsupported{
         fmt::format("the added token '{}' has the id {}, which is not in 0 to 2^31 - 1", token.content, id)};
   }
-  token.single_word = tree.value("single_word", false);
-  token.lstrip = tree.value("lstrip", false);
-  token.rstrip = tree.value("rstrip", false);
-  token.special = tree.value("special", false);
-  token.normalized = tree.value("normalized", !token.special);
+  token.single_word = flag(tree, "single_word", false);
+  token.lstrip = flag(tree, "lstrip", false);
+  token.rstrip = flag(tree, "rstrip", false);
+  token.special = flag(tree, "special", false);
+  token.normalized = flag(tree, "normalized", !token.special);
   return token;
 }
 
@@ -43,8 +57,8 @@ tok::AddedToken added_token(std::int64_t id, const Json& tree) {
 std::string special_name(const Json& config, const char* key) {
   const auto value = entry(config, key);
   if (value.is_string()) return value.get<std::string>();
-  if (value.is_object() && value.contains("content")) return value["content"].get<std::string>();
-  return {};
+  const auto content = value.is_object() ? entry(value, "content") : Json();
+  return content.is_string() ? content.get<std::string>() : std::string();
 }
 
 }  // namespace
@@ -73,23 +87,30 @@ struct Tokenizer::Impl {
 
   /// tokenizer.json first; tokens that only the older files know are added behind.
   void read_added(const std::filesystem::path& folder, const Json& tree) {
-    for (const auto& item : tree.value("added_tokens", Json::array())) {
-      added.push_back(added_token(item.at("id").get<std::int64_t>(), item));
-    }
+    const auto listed = entry(tree, "added_tokens");
+    if (!listed.is_array() && !listed.is_null()) throw tok::Unsupported{"'added_tokens' is not a list"};
+    for (const auto& item : listed) added.push_back(added_token(item.is_object() ? entry(item, "id") : Json(), item));
     const auto known = [&](const std::string& content) {
       return std::any_of(added.begin(), added.end(), [&](const auto& token) { return token.content == content; });
     };
-    const Json config = tok::optional_object(folder / "tokenizer_config.json");
-    if (config.contains("added_tokens_decoder")) {
-      for (const auto& [id, item] : config["added_tokens_decoder"].items()) {
-        auto token = added_token(std::stoll(id), item);
+    const auto add = [&](const std::filesystem::path& file, const Json& id, const Json& item) {
+      try {
+        auto token = added_token(id, item);
         if (!known(token.content)) added.push_back(std::move(token));
+      } catch (const tok::Unsupported& problem) {
+        throw UserError(ErrorKind::kInput, fmt::format("'{}': {}.", file.string(), problem.what));
       }
+    };
+    const auto config_file = folder / "tokenizer_config.json", older_file = folder / "added_tokens.json";
+    const Json config = tok::optional_object(config_file);
+    const auto decoder = entry(config, "added_tokens_decoder");
+    if (!decoder.is_object() && !decoder.is_null()) {
+      throw UserError(ErrorKind::kInput,
+                      fmt::format("'{}': 'added_tokens_decoder' is not a mapping.", config_file.string()));
     }
-    const Json older = tok::optional_object(folder / "added_tokens.json");
-    for (const auto& [content, id] : older.items()) {
-      if (!known(content)) added.push_back(added_token(id.get<std::int64_t>(), {{"content", content}}));
-    }
+    for (const auto& [id, item] : decoder.items()) add(config_file, Json::parse(id, nullptr, false), item);
+    const Json older = tok::optional_object(older_file);
+    for (const auto& [content, id] : older.items()) add(older_file, id, {{"content", content}});
     for (const auto& token : added) {
       added_by_content[token.content] = &token;
       added_by_id[token.id] = &token;

@@ -24,10 +24,10 @@ WeightFiles::WeightFiles(const fs::path& place) : path_(place) {
       folder && (fs::exists(place / "model.safetensors.index.json") || fs::exists(place / "model.safetensors"));
   if (!folder && is_torch_file(place)) {
     open_torch_file(place);
-  } else if (folder && !safe && fs::exists(place / "pytorch_model.bin.index.json")) {
-    open_torch_shards(place / "pytorch_model.bin.index.json");
   } else if (folder && !safe && fs::exists(place / "pytorch_model.bin")) {
     open_torch_file(place / "pytorch_model.bin");
+  } else if (folder && !safe && fs::exists(place / "pytorch_model.bin.index.json")) {
+    open_torch_shards(place / "pytorch_model.bin.index.json");
   } else {
     open_safetensors();
   }

@@ -17,7 +17,8 @@ std::map<std::string, std::string> read_weight_index(const std::filesystem::path
 
 class WeightFiles {
  public:
-  /// `place`: a folder with model.safetensors(.index.json) or pytorch_model.bin(.index.json), safetensors preferred; or
+  /// `place`: a folder with model.safetensors(.index.json) or pytorch_model.bin(.index.json), in transformers' order
+  /// (safetensors before .bin, a whole file before an index); or
   /// one .safetensors or .bin file. Throws UserError(kInput): no weights there, a shard missing or damaged, an index
   /// that names a tensor which its shard does not hold.
   explicit WeightFiles(const std::filesystem::path& place);

@@ -2,6 +2,7 @@
 // (tests/vlm/golden/make_qwen.py).
 #include <gtest/gtest.h>
 
+#include "core/files.h"
 #include "core/rng.h"
 #include "data/image.h"
 #include "tests/trainer/training_test_util.h"
@@ -164,7 +165,28 @@ TEST(QwenFiles, TrainWithAndWithoutCachedFeatures) {
               loss_sum(model, batch, features.fetch(batch.images)).item<double>());
   }
   ASSERT_EQ(losses[0].size(), losses[1].size());
-  for (std::size_t i = 0; i < losses[0].size(); ++i) EXPECT_NEAR(losses[0][i], losses[1][i], 1e-4 * losses[1][i]);
+  EXPECT_EQ(losses[0], losses[1]);
+}
+
+TEST(ImageFeatures, AnUnreadablePictureCostsItsRowsWithAndWithoutACache) {
+  TestFolder folder;
+  const auto samples = pool_in(folder);
+  auto [model, chat, images] = vlm::open_model(folder_of("llava_base"), {}, std::nullopt);
+  write_file_atomically(folder / "1.png", "no picture");
+  std::string digests[2];
+  for (const int limit_mb : {0, 64}) {
+    auto set = make_training_set(samples, chat, *images, 256);
+    ImageFeatures features(model, images, set, limit_mb);
+    EXPECT_EQ(features.cached(), limit_mb > 0);
+    ASSERT_EQ(set.samples.size(), 4u);  // rows 1 and 4 look at 1.png
+    ASSERT_EQ(set.skipped.size(), 2u);
+    EXPECT_NE(set.skipped[0].reason.find("1.png"), std::string::npos);
+    digests[limit_mb > 0] = set.digest();
+    for (const auto& sample : set.samples) {
+      if (!sample.images.empty()) EXPECT_EQ(features.fetch(sample.images).grids.size(), sample.images.size());
+    }
+  }
+  EXPECT_EQ(digests[0], digests[1]);
 }
 
 }  // namespace

@@ -11,6 +11,7 @@
 #include "tests/trainer/training_test_util.h"
 #include "trainer/bfloat16.h"
 #include "trainer/checkpoint.h"
+#include "vlm/safetensors.h"
 
 namespace scalselect::trainer {
 namespace {
@@ -116,6 +117,34 @@ TEST(Train, SameSeedSameBitsOtherSeedOtherBits) {
   EXPECT_NE(run(options).result.final_loss, a.result.final_loss);
 }
 
+TEST(Train, TheThreadsOfTheProcessChangeNoBit) {
+  auto config = tiny_config();
+  config.text.vocab_size = 1200;  // large enough for LibTorch to split sums over it among threads
+  auto options = small_options();
+  options.max_grad_norm = 1e-3;
+  const int before = at::get_num_threads();
+  std::vector<double> norms[3];
+  torch::Tensor heads[3];
+  for (int i = 0; i < 3; ++i) {
+    at::set_num_threads(i + 1);
+    torch::manual_seed(5);
+    vlm::LlavaModel model(config);
+    vlm::randomise(model);
+    const auto set = synthetic_set(30);
+    auto features = synthetic_features(model);
+    for (const auto& step : train(model, set, features, options, {{}, false}).history) {
+      norms[i].push_back(step.grad_norm);
+    }
+    heads[i] = model->lm_head()->weight.detach().clone();
+    EXPECT_EQ(at::get_num_threads(), i + 1);
+  }
+  at::set_num_threads(before);
+  for (int i = 1; i < 3; ++i) {
+    EXPECT_EQ(norms[i], norms[0]);
+    EXPECT_TRUE(torch::equal(heads[i], heads[0]));
+  }
+}
+
 struct Killed {};
 
 TEST(Train, ResumeIsBitExactWhereverItStops) {
@@ -163,6 +192,46 @@ TEST(Train, CheckpointOfOtherOptionsOrDataIsRefused) {
   other = small_options();
   other.checkpoint_every = 1;  // changes nothing in the result
   EXPECT_NO_THROW(run(other, 30, folder / "state"));
+}
+
+TEST(Train, ADamagedCheckpointIsNamedWhateverItLacks) {
+  TestFolder folder;
+  const auto file = state_file(folder / "state");
+  run(small_options(), 30, folder / "state");
+  const vlm::SafetensorsFile whole(file);
+  const auto facts = whole.metadata();
+  std::vector<std::pair<std::string, torch::Tensor>> tensors;
+  for (const auto& name : whole.names()) tensors.emplace_back(name, whole.tensor(name).clone());
+  const auto message_with = [&](const auto& tensors, const auto& facts) -> std::string {
+    vlm::write_safetensors(file, tensors, facts);
+    try {
+      run(small_options(), 30, folder / "state");
+    } catch (const UserError& error) {
+      return error.what();
+    }
+    return "no error";
+  };
+  EXPECT_EQ(message_with(tensors, facts), "no error");
+  for (std::size_t i = 0; i < tensors.size(); i += 7) {
+    auto fewer = tensors, other = tensors;
+    fewer.erase(fewer.begin() + static_cast<std::ptrdiff_t>(i));
+    EXPECT_THAT(message_with(fewer, facts),
+                testing::AllOf(testing::HasSubstr(file.string()), testing::HasSubstr("'" + tensors[i].first + "'")));
+    other[i].second = torch::zeros({2, 3, 5});
+    EXPECT_THAT(message_with(other, facts), testing::HasSubstr("another shape or type"));
+  }
+  for (const char* name : {"history", "random", "weights.lm_head.weight"}) {
+    auto fewer = tensors;
+    std::erase_if(fewer, [&](const auto& entry) { return entry.first == name; });
+    EXPECT_THAT(message_with(fewer, facts), testing::HasSubstr(std::string("lacks the tensor '") + name + "'"));
+  }
+  for (const char* name : {"step", "epoch", "batch"}) {
+    for (const char* value : {"", "-1", "many", "99999999999999999999", "123456789"}) {
+      auto changed = facts;
+      changed[name] = value;
+      EXPECT_THAT(message_with(tensors, changed), testing::HasSubstr(std::string("gives no '") + name + "'")) << value;
+    }
+  }
 }
 
 TEST(Train, DivergedLossNamesStepAndKeepsTheCheckpoint) {

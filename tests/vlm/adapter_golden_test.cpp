@@ -2,7 +2,10 @@
 #include <gmock/gmock.h>
 
 #include <cstdlib>
+#include <functional>
+#include <nlohmann/json.hpp>
 
+#include "core/error.h"
 #include "core/files.h"
 #include "tests/vlm/model_test_util.h"
 #include "vlm/adapter.h"
@@ -70,6 +73,77 @@ TEST(PeftGolden, LoadsWhatWeWrite) {
   }
   const SafetensorsFile expected(kAdapters / "golden.safetensors");
   EXPECT_LT(relative_error(logits(golden), expected.tensor("logits.ours")), 1e-5);
+}
+
+/// An adapter of ours with its configuration changed, and with its modules under other names.
+fs::path variant(const std::string& name, const std::function<void(nlohmann::ordered_json&)>& change, bool older) {
+  const auto folder = fs::path(testing::TempDir()) / "adapter_variant" / name;
+  const SafetensorsFile weights(kAdapters / "ours" / "adapter_model.safetensors");
+  std::vector<std::pair<std::string, torch::Tensor>> tensors;
+  for (auto stored : weights.names()) {
+    const auto tensor = weights.tensor(stored);
+    const std::string now = ".model.language_model.", then = ".language_model.model.";
+    if (const auto at = stored.find(now); older && at != stored.npos) stored.replace(at, now.size(), then);
+    tensors.emplace_back(stored, tensor);
+  }
+  write_safetensors(folder / "adapter_model.safetensors", tensors);
+  auto tree = nlohmann::ordered_json::parse(read_file(kAdapters / "ours" / "adapter_config.json"));
+  change(tree);
+  write_file_atomically(folder / "adapter_config.json", tree.dump());
+  return folder;
+}
+
+double scaling_of(const fs::path& folder, const char* module) {
+  Golden golden("llava_base");
+  load_adapter(folder, golden.model);
+  return std::dynamic_pointer_cast<LinearImpl>(*golden.model->named_modules().find(module))->lora_scaling;
+}
+
+TEST(PeftGolden, PatternsNameModulesAsTheWeightsDo) {
+  const char* first = "model.language_model.layers.0.self_attn.q_proj";
+  const double plain = scaling_of(kAdapters / "ours", first);
+  const auto with = [](const char* pattern, double alpha) {
+    return [=](nlohmann::ordered_json& tree) { tree["alpha_pattern"][pattern] = alpha; };
+  };
+  EXPECT_DOUBLE_EQ(scaling_of(variant("new", with("model.language_model.layers.0.self_attn.q_proj", 8), false), first),
+                   2 * plain);
+  EXPECT_DOUBLE_EQ(scaling_of(variant("old", with("language_model.model.layers.0.self_attn.q_proj", 8), true), first),
+                   2 * plain);
+  const auto order = [](nlohmann::ordered_json& tree) {  // the first in the file wins, not the first by name
+    tree["alpha_pattern"] = {{"q_proj", 8}, {"layers.0.self_attn.q_proj", 12}};
+  };
+  EXPECT_DOUBLE_EQ(scaling_of(variant("order", order, false), first), 2 * plain);
+  testing::internal::CaptureStderr();
+  EXPECT_DOUBLE_EQ(scaling_of(variant("typo", with("q_porj", 8), false), first), plain);
+  EXPECT_THAT(testing::internal::GetCapturedStderr(),
+              testing::AllOf(testing::HasSubstr("alpha_pattern"), testing::HasSubstr("'q_porj'")));
+}
+
+TEST(PeftGolden, NullIsAbsentAndWrongTypesAreNamed) {
+  const auto nulls = [](nlohmann::ordered_json& tree) {
+    for (const char* key : {"use_dora", "use_rslora", "alpha_pattern", "rank_pattern", "exclude_modules",
+                            "base_model_name_or_path", "lora_dropout"}) {
+      tree[key] = nullptr;
+    }
+    tree["use_rslora"] = true;
+  };
+  const char* first = "model.language_model.layers.0.self_attn.q_proj";
+  EXPECT_DOUBLE_EQ(scaling_of(variant("nulls", nulls, false), first), scaling_of(kAdapters / "ours", first));
+  for (const char* key : {"use_dora", "peft_type", "r", "alpha_pattern", "lora_alpha", "modules_to_save"}) {
+    const auto folder = variant(
+        "wrong",
+        [&](nlohmann::ordered_json& tree) {
+          tree[key] = {{"x", "y"}};
+        },
+        false);
+    Golden golden("llava_base");
+    try {
+      load_adapter(folder, golden.model);
+      FAIL() << key;
+    } catch (const UserError& error) {
+      EXPECT_THAT(error.what(), testing::AllOf(testing::HasSubstr("adapter_config.json"), testing::HasSubstr(key)));
+    }
+  }
 }
 
 }  // namespace

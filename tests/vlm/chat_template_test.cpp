@@ -2,7 +2,9 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <fstream>
 #include <nlohmann/json.hpp>
 
@@ -113,6 +115,51 @@ TEST(ChatTemplate, SaysWhyARowIsSkipped) {
   EXPECT_EQ(chat.reject_reason(sample), "the rendered text holds 3 image placeholders for 2 images");
   sample.turns = {{Role::kAssistant, "Alone."}};
   EXPECT_EQ(chat.reject_reason(sample), "the rendered text holds 0 image placeholders for 2 images");
+}
+
+TEST(ChatTemplate, ATokenThatTheModelDoesNotKnowIsTheSamplesFault) {
+  const auto whole = llava();
+  const std::vector<Turn> turns = {{Role::kUser, "What?"}, {Role::kAssistant, "A cat."}};
+  const auto ids = whole.render(turns, {}).ids;
+  const auto largest = *std::max_element(ids.begin(), ids.end());
+  const auto tokenizer = std::make_shared<const Tokenizer>(Tokenizer::load(whole.tokenizer().path()));
+  EXPECT_EQ(ChatTemplate(whole.layout(), tokenizer, {largest + 1, 100}).render(turns, {}).ids, ids);
+  const ChatTemplate smaller(whole.layout(), tokenizer, {largest, 100});
+  try {
+    smaller.render(turns, {});
+    FAIL();
+  } catch (const UserError& error) {
+    EXPECT_EQ(error.kind(), ErrorKind::kInput);
+    EXPECT_THAT(error.what(), HasSubstr("the id " + std::to_string(largest)));
+  }
+  EXPECT_EQ(smaller.too_long(100), "");
+  EXPECT_THAT(smaller.too_long(101), HasSubstr("more than the 100 positions"));
+}
+
+TEST(ChatTemplate, AFolderThatMayNotBeEnteredIsNoMissingPicture) {
+  const auto root = std::filesystem::path(testing::TempDir()) / "chat_closed";
+  write_file_atomically(root / "a.png", "x");
+  EXPECT_TRUE(is_file((root / "a.png").string()));
+  EXPECT_FALSE(is_file((root / "b.png").string()) || is_file(root.string()) || is_file((root / "a.png/c").string()));
+  EXPECT_FALSE(is_file((root / std::string(300, 'x')).string()));
+  std::filesystem::permissions(root, std::filesystem::perms::none);
+  const auto chat = llava();
+  const bool root_user = ::geteuid() == 0;
+  if (root_user) ASSERT_EQ(::seteuid(65534), 0);
+  Sample sample;
+  sample.images = {(root / "a.png").string()};
+  std::string seen = "nothing was thrown";
+  ErrorKind kind = ErrorKind::kInput;
+  try {
+    seen = chat.reject_reason(sample);
+  } catch (const UserError& error) {
+    seen = error.what();
+    kind = error.kind();
+  }
+  if (root_user) ASSERT_EQ(::seteuid(0), 0);
+  std::filesystem::permissions(root, std::filesystem::perms::owner_all);
+  EXPECT_EQ(kind, ErrorKind::kEnvironment);
+  EXPECT_THAT(seen, HasSubstr("Cannot look at '" + sample.images[0] + "'"));
 }
 
 TEST(ChatTemplate, NamesUnknownTemplatesAndMissingTokens) {

@@ -69,5 +69,21 @@ TEST(Fused, RopeOfBFloat16RoundsOnce) {
   EXPECT_TRUE(torch::allclose(fused_rope(x, angles.cos(), angles.sin()).to(torch::kFloat32), wide, 1e-2, 1e-3));
 }
 
+TEST(Fused, LoraLinearAgreesWithAutogradForEveryInput) {
+  torch::manual_seed(5);
+  auto x = torch::randn({2, 3, 7}).requires_grad_(), bias = torch::randn({5}).requires_grad_();
+  auto A = torch::randn({4, 7}).requires_grad_(), B = torch::randn({5, 4}).requires_grad_();
+  const auto weight = torch::randn({5, 7}), g = torch::randn({2, 3, 5});
+  for (const auto& b : {bias, torch::Tensor()}) {
+    const auto one = fused_lora_linear(x, weight, b, A, B, 0.5);
+    const auto two = torch::linear(x, weight, b) + 0.5 * torch::linear(torch::linear(x, A), B);
+    EXPECT_TRUE(torch::allclose(one, two, 1e-4, 1e-5));
+    std::vector<torch::Tensor> inputs = {x, A, B};
+    if (b.defined()) inputs.push_back(b);
+    const auto first = torch::autograd::grad({one}, inputs, {g}), second = torch::autograd::grad({two}, inputs, {g});
+    for (std::size_t i = 0; i < inputs.size(); ++i) EXPECT_TRUE(torch::allclose(first[i], second[i], 1e-4, 1e-5)) << i;
+  }
+}
+
 }  // namespace
 }  // namespace scalselect::vlm

@@ -3,9 +3,11 @@
 
 #include <gmock/gmock.h>
 
+#include <cmath>
 #include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "core/error.h"
 #include "core/files.h"
 #include "tests/vlm/model_test_util.h"
 #include "vlm/text_generator.h"
@@ -83,6 +85,36 @@ TEST(Generate, AnswersAboutImageFilesAsTransformersDoes) {
     EXPECT_EQ(nlohmann::json(answers[i].prompt_ids), expected[i]["prompt_ids"]) << i;
     EXPECT_EQ(nlohmann::json(answers[i].ids), expected[i]["ids"]) << i;
     EXPECT_EQ(nlohmann::json(answers[i].text), expected[i]["text"]) << i;
+  }
+}
+
+TEST(Generate, LogitsThatAreNoNumbersAreAnErrorAndNoAnswer) {
+  Golden golden("llava_base");
+  GreedyOptions options;
+  const auto prompts = prompts_of(golden);
+  for (const float bad : {NAN, INFINITY}) {
+    golden.model->lm_head()->weight.detach()[7].fill_(bad);
+    try {
+      generate_greedy(golden.model, prompts, options);
+      FAIL();
+    } catch (const UserError& error) {
+      EXPECT_EQ(error.kind(), ErrorKind::kDiverged);
+      EXPECT_THAT(error.what(), testing::HasSubstr("logits are NaN or infinite"));
+    }
+  }
+}
+
+TEST(Generate, APromptBeyondTheModelsPositionsIsRefused) {
+  const auto generator = open_generator(golden_folder("llava_base"), "", "float32", {}, /*lone_prompt=*/true);
+  std::string longer;
+  for (int i = 0; i < 300; ++i) longer += "what is it ";
+  const std::vector<GenerationPrompt> prompts = {{longer, {}}};
+  try {
+    generator->answer(prompts, {});
+    FAIL();
+  } catch (const UserError& error) {
+    EXPECT_EQ(error.kind(), ErrorKind::kInput);
+    EXPECT_THAT(error.what(), testing::HasSubstr("more than the 256 positions"));
   }
 }
 

@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cmath>
 #include <filesystem>
 #include <fstream>
@@ -9,6 +10,7 @@
 #include "core/error.h"
 #include "core/files.h"
 #include "tests/vlm/model_test_util.h"
+#include "vlm/image_processor.h"
 
 namespace scalselect::vlm {
 namespace {
@@ -195,6 +197,112 @@ TEST(Checkpoint, WeightsThatAreNoNumbersAreRefused) {
                 AllOf(HasSubstr(scratch.path().string()), HasSubstr(name), HasSubstr("NaN or infinity")));
   }
   EXPECT_EQ(message_with(3e38f), "nothing was thrown");  // finite, though the sum is not
+}
+
+/// A copy of a golden folder with one value of its config.json changed; what loading it says.
+std::string message_with(const Scratch& scratch, const std::string& folder, const std::string& key, const json& value) {
+  fs::remove_all(scratch.path());
+  fs::copy(golden_folder(folder), scratch.path(), fs::copy_options::recursive);
+  auto tree = json::parse(read_file(scratch.path() / "config.json"));
+  tree[json::json_pointer(key)] = value;
+  write_file_atomically(scratch.path() / "config.json", tree.dump());
+  return message_of([&] { load_vlm(scratch.path()); });
+}
+
+TEST(Checkpoint, SizesThatTheWeightsDoNotHaveAreRefusedBeforeAnythingIsBuilt) {
+  const Scratch scratch;
+  const std::int64_t giant = 1'000'000'000;
+  const std::vector<std::int64_t> layers(100'000, -2), deep(100'000, 0);
+  const std::vector<std::tuple<const char*, const char*, json>> cases = {
+      {"llava_base", "/vision_config/num_channels", giant},
+      {"llava_base", "/vision_config/num_hidden_layers", giant},
+      {"llava_base", "/vision_config/intermediate_size", giant},
+      {"llava_base", "/vision_config/image_size", 8'000'000},
+      {"llava_base", "/text_config/head_dim", giant},
+      {"llava_base", "/text_config/hidden_size", giant},
+      {"llava_base", "/text_config/intermediate_size", giant},
+      {"llava_base", "/text_config/num_hidden_layers", giant},
+      {"llava_base", "/text_config/vocab_size", std::int64_t{1} << 31},
+      {"llava_base", "/text_config/vocab_size", giant},
+      {"llava_base", "/vision_feature_layer", layers},
+      {"qwen3_base", "/vision_config/depth", giant},
+      {"qwen3_base", "/vision_config/intermediate_size", giant},
+      {"qwen3_base", "/vision_config/deepstack_visual_indexes", deep},
+      {"qwen3_base", "/vision_config/spatial_merge_size", giant},
+      {"qwen3_base", "/text_config/num_hidden_layers", giant}};
+  for (const auto& [folder, key, value] : cases) {
+    std::string name = std::string(key).substr(1);
+    std::replace(name.begin(), name.end(), '/', '.');
+    EXPECT_THAT(message_with(scratch, folder, key, value), AllOf(HasSubstr("config.json"), HasSubstr(name))) << key;
+  }
+  EXPECT_EQ(message_with(scratch, "llava_base", "/note", nullptr), "nothing was thrown");
+}
+
+TEST(Checkpoint, WrongTypesInTheConfigurationNameFileAndKey) {
+  const Scratch scratch;
+  for (const char* key : {"/text_config/rope_parameters", "/text_config/eos_token_id", "/text_config/rms_norm_eps",
+                          "/vision_config/hidden_act", "/vision_feature_layer"}) {
+    for (const json& wrong : {json("x"), json(true), json({{"rope_theta", "x"}}), json::array({"x"})}) {
+      if (wrong.is_string() && std::string(key).ends_with("act")) continue;
+      const auto name = std::string(key).substr(std::string(key).rfind('/') + 1);
+      EXPECT_THAT(message_with(scratch, "llava_base", key, wrong), AllOf(HasSubstr("config.json"), HasSubstr(name)));
+    }
+  }
+}
+
+TEST(Checkpoint, QuantisedWeightsAreNamedNotCalledDamaged) {
+  const Scratch scratch;
+  const SafetensorsFile files(golden_folder("llava_base") / "model.safetensors");
+  std::vector<std::pair<std::string, torch::Tensor>> tensors;
+  for (const auto& name : files.names()) {
+    tensors.emplace_back(name, name.ends_with("layers.0.self_attn.q_proj.weight")
+                                   ? files.tensor(name).reshape({-1}).to(torch::kByte)  // as 4-bit weights are packed
+                                   : files.tensor(name));
+  }
+  write_safetensors(scratch.path() / "model.safetensors", tensors);
+  auto tree = json::parse(read_file(golden_folder("llava_base") / "config.json"));
+  tree["quantization_config"] = {{"quant_method", "bitsandbytes"}};
+  write_file_atomically(scratch.path() / "config.json", tree.dump());
+  EXPECT_THAT(message_of([&] { load_vlm(scratch.path()); }),
+              AllOf(HasSubstr("quantised"), HasSubstr("'bitsandbytes'"), HasSubstr("q_proj")));
+}
+
+TEST(Checkpoint, SaysWhyAFolderIsNotAModel) {
+  const Scratch scratch;
+  const auto message = [&](const fs::path& folder) { return message_of([&] { read_model_config(folder); }); };
+  EXPECT_THAT(message(scratch.path()), HasSubstr("has no config.json"));
+  EXPECT_THAT(message(scratch.path() / "org/name"),
+              AllOf(HasSubstr("There is no model folder"), HasSubstr("hf download")));
+  write_file_atomically(scratch.path() / "adapter_config.json", "{}");
+  EXPECT_THAT(message(scratch.path()), HasSubstr("holds an adapter"));
+  EXPECT_THAT(message(scratch.path() / "adapter_config.json"), HasSubstr("is a file"));
+}
+
+TEST(Processor, ReadsWhatTransformers5Writes) {
+  const Scratch scratch;
+  auto tree = json::parse(read_file(golden_folder("llava_base") / "preprocessor_config.json"));
+  const auto write = [&](const char* name, const json& content) {
+    fs::remove(scratch.path() / "processor_config.json");
+    write_file_atomically(scratch.path() / name, content.dump());
+  };
+  EXPECT_THAT(message_of([&] { ImageProcessor::load(scratch.path()); }),
+              AllOf(HasSubstr("preprocessor_config.json"), HasSubstr("processor_config.json")));
+  write("processor_config.json", {{"image_processor", tree}, {"processor_class", "LlavaProcessor"}});
+  const auto expected = ImageProcessor::load(golden_folder("llava_base")).options();
+  const auto found = ImageProcessor::load(scratch.path()).options();
+  EXPECT_EQ(found.mean, expected.mean);
+  EXPECT_EQ(found.crop_width, expected.crop_width);
+  EXPECT_EQ(found.shortest_edge, expected.shortest_edge);
+  tree["do_convert_rgb"] = tree["do_rescale"] = nullptr;  // null is absent
+  write("preprocessor_config.json", tree);
+  EXPECT_EQ(ImageProcessor::load(scratch.path()).options().crop_width, expected.crop_width);
+  for (const char* key : {"size", "crop_size", "image_mean", "do_normalize", "resample"}) {
+    auto wrong = tree;
+    wrong[key] = key == std::string("do_normalize") ? json(3.5) : json(100'000'000'000'000);
+    write("preprocessor_config.json", wrong);
+    EXPECT_THAT(message_of([&] { ImageProcessor::load(scratch.path()); }),
+                AllOf(HasSubstr("preprocessor_config.json"), HasSubstr(std::string("'") + key + "'")));
+  }
 }
 
 TEST(Linear, LoraBranch) {

@@ -122,6 +122,16 @@ TEST(Safetensors, RefusesBrokenFiles) {
   EXPECT_THAT(message(header_and(R"({"__metadata__":{"k":1}})", 0)), HasSubstr("entry 'k' is not a string."));
 }
 
+template <class Body>
+std::string refusal(const Body& body) {
+  try {
+    body();
+  } catch (const UserError& error) {
+    return error.problem();
+  }
+  return "nothing was thrown";
+}
+
 TEST(SafetensorsFolder, ReadsShards) {
   const auto root = folder() / "sharded";
   write_safetensors(root / "model-00001-of-00002.safetensors", {{"a", torch::ones({2})}});
@@ -137,21 +147,41 @@ TEST(SafetensorsFolder, ReadsShards) {
   EXPECT_EQ(weights.shape("a"), (std::vector<std::int64_t>{2}));
   EXPECT_THROW(weights.tensor("c"), UserError);
 
-  const auto refusal = [&]() -> std::string {
-    try {
-      SafetensorsFolder{root};
-    } catch (const UserError& error) {
-      return error.problem();
-    }
-    return "opened";
-  };
-  index(R"({"a": "model-00002-of-00002.safetensors"})");
-  EXPECT_THAT(refusal(),
+  // What the index says too much counts when it is asked for.
+  index(R"({"a": "model-00002-of-00002.safetensors", "b": "model-00002-of-00002.safetensors",
+            "c": "model-00003-of-00003.safetensors"})");
+  const SafetensorsFolder stale(root);
+  EXPECT_EQ(stale.tensor("b").numel(), 3);
+  EXPECT_TRUE(stale.has("b") && !stale.has("a") && !stale.has("c"));
+  const auto asked = [&](const char* name) { return refusal([&] { stale.tensor(name); }); };
+  EXPECT_THAT(asked("a"),
               EndsWith("says that tensor 'a' is in 'model-00002-of-00002.safetensors', which does not hold it."));
+  EXPECT_THAT(asked("c"), EndsWith("says that tensor 'c' is in 'model-00003-of-00003.safetensors', which is missing."));
+  const auto opened = [&] { SafetensorsFolder{root}; };
   index(R"({"a": "model-00003-of-00003.safetensors"})");
-  EXPECT_THAT(refusal(), HasSubstr("model-00003-of-00003.safetensors"));
+  EXPECT_THAT(refusal(opened), HasSubstr("names 1 tensors in files that are not there"));
   index(R"({"a": "../x.safetensors"})");
-  EXPECT_THAT(refusal(), HasSubstr("which is not a plain file name"));
+  EXPECT_THAT(refusal(opened), HasSubstr("which is not a plain file name"));
+  // The whole file comes before an index, as in transformers.
+  write_safetensors(root / "model.safetensors", {{"whole", torch::ones({1})}});
+  EXPECT_EQ(SafetensorsFolder(root).names(), std::vector<std::string>{"whole"});
+}
+
+TEST(Safetensors, ADtypeThatIsNotReadDisturbsNobodyWhoDoesNotAskForIt) {
+  const auto file = folder() / "float8.safetensors";
+  std::string header = R"({"plain":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},)"
+                       R"("small":{"dtype":"F8_E4M3","shape":[3],"data_offsets":[4,7]},)"
+                       R"("tiny":{"dtype":"F4","shape":[2,4],"data_offsets":[7,11]}})";
+  std::string length(8, '\0');
+  length[0] = static_cast<char>(header.size() & 0xff);
+  length[1] = static_cast<char>(header.size() >> 8);
+  write_file_atomically(file, length + header + std::string(11, '\0'));
+  const SafetensorsFile weights(file);
+  EXPECT_EQ(weights.tensor("plain").numel(), 1);
+  EXPECT_EQ(weights.shape("tiny"), (std::vector<std::int64_t>{2, 4}));
+  const auto message = refusal([&] { weights.tensor("small"); });
+  EXPECT_THAT(message, HasSubstr("'small'"));
+  EXPECT_THAT(message, HasSubstr("is stored as F8_E4M3, which is not supported"));
 }
 
 TEST(SafetensorsFolder, NamesAFolderWithoutWeights) {

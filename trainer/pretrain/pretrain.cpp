@@ -12,10 +12,11 @@
 #include "core/log.h"
 #include "data/mini/labels.h"
 #include "trainer/bfloat16.h"
-#include "trainer/pretrain/checkpoint.h"
+#include "trainer/checkpoint.h"
 #include "trainer/pretrain/facts_stage.h"
 #include "trainer/pretrain/hf_files.h"
 #include "trainer/pretrain/mini_model.h"
+#include "trainer/pretrain/optimizer.h"
 #include "trainer/pretrain/probes.h"
 #include "trainer/pretrain/stream.h"
 #include "trainer/pretrain/tower_stage.h"
@@ -55,9 +56,10 @@ class Pretraining {
   /// False if `budget` steps (0 = any number) were used up first.
   bool run(std::int64_t budget) {
     budget_ = budget;
-    auto state = load_state(folder_, tree_);
+    auto state = trainer::SavedState::open(state_file(folder_), tree_);
     if (state) restore_weights(*state);
-    for (int index = state ? state->stage : 0; index < static_cast<int>(stages_.size()); ++index) {
+    const auto stages = std::ssize(stages_);
+    for (std::int64_t index = state ? state->position("stage", stages) : 0; index < stages; ++index) {
       if (!run_stage(index, state)) return false;
       state.reset();
     }
@@ -157,13 +159,13 @@ class Pretraining {
     return torch::cat(parts);
   }
 
-  bool run_stage(int index, const std::optional<Progression>& state) {
+  bool run_stage(std::int64_t index, const std::optional<trainer::SavedState>& state) {
     auto& stage = stages_[static_cast<std::size_t>(index)];
-    std::int64_t step = state ? state->step : 0;
-    if (step == 0) stage.prepare();
-    MasterAdamW optimizer(stage.parameters(), stage.options.weight_decay);
-    if (step > 0) optimizer.restore(with_prefix(state->tensors, "optimizer."));
     const std::int64_t steps = stage.options.steps(), batch = stage.options.batch;
+    std::int64_t step = state ? state->position("step", steps) : 0;
+    if (step == 0) stage.prepare();
+    auto optimizer = make_optimizer(stage.parameters(), stage.options.weight_decay);
+    if (step > 0) state->copy_into(optimizer.state(), "optimizer.");
     Progress progress("pre-training: " + stage.name, "images", steps * batch, step * batch);
     double total = 0;
     std::int64_t counted = 0;
@@ -171,6 +173,7 @@ class Pretraining {
       const bool report = (step + 1) % kStepsAReport == 0 || step + 1 == steps;
       const auto loss = stage.loss(step * batch, report);
       loss.backward();
+      optimizer.clip(1.0, 0.0);
       optimizer.step(learning_rate(stage.options, step));
       total += check_loss(loss.item<double>(), stage.name, step);
       ++counted;
@@ -198,23 +201,25 @@ class Pretraining {
                     fmt::format("Lower {}.lr and start again.", stage));
   }
 
-  void save(int stage, std::int64_t step, const MasterAdamW* optimizer) {
-    Progression state{stage, step, {}};
-    for (auto& item : model_->named_parameters()) state.tensors.emplace_back("weights." + item.key(), item.value());
-    for (auto& item : heads_->named_parameters()) state.tensors.emplace_back("heads." + item.key(), item.value());
-    if (optimizer) {
-      for (const auto& [name, tensor] : optimizer->state()) state.tensors.emplace_back("optimizer." + name, tensor);
-    }
-    save_state(folder_, state, tree_);
+  /// All weights, heads included.
+  NamedTensors weights() {
+    NamedTensors all;
+    for (auto& item : model_->named_parameters()) all.emplace_back("weights." + item.key(), item.value());
+    for (auto& item : heads_->named_parameters()) all.emplace_back("heads." + item.key(), item.value());
+    return all;
   }
 
-  void restore_weights(const Progression& state) {
-    torch::NoGradGuard no_grad;
-    auto weights = model_->named_parameters();
-    for (const auto& [name, tensor] : with_prefix(state.tensors, "weights.")) weights[name].copy_(tensor);
-    auto heads = heads_->named_parameters();
-    for (const auto& [name, tensor] : with_prefix(state.tensors, "heads.")) heads[name].copy_(tensor);
-    log_info("continuing at stage {} step {} of {}", state.stage, state.step, state_file(folder_).string());
+  void save(std::int64_t stage, std::int64_t step, const trainer::AdamW* optimizer) {
+    auto tensors = weights();
+    if (optimizer) {
+      for (const auto& [name, tensor] : optimizer->state()) tensors.emplace_back("optimizer." + name, tensor);
+    }
+    trainer::save_state(state_file(folder_), {{"stage", stage}, {"step", step}}, tensors, tree_);
+  }
+
+  void restore_weights(const trainer::SavedState& state) {
+    state.copy_into(weights(), "");
+    log_info("continuing at {}", state_file(folder_).string());
   }
 
   /// The folder's files, and the probes of the weights as they are stored.
@@ -241,6 +246,8 @@ class Pretraining {
 };
 
 }  // namespace
+
+std::filesystem::path state_file(const std::filesystem::path& folder) { return folder / "pretrain-state.safetensors"; }
 
 bool pretrain_mini_vlm(const std::filesystem::path& folder, const PretrainOptions& options,
                        std::int64_t stop_after_steps) {

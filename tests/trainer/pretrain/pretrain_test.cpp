@@ -9,7 +9,6 @@
 #include "core/error.h"
 #include "core/files.h"
 #include "data/mini/lexicon.h"
-#include "trainer/pretrain/checkpoint.h"
 #include "trainer/pretrain/hf_files.h"
 #include "trainer/pretrain/probes.h"
 #include "trainer/pretrain/stream.h"

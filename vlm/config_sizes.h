@@ -1,0 +1,33 @@
+// Whether the sizes that a config.json asks for are those of the weights beside it: a look at the weights' header
+// before anything is built, so that no configuration can make us take memory that its weights do not fill.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "vlm/config.h"
+
+namespace scalselect::vlm {
+
+/// How much of a model is to be built.
+struct BuiltParts {
+  bool tower = true;
+  std::int64_t tower_layers = 0, decoder_layers = 0;
+};
+
+/// Shape of a tensor by its canonical name; nothing if the weights lack it.
+using ShapeOf = std::function<std::optional<std::vector<std::int64_t>>(const std::string& name)>;
+
+/// Throws UserError(kInput), naming `file` and the key, for the first size of `config` that differs from the weights.
+void check_sizes(const LlavaConfig& config, const BuiltParts& parts, const ShapeOf& shape_of, const std::string& file);
+void check_sizes(const QwenVlConfig& config, const BuiltParts& parts, const ShapeOf& shape_of, const std::string& file);
+
+/// Bytes that a process can still take: free memory and swap as the kernel counts them, within the limit of its control
+/// group. Nothing where the system does not say.
+std::optional<std::int64_t> free_memory();
+
+}  // namespace scalselect::vlm
