@@ -39,7 +39,7 @@ json read_config(const std::filesystem::path& folder) {
     refuse(folder, std::string("has no adapter_config.json") + (model ? ": it holds a model" : ""),
            "Give a folder that PEFT's save_pretrained wrote.");
   }
-  const auto tree = json::parse(read_file(file), nullptr, /*allow_exceptions=*/false);
+  const auto tree = json::parse(read_file(file, kConfigBytes), nullptr, /*allow_exceptions=*/false);
   if (!tree.is_object()) refuse(file, "is not a JSON object", "Give a folder that PEFT's save_pretrained wrote.");
   if (get<std::string>(tree, file, "peft_type", "") != "LORA") {
     refuse(file, "is not a LoRA adapter", "Only peft_type LORA is supported.");

@@ -104,7 +104,7 @@ class Weights {
  private:
   /// The method by which config.json says that the weights are quantised, or nothing.
   static std::string quantisation(const std::filesystem::path& folder) {
-    const auto tree = nlohmann::json::parse(read_file(folder / "config.json"), nullptr, false);
+    const auto tree = nlohmann::json::parse(read_file(folder / "config.json", kConfigBytes), nullptr, false);
     const auto found = tree.is_object() ? tree.find("quantization_config") : tree.end();
     if (!tree.is_object() || found == tree.end() || !found->is_object()) return {};
     const auto method = found->find("quant_method");
