@@ -3,8 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
-#include <cmath>
 #include <fstream>
 #include <string>
 
@@ -27,14 +25,6 @@ double free_memory() {
     std::getline(in, unit);
   }
   return 0;
-}
-
-void normalize_row(float* row, std::int64_t cols) {
-  double squares = 0;
-  for (std::int64_t j = 0; j < cols; ++j) squares += static_cast<double>(row[j]) * row[j];
-  if (squares == 0) return;
-  const double inverse = 1.0 / std::sqrt(squares);
-  for (std::int64_t j = 0; j < cols; ++j) row[j] = static_cast<float>(row[j] * inverse);
 }
 
 }  // namespace
@@ -62,25 +52,19 @@ TableRows load_rows(const FeatureTable& table, const std::vector<std::int64_t>& 
       SCALSELECT_CHECK(found != table.rows.end() && *found == row);
       float* out = loaded.values.data() + i * loaded.cols;
       table.vectors->read(found - table.rows.begin(), 1, out);
-      if (!std::all_of(out, out + loaded.cols, [](float v) { return std::isfinite(v); })) {
+      Eigen::Map<RowMajorMatrixXf> vector(out, 1, loaded.cols);
+      if (!vector.allFinite()) {
         throw UserError(ErrorKind::kInput, fmt::format("The feature vector of row {} is not finite.", row),
                         "Extract the features again.");
       }
-      if (normalize) normalize_row(out, loaded.cols);
+      if (normalize) scale_to_unit_length(vector);
     }
   });
   return loaded;
 }
 
 float dot(const float* a, const float* b, std::int64_t d) {
-  std::array<float, 8> sums{};
-  std::int64_t j = 0;
-  for (; j + 8 <= d; j += 8) {
-    for (std::size_t lane = 0; lane < 8; ++lane)
-      sums[lane] += a[j + static_cast<std::int64_t>(lane)] * b[j + static_cast<std::int64_t>(lane)];
-  }
-  for (; j < d; ++j) sums[0] += a[j] * b[j];
-  return ((sums[0] + sums[4]) + (sums[1] + sums[5])) + ((sums[2] + sums[6]) + (sums[3] + sums[7]));
+  return Eigen::Map<const Eigen::VectorXf>(a, d).dot(Eigen::Map<const Eigen::VectorXf>(b, d));
 }
 
 }  // namespace scalselect

@@ -12,8 +12,9 @@ namespace scalselect {
 
 using RowMajorMatrixXf = Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
 using RowMajorMatrixXd = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
-/// Borrowed rows.
+/// Borrowed rows, without gaps.
 using ConstRows = Eigen::Map<const RowMajorMatrixXf>;
+using ConstRowsXd = Eigen::Map<const RowMajorMatrixXd>;
 
 inline ConstRows as_matrix(MatrixView view) { return {view.data, view.rows, view.cols}; }
 
