@@ -51,9 +51,7 @@ std::vector<float> group_means(const FeatureTable& table, const std::vector<std:
   std::vector<float> means;
   for (const auto& group : groups) {
     Eigen::RowVectorXd sum = Eigen::RowVectorXd::Zero(table.vectors->cols());
-    for_blocks(table, group, method, [&](const TableRows& block, std::int64_t) {
-      for (const auto row : block.matrix().rowwise()) sum += row.cast<double>();
-    });
+    for_blocks(table, group, method, [&](const TableRows& block, std::int64_t) { sum += sum_of_rows(block.matrix()); });
     for (const double value : sum) means.push_back(static_cast<float>(value / static_cast<double>(group.size())));
   }
   return means;

@@ -19,7 +19,7 @@ constexpr std::int64_t kMeanBlock = 4096;
 Eigen::RowVectorXf column_means(const ConstRows& rows) {
   RowMajorMatrixXd sums = RowMajorMatrixXd::Zero((rows.rows() + kMeanBlock - 1) / kMeanBlock, rows.cols());
   parallel_blocks(rows.rows(), kMeanBlock, [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t i = begin; i < end; ++i) sums.row(begin / kMeanBlock) += rows.row(i).cast<double>();
+    sums.row(begin / kMeanBlock) = sum_of_rows(rows.middleRows(begin, end - begin));
   });
   Eigen::RowVectorXd total = Eigen::RowVectorXd::Zero(rows.cols());
   for (const auto sum : sums.rowwise()) total += sum;

@@ -105,9 +105,7 @@ class BlockSearch {
 
 /// The rows moved to where their mean is 0: distances stay, and float32 products keep them apart.
 RowMajorMatrixXf centered(const ConstRows& rows) {
-  Eigen::RowVectorXd mean = Eigen::RowVectorXd::Zero(rows.cols());
-  for (const auto row : rows.rowwise()) mean += row.cast<double>();
-  return rows.rowwise() - (mean / static_cast<double>(rows.rows())).cast<float>();
+  return rows.rowwise() - (sum_of_rows(rows) / static_cast<double>(rows.rows())).cast<float>();
 }
 
 }  // namespace

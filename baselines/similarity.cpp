@@ -11,19 +11,12 @@ namespace {
 constexpr std::int64_t kTile = 256;
 constexpr std::int64_t kBlock = 1024;
 
-/// The sum of all rows.
-Eigen::RowVectorXd sum_of_rows(const TableRows& table) {
-  Eigen::RowVectorXd sum = Eigen::RowVectorXd::Zero(table.cols);
-  for (const auto row : table.matrix().rowwise()) sum += row.cast<double>();
-  return sum;
-}
-
 /// 1 / mean of |x - y|^2 over all pairs, which is twice the summed variance; 1 if all rows are equal.
 double default_gamma(const TableRows& table) {
   const auto size = static_cast<double>(table.size());
-  const Eigen::RowVectorXd mean = sum_of_rows(table) / size;
+  const Eigen::RowVectorXd mean = sum_of_rows(table.matrix()) / size;
   double spread = 0;
-  for (const auto row : table.matrix().rowwise()) spread += (row.cast<double>() - mean).squaredNorm();
+  for (Eigen::Index i = 0; i < table.size(); ++i) spread += (table.matrix().row(i).cast<double>() - mean).squaredNorm();
   return spread > 0 ? size / (2 * spread) : 1;
 }
 
@@ -53,7 +46,7 @@ void Similarity::column(std::int64_t j, float* out) const {
 }
 
 std::vector<double> Similarity::column_sums() const {
-  const Eigen::RowVectorXd whole = metric_ == Metric::kRbf ? Eigen::RowVectorXd() : sum_of_rows(table_);
+  const Eigen::RowVectorXd whole = metric_ == Metric::kRbf ? Eigen::RowVectorXd() : sum_of_rows(table_.matrix());
   std::vector<double> sums(static_cast<std::size_t>(size()), 0.0);
   parallel_blocks(size(), kTile, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t j = begin; j < end; ++j) {

@@ -33,6 +33,9 @@ void for_each_block(const RowSource& source, std::int64_t block_rows, const Use&
 /// Positions of the rows without NaN or infinity, ascending.
 std::vector<std::int64_t> finite_rows(const Eigen::Ref<const RowMajorMatrixXf>& rows);
 
+/// Their sum in float64, added one after the other.
+Eigen::RowVectorXd sum_of_rows(const Eigen::Ref<const RowMajorMatrixXf>& rows);
+
 /// Scales each row to length 1, computed in float64; a row of zeros stays one. A single row: `rows.row(i)`, or a Map
 /// of 1 x d.
 void scale_to_unit_length(Eigen::Ref<RowMajorMatrixXf> rows);
