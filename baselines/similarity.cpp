@@ -34,9 +34,7 @@ float Similarity::at(std::int64_t i, std::int64_t j) const {
     if (i == j && metric_ != Metric::kDot && product > 0) product = 1;
     return metric_ == Metric::kCosineShifted ? 0.5F + 0.5F * product : product;
   }
-  using Vector = Eigen::Map<const Eigen::VectorXf>;
-  const float squared_distance = (Vector(x, table_.cols) - Vector(y, table_.cols)).squaredNorm();
-  return static_cast<float>(std::exp(-gamma_ * static_cast<double>(squared_distance)));
+  return static_cast<float>(std::exp(-gamma_ * static_cast<double>(squared_distance(x, y, table_.cols))));
 }
 
 void Similarity::column(std::int64_t j, float* out) const {

@@ -27,6 +27,20 @@ double free_memory() {
   return 0;
 }
 
+/// The sum of `term(a[j], b[j])`, eight at a time; what is left over goes to the first lane.
+template <class Term>
+float sum_in_lanes(const float* a, const float* b, std::int64_t d, const Term& term) {
+  using Lanes = Eigen::Array<float, 8, 1>;
+  Lanes sums = Lanes::Zero();
+  std::int64_t j = 0;
+  for (; j + 8 <= d; j += 8) {
+    const Lanes x = Eigen::Map<const Lanes>(a + j), y = Eigen::Map<const Lanes>(b + j);
+    sums += term(x, y);
+  }
+  for (; j < d; ++j) sums(0) += term(a[j], b[j]);
+  return ((sums(0) + sums(4)) + (sums(1) + sums(5))) + ((sums(2) + sums(6)) + (sums(3) + sums(7)));
+}
+
 }  // namespace
 
 void require_memory(double bytes, std::string_view method) {
@@ -64,7 +78,11 @@ TableRows load_rows(const FeatureTable& table, const std::vector<std::int64_t>& 
 }
 
 float dot(const float* a, const float* b, std::int64_t d) {
-  return Eigen::Map<const Eigen::VectorXf>(a, d).dot(Eigen::Map<const Eigen::VectorXf>(b, d));
+  return sum_in_lanes(a, b, d, [](const auto& x, const auto& y) { return x * y; });
+}
+
+float squared_distance(const float* a, const float* b, std::int64_t d) {
+  return sum_in_lanes(a, b, d, [](const auto& x, const auto& y) { return (x - y) * (x - y); });
 }
 
 }  // namespace scalselect

@@ -30,7 +30,9 @@ TableRows load_rows(const FeatureTable& table, const std::vector<std::int64_t>& 
 /// Refuses, with the estimate, what would not fit into the memory that is free now. Throws UserError(kEnvironment).
 void require_memory(double bytes, std::string_view method);
 
-/// Inner product of two vectors of length d in float32, by Eigen and not by BLAS: the same on every machine.
+/// Inner product and squared distance of two vectors of length d, in eight interleaved float32 sums whatever the width
+/// of the processor's registers: the same on every machine and in every build.
 float dot(const float* a, const float* b, std::int64_t d);
+float squared_distance(const float* a, const float* b, std::int64_t d);
 
 }  // namespace scalselect
