@@ -11,22 +11,13 @@ namespace {
 
 constexpr std::int64_t kBlock = 256;
 
-/// Writes tanh(x), scaled to length `length`; a zero vector stays zero.
-void squash(const float* x, std::int64_t d, double length, float* out) {
-  double squares = 0;
-  for (std::int64_t j = 0; j < d; ++j) {
-    out[j] = std::tanh(x[j]);
-    squares += static_cast<double>(out[j]) * out[j];
-  }
-  if (squares == 0) return;
-  const double factor = length / std::sqrt(squares);
-  for (std::int64_t j = 0; j < d; ++j) out[j] = static_cast<float>(out[j] * factor);
-}
+using Row = Eigen::Map<const Eigen::RowVectorXf>;
 
-double inner(std::span<const float> a, std::span<const float> b) {
-  double sum = 0;
-  for (std::size_t j = 0; j < a.size(); ++j) sum += static_cast<double>(a[j]) * b[j];
-  return sum;
+/// tanh(x), scaled to length `length`; a zero vector stays zero.
+Eigen::RowVectorXf squashed(const Row& x, double length) {
+  const Eigen::RowVectorXf out = x.unaryExpr([](float value) { return std::tanh(value); });
+  const double norm = out.cast<double>().norm();
+  return norm > 0 ? Eigen::RowVectorXf((out.cast<double>() * (length / norm)).cast<float>()) : out;
 }
 
 /// tail[i] = log of the summed exp(logits) from place i on.
@@ -54,7 +45,8 @@ TableRows joined_features(const std::vector<FeatureTable>& parts, const std::vec
     const auto table = load_rows(parts[static_cast<std::size_t>(part)], candidates, false, "coincide");
     parallel_blocks(joined.size(), kBlock, [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t i = begin; i < end; ++i) {
-        squash(table.row(i), width, length, joined.values.data() + i * joined.cols + part * width);
+        float* out = joined.values.data() + i * joined.cols + part * width;
+        Eigen::Map<Eigen::RowVectorXf>(out, width) = squashed({table.row(i), width}, length);
       }
     });
   }
@@ -63,16 +55,17 @@ TableRows joined_features(const std::vector<FeatureTable>& parts, const std::vec
 
 std::vector<double> transferability(MatrixView centers, const std::vector<std::int64_t>& sizes,
                                     std::optional<double> near) {
-  std::vector<double> lengths, mean(sizes.size(), 0.0);
-  for (std::int64_t c = 0; c < centers.rows; ++c) lengths.push_back(std::sqrt(inner(centers.row(c), centers.row(c))));
+  const RowMajorMatrixXd wide = as_matrix(centers).cast<double>();
+  const Eigen::VectorXd lengths = wide.rowwise().norm();
+  std::vector<double> mean(sizes.size(), 0.0);
   parallel_blocks(centers.rows, 1, [&](std::int64_t c, std::int64_t) {
     const auto at = static_cast<std::size_t>(c);
     std::int64_t count = 0;
     for (std::size_t other = 0; other < sizes.size(); ++other) {
       if (other == at || sizes[other] == 0) continue;
-      const double scale = lengths[at] * lengths[other];
-      const double cosine =
-          scale > 0 ? inner(centers.row(c), centers.row(static_cast<std::int64_t>(other))) / scale : 0;
+      const auto o = static_cast<Eigen::Index>(other);
+      const double scale = lengths(c) * lengths(o);
+      const double cosine = scale > 0 ? wide.row(c).dot(wide.row(o)) / scale : 0;
       if (near && cosine > *near) continue;
       mean[at] += cosine;
       ++count;

@@ -48,16 +48,11 @@ TargetTasks tasks_of(const TargetInput& target, int parts) {
 
 std::vector<float> group_means(const FeatureTable& table, const std::vector<std::vector<std::int64_t>>& groups,
                                std::string_view method) {
-  const auto cols = static_cast<std::size_t>(table.vectors->cols());
   std::vector<float> means;
   for (const auto& group : groups) {
-    std::vector<double> sums(cols);
-    for_blocks(table, group, method, [&](const TableRows& block, std::int64_t) {
-      for (std::int64_t i = 0; i < block.size(); ++i) {
-        for (std::size_t j = 0; j < cols; ++j) sums[j] += block.row(i)[j];
-      }
-    });
-    for (const double sum : sums) means.push_back(static_cast<float>(sum / static_cast<double>(group.size())));
+    Eigen::RowVectorXd sum = Eigen::RowVectorXd::Zero(table.vectors->cols());
+    for_blocks(table, group, method, [&](const TableRows& block, std::int64_t) { sum += sum_of_rows(block.matrix()); });
+    for (const double value : sum) means.push_back(static_cast<float>(value / static_cast<double>(group.size())));
   }
   return means;
 }

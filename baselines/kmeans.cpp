@@ -5,7 +5,6 @@
 #include <limits>
 #include <numeric>
 
-#include "baselines/inner_products.h"
 #include "core/check.h"
 #include "core/parallel.h"
 #include "core/rng.h"
@@ -17,117 +16,81 @@ namespace {
 constexpr std::int64_t kBlock = 256;
 constexpr std::int64_t kMeanBlock = 4096;
 
-std::vector<double> column_means(MatrixView rows) {
-  const std::int64_t blocks = (rows.rows + kMeanBlock - 1) / kMeanBlock;
-  std::vector<double> sums(static_cast<std::size_t>(blocks * rows.cols), 0.0);
-  parallel_blocks(rows.rows, kMeanBlock, [&](std::int64_t begin, std::int64_t end) {
-    double* out = sums.data() + begin / kMeanBlock * rows.cols;
-    for (std::int64_t i = begin; i < end; ++i) {
-      for (std::int64_t j = 0; j < rows.cols; ++j) out[j] += rows.data[i * rows.cols + j];
-    }
+Eigen::RowVectorXf column_means(const ConstRows& rows) {
+  RowMajorMatrixXd sums = RowMajorMatrixXd::Zero((rows.rows() + kMeanBlock - 1) / kMeanBlock, rows.cols());
+  parallel_blocks(rows.rows(), kMeanBlock, [&](std::int64_t begin, std::int64_t end) {
+    sums.row(begin / kMeanBlock) = sum_of_rows(rows.middleRows(begin, end - begin));
   });
-  std::vector<double> means(static_cast<std::size_t>(rows.cols), 0.0);
-  for (std::int64_t at = 0; at < blocks * rows.cols; ++at) {
-    means[static_cast<std::size_t>(at % rows.cols)] += sums[static_cast<std::size_t>(at)];
-  }
-  for (double& mean : means) mean /= static_cast<double>(rows.rows);
-  return means;
-}
-
-/// Scales a row to length 1; leaves one of length 0.
-void scale_to_one(float* row, std::int64_t cols) {
-  double squares = 0;
-  for (std::int64_t j = 0; j < cols; ++j) squares += static_cast<double>(row[j]) * row[j];
-  if (squares == 0) return;
-  const double inverse = 1.0 / std::sqrt(squares);
-  for (std::int64_t j = 0; j < cols; ++j) row[j] = static_cast<float>(row[j] * inverse);
+  Eigen::RowVectorXd total = Eigen::RowVectorXd::Zero(rows.cols());
+  for (const auto sum : sums.rowwise()) total += sum;
+  return (total / static_cast<double>(rows.rows())).cast<float>();
 }
 
 /// Rows as the iteration sees them: scaled to length 1 if spherical, else moved by the column means, because float32
 /// inner products of vectors far from the origin lose the distances between them.
 class Prepared {
  public:
-  Prepared(MatrixView rows, bool spherical) : rows_(rows), spherical_(spherical) {
-    if (spherical) return;
-    for (const double mean : column_means(rows)) shift_.push_back(static_cast<float>(mean));
+  Prepared(MatrixView rows, bool spherical) : rows_(as_matrix(rows)), spherical_(spherical) {
+    if (!spherical) shift_ = column_means(rows_);
   }
 
-  std::int64_t size() const { return rows_.rows; }
-  std::int64_t cols() const { return rows_.cols; }
+  std::int64_t size() const { return rows_.rows(); }
+  std::int64_t cols() const { return rows_.cols(); }
   bool spherical() const { return spherical_; }
 
-  void read(std::int64_t first, std::int64_t count, float* out) const {
-    prepare({rows_.data + first * cols(), count, cols()}, out);
+  /// Fills `out` with the rows from `first` on.
+  void read(std::int64_t first, Eigen::Ref<RowMajorMatrixXf> out) const {
+    out = rows_.middleRows(first, out.rows());
+    prepare(out);
   }
-  void prepare(MatrixView from, float* out) const {
-    for (std::int64_t i = 0; i < from.rows; ++i, out += cols()) {
-      std::copy_n(from.data + i * cols(), cols(), out);
-      if (spherical_) scale_to_one(out, cols());
-      else
-        for (std::int64_t j = 0; j < cols(); ++j) out[j] -= shift_[static_cast<std::size_t>(j)];
-    }
+  void prepare(Eigen::Ref<RowMajorMatrixXf> rows) const {
+    if (spherical_) scale_to_unit_length(rows);
+    else rows.rowwise() -= shift_;
   }
   /// Back to where the caller's rows lie.
-  void restore(std::vector<float>& centers) const {
-    if (spherical_) return;
-    for (std::size_t at = 0; at < centers.size(); ++at) centers[at] += shift_[at % shift_.size()];
+  void restore(Eigen::Map<RowMajorMatrixXf> centers) const {
+    if (!spherical_) centers.rowwise() += shift_;
   }
 
  private:
-  MatrixView rows_;
+  ConstRows rows_;
   bool spherical_;
-  std::vector<float> shift_;
+  Eigen::RowVectorXf shift_;
 };
 
-/// `visit(first, count, block, products)` for blocks of prepared rows and their products with all centres, in parallel.
+/// `visit(first, block, products)` for blocks of prepared rows and their products with all centres, in parallel.
 template <class Visit>
-void for_products(const Prepared& rows, MatrixView centers, const Visit& visit) {
-  const OneThreadLinalg one_thread;
+void for_products(const Prepared& rows, const ConstRows& centers, const Visit& visit) {
   parallel_blocks(rows.size(), kBlock, [&](std::int64_t begin, std::int64_t end) {
-    std::vector<float> block(static_cast<std::size_t>((end - begin) * rows.cols()));
-    std::vector<float> products(static_cast<std::size_t>((end - begin) * centers.rows));
-    rows.read(begin, end - begin, block.data());
-    inner_products(block.data(), end - begin, centers.data, centers.rows, rows.cols(), products.data());
-    visit(begin, end - begin, block.data(), products.data());
+    RowMajorMatrixXf block(end - begin, rows.cols()), products(end - begin, centers.rows());
+    rows.read(begin, block);
+    products.noalias() = block * centers.transpose();
+    visit(begin, block, products);
   });
 }
 
-/// What is taken off a product so that the nearest centre has the largest difference.
-std::vector<float> half_squares(MatrixView centers, bool spherical) {
-  std::vector<float> halves(static_cast<std::size_t>(centers.rows), 0.0F);
-  if (spherical) return halves;
-  const auto squares = squared_lengths(centers);
-  std::transform(squares.begin(), squares.end(), halves.begin(), [](double s) { return static_cast<float>(s / 2); });
-  return halves;
-}
-
-float exact_distance(const float* row, const float* center, std::int64_t cols, bool spherical) {
-  double sum = 0;
+/// |row - center|^2, or 1 - their product if spherical.
+template <class Row, class Center>
+float exact_distance(const Row& row, const Center& center, bool spherical) {
   if (spherical) {
-    for (std::int64_t j = 0; j < cols; ++j) sum += static_cast<double>(row[j]) * center[j];
-    return static_cast<float>(std::max(0.0, 1 - sum));
+    return static_cast<float>(std::max(0.0, 1 - row.template cast<double>().dot(center.template cast<double>())));
   }
-  for (std::int64_t j = 0; j < cols; ++j) {
-    const double difference = static_cast<double>(row[j]) - center[j];
-    sum += difference * difference;
-  }
-  return static_cast<float>(sum);
+  return static_cast<float>((row.template cast<double>() - center.template cast<double>()).squaredNorm());
 }
 
-Assignment nearest(const Prepared& rows, MatrixView centers) {
-  const auto halves = half_squares(centers, rows.spherical());
+Assignment nearest(const Prepared& rows, const ConstRows& centers) {
+  // What is taken off a product so that the nearest centre has the largest difference.
+  Eigen::RowVectorXf halves = Eigen::RowVectorXf::Zero(centers.rows());
+  if (!rows.spherical()) halves = (centers.cast<double>().rowwise().squaredNorm() / 2).cast<float>().transpose();
   Assignment found{std::vector<std::int32_t>(static_cast<std::size_t>(rows.size())),
                    std::vector<float>(static_cast<std::size_t>(rows.size()))};
-  for_products(rows, centers, [&](std::int64_t first, std::int64_t count, const float* block, const float* products) {
-    for (std::int64_t i = 0; i < count; ++i) {
-      const float* row = products + i * centers.rows;
-      std::int64_t best = 0;
-      for (std::int64_t c = 1; c < centers.rows; ++c) {
-        if (row[c] - halves[static_cast<std::size_t>(c)] > row[best] - halves[static_cast<std::size_t>(best)]) best = c;
-      }
+  for_products(rows, centers, [&](std::int64_t first, const auto& block, const auto& products) {
+    for (std::int64_t i = 0; i < block.rows(); ++i) {
+      Eigen::Index best = 0;
+      (products.row(i) - halves).maxCoeff(&best);
       found.cluster[static_cast<std::size_t>(first + i)] = static_cast<std::int32_t>(best);
       found.distance[static_cast<std::size_t>(first + i)] =
-          exact_distance(block + i * rows.cols(), centers.data + best * rows.cols(), rows.cols(), rows.spherical());
+          exact_distance(block.row(i), centers.row(best), rows.spherical());
     }
   });
   return found;
@@ -155,35 +118,33 @@ class PlusPlus {
         rng_(seed, "baselines/kmeans/plus_plus"),
         nearest_(static_cast<std::size_t>(rows.size()), std::numeric_limits<float>::infinity()) {}
 
-  std::vector<float> draw(std::int64_t clusters) {
+  RowMajorMatrixXf draw(std::int64_t clusters) {
     const int trials = 2 + static_cast<int>(std::log(static_cast<double>(clusters)));
-    std::vector<float> centers;
-    add(centers, {static_cast<std::int64_t>(rng_.below(static_cast<std::uint64_t>(rows_.size())))});
-    while (static_cast<std::int64_t>(centers.size()) < clusters * rows_.cols()) {
+    RowMajorMatrixXf centers(clusters, rows_.cols());
+    centers.row(0) = best_of({static_cast<std::int64_t>(rng_.below(static_cast<std::uint64_t>(rows_.size())))});
+    for (std::int64_t c = 1; c < clusters; ++c) {
       const double potential = total(nearest_);
       std::vector<std::int64_t> candidates;
       for (int t = 0; t < trials; ++t) candidates.push_back(draw_position(nearest_, rng_.uniform() * potential));
-      add(centers, candidates);
+      centers.row(c) = best_of(candidates);
     }
     return centers;
   }
 
  private:
-  /// Appends the candidate that leaves the least potential.
-  void add(std::vector<float>& centers, const std::vector<std::int64_t>& candidates) {
+  /// The candidate that leaves the least potential.
+  Eigen::RowVectorXf best_of(const std::vector<std::int64_t>& candidates) {
     const auto count = static_cast<std::int64_t>(candidates.size());
-    std::vector<float> vectors(static_cast<std::size_t>(count * rows_.cols()));
-    for (std::int64_t t = 0; t < count; ++t)
-      rows_.read(candidates[static_cast<std::size_t>(t)], 1, vectors.data() + t * rows_.cols());
-    const MatrixView view{vectors.data(), count, rows_.cols()};
+    RowMajorMatrixXf vectors(count, rows_.cols());
+    for (std::int64_t t = 0; t < count; ++t) rows_.read(candidates[static_cast<std::size_t>(t)], vectors.row(t));
     std::vector<std::vector<float>> left(candidates.size(), nearest_);
-    const auto squares = squared_lengths(view);
-    for_products(rows_, view, [&](std::int64_t first, std::int64_t rows, const float* block, const float* products) {
-      const auto own = squared_lengths({block, rows, rows_.cols()});
-      for (std::int64_t i = 0; i < rows; ++i) {
+    const Eigen::VectorXd squares = vectors.cast<double>().rowwise().squaredNorm();
+    const ConstRows all(vectors.data(), count, rows_.cols());
+    for_products(rows_, all, [&](std::int64_t first, const auto& block, const auto& products) {
+      for (std::int64_t i = 0; i < block.rows(); ++i) {
+        const double own = block.row(i).template cast<double>().squaredNorm();
         for (std::int64_t t = 0; t < count; ++t) {
-          const double distance = own[static_cast<std::size_t>(i)] + squares[static_cast<std::size_t>(t)] -
-                                  2.0 * static_cast<double>(products[i * count + t]);
+          const double distance = own + squares(t) - 2.0 * static_cast<double>(products(i, t));
           float& best = left[static_cast<std::size_t>(t)][static_cast<std::size_t>(first + i)];
           best = std::min(best, static_cast<float>(std::max(0.0, distance)));
         }
@@ -195,8 +156,7 @@ class PlusPlus {
       if (total(left[t]) < total(left[chosen])) chosen = t;
     }
     nearest_ = std::move(left[chosen]);
-    const auto begin = vectors.begin() + static_cast<std::ptrdiff_t>(chosen) * rows_.cols();
-    centers.insert(centers.end(), begin, begin + rows_.cols());
+    return vectors.row(static_cast<std::int64_t>(chosen));
   }
 
   const Prepared& rows_;
@@ -204,13 +164,12 @@ class PlusPlus {
   std::vector<float> nearest_;
 };
 
-std::vector<float> random_centers(const Prepared& rows, std::int64_t clusters, std::uint64_t seed) {
+RowMajorMatrixXf random_centers(const Prepared& rows, std::int64_t clusters, std::uint64_t seed) {
   std::vector<std::int64_t> order(static_cast<std::size_t>(rows.size()));
   std::iota(order.begin(), order.end(), 0);
   Rng(seed, "baselines/kmeans/random").shuffle(order);
-  std::vector<float> centers(static_cast<std::size_t>(clusters * rows.cols()));
-  for (std::int64_t c = 0; c < clusters; ++c)
-    rows.read(order[static_cast<std::size_t>(c)], 1, centers.data() + c * rows.cols());
+  RowMajorMatrixXf centers(clusters, rows.cols());
+  for (std::int64_t c = 0; c < clusters; ++c) rows.read(order[static_cast<std::size_t>(c)], centers.row(c));
   return centers;
 }
 
@@ -242,49 +201,48 @@ void fill_empty(Assignment& rows, std::int64_t clusters) {
 
 /// Centres become the means of their rows (length 1 if spherical; a cluster without direction keeps its centre).
 /// Returns the sum of squared moves.
-double update_centers(const Prepared& rows, const Assignment& assigned, std::int64_t clusters,
-                      std::vector<float>& centers) {
-  const auto lists = members(assigned, clusters);
-  std::vector<double> moves(static_cast<std::size_t>(clusters), 0.0);
-  const std::int64_t cols = rows.cols();
-  parallel_blocks(clusters, 1, [&](std::int64_t c, std::int64_t) {
+double update_centers(const Prepared& rows, const Assignment& assigned, Eigen::Map<RowMajorMatrixXf> centers) {
+  const auto lists = members(assigned, centers.rows());
+  std::vector<double> moves(lists.size(), 0.0);
+  parallel_blocks(centers.rows(), 1, [&](std::int64_t c, std::int64_t) {
     const auto& list = lists[static_cast<std::size_t>(c)];
     if (list.empty()) return;
-    std::vector<double> sum(static_cast<std::size_t>(cols), 0.0);
-    std::vector<float> row(static_cast<std::size_t>(cols));
+    Eigen::RowVectorXd sum = Eigen::RowVectorXd::Zero(rows.cols());
+    RowMajorMatrixXf row(1, rows.cols());
     for (const auto i : list) {
-      rows.read(i, 1, row.data());
-      for (std::size_t j = 0; j < sum.size(); ++j) sum[j] += row[j];
+      rows.read(i, row);
+      sum += row.cast<double>();
     }
-    for (std::size_t j = 0; j < sum.size(); ++j) row[j] = static_cast<float>(sum[j] / static_cast<double>(list.size()));
-    if (rows.spherical()) scale_to_one(row.data(), cols);
-    if (rows.spherical() && std::all_of(row.begin(), row.end(), [](float v) { return v == 0; })) return;
-    moves[static_cast<std::size_t>(c)] = exact_distance(row.data(), centers.data() + c * cols, cols, false);
-    std::copy(row.begin(), row.end(), centers.begin() + c * cols);
+    row = (sum / static_cast<double>(list.size())).cast<float>();
+    if (rows.spherical()) scale_to_unit_length(row);
+    if (rows.spherical() && row.isZero(0)) return;
+    moves[static_cast<std::size_t>(c)] = exact_distance(row.row(0), centers.row(c), false);
+    centers.row(c) = row;
   });
   return std::accumulate(moves.begin(), moves.end(), 0.0);
 }
 
 double mean_variance(const Prepared& rows) {
   double sum = 0;
-  std::vector<float> row(static_cast<std::size_t>(rows.cols()));
+  RowMajorMatrixXf row(1, rows.cols());
   for (std::int64_t i = 0; i < rows.size(); ++i) {
-    rows.read(i, 1, row.data());
-    for (const float value : row) sum += static_cast<double>(value) * value;
+    rows.read(i, row);
+    sum += row.cast<double>().squaredNorm();
   }
   return sum / static_cast<double>(rows.size() * rows.cols());
 }
 
 void run_lloyd(const Prepared& rows, const KMeansOptions& options, KMeansResult& result) {
-  const MatrixView centers = result.center_rows(rows.cols());
+  const Eigen::Map<RowMajorMatrixXf> centers(result.centers.data(), result.clusters, rows.cols());
+  const ConstRows fixed = as_matrix(result.center_rows(rows.cols()));
   double enough = options.tolerance;
   if (enough > 0 && !rows.spherical()) enough *= mean_variance(rows);
-  result.rows = nearest(rows, centers);
+  result.rows = nearest(rows, fixed);
   while (!result.converged && result.iterations < options.max_iterations) {
     ++result.iterations;
     if (options.empty == EmptyCluster::kFarthest) fill_empty(result.rows, result.clusters);
-    const double moved = update_centers(rows, result.rows, result.clusters, result.centers);
-    auto next = nearest(rows, centers);
+    const double moved = update_centers(rows, result.rows, centers);
+    auto next = nearest(rows, fixed);
     result.converged = next.cluster == result.rows.cluster || moved <= enough;
     result.rows = std::move(next);
   }
@@ -295,33 +253,30 @@ void run_batches(const Prepared& rows, const KMeansOptions& options, std::uint64
   Rng rng(seed, "baselines/kmeans/batch");
   const std::int64_t cols = rows.cols(), steps = (rows.size() + options.batch - 1) / options.batch;
   std::vector<double> seen(static_cast<std::size_t>(result.clusters), 0.0);
-  std::vector<float> batch(static_cast<std::size_t>(options.batch * cols));
+  RowMajorMatrixXf batch(options.batch, cols);
+  Eigen::Map<RowMajorMatrixXf> centers(result.centers.data(), result.clusters, cols);
   for (std::int64_t step = 0; step < steps * options.max_iterations; ++step) {
     for (std::int64_t i = 0; i < options.batch; ++i)
-      rows.read(static_cast<std::int64_t>(rng.below(static_cast<std::uint64_t>(rows.size()))), 1,
-                batch.data() + i * cols);
-    const MatrixView view{batch.data(), options.batch, cols};
-    const auto assigned = assign_rows(view, result.center_rows(cols), rows.spherical());
+      rows.read(static_cast<std::int64_t>(rng.below(static_cast<std::uint64_t>(rows.size()))), batch.row(i));
+    const auto assigned = assign_rows({batch.data(), options.batch, cols}, result.center_rows(cols), rows.spherical());
     for (std::int64_t i = 0; i < options.batch; ++i) {
-      const auto c = static_cast<std::size_t>(assigned.cluster[static_cast<std::size_t>(i)]);
-      const auto rate = static_cast<float>(1 / (seen[c] += 1));
-      float* center = result.centers.data() + static_cast<std::int64_t>(c) * cols;
-      for (std::int64_t j = 0; j < cols; ++j) center[j] += rate * (view.data[i * cols + j] - center[j]);
+      const auto c = assigned.cluster[static_cast<std::size_t>(i)];
+      const auto rate = static_cast<float>(1 / (seen[static_cast<std::size_t>(c)] += 1));
+      centers.row(c) += rate * (batch.row(i) - centers.row(c));
     }
-    for (std::int64_t c = 0; rows.spherical() && c < result.clusters; ++c)
-      scale_to_one(result.centers.data() + c * cols, cols);
+    if (rows.spherical()) scale_to_unit_length(centers);
   }
   result.iterations = options.max_iterations;
-  result.rows = nearest(rows, result.center_rows(cols));
+  result.rows = nearest(rows, as_matrix(result.center_rows(cols)));
 }
 
 }  // namespace
 
 Assignment assign_rows(MatrixView rows, MatrixView centers, bool spherical) {
   const Prepared prepared(rows, spherical);
-  std::vector<float> moved(static_cast<std::size_t>(centers.rows * centers.cols));
-  prepared.prepare(centers, moved.data());
-  return nearest(prepared, {moved.data(), centers.rows, centers.cols});
+  RowMajorMatrixXf moved = as_matrix(centers);
+  prepared.prepare(moved);
+  return nearest(prepared, {moved.data(), moved.rows(), moved.cols()});
 }
 
 std::vector<std::vector<std::int64_t>> members(const Assignment& rows, std::int64_t clusters) {
@@ -335,18 +290,20 @@ KMeansResult kmeans(MatrixView rows, const KMeansOptions& options, std::uint64_t
   SCALSELECT_CHECK(rows.rows >= 1 && options.clusters >= 1);
   const Prepared prepared(rows, options.spherical);
   KMeansResult result;
+  RowMajorMatrixXf centers;
   if (!initial.empty()) {
-    result.clusters = static_cast<std::int64_t>(initial.size()) / rows.cols;
-    result.centers.resize(initial.size());
-    prepared.prepare({initial.data(), result.clusters, rows.cols}, result.centers.data());
+    centers = ConstRows(initial.data(), static_cast<std::int64_t>(initial.size()) / rows.cols, rows.cols);
+    prepared.prepare(centers);
   } else {
-    result.clusters = std::min(options.clusters, rows.rows);
-    result.centers = options.init == KMeansInit::kRandom ? random_centers(prepared, result.clusters, seed)
-                                                         : PlusPlus(prepared, seed).draw(result.clusters);
+    const auto clusters = std::min(options.clusters, rows.rows);
+    centers = options.init == KMeansInit::kRandom ? random_centers(prepared, clusters, seed)
+                                                  : PlusPlus(prepared, seed).draw(clusters);
   }
+  result.clusters = centers.rows();
+  result.centers.assign(centers.data(), centers.data() + centers.size());
   if (options.batch > 0) run_batches(prepared, options, seed, result);
   else run_lloyd(prepared, options, result);
-  prepared.restore(result.centers);
+  prepared.restore({result.centers.data(), result.clusters, rows.cols});
   result.sizes = sizes_of(result.rows, result.clusters);
   result.inertia = total(result.rows.distance);
   for (const auto size : result.sizes) result.imbalance += static_cast<double>(size) * static_cast<double>(size);

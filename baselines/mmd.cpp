@@ -1,6 +1,5 @@
 #include "baselines/mmd.h"
 
-#include <array>
 #include <cmath>
 
 #include "core/check.h"
@@ -8,38 +7,25 @@
 namespace scalselect {
 namespace {
 
-/// In float64, lanes in a fixed order; symmetric to the bit, so that equal rows tie exactly.
-double wide_dot(const float* a, const float* b, std::int64_t d) {
-  std::array<double, 8> sums{};
-  std::int64_t j = 0;
-  for (; j + 8 <= d; j += 8) {
-    for (std::size_t lane = 0; lane < 8; ++lane) {
-      const auto at = j + static_cast<std::int64_t>(lane);
-      sums[lane] += static_cast<double>(a[at]) * b[at];
-    }
-  }
-  for (; j < d; ++j) sums[0] += static_cast<double>(a[j]) * b[j];
-  return ((sums[0] + sums[4]) + (sums[1] + sums[5])) + ((sums[2] + sums[6]) + (sums[3] + sums[7]));
-}
-
-/// Kernel between members, by their places.
+/// Kernel between members, by their places; symmetric to the bit, so that equal rows tie exactly.
 class Kernel {
  public:
   Kernel(const TableRows& table, std::span<const std::int64_t> members, double sigma)
-      : table_(table), members_(members), scale_(-0.5 / (sigma * sigma)) {
-    for (const auto member : members) squares_.push_back(wide_dot(table.row(member), table.row(member), table.cols));
+      : rows_(static_cast<std::int64_t>(members.size()), table.cols), scale_(-0.5 / (sigma * sigma)) {
+    for (Eigen::Index i = 0; i < rows_.rows(); ++i)
+      rows_.row(i) = table.matrix().row(members[static_cast<std::size_t>(i)]).cast<double>();
+    squares_ = rows_.rowwise().squaredNorm();
   }
 
-  double operator()(std::size_t a, std::size_t b) const {
-    const double product = wide_dot(table_.row(members_[a]), table_.row(members_[b]), table_.cols);
-    return std::exp(scale_ * (squares_[a] + squares_[b] - 2 * product));
+  double operator()(std::size_t first, std::size_t second) const {
+    const auto a = static_cast<Eigen::Index>(first), b = static_cast<Eigen::Index>(second);
+    return std::exp(scale_ * (squares_(a) + squares_(b) - 2 * rows_.row(a).dot(rows_.row(b))));
   }
 
  private:
-  const TableRows& table_;
-  std::span<const std::int64_t> members_;
+  RowMajorMatrixXd rows_;
   double scale_;
-  std::vector<double> squares_;
+  Eigen::VectorXd squares_;
 };
 
 }  // namespace

@@ -1,9 +1,7 @@
 #include "baselines/neighbors.h"
 
 #include <algorithm>
-#include <cmath>
 
-#include "baselines/inner_products.h"
 #include "core/parallel.h"
 #include "selector/linalg.h"
 
@@ -45,53 +43,48 @@ class Best {
   std::vector<Candidate> heap_;
 };
 
-float distance(const float* a, const float* b, std::int64_t d) {
-  double sum = 0;
-  for (std::int64_t j = 0; j < d; ++j) {
-    const double difference = static_cast<double>(a[j]) - b[j];
-    sum += difference * difference;
-  }
-  return static_cast<float>(std::sqrt(sum));
-}
-
 /// Neighbour lists of the rows [begin, end).
 class BlockSearch {
  public:
   /// `moved`: the rows whose products are taken; `halves` come off them.
-  BlockSearch(const TableRows& table, const float* moved, const std::vector<float>& halves, Closeness closeness,
+  BlockSearch(const TableRows& table, const ConstRows& moved, const Eigen::RowVectorXf& halves, Closeness closeness,
               bool self)
       : table_(table), moved_(moved), halves_(halves), closeness_(closeness), self_(self) {}
 
   void run(std::int64_t begin, std::int64_t end, Neighbors& out) {
     best_.resize(static_cast<std::size_t>(end - begin));
     for (auto& best : best_) best.reset(std::min(out.count + kSlack, table_.size() - (self_ ? 0 : 1)));
-    std::vector<float> products(static_cast<std::size_t>((end - begin) * kOthers));
+    RowMajorMatrixXf scores(end - begin, std::min(kOthers, table_.size()));
     for (std::int64_t first = 0; first < table_.size(); first += kOthers) {
       const std::int64_t count = std::min(kOthers, table_.size() - first);
-      inner_products(moved_ + begin * table_.cols, end - begin, moved_ + first * table_.cols, count, table_.cols,
-                     products.data());
-      for (std::int64_t i = begin; i < end; ++i) offer(i, first, count, products.data() + (i - begin) * count, begin);
+      auto block = scores.leftCols(count);
+      block.noalias() = moved_.middleRows(begin, end - begin) * moved_.middleRows(first, count).transpose();
+      block.rowwise() -= halves_.segment(first, count);
+      for (std::int64_t i = begin; i < end; ++i) offer(i, first, count, scores.row(i - begin).data(), begin);
     }
     for (std::int64_t i = begin; i < end; ++i) settle(i, best_[static_cast<std::size_t>(i - begin)], out);
   }
 
  private:
-  void offer(std::int64_t i, std::int64_t first, std::int64_t count, const float* products, std::int64_t begin) {
+  void offer(std::int64_t i, std::int64_t first, std::int64_t count, const float* scores, std::int64_t begin) {
     Best& best = best_[static_cast<std::size_t>(i - begin)];
     for (std::int64_t j = 0; j < count; ++j) {
       const std::int64_t row = first + j;
       if (row == i && !self_) continue;
-      best.offer({products[j] - halves_[static_cast<std::size_t>(row)], static_cast<std::int32_t>(row)});
+      best.offer({scores[j], static_cast<std::int32_t>(row)});
     }
   }
 
   /// Orders the candidates by values computed again, and writes the first ones.
   void settle(std::int64_t i, Best& best, Neighbors& out) const {
     auto& found = best.candidates();
+    const auto rows = table_.matrix();
     for (auto& candidate : found) {
-      const float* other = table_.row(candidate.row);
-      candidate.score = closeness_ == Closeness::kProduct ? dot(table_.row(i), other, table_.cols)
-                                                          : -distance(table_.row(i), other, table_.cols);
+      if (closeness_ == Closeness::kProduct)
+        candidate.score = dot(table_.row(i), table_.row(candidate.row), table_.cols);
+      else
+        candidate.score =
+            -static_cast<float>((rows.row(i).cast<double>() - rows.row(candidate.row).cast<double>()).norm());
     }
     std::sort(found.begin(), found.end());
     for (std::int64_t j = 0; j < out.count; ++j) {
@@ -103,21 +96,16 @@ class BlockSearch {
   }
 
   const TableRows& table_;
-  const float* moved_;
-  const std::vector<float>& halves_;
+  const ConstRows moved_;
+  const Eigen::RowVectorXf& halves_;
   Closeness closeness_;
   bool self_;
   std::vector<Best> best_;
 };
 
 /// The rows moved to where their mean is 0: distances stay, and float32 products keep them apart.
-std::vector<float> centered(const TableRows& table) {
-  std::vector<double> mean(static_cast<std::size_t>(table.cols), 0.0);
-  for (std::size_t at = 0; at < table.values.size(); ++at) mean[at % mean.size()] += table.values[at];
-  std::vector<float> values = table.values;
-  for (std::size_t at = 0; at < values.size(); ++at)
-    values[at] -= static_cast<float>(mean[at % mean.size()] / static_cast<double>(table.size()));
-  return values;
+RowMajorMatrixXf centered(const ConstRows& rows) {
+  return rows.rowwise() - (sum_of_rows(rows) / static_cast<double>(rows.rows())).cast<float>();
 }
 
 }  // namespace
@@ -128,16 +116,15 @@ Neighbors nearest_neighbors(const TableRows& table, std::int64_t count, Closenes
   out.rows.resize(static_cast<std::size_t>(table.size() * out.count));
   out.values.resize(out.rows.size());
   // The nearest row is the one of the largest <x, y> - |y|^2 / 2.
-  std::vector<float> halves(static_cast<std::size_t>(table.size()), 0.0F), moved;
+  Eigen::RowVectorXf halves = Eigen::RowVectorXf::Zero(table.size());
+  RowMajorMatrixXf moved;
   if (closeness == Closeness::kDistance) {
-    moved = centered(table);
-    const auto squares = squared_lengths({moved.data(), table.size(), table.cols});
-    std::transform(squares.begin(), squares.end(), halves.begin(), [](double s) { return static_cast<float>(s / 2); });
+    moved = centered(table.matrix());
+    halves = (moved.cast<double>().rowwise().squaredNorm() / 2).cast<float>().transpose();
   }
-  const OneThreadLinalg one_thread;
+  const ConstRows rows(moved.size() == 0 ? table.values.data() : moved.data(), table.size(), table.cols);
   parallel_blocks(table.size(), kRows, [&](std::int64_t begin, std::int64_t end) {
-    BlockSearch(table, moved.empty() ? table.values.data() : moved.data(), halves, closeness, self)
-        .run(begin, end, out);
+    BlockSearch(table, rows, halves, closeness, self).run(begin, end, out);
   });
   return out;
 }

@@ -11,7 +11,6 @@
 #include <limits>
 #include <numeric>
 
-#include "baselines/inner_products.h"
 #include "baselines/kmeans.h"
 #include "baselines/registry.h"
 #include "baselines/table_rows.h"
@@ -48,23 +47,20 @@ struct SemDeDupOptions {
 /// is.
 std::vector<float> likeness_in_order(const TableRows& table, const std::vector<std::int64_t>& list) {
   const auto size = static_cast<std::int64_t>(list.size());
-  std::vector<float> gathered(static_cast<std::size_t>(size * table.cols)), products(kTile * kTile);
-  for (std::int64_t i = 0; i < size; ++i)
-    std::copy_n(table.row(list[static_cast<std::size_t>(i)]), table.cols, gathered.data() + i * table.cols);
+  RowMajorMatrixXf gathered(size, table.cols), products;
+  for (std::int64_t i = 0; i < size; ++i) gathered.row(i) = table.matrix().row(list[static_cast<std::size_t>(i)]);
   std::vector<float> likeness(list.size(), 0.0F);
   std::vector<std::int64_t> likest(list.size(), -1);
   for (std::int64_t first = 0; first < size; first += kTile) {
     const std::int64_t rows = std::min(kTile, size - first);
     for (std::int64_t other = 0; other <= first; other += kTile) {
       const std::int64_t cols = std::min(kTile, size - other);
-      inner_products(gathered.data() + first * table.cols, rows, gathered.data() + other * table.cols, cols, table.cols,
-                     products.data());
+      products.noalias() = gathered.middleRows(first, rows) * gathered.middleRows(other, cols).transpose();
       for (std::int64_t i = 0; i < rows; ++i) {
         const auto row = static_cast<std::size_t>(first + i);
         for (std::int64_t j = 0; j < std::min(cols, first + i - other); ++j) {
-          const float product = products[static_cast<std::size_t>(i * cols + j)];
-          if (product <= likeness[row]) continue;
-          likeness[row] = product;
+          if (products(i, j) <= likeness[row]) continue;
+          likeness[row] = products(i, j);
           likest[row] = other + j;
         }
       }
@@ -73,7 +69,7 @@ std::vector<float> likeness_in_order(const TableRows& table, const std::vector<s
   for (std::int64_t i = 0; i < size; ++i) {
     if (const auto j = likest[static_cast<std::size_t>(i)]; j >= 0)
       likeness[static_cast<std::size_t>(i)] =
-          std::max(0.0F, dot(gathered.data() + i * table.cols, gathered.data() + j * table.cols, table.cols));
+          std::max(0.0F, dot(gathered.row(i).data(), gathered.row(j).data(), table.cols));
   }
   return likeness;
 }
@@ -111,7 +107,6 @@ SelectionResult select(const SemDeDupOptions& options, const MethodInput& input,
   const auto lists = ordered_members(options, clustering, input.seed);
   SelectionResult result;
   result.scores.assign(static_cast<std::size_t>(input.pool_size), std::numeric_limits<double>::quiet_NaN());
-  const OneThreadLinalg one_thread;
   parallel_blocks(clustering.clusters, 1, [&](std::int64_t c, std::int64_t) {
     const auto& list = lists[static_cast<std::size_t>(c)];
     const auto likeness = likeness_in_order(table, list);

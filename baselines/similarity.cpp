@@ -1,7 +1,6 @@
 #include "baselines/similarity.h"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 
 #include "core/parallel.h"
@@ -12,38 +11,13 @@ namespace {
 constexpr std::int64_t kTile = 256;
 constexpr std::int64_t kBlock = 1024;
 
-/// Summed like `dot`.
-float squared_distance(const float* a, const float* b, std::int64_t d) {
-  std::array<float, 8> sums{};
-  std::int64_t j = 0;
-  for (; j + 8 <= d; j += 8) {
-    for (std::size_t lane = 0; lane < 8; ++lane) {
-      const float difference = a[j + static_cast<std::int64_t>(lane)] - b[j + static_cast<std::int64_t>(lane)];
-      sums[lane] += difference * difference;
-    }
-  }
-  for (; j < d; ++j) sums[0] += (a[j] - b[j]) * (a[j] - b[j]);
-  return ((sums[0] + sums[4]) + (sums[1] + sums[5])) + ((sums[2] + sums[6]) + (sums[3] + sums[7]));
-}
-
-/// The sum of all rows.
-std::vector<double> sum_of_rows(const TableRows& table) {
-  std::vector<double> sum(static_cast<std::size_t>(table.cols), 0.0);
-  for (std::int64_t i = 0; i < table.size(); ++i) {
-    for (std::int64_t j = 0; j < table.cols; ++j) sum[static_cast<std::size_t>(j)] += table.row(i)[j];
-  }
-  return sum;
-}
-
 /// 1 / mean of |x - y|^2 over all pairs, which is twice the summed variance; 1 if all rows are equal.
 double default_gamma(const TableRows& table) {
-  const auto mean = sum_of_rows(table);
+  const auto size = static_cast<double>(table.size());
+  const Eigen::RowVectorXd mean = sum_of_rows(table.matrix()) / size;
   double spread = 0;
-  for (std::int64_t i = 0; i < table.size(); ++i) {
-    for (std::int64_t j = 0; j < table.cols; ++j)
-      spread += std::pow(table.row(i)[j] - mean[static_cast<std::size_t>(j)] / static_cast<double>(table.size()), 2);
-  }
-  return spread > 0 ? static_cast<double>(table.size()) / (2 * spread) : 1;
+  for (Eigen::Index i = 0; i < table.size(); ++i) spread += (table.matrix().row(i).cast<double>() - mean).squaredNorm();
+  return spread > 0 ? size / (2 * spread) : 1;
 }
 
 }  // namespace
@@ -70,7 +44,7 @@ void Similarity::column(std::int64_t j, float* out) const {
 }
 
 std::vector<double> Similarity::column_sums() const {
-  const auto whole = metric_ == Metric::kRbf ? std::vector<double>() : sum_of_rows(table_);
+  const Eigen::RowVectorXd whole = metric_ == Metric::kRbf ? Eigen::RowVectorXd() : sum_of_rows(table_.matrix());
   std::vector<double> sums(static_cast<std::size_t>(size()), 0.0);
   parallel_blocks(size(), kTile, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t j = begin; j < end; ++j) {
@@ -79,7 +53,7 @@ std::vector<double> Similarity::column_sums() const {
         for (std::int64_t i = 0; i < size(); ++i) sum += static_cast<double>(at(i, j));
         continue;
       }
-      for (std::int64_t c = 0; c < table_.cols; ++c) sum += whole[static_cast<std::size_t>(c)] * table_.row(j)[c];
+      sum = whole.dot(table_.matrix().row(j).cast<double>());
       if (metric_ == Metric::kCosineShifted) sum = 0.5 * (sum + static_cast<double>(size()));
     }
   });

@@ -3,8 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
-#include <cmath>
 #include <fstream>
 #include <string>
 
@@ -29,12 +27,18 @@ double free_memory() {
   return 0;
 }
 
-void normalize_row(float* row, std::int64_t cols) {
-  double squares = 0;
-  for (std::int64_t j = 0; j < cols; ++j) squares += static_cast<double>(row[j]) * row[j];
-  if (squares == 0) return;
-  const double inverse = 1.0 / std::sqrt(squares);
-  for (std::int64_t j = 0; j < cols; ++j) row[j] = static_cast<float>(row[j] * inverse);
+/// The sum of `term(a[j], b[j])`, eight at a time; what is left over goes to the first lane.
+template <class Term>
+float sum_in_lanes(const float* a, const float* b, std::int64_t d, const Term& term) {
+  using Lanes = Eigen::Array<float, 8, 1>;
+  Lanes sums = Lanes::Zero();
+  std::int64_t j = 0;
+  for (; j + 8 <= d; j += 8) {
+    const Lanes x = Eigen::Map<const Lanes>(a + j), y = Eigen::Map<const Lanes>(b + j);
+    sums += term(x, y);
+  }
+  for (; j < d; ++j) sums(0) += term(a[j], b[j]);
+  return ((sums(0) + sums(4)) + (sums(1) + sums(5))) + ((sums(2) + sums(6)) + (sums(3) + sums(7)));
 }
 
 }  // namespace
@@ -62,25 +66,23 @@ TableRows load_rows(const FeatureTable& table, const std::vector<std::int64_t>& 
       SCALSELECT_CHECK(found != table.rows.end() && *found == row);
       float* out = loaded.values.data() + i * loaded.cols;
       table.vectors->read(found - table.rows.begin(), 1, out);
-      if (!std::all_of(out, out + loaded.cols, [](float v) { return std::isfinite(v); })) {
+      Eigen::Map<RowMajorMatrixXf> vector(out, 1, loaded.cols);
+      if (!vector.allFinite()) {
         throw UserError(ErrorKind::kInput, fmt::format("The feature vector of row {} is not finite.", row),
                         "Extract the features again.");
       }
-      if (normalize) normalize_row(out, loaded.cols);
+      if (normalize) scale_to_unit_length(vector);
     }
   });
   return loaded;
 }
 
 float dot(const float* a, const float* b, std::int64_t d) {
-  std::array<float, 8> sums{};
-  std::int64_t j = 0;
-  for (; j + 8 <= d; j += 8) {
-    for (std::size_t lane = 0; lane < 8; ++lane)
-      sums[lane] += a[j + static_cast<std::int64_t>(lane)] * b[j + static_cast<std::int64_t>(lane)];
-  }
-  for (; j < d; ++j) sums[0] += a[j] * b[j];
-  return ((sums[0] + sums[4]) + (sums[1] + sums[5])) + ((sums[2] + sums[6]) + (sums[3] + sums[7]));
+  return sum_in_lanes(a, b, d, [](const auto& x, const auto& y) { return x * y; });
+}
+
+float squared_distance(const float* a, const float* b, std::int64_t d) {
+  return sum_in_lanes(a, b, d, [](const auto& x, const auto& y) { return (x - y) * (x - y); });
 }
 
 }  // namespace scalselect

@@ -5,8 +5,8 @@
 #include <string_view>
 #include <vector>
 
-#include "core/matrix.h"
 #include "selector/features.h"
+#include "selector/rows.h"
 
 namespace scalselect {
 
@@ -18,6 +18,7 @@ struct TableRows {
 
   std::int64_t size() const { return static_cast<std::int64_t>(rows.size()); }
   const float* row(std::int64_t i) const { return values.data() + i * cols; }
+  ConstRows matrix() const { return {values.data(), size(), cols}; }
 };
 
 /// Loads the vectors of `candidates` (each of them must be in the table). `normalize`: rows scaled to length 1 (zero
@@ -29,7 +30,9 @@ TableRows load_rows(const FeatureTable& table, const std::vector<std::int64_t>& 
 /// Refuses, with the estimate, what would not fit into the memory that is free now. Throws UserError(kEnvironment).
 void require_memory(double bytes, std::string_view method);
 
-/// Inner product of two vectors of length d in eight interleaved float32 sums: the same on every machine.
+/// Inner product and squared distance of two vectors of length d, in eight interleaved float32 sums whatever the width
+/// of the processor's registers: the same on every machine and in every build.
 float dot(const float* a, const float* b, std::int64_t d);
+float squared_distance(const float* a, const float* b, std::int64_t d);
 
 }  // namespace scalselect

@@ -12,7 +12,7 @@ find_package(PNG REQUIRED)
 find_package(JPEG REQUIRED)
 find_package(simdjson REQUIRED)
 find_package(PkgConfig REQUIRED)
-pkg_check_modules(OPENBLAS REQUIRED IMPORTED_TARGET openblas)
+pkg_check_modules(OPENBLAS REQUIRED openblas)
 pkg_check_modules(WEBP REQUIRED IMPORTED_TARGET libwebp libwebpdemux)
 pkg_check_modules(PCRE2 REQUIRED IMPORTED_TARGET libpcre2-8)
 pkg_check_modules(ICU REQUIRED IMPORTED_TARGET icu-uc icu-i18n)
@@ -35,7 +35,14 @@ if(SCALSELECT_BENCH)
   find_package(benchmark REQUIRED)
 endif()
 
-# Eigen over OpenBLAS: run-time CPU dispatch without a machine-specific build.
+# Eigen over OpenBLAS: run-time CPU dispatch without a machine-specific build. Linked statically and not exported, so that
+# every program computes with the same BLAS and LAPACK, its tests included, while LibTorch keeps the MKL inside it: both
+# define the same names, and of shared libraries the first one loaded would answer both.
+find_library(OPENBLAS_ARCHIVE NAMES libopenblas.a HINTS ${OPENBLAS_LIBRARY_DIRS} ${OPENBLAS_STATIC_LIBRARY_DIRS} REQUIRED)
+find_library(GFORTRAN_LIBRARY NAMES libgfortran.so.5 gfortran REQUIRED)  # OpenBLAS's LAPACK is Fortran
+mark_as_advanced(OPENBLAS_ARCHIVE GFORTRAN_LIBRARY)
 add_library(scalselect_eigen INTERFACE)
-target_link_libraries(scalselect_eigen INTERFACE Eigen3::Eigen PkgConfig::OPENBLAS)
+target_include_directories(scalselect_eigen SYSTEM INTERFACE ${OPENBLAS_INCLUDE_DIRS})
+target_link_libraries(scalselect_eigen INTERFACE Eigen3::Eigen ${OPENBLAS_ARCHIVE} ${GFORTRAN_LIBRARY} Threads::Threads)
+target_link_options(scalselect_eigen INTERFACE -Wl,--exclude-libs,libopenblas.a)
 target_compile_definitions(scalselect_eigen INTERFACE EIGEN_USE_BLAS EIGEN_DONT_PARALLELIZE)

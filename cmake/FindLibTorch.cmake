@@ -39,8 +39,6 @@ if(LibTorch_FOUND AND NOT TARGET LibTorch::LibTorch)
     # The wheel brings a newer {fmt} that comes before Debian's; header-only use keeps the two apart.
     INTERFACE_COMPILE_DEFINITIONS FMT_HEADER_ONLY
     INTERFACE_LINK_LIBRARIES LibTorch::C10
-    # Named first of all libraries: it exports the BLAS of the MKL inside it and looks that up by name, so a BLAS that
-    # came before (OpenBLAS, which Eigen needs) would answer LibTorch's own calls, several times slower on some CPUs.
-    INTERFACE_LINK_OPTIONS "${LibTorch_CPU};-Wl,-rpath-link,${LibTorch_LIB_DIR};-Wl,--allow-shlib-undefined")
+    INTERFACE_LINK_OPTIONS "-Wl,-rpath-link,${LibTorch_LIB_DIR};-Wl,--allow-shlib-undefined")
 endif()
 mark_as_advanced(LibTorch_INCLUDE_DIR LibTorch_CPU LibTorch_C10)

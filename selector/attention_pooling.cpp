@@ -5,6 +5,7 @@
 #include <numeric>
 
 #include "core/check.h"
+#include "selector/rows.h"
 
 namespace scalselect {
 namespace {
@@ -82,15 +83,11 @@ std::vector<float> pool_visual(const EarlyStates& states, const PooledVisualSpec
   SCALSELECT_CHECK(states.attention.size() == static_cast<std::size_t>(states.hidden.rows));
   auto kept = kept_tokens(states.attention, spec);
   std::sort(kept.begin(), kept.end());
-  std::vector<double> sums(static_cast<std::size_t>(states.hidden.cols), 0.0);
-  for (const auto token : kept) {
-    const auto row = states.hidden.row(token);
-    for (std::size_t j = 0; j < sums.size(); ++j) sums[j] += row[j];
-  }
-  std::vector<float> mean(sums.size());
-  const auto count = static_cast<double>(kept.size());
-  for (std::size_t j = 0; j < sums.size(); ++j) mean[j] = static_cast<float>(sums[j] / count);
-  return mean;
+  const auto hidden = as_matrix(states.hidden);
+  Eigen::RowVectorXd sum = Eigen::RowVectorXd::Zero(hidden.cols());
+  for (const auto token : kept) sum += hidden.row(token).cast<double>();
+  const Eigen::RowVectorXf mean = (sum / static_cast<double>(kept.size())).cast<float>();
+  return {mean.begin(), mean.end()};
 }
 
 }  // namespace scalselect

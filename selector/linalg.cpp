@@ -1,25 +1,17 @@
 #include "selector/linalg.h"
 
+#include <Eigen/src/misc/lapacke.h>
 #include <cblas.h>
-#include <dlfcn.h>
+#include <fmt/format.h>
 
 #include <algorithm>
 #include <cstdlib>
 #include <limits>
-#include <string>
+#include <vector>
 
 #include "core/check.h"
 #include "core/error.h"
 #include "core/parallel.h"
-
-extern "C" {
-void dsyevd_(const char* jobz, const char* uplo, const int* n, double* a, const int* lda, double* w, double* work,
-             const int* lwork, int* iwork, const int* liwork, int* info);
-void dgesdd_(const char* jobz, const int* m, const int* n, double* a, const int* lda, double* s, double* u,
-             const int* ldu, double* vt, const int* ldvt, double* work, const int* lwork, int* iwork, int* info);
-// LibTorch exports MKL's LAPACK under the names above; whichever library answers has to keep to one thread.
-int MKL_Set_Num_Threads_Local(int) __attribute__((weak));
-}
 
 namespace scalselect {
 namespace {
@@ -41,14 +33,12 @@ int to_int(std::int64_t value) {
 
 }  // namespace
 
-OneThreadLinalg::OneThreadLinalg() : openblas_(openblas_get_num_threads()) {
-  openblas_set_num_threads(1);
-  if (MKL_Set_Num_Threads_Local != nullptr) mkl_ = MKL_Set_Num_Threads_Local(1);
-}
-
-OneThreadLinalg::~OneThreadLinalg() {
-  openblas_set_num_threads(openblas_);
-  if (MKL_Set_Num_Threads_Local != nullptr) MKL_Set_Num_Threads_Local(mkl_);
+std::string blas_description() {
+  // "OpenBLAS 0.3.21 NO_LAPACKE DYNAMIC_ARCH ...": the name and the version come first.
+  const std::string config = openblas_get_config();
+  const auto end = config.find(' ', std::min(config.find(' '), config.size() - 1) + 1);
+  return fmt::format("{}, {} kernels, {} thread at a time", config.substr(0, end), openblas_get_corename(),
+                     openblas_get_num_threads());
 }
 
 const char* better_openblas_core() {
@@ -60,93 +50,60 @@ const char* better_openblas_core() {
   return avx512 ? "SKYLAKEX" : "HASWELL";
 }
 
-std::string blas_description() {
-  // Another library may export LAPACK's names too, and the first one loaded answers.
-  Dl_info found{};
-  const bool known = ::dladdr(reinterpret_cast<const void*>(&dsyevd_), &found) != 0 && found.dli_fname != nullptr;
-  std::string lapack = known ? found.dli_fname : "unknown";
-  lapack.erase(0, lapack.rfind('/') + 1);
-  return std::string(openblas_get_config()) + ", kernels " + openblas_get_corename() + ", LAPACK in " + lapack;
-}
-
-void add_gram(const double* z, std::int64_t n, std::int64_t d, Dense& gram) {
-  const std::int64_t tiles = (d + kTile - 1) / kTile;
+void add_gram(const ConstRowsXd& z, RowMajorMatrixXd& gram) {
+  const std::int64_t d = z.cols(), tiles = (d + kTile - 1) / kTile;
   parallel_blocks(tiles * (tiles + 1) / 2, 1, [&](std::int64_t pair, std::int64_t) {
     std::int64_t i = 0;
     while ((i + 1) * (i + 2) / 2 <= pair) ++i;
     const std::int64_t j = pair - i * (i + 1) / 2;
-    const std::int64_t rows = std::min(kTile, d - i * kTile), cols = std::min(kTile, d - j * kTile);
-    double* out = gram.row(i * kTile) + j * kTile;
-    if (i == j) {
-      cblas_dsyrk(CblasRowMajor, CblasLower, CblasTrans, to_int(rows), to_int(n), 1.0, z + i * kTile, to_int(d), 1.0,
-                  out, to_int(d));
-    } else {
-      cblas_dgemm(CblasRowMajor, CblasTrans, CblasNoTrans, to_int(rows), to_int(cols), to_int(n), 1.0, z + i * kTile,
-                  to_int(d), z + j * kTile, to_int(d), 1.0, out, to_int(d));
-    }
+    const auto left = z.middleCols(i * kTile, std::min(kTile, d - i * kTile));
+    const auto right = z.middleCols(j * kTile, std::min(kTile, d - j * kTile));
+    auto tile = gram.block(i * kTile, j * kTile, left.cols(), right.cols());
+    if (i == j) tile.selfadjointView<Eigen::Lower>().rankUpdate(left.transpose());
+    else tile.noalias() += left.transpose() * right;
   });
 }
 
-void add_outer(const std::vector<double>& v, double factor, Dense& gram) {
-  parallel_blocks(gram.cols, 64, [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t i = begin; i < end; ++i) {
-      const double scaled = factor * v[static_cast<std::size_t>(i)];
-      double* row = gram.row(i);
-      for (std::int64_t j = 0; j <= i; ++j) row[j] += scaled * v[static_cast<std::size_t>(j)];
-    }
+void add_outer(const Eigen::VectorXd& v, double factor, RowMajorMatrixXd& gram) {
+  parallel_blocks(gram.cols(), 64, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t i = begin; i < end; ++i) gram.row(i).head(i + 1) += factor * v(i) * v.head(i + 1).transpose();
   });
 }
 
-void project(const double* z, std::int64_t n, const Dense& basis, std::int64_t k, double* out) {
-  cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasTrans, to_int(n), to_int(k), to_int(basis.cols), 1.0, z,
-              to_int(basis.cols), basis.values.data(), to_int(basis.cols), 0.0, out, to_int(k));
-}
-
-void symmetric_eigen(Dense lower, std::vector<double>& values, Dense& vectors) {
-  const int n = to_int(lower.rows);
-  values.assign(static_cast<std::size_t>(n), 0.0);
-  int info = 0, work_size = -1, iwork_size = -1, iwork_wish = 0;
-  double work_wish = 0;
-  // Row-major lower is column-major upper.
-  dsyevd_("V", "U", &n, lower.values.data(), &n, values.data(), &work_wish, &work_size, &iwork_wish, &iwork_size,
-          &info);
-  work_size = static_cast<int>(work_wish);
-  iwork_size = iwork_wish;
-  std::vector<double> work(static_cast<std::size_t>(work_size));
-  std::vector<int> iwork(static_cast<std::size_t>(iwork_size));
-  dsyevd_("V", "U", &n, lower.values.data(), &n, values.data(), work.data(), &work_size, iwork.data(), &iwork_size,
-          &info);
+Spectrum symmetric_eigen(RowMajorMatrixXd lower) {
+  int n = to_int(lower.rows()), info = 0, work_size = -1, iwork_size = -1, iwork_needed = 0;
+  char vectors = 'V', triangle = 'U';  // row-major lower is column-major upper
+  double work_needed = 0;
+  Eigen::VectorXd values(n);
+  LAPACK_dsyevd(&vectors, &triangle, &n, lower.data(), &n, values.data(), &work_needed, &work_size, &iwork_needed,
+                &iwork_size, &info);
+  work_size = static_cast<int>(work_needed);
+  iwork_size = iwork_needed;
+  Eigen::VectorXd work(work_size);
+  Eigen::VectorXi iwork(iwork_size);
+  LAPACK_dsyevd(&vectors, &triangle, &n, lower.data(), &n, values.data(), work.data(), &work_size, iwork.data(),
+                &iwork_size, &info);
   check(info, "The eigendecomposition");
-  largest_first(values, lower);
-  vectors = std::move(lower);
+  return largest_first(std::move(values), std::move(lower));
 }
 
-void singular_values(Dense matrix, std::vector<double>& values, Dense& right) {
-  SCALSELECT_CHECK(matrix.rows == matrix.cols);
-  const int n = to_int(matrix.rows);
-  const std::size_t area = matrix.values.size();
-  values.assign(static_cast<std::size_t>(n), 0.0);
-  right = Dense(n, n);
-  std::vector<double> unused(area);
-  std::vector<int> iwork(static_cast<std::size_t>(8 * n));
-  int info = 0, work_size = -1;
-  double work_wish = 0;
+Spectrum singular_values(RowMajorMatrixXd matrix) {
+  SCALSELECT_CHECK(matrix.rows() == matrix.cols());
+  int n = to_int(matrix.rows()), info = 0, work_size = -1;
+  char both = 'S';
+  double work_needed = 0;
   // LAPACK sees the transpose: its left vectors, one a column, are our right ones, one a row.
-  dgesdd_("S", &n, &n, matrix.values.data(), &n, values.data(), right.values.data(), &n, unused.data(), &n, &work_wish,
-          &work_size, iwork.data(), &info);
-  work_size = static_cast<int>(work_wish);
-  std::vector<double> work(static_cast<std::size_t>(work_size));
-  dgesdd_("S", &n, &n, matrix.values.data(), &n, values.data(), right.values.data(), &n, unused.data(), &n, work.data(),
-          &work_size, iwork.data(), &info);
+  Spectrum found{Eigen::VectorXd(n), RowMajorMatrixXd(n, n)};
+  RowMajorMatrixXd unused(n, n);
+  Eigen::VectorXi iwork(8 * n);
+  LAPACK_dgesdd(&both, &n, &n, matrix.data(), &n, found.values.data(), found.vectors.data(), &n, unused.data(), &n,
+                &work_needed, &work_size, iwork.data(), &info);
+  work_size = static_cast<int>(work_needed);
+  Eigen::VectorXd work(work_size);
+  LAPACK_dgesdd(&both, &n, &n, matrix.data(), &n, found.values.data(), found.vectors.data(), &n, unused.data(), &n,
+                work.data(), &work_size, iwork.data(), &info);
   check(info, "The singular value decomposition");
-}
-
-Dense multiply(const Dense& a, const Dense& b) {
-  SCALSELECT_CHECK(a.cols == b.rows);
-  Dense c(a.rows, b.cols);
-  cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, to_int(a.rows), to_int(b.cols), to_int(a.cols), 1.0,
-              a.values.data(), to_int(a.cols), b.values.data(), to_int(b.cols), 0.0, c.values.data(), to_int(b.cols));
-  return c;
+  return found;
 }
 
 }  // namespace scalselect

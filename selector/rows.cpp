@@ -21,6 +21,12 @@ std::vector<std::int64_t> finite_rows(const Eigen::Ref<const RowMajorMatrixXf>& 
   return found;
 }
 
+Eigen::RowVectorXd sum_of_rows(const Eigen::Ref<const RowMajorMatrixXf>& rows) {
+  Eigen::RowVectorXd sum = Eigen::RowVectorXd::Zero(rows.cols());
+  for (Eigen::Index i = 0; i < rows.rows(); ++i) sum += rows.row(i).cast<double>();
+  return sum;
+}
+
 void scale_to_unit_length(Eigen::Ref<RowMajorMatrixXf> rows) {
   for (auto row : rows.rowwise()) {
     const double length = row.cast<double>().norm();

@@ -12,8 +12,9 @@ namespace scalselect {
 
 using RowMajorMatrixXf = Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
 using RowMajorMatrixXd = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
-/// Borrowed rows.
+/// Borrowed rows, without gaps.
 using ConstRows = Eigen::Map<const RowMajorMatrixXf>;
+using ConstRowsXd = Eigen::Map<const RowMajorMatrixXd>;
 
 inline ConstRows as_matrix(MatrixView view) { return {view.data, view.rows, view.cols}; }
 
@@ -31,6 +32,9 @@ void for_each_block(const RowSource& source, std::int64_t block_rows, const Use&
 
 /// Positions of the rows without NaN or infinity, ascending.
 std::vector<std::int64_t> finite_rows(const Eigen::Ref<const RowMajorMatrixXf>& rows);
+
+/// Their sum in float64, added one after the other.
+Eigen::RowVectorXd sum_of_rows(const Eigen::Ref<const RowMajorMatrixXf>& rows);
 
 /// Scales each row to length 1, computed in float64; a row of zeros stays one. A single row: `rows.row(i)`, or a Map
 /// of 1 x d.

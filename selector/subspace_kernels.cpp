@@ -4,6 +4,7 @@
 
 #include "core/device.h"
 #include "core/parallel.h"
+#include "selector/linalg.h"
 
 namespace scalselect {
 namespace {
@@ -12,29 +13,26 @@ constexpr std::int64_t kProjectRows = 256;  // rows that one thread projects at 
 
 class CpuKernels final : public SubspaceKernels {
  public:
-  void start_gram(std::int64_t d) override { gram_ = Dense(d, d); }
+  void start_gram(std::int64_t d) override { gram_.setZero(d, d); }
 
-  void add_rows(const double* z, std::int64_t n) override { add_gram(z, n, gram_.cols, gram_); }
+  void add_rows(const ConstRowsXd& z) override { add_gram(z, gram_); }
 
-  void add_outer(const std::vector<double>& v, double factor) override { scalselect::add_outer(v, factor, gram_); }
+  void add_outer(const Eigen::VectorXd& v, double factor) override { scalselect::add_outer(v, factor, gram_); }
 
-  Dense finish_gram() override { return std::exchange(gram_, {}); }
+  RowMajorMatrixXd finish_gram() override { return std::exchange(gram_, {}); }
 
-  void set_basis(Dense basis) override { basis_ = std::move(basis); }
+  void set_basis(RowMajorMatrixXd basis) override { basis_ = std::move(basis); }
 
-  void project(const double* z, std::int64_t n, double* out) override {
-    const auto d = basis_.cols, k = basis_.rows;
-    parallel_blocks(n, kProjectRows, [&](std::int64_t begin, std::int64_t end) {
-      scalselect::project(z + begin * d, end - begin, basis_, k, out + begin * k);
+  void project(const ConstRowsXd& z, Eigen::Map<RowMajorMatrixXd> out) override {
+    parallel_blocks(z.rows(), kProjectRows, [&](std::int64_t begin, std::int64_t end) {
+      out.middleRows(begin, end - begin).noalias() = z.middleRows(begin, end - begin) * basis_.transpose();
     });
   }
 
-  void symmetric_eigen(Dense lower, std::vector<double>& values, Dense& vectors) override {
-    scalselect::symmetric_eigen(std::move(lower), values, vectors);
-  }
+  Spectrum symmetric_eigen(RowMajorMatrixXd lower) override { return scalselect::symmetric_eigen(std::move(lower)); }
 
  private:
-  Dense gram_, basis_;
+  RowMajorMatrixXd gram_, basis_;
 };
 
 }  // namespace

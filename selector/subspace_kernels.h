@@ -3,33 +3,32 @@
 
 #include <cstdint>
 #include <memory>
-#include <vector>
 
-#include "selector/linalg.h"
+#include "selector/spectrum.h"
 
 namespace scalselect {
 
-/// Not thread-safe; rows are row-major float64 in host memory and may change as soon as a call returns.
+/// Not thread-safe; rows are in host memory and may change as soon as a call returns.
 class SubspaceKernels {
  public:
   virtual ~SubspaceKernels() = default;
 
   /// Begins the sum of a d x d Gram matrix.
   virtual void start_gram(std::int64_t d) = 0;
-  /// Adds z^T z of n rows. May return before it is computed.
-  virtual void add_rows(const double* z, std::int64_t n) = 0;
+  /// Adds z^T z. May return before it is computed.
+  virtual void add_rows(const ConstRowsXd& z) = 0;
   /// Adds factor * v v^T, v of length d.
-  virtual void add_outer(const std::vector<double>& v, double factor) = 0;
+  virtual void add_outer(const Eigen::VectorXd& v, double factor) = 0;
   /// The sum's lower triangle; ends it.
-  virtual Dense finish_gram() = 0;
+  virtual RowMajorMatrixXd finish_gram() = 0;
 
   /// Makes `basis` (k x d) what `project` projects on.
-  virtual void set_basis(Dense basis) = 0;
+  virtual void set_basis(RowMajorMatrixXd basis) = 0;
   /// out (n x k) = z (n x d) * basis^T.
-  virtual void project(const double* z, std::int64_t n, double* out) = 0;
+  virtual void project(const ConstRowsXd& z, Eigen::Map<RowMajorMatrixXd> out) = 0;
 
   /// As scalselect::symmetric_eigen.
-  virtual void symmetric_eigen(Dense lower, std::vector<double>& values, Dense& vectors) = 0;
+  virtual Spectrum symmetric_eigen(RowMajorMatrixXd lower) = 0;
 };
 
 /// On `compute_device()`. Throws UserError(kEnvironment): this build has no CUDA half, no GPU, no driver, one too old.

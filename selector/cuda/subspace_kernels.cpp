@@ -51,9 +51,9 @@ class CudaKernels final : public SubspaceKernels {
           "clearing a matrix");
   }
 
-  void add_rows(const double* z, std::int64_t n) override {
-    for_chunks(n, d_, [&](std::int64_t first, std::int64_t count) {
-      Slot& slot = send(z + first * d_, count, d_);
+  void add_rows(const ConstRowsXd& z) override {
+    for_chunks(z.rows(), d_, [&](std::int64_t first, std::int64_t count) {
+      Slot& slot = send(z.data() + first * d_, count, d_);
       const double one = 1;
       check(cublasDsyrk_64(blas_, CUBLAS_FILL_MODE_UPPER, CUBLAS_OP_N, d_, count, &one, slot.device_rows.get(), d_,
                            &one, gram_.get(), d_),
@@ -62,30 +62,30 @@ class CudaKernels final : public SubspaceKernels {
     });
   }
 
-  void add_outer(const std::vector<double>& v, double factor) override {
+  void add_outer(const Eigen::VectorXd& v, double factor) override {
     Slot& slot = send(v.data(), 1, d_);
     check(cublasDsyr_64(blas_, CUBLAS_FILL_MODE_UPPER, d_, &factor, slot.device_rows.get(), 1, gram_.get(), d_),
           "adding to the Gram matrix");
     check(cudaEventRecord(slot.done, compute_), "recording an event");
   }
 
-  Dense finish_gram() override {
-    Dense gram(d_, d_);
-    download(gram_.get(), gram.values);
+  RowMajorMatrixXd finish_gram() override {
+    RowMajorMatrixXd gram(d_, d_);
+    download(gram_.get(), gram);
     return gram;
   }
 
-  void set_basis(Dense basis) override {
+  void set_basis(RowMajorMatrixXd basis) override {
     use_gpu(index_);
-    basis_rows_ = basis.rows;
-    basis_cols_ = basis.cols;
-    upload(basis.values, basis_);
+    basis_rows_ = basis.rows();
+    basis_cols_ = basis.cols();
+    upload(basis, basis_);
   }
 
-  void project(const double* z, std::int64_t n, double* out) override {
+  void project(const ConstRowsXd& z, Eigen::Map<RowMajorMatrixXd> out) override {
     const auto d = basis_cols_, k = basis_rows_;
-    for_chunks(n, std::max(d, k), [&](std::int64_t first, std::int64_t count) {
-      Slot& slot = send(z + first * d, count, d);
+    for_chunks(z.rows(), std::max(d, k), [&](std::int64_t first, std::int64_t count) {
+      Slot& slot = send(z.data() + first * d, count, d);
       const auto values = static_cast<std::size_t>(count * k);
       slot.out.reserve(values);
       slot.device_out.reserve(values);
@@ -97,17 +97,17 @@ class CudaKernels final : public SubspaceKernels {
                             compute_),
             "copying from the GPU");
       check(cudaEventRecord(slot.done, compute_), "recording an event");
-      slot.deliver_to = out + first * k;
+      slot.deliver_to = out.data() + first * k;
       slot.deliver_count = values;
     });
     for (Slot& slot : slots_) settle(slot);
   }
 
-  void symmetric_eigen(Dense lower, std::vector<double>& values, Dense& vectors) override {
+  Spectrum symmetric_eigen(RowMajorMatrixXd lower) override {
     use_gpu(index_);
-    const auto n = lower.rows;
+    const auto n = lower.rows();
     DeviceArray<double> matrix, eigenvalues;
-    upload(lower.values, matrix);
+    upload(lower, matrix);
     eigenvalues.reserve(static_cast<std::size_t>(n));
     std::size_t device_bytes = 0, host_bytes = 0;
     check(cusolverDnXsyevd_bufferSize(solver_, params_, CUSOLVER_EIG_MODE_VECTOR, CUBLAS_FILL_MODE_UPPER, n, CUDA_R_64F,
@@ -123,15 +123,14 @@ class CudaKernels final : public SubspaceKernels {
           "the eigendecomposition");
     int info = 0;
     check(cudaMemcpyAsync(&info, info_.get(), sizeof info, cudaMemcpyDeviceToHost, compute_), "copying from the GPU");
-    values.resize(static_cast<std::size_t>(n));
+    Eigen::VectorXd values(n);
     download(eigenvalues.get(), values);
-    download(matrix.get(), lower.values);
+    download(matrix.get(), lower);
     if (info != 0) {
       throw UserError(ErrorKind::kDiverged, "The eigendecomposition of the feature matrix did not converge.",
                       "Look for extreme values in the features.");
     }
-    largest_first(values, lower);
-    vectors = std::move(lower);
+    return largest_first(std::move(values), std::move(lower));
   }
 
  private:
@@ -166,15 +165,19 @@ class CudaKernels final : public SubspaceKernels {
     return slot;
   }
 
-  void upload(const std::vector<double>& from, DeviceArray<double>& to) {
-    to.reserve(from.size());
-    check(cudaMemcpyAsync(to.get(), from.data(), from.size() * sizeof(double), cudaMemcpyHostToDevice, compute_),
+  void upload(const RowMajorMatrixXd& from, DeviceArray<double>& to) {
+    const auto count = static_cast<std::size_t>(from.size());
+    to.reserve(count);
+    check(cudaMemcpyAsync(to.get(), from.data(), count * sizeof(double), cudaMemcpyHostToDevice, compute_),
           "copying to the GPU");
     check(cudaStreamSynchronize(compute_), "waiting for the GPU");
   }
 
-  void download(const double* from, std::vector<double>& to) {
-    check(cudaMemcpyAsync(to.data(), from, to.size() * sizeof(double), cudaMemcpyDeviceToHost, compute_),
+  /// To a matrix or a vector.
+  template <class Dense>
+  void download(const double* from, Dense& to) {
+    check(cudaMemcpyAsync(to.data(), from, static_cast<std::size_t>(to.size()) * sizeof(double), cudaMemcpyDeviceToHost,
+                          compute_),
           "copying from the GPU");
     check(cudaStreamSynchronize(compute_), "waiting for the GPU");
   }

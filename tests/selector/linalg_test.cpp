@@ -1,6 +1,8 @@
 #include "selector/linalg.h"
 
+#include <Eigen/src/misc/lapacke.h>
 #include <cblas.h>
+#include <dlfcn.h>
 #include <gmock/gmock.h>
 
 #include <cstdlib>
@@ -10,6 +12,8 @@ namespace scalselect {
 namespace {
 
 using ::testing::AnyOf;
+using ::testing::HasSubstr;
+using ::testing::MatchesRegex;
 
 TEST(OpenBlasCore, IsLeftAloneWhereOpenBlasKnowsTheCpuOrTheUserChose) {
   const std::string core = openblas_get_corename();
@@ -29,6 +33,43 @@ TEST(OpenBlasCore, IsNamedWhereOldKernelsRunOnAYoungCpu) {
     GTEST_SKIP() << "OpenBLAS runs " << core << " kernels here, as it should";
   }
   EXPECT_THAT(better_openblas_core(), AnyOf(std::string("SKYLAKEX"), std::string("HASWELL")));
+}
+
+TEST(Blas, ComputesOnTheCallingThreadAndSaysWhatItIs) {
+  EXPECT_EQ(openblas_get_num_threads(), 1);
+  EXPECT_THAT(blas_description(), MatchesRegex("OpenBLAS [0-9.]+, [A-Za-z0-9]+ kernels, 1 thread at a time"));
+  EXPECT_THAT(blas_description(), HasSubstr(openblas_get_corename()));
+}
+
+/// In a shared library it could be another one wherever LibTorch, which exports the same names, is loaded.
+TEST(Blas, IsPartOfTheProgramAndNotExported) {
+  int (*const here)() = [] { return 0; };
+  Dl_info program{}, blas{}, lapack{};
+  ASSERT_NE(dladdr(reinterpret_cast<const void*>(here), &program), 0);
+  ASSERT_NE(dladdr(reinterpret_cast<const void*>(&cblas_dgemm), &blas), 0);
+  ASSERT_NE(dladdr(reinterpret_cast<const void*>(&dsyevd_), &lapack), 0);
+  EXPECT_EQ(blas.dli_fbase, program.dli_fbase);
+  EXPECT_EQ(lapack.dli_fbase, program.dli_fbase);
+  EXPECT_EQ(dlsym(RTLD_DEFAULT, "dgemm_"), nullptr);
+  EXPECT_EQ(dlsym(RTLD_DEFAULT, "dsyevd_"), nullptr);
+}
+
+TEST(SymmetricEigen, ReadsTheLowerTriangleAndPutsTheLargestFirst) {
+  RowMajorMatrixXd lower(3, 3);
+  lower << 2, -7, -7, 1, 2, -7, 0, 0, 5;  // eigenvalues 5, 3, 1
+  const auto found = symmetric_eigen(lower);
+  EXPECT_TRUE(found.values.isApprox(Eigen::Vector3d(5, 3, 1), 1e-14)) << found.values;
+  const RowMajorMatrixXd matrix = lower.selfadjointView<Eigen::Lower>();
+  const RowMajorMatrixXd again = found.vectors.transpose() * found.values.asDiagonal() * found.vectors;
+  EXPECT_TRUE(again.isApprox(matrix, 1e-14)) << again;
+}
+
+TEST(SingularValues, AreThoseOfTheMatrixWithItsRightVectors) {
+  RowMajorMatrixXd matrix(2, 2);
+  matrix << 0, 2, 3, 0;
+  const auto found = singular_values(matrix);
+  EXPECT_TRUE(found.values.isApprox(Eigen::Vector2d(3, 2), 1e-14)) << found.values;
+  EXPECT_TRUE(found.vectors.cwiseAbs().isApprox(RowMajorMatrixXd::Identity(2, 2), 1e-14)) << found.vectors;
 }
 
 }  // namespace

@@ -29,7 +29,7 @@ inline void expect_near(const std::vector<double>& a, const std::vector<double>&
 inline void compare_kernels(SubspaceKernels& ours) {
   const auto cpu = make_cpu_kernels();
   for (const std::int64_t d : {1, 5, 64, 130}) {
-    Dense grams[2];
+    RowMajorMatrixXd grams[2];
     const std::vector<std::int64_t> blocks = {3, 1, d == 130 ? 17'000 : 500, 7};
     int which = 0;
     for (SubspaceKernels* kernels : {cpu.get(), &ours}) {
@@ -37,36 +37,32 @@ inline void compare_kernels(SubspaceKernels& ours) {
       std::uint64_t seed = 1;
       for (const auto rows : blocks) {
         auto z = random_values(rows * d, seed++);
-        kernels->add_rows(z.data(), rows);
+        kernels->add_rows(ConstRowsXd(z.data(), rows, d));
         z.assign(z.size(), std::nan(""));  // the caller's buffer is its own again
       }
-      kernels->add_outer(random_values(d, 99), -0.75);
+      kernels->add_outer(Eigen::Map<const Eigen::VectorXd>(random_values(d, 99).data(), d), -0.75);
       grams[which++] = kernels->finish_gram();
     }
-    std::vector<double> values[2];
-    Dense vectors[2];
     for (std::int64_t i = 0; i < d; ++i) {
-      for (std::int64_t j = 0; j <= i; ++j) ASSERT_NEAR(grams[0].row(i)[j], grams[1].row(i)[j], 1e-8) << i << ' ' << j;
+      for (std::int64_t j = 0; j <= i; ++j) ASSERT_NEAR(grams[0](i, j), grams[1](i, j), 1e-8) << i << ' ' << j;
     }
-    cpu->symmetric_eigen(grams[0], values[0], vectors[0]);
-    ours.symmetric_eigen(grams[0], values[1], vectors[1]);
-    expect_near(values[0], values[1], 1e-8 * (1 + values[0].front()));
+    const Spectrum spectra[] = {cpu->symmetric_eigen(grams[0]), ours.symmetric_eigen(grams[0])};
+    const double largest = spectra[0].values(0);
+    ASSERT_LE((spectra[0].values - spectra[1].values).cwiseAbs().maxCoeff(), 1e-8 * (1 + largest));
     for (std::int64_t j = 0; j < d; ++j) {  // up to sign
-      double dot = 0;
-      for (std::int64_t i = 0; i < d; ++i) dot += vectors[0].row(j)[i] * vectors[1].row(j)[i];
-      ASSERT_NEAR(std::abs(dot), 1, 1e-6) << j;
+      ASSERT_NEAR(std::abs(spectra[0].vectors.row(j).dot(spectra[1].vectors.row(j))), 1, 1e-6) << j;
     }
     for (const std::int64_t k : {std::int64_t{1}, (d + 1) / 2, d}) {
-      Dense basis(k, d);
-      basis.values = random_values(k * d, 7);
+      const auto directions = random_values(k * d, 7);
       const std::int64_t rows = d == 130 ? 16'000 : 501;
       const auto z = random_values(rows * d, 8);
       std::vector<double> out[2];
       which = 0;
       for (SubspaceKernels* kernels : {cpu.get(), &ours}) {
-        kernels->set_basis(basis);
+        kernels->set_basis(ConstRowsXd(directions.data(), k, d));
         out[which].assign(static_cast<std::size_t>(rows * k), std::nan(""));
-        kernels->project(z.data(), rows, out[which++].data());
+        kernels->project(ConstRowsXd(z.data(), rows, d), {out[which].data(), rows, k});
+        ++which;
       }
       expect_near(out[0], out[1], 1e-9);
     }
