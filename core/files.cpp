@@ -267,11 +267,4 @@ void AppendFile::append(std::string_view bytes) { write_all(handle_, bytes, file
 
 void AppendFile::flush() { sync(handle_, file_); }
 
-void ensure_folder(const fs::path& folder) {
-  if (folder.empty()) return;
-  std::error_code code;
-  fs::create_directories(folder, code);
-  if (code && !fs::is_directory(folder)) cannot("create the folder", folder, code.value());
-}
-
 }  // namespace scalselect
