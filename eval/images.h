@@ -4,7 +4,6 @@
 #include <filesystem>
 #include <string>
 #include <string_view>
-#include <vector>
 
 namespace scalselect::eval {
 
@@ -19,8 +18,5 @@ class ImageCache {
  private:
   std::filesystem::path folder_;
 };
-
-/// "['a', 'b']" -> {a, b}; any other text -> {text}. A Python list literal of strings is parsed, never executed.
-std::vector<std::string> list_or_text(const std::string& cell);
 
 }  // namespace scalselect::eval

@@ -5,12 +5,13 @@
 #include <string_view>
 
 #include "core/error.h"
-#include "core/files.h"
+#include "data/python_json.h"
+#include "eval/text_files.h"
 
 namespace scalselect::eval {
 
 nlohmann::json parse_json_file(const std::filesystem::path& file) {
-  const std::string bytes = read_file(file, kDataBytes);
+  const std::string bytes = StandardJson(read_text(file)).text;
   try {
     return nlohmann::json::parse(bytes);
   } catch (const nlohmann::json::parse_error& error) {
@@ -21,7 +22,7 @@ nlohmann::json parse_json_file(const std::filesystem::path& file) {
 
 void for_each_json_line(const std::filesystem::path& file,
                         const std::function<void(const nlohmann::json&, const std::string&)>& visit) {
-  const std::string bytes = read_file(file, kDataBytes);
+  const std::string bytes = read_text(file);
   std::size_t number = 0;
   for (std::size_t begin = 0; begin < bytes.size();) {
     const std::size_t end = std::min(bytes.find('\n', begin), bytes.size());
@@ -30,13 +31,18 @@ void for_each_json_line(const std::filesystem::path& file,
     ++number;
     if (line.find_first_not_of(" \t\r") == std::string_view::npos) continue;
     const std::string where = fmt::format("{}: line {}", file.string(), number);
-    const auto object = nlohmann::json::parse(line, nullptr, false);
+    const auto object = nlohmann::json::parse(StandardJson(line).text, nullptr, false);
     if (!object.is_object()) {
       throw UserError(ErrorKind::kInput, where + " is not a JSON object",
                       "One object a line is expected; the file may be cut short.");
     }
     visit(object, where);
   }
+}
+
+bool has_json(const nlohmann::json& object, const char* key) {
+  const auto found = object.find(key);
+  return found != object.end() && !found->is_null();
 }
 
 const nlohmann::json& json_field(const nlohmann::json& object, const char* key, const std::string& where) {

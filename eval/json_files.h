@@ -8,12 +8,17 @@
 
 namespace scalselect::eval {
 
-/// Throws UserError(kInput), naming the file, if it cannot be read or is not JSON.
+/// JSON as Python reads it (data/python_json.h). Throws UserError(kInput), naming the file, if it cannot be read or is
+/// not JSON.
 nlohmann::json parse_json_file(const std::filesystem::path& file);
 
-/// Calls `visit(object, "FILE: line N")` for each non-blank line. Throws UserError(kInput) on a line that is no object.
+/// Calls `visit(object, "FILE: line N")` for each non-blank line. Throws UserError(kInput) on a line that is not an
+/// object.
 void for_each_json_line(const std::filesystem::path& file,
                         const std::function<void(const nlohmann::json&, const std::string& where)>& visit);
+
+/// Whether an object has a member that is not null.
+bool has_json(const nlohmann::json& object, const char* key);
 
 /// A member of an object. Throws UserError(kInput) "<where> has no '<key>'".
 const nlohmann::json& json_field(const nlohmann::json& object, const char* key, const std::string& where);

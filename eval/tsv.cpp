@@ -7,7 +7,7 @@
 #include <array>
 
 #include "core/error.h"
-#include "core/files.h"
+#include "eval/text_files.h"
 
 namespace scalselect::eval {
 namespace {
@@ -86,7 +86,7 @@ bool is_missing_text(std::string_view cell) {
   return std::find(kMissing.begin(), kMissing.end(), cell) != kMissing.end();
 }
 
-TsvTable TsvTable::read(const std::filesystem::path& file) { return parse(read_file(file, kDataBytes), file); }
+TsvTable TsvTable::read(const std::filesystem::path& file) { return parse(read_text(file), file); }
 
 TsvTable TsvTable::parse(std::string_view text, const std::filesystem::path& file) {
   TsvTable table;

@@ -13,8 +13,8 @@ namespace scalselect::eval {
 /// LF, CR LF and CR end a row, blank lines are skipped, a short row is filled up with empty cells.
 class TsvTable {
  public:
-  /// Throws UserError(kInput), naming file and line: unreadable or empty file, a row with too many fields, a quote that
-  /// never closes, a column name that repeats.
+  /// Throws UserError(kInput), naming file and line: unreadable or empty file, text that is not UTF-8, a row with too
+  /// many fields, a quote that never closes, a column name that repeats.
   static TsvTable read(const std::filesystem::path& file);
   /// As above from memory; `file` is for messages.
   static TsvTable parse(std::string_view text, const std::filesystem::path& file);

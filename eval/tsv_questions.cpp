@@ -10,6 +10,7 @@
 #include "core/error.h"
 #include "core/log.h"
 #include "eval/images.h"
+#include "eval/python_literal.h"
 #include "eval/text.h"
 
 namespace scalselect::eval {
@@ -22,6 +23,15 @@ constexpr std::size_t kLongestReference = 64;  // a shorter image cell is the in
                   fmt::format("{}: line {} (index '{}'): {}", table.file().string(), table.line(row),
                               table.cell(row, "index"), problem),
                   remedy);
+}
+
+std::vector<std::string> cell_list(const TsvTable& table, std::size_t row, std::string_view column) {
+  try {
+    return list_or_text(table.cell(row, column));
+  } catch (const std::invalid_argument& error) {
+    fail(table, row, fmt::format("column '{}' looks like a list, but {}", column, error.what()),
+         "Write it as Python does: ['a', 'b'].");
+  }
 }
 
 // Finds and decodes images of rows; equal references are decoded once.
@@ -37,7 +47,7 @@ class ImageReader {
 
   void read(std::size_t row, Question& question) {
     if (!inside_) {
-      for (const auto& name : list_or_text(table_.cell(row, "image_path"))) {
+      for (const auto& name : cell_list(table_, row, "image_path")) {
         question.images.push_back((root_ / name).string());
         question.image_names.push_back(name);
       }

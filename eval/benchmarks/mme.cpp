@@ -13,6 +13,7 @@
 #include "eval/prompts.h"
 #include "eval/registry.h"
 #include "eval/text.h"
+#include "eval/text_files.h"
 #include "eval/tsv_questions.h"
 
 namespace scalselect::eval {
@@ -197,10 +198,10 @@ class Mme final : public Benchmark {
   std::vector<std::string> categories() const {
     std::vector<std::string> found;
     if (fs::is_directory(options_.path)) {
-      for (const auto& entry : fs::directory_iterator(options_.path)) {
-        const std::string folder = entry.path().filename().string();
-        if (!entry.is_directory() || folder.starts_with(".") || folder == "eval_tool") continue;
-        check_category(folder, entry.path().string());
+      for (const auto& entry : list_folder(options_.path)) {
+        const std::string folder = entry.filename().string();
+        if (!fs::is_directory(entry) || folder == "eval_tool") continue;
+        check_category(folder, entry.string());
         found.push_back(folder);
       }
     }
@@ -228,11 +229,11 @@ class Mme final : public Benchmark {
     const fs::path texts = split ? folder / "questions_answers_YN" : folder;
     const fs::path images = split ? folder / "images" : folder;
     std::map<std::string, fs::path> image_of, text_of;
-    for (const auto& entry : fs::directory_iterator(images)) {
-      if (entry.path().extension() != ".txt") image_of[entry.path().stem().string()] = entry.path();
+    for (const auto& entry : list_folder(images)) {
+      if (entry.extension() != ".txt") image_of[entry.stem().string()] = entry;
     }
-    for (const auto& entry : fs::directory_iterator(texts)) {
-      if (entry.path().extension() == ".txt") text_of[entry.path().stem().string()] = entry.path();
+    for (const auto& entry : list_folder(texts)) {
+      if (entry.extension() == ".txt") text_of[entry.stem().string()] = entry;
     }
     std::vector<std::pair<fs::path, fs::path>> pairs;
     for (const auto& [stem, text] : text_of) {
@@ -257,7 +258,7 @@ class Mme final : public Benchmark {
 
   static void read_pair(const std::string& category, const fs::path& text, const fs::path& image,
                         std::vector<Question>& questions) {
-    std::istringstream lines(read_file(text));
+    std::istringstream lines(read_text(text));
     int number = 0;
     for (std::string line; std::getline(lines, line);) {
       if (strip(line).empty()) continue;

@@ -5,6 +5,7 @@
 #include <map>
 #include <nlohmann/json.hpp>
 #include <numeric>
+#include <stdexcept>
 
 #include "core/error.h"
 #include "eval/images.h"
@@ -12,6 +13,7 @@
 #include "eval/matching.h"
 #include "eval/metric_stats.h"
 #include "eval/prompts.h"
+#include "eval/python_literal.h"
 #include "eval/registry.h"
 #include "eval/text.h"
 #include "eval/tsv_questions.h"
@@ -98,7 +100,14 @@ class OcrBench final : public Benchmark {
         tsv_questions(TsvTable::read(options_.path), options_.style, image_cache, tsv_image_root(options_));
     for (auto& question : questions) {
       question.options.clear();
-      question.answers = list_or_text(question.answers.front());
+      try {
+        question.answers = list_or_text(question.answers.front());
+      } catch (const std::invalid_argument& error) {
+        throw UserError(ErrorKind::kInput,
+                        fmt::format("{}: question '{}': its answer looks like a list, but {}", options_.path,
+                                    question.id, error.what()),
+                        "Write it as Python does: ['a', 'b'].");
+      }
     }
     return questions;
   }

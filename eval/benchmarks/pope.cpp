@@ -14,6 +14,7 @@
 #include "eval/prompts.h"
 #include "eval/registry.h"
 #include "eval/text.h"
+#include "eval/text_files.h"
 #include "eval/tsv_questions.h"
 
 namespace scalselect::eval {
@@ -165,10 +166,10 @@ class Pope final : public Benchmark {
   fs::path split_file(const std::string& split) const {
     std::vector<fs::path> files;
     if (fs::is_directory(options_.path)) {
-      for (const auto& entry : fs::directory_iterator(options_.path)) {
-        const std::string name = entry.path().filename().string();
+      for (const auto& entry : list_folder(options_.path)) {
+        const std::string name = entry.filename().string();
         if (name.ends_with("pope_" + split + ".json") || name.ends_with("pope_" + split + ".jsonl")) {
-          files.push_back(entry.path());
+          files.push_back(entry);
         }
       }
     }

@@ -72,7 +72,7 @@ class ScienceQa final : public MultipleChoice {
     Question question;
     question.id = question.group = pid;
     question.question = json_string(problem, "question", what);
-    if (problem.contains("hint")) question.hint = json_string(problem, "hint", what);
+    if (has_json(problem, "hint")) question.hint = json_string(problem, "hint", what);
     for (const auto& choice : json_field(problem, "choices", what)) {
       if (!choice.is_string()) throw UserError(ErrorKind::kInput, what + " has a choice that is not a string");
       question.options.push_back(
@@ -87,8 +87,8 @@ class ScienceQa final : public MultipleChoice {
                       "The answer is the 0-based position of the right choice.");
     }
     question.answers = {question.options[answer.get<std::size_t>()].label};
-    if (problem.contains("topic")) question.category = json_string(problem, "topic", what);
-    if (problem.contains("subject")) question.splits = {json_string(problem, "subject", what)};
+    if (has_json(problem, "topic")) question.category = json_string(problem, "topic", what);
+    if (has_json(problem, "subject")) question.splits = {json_string(problem, "subject", what)};
     const std::string name = pid + "/" + json_string(problem, "image", what);
     const fs::path root =
         options_.images.empty() ? fs::path(options_.path) / "images" / "test" : fs::path(options_.images);

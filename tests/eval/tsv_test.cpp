@@ -8,6 +8,8 @@
 #include "core/files.h"
 #include "eval/images.h"
 #include "eval/json_files.h"
+#include "eval/python_literal.h"
+#include "eval/text_files.h"
 #include "fixtures.h"
 
 namespace scalselect::eval {
@@ -58,6 +60,33 @@ TEST(ListLiteral, ParsesPythonsListsOfStrings) {
   EXPECT_EQ(list_or_text("['a', \"it's\", 'b\\'c\\n']"), (std::vector<std::string>{"a", "it's", "b'c\n"}));
   EXPECT_EQ(list_or_text("[oops"), (std::vector<std::string>{"[oops"}));
   EXPECT_EQ(list_or_text("['x'] y"), (std::vector<std::string>{"['x'] y"}));
+  EXPECT_EQ(list_or_text(R"(['10\xa0km', "ab\u3000c", '\U0001F600', '\101\q', r'\n', u'a' "b"])"),
+            (std::vector<std::string>{"10\xC2\xA0km",
+                                      "ab\xE3\x80\x80"
+                                      "c",
+                                      "\xF0\x9F\x98\x80", "A\\q", "\\n", "ab"}));
+  EXPECT_EQ(list_or_text("('a', 10, -2.5, None)"), (std::vector<std::string>{"a", "10", "-2.5", "None"}));
+  EXPECT_EQ(list_or_text("(see below)"), (std::vector<std::string>{"(see below)"}));
+  for (const char* bad : {"[x]", "['a' 1]", R"(['\x1'])", R"(['\UFFFFFFFF'])", R"(['\N{DASH}'])"}) {
+    EXPECT_THROW(list_or_text(bad), std::invalid_argument) << bad;
+  }
+}
+
+TEST(TextFiles, NamesWhatIsNotUtf8AndLeavesCompanionsAlone) {
+  const testing::TempFolder folder;
+  const auto write = [&](const char* name, const std::string& bytes) {
+    write_file_atomically(folder / name, bytes);
+    return folder / name;
+  };
+  EXPECT_EQ(read_text(write("good.tsv", "\xEF\xBB\xBF\xC3\xA4\n")), "\xC3\xA4\n");
+  const auto error = [&](const std::string& bytes) {
+    return testing::error_of([&] { TsvTable::read(write("bad.tsv", bytes)); });
+  };
+  EXPECT_THAT(error(std::string("\xFF\xFEi\0", 4)), HasSubstr("bad.tsv: is UTF-16 text, but UTF-8 is expected"));
+  EXPECT_THAT(error("index\n1\n\xE4\n"), HasSubstr("bad.tsv: line 3 holds bytes that are not UTF-8 text"));
+  for (const char* name : {"._good.tsv", ".DS_Store", "Thumbs.db", "desktop.ini"}) write(name, "x");
+  std::filesystem::create_directory(folder / "__MACOSX");
+  EXPECT_EQ(list_folder(folder / "."), (std::vector{folder / "./bad.tsv", folder / "./good.tsv"}));
 }
 
 }  // namespace
