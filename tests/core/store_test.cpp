@@ -149,8 +149,8 @@ TEST_F(StoreTest, ARunFromBeforeTheMachineStartedIsStale) {
 TEST_F(StoreTest, IsReadInAFolderThatCannotBeWritten) {
   const auto odd = folder_ / "50%?#.sqlite";
   { Store(odd).start_run(start("a")); }
-  fs::permissions(folder_,
-                  fs::perms::owner_read | fs::perms::owner_exec | fs::perms::others_read | fs::perms::others_exec);
+  fs::permissions(folder_.parent_path(), fs::perms{0711});
+  fs::permissions(folder_, fs::perms{0555});
   const pid_t child = ::fork();
   if (child == 0) {
     if (::geteuid() == 0 && ::setuid(65534) != 0) ::_exit(3);  // root may write everywhere
