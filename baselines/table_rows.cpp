@@ -29,9 +29,9 @@ double free_memory() {
 }
 
 /// The sum of `term(a[j], b[j])`, eight at a time; what is left over goes to the first lane.
-template <class Term>
-float sum_in_lanes(const float* a, const float* b, std::int64_t d, const Term& term) {
-  std::array<float, 8> sums{};
+template <class Sum, class Term>
+Sum sum_in_lanes(const float* a, const float* b, std::int64_t d, const Term& term) {
+  std::array<Sum, 8> sums{};
   std::int64_t j = 0;
   for (; j + 8 <= d; j += 8) {
     for (std::size_t lane = 0; lane < 8; ++lane) {
@@ -80,11 +80,15 @@ TableRows load_rows(const FeatureTable& table, const std::vector<std::int64_t>& 
 }
 
 float dot(const float* a, const float* b, std::int64_t d) {
-  return sum_in_lanes(a, b, d, [](float x, float y) { return x * y; });
+  return sum_in_lanes<float>(a, b, d, [](float x, float y) { return x * y; });
 }
 
 float squared_distance(const float* a, const float* b, std::int64_t d) {
-  return sum_in_lanes(a, b, d, [](float x, float y) { return (x - y) * (x - y); });
+  return sum_in_lanes<float>(a, b, d, [](float x, float y) { return (x - y) * (x - y); });
+}
+
+double wide_dot(const float* a, const float* b, std::int64_t d) {
+  return sum_in_lanes<double>(a, b, d, [](float x, float y) { return static_cast<double>(x) * y; });
 }
 
 }  // namespace scalselect
