@@ -11,21 +11,20 @@ namespace {
 class Kernel {
  public:
   Kernel(const TableRows& table, std::span<const std::int64_t> members, double sigma)
-      : rows_(static_cast<std::int64_t>(members.size()), table.cols), scale_(-0.5 / (sigma * sigma)) {
-    for (Eigen::Index i = 0; i < rows_.rows(); ++i)
-      rows_.row(i) = table.matrix().row(members[static_cast<std::size_t>(i)]).cast<double>();
-    squares_ = rows_.rowwise().squaredNorm();
+      : table_(table), members_(members), scale_(-0.5 / (sigma * sigma)) {
+    for (const auto member : members) squares_.push_back(wide_dot(table.row(member), table.row(member), table.cols));
   }
 
-  double operator()(std::size_t first, std::size_t second) const {
-    const auto a = static_cast<Eigen::Index>(first), b = static_cast<Eigen::Index>(second);
-    return std::exp(scale_ * (squares_(a) + squares_(b) - 2 * rows_.row(a).dot(rows_.row(b))));
+  double operator()(std::size_t a, std::size_t b) const {
+    const double product = wide_dot(table_.row(members_[a]), table_.row(members_[b]), table_.cols);
+    return std::exp(scale_ * (squares_[a] + squares_[b] - 2 * product));
   }
 
  private:
-  RowMajorMatrixXd rows_;
+  const TableRows& table_;
+  std::span<const std::int64_t> members_;
   double scale_;
-  Eigen::VectorXd squares_;
+  std::vector<double> squares_;
 };
 
 }  // namespace

@@ -1,5 +1,5 @@
 // Maximum mean discrepancy between a set of rows and a part of it, under the Gaussian kernel
-// k(x, y) = exp(-|x - y|^2 / (2 sigma^2)), in float64. No kernel matrix is kept: memory is O(n d) for n rows.
+// k(x, y) = exp(-|x - y|^2 / (2 sigma^2)), in float64. No kernel matrix is kept: memory is O(n) for n rows.
 #pragma once
 
 #include <cstdint>

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <fstream>
 #include <string>
 
@@ -28,17 +29,18 @@ double free_memory() {
 }
 
 /// The sum of `term(a[j], b[j])`, eight at a time; what is left over goes to the first lane.
-template <class Term>
-float sum_in_lanes(const float* a, const float* b, std::int64_t d, const Term& term) {
-  using Lanes = Eigen::Array<float, 8, 1>;
-  Lanes sums = Lanes::Zero();
+template <class Sum, class Term>
+Sum sum_in_lanes(const float* a, const float* b, std::int64_t d, const Term& term) {
+  std::array<Sum, 8> sums{};
   std::int64_t j = 0;
   for (; j + 8 <= d; j += 8) {
-    const Lanes x = Eigen::Map<const Lanes>(a + j), y = Eigen::Map<const Lanes>(b + j);
-    sums += term(x, y);
+    for (std::size_t lane = 0; lane < 8; ++lane) {
+      const auto at = j + static_cast<std::int64_t>(lane);
+      sums[lane] += term(a[at], b[at]);
+    }
   }
-  for (; j < d; ++j) sums(0) += term(a[j], b[j]);
-  return ((sums(0) + sums(4)) + (sums(1) + sums(5))) + ((sums(2) + sums(6)) + (sums(3) + sums(7)));
+  for (; j < d; ++j) sums[0] += term(a[j], b[j]);
+  return ((sums[0] + sums[4]) + (sums[1] + sums[5])) + ((sums[2] + sums[6]) + (sums[3] + sums[7]));
 }
 
 }  // namespace
@@ -78,11 +80,15 @@ TableRows load_rows(const FeatureTable& table, const std::vector<std::int64_t>& 
 }
 
 float dot(const float* a, const float* b, std::int64_t d) {
-  return sum_in_lanes(a, b, d, [](const auto& x, const auto& y) { return x * y; });
+  return sum_in_lanes<float>(a, b, d, [](float x, float y) { return x * y; });
 }
 
 float squared_distance(const float* a, const float* b, std::int64_t d) {
-  return sum_in_lanes(a, b, d, [](const auto& x, const auto& y) { return (x - y) * (x - y); });
+  return sum_in_lanes<float>(a, b, d, [](float x, float y) { return (x - y) * (x - y); });
+}
+
+double wide_dot(const float* a, const float* b, std::int64_t d) {
+  return sum_in_lanes<double>(a, b, d, [](float x, float y) { return static_cast<double>(x) * y; });
 }
 
 }  // namespace scalselect

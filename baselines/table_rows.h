@@ -35,4 +35,7 @@ void require_memory(double bytes, std::string_view method);
 float dot(const float* a, const float* b, std::int64_t d);
 float squared_distance(const float* a, const float* b, std::int64_t d);
 
+/// The same inner product in eight float64 sums.
+double wide_dot(const float* a, const float* b, std::int64_t d);
+
 }  // namespace scalselect
