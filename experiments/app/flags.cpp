@@ -8,9 +8,9 @@
 #include "core/error.h"
 #include "experiments/app/commands.h"
 #include "experiments/config/command.h"
+#include "experiments/resources.h"
 #include "experiments/schema/keys.h"
 #include "experiments/schema/nodes.h"
-#include "experiments/resources.h"
 
 namespace scalselect::app {
 namespace {

@@ -115,9 +115,7 @@ void restart_with_fitting_blas(char** argv) {
 }
 
 /// Says what went wrong, wherever standard error leads to: there is nobody left to tell that it cannot be written.
-void complain(const char* sentence) noexcept {
-  log_message(LogLevel::kError, sentence);
-}
+void complain(const char* sentence) noexcept { log_message(LogLevel::kError, sentence); }
 
 /// The exit code of a command that gave `code`: what it printed must have arrived.
 int told(int code) {

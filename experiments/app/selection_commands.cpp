@@ -13,6 +13,7 @@
 #include "experiments/app/bound_command.h"
 #include "experiments/app/commands.h"
 #include "experiments/pipeline/stages.h"
+#include "experiments/schema/command_options.h"
 #include "selector/choose.h"
 #include "selector/feature_store.h"
 #include "selector/scalselect.h"
@@ -39,45 +40,9 @@ MethodChoice take_method(Bound& bound) {
   return choice;
 }
 
-struct ExtractWords {
-  std::string out, cache;
-  IdKind ids = IdKind::kRow;
-  pipeline::Machine machine;
-  static void describe(OptionBinder& v, ExtractWords& o) {
-    v.field("out", o.out, "");
-    v.field("cache", o.cache, "");
-    v.choice("ids", o.ids, {{"row", IdKind::kRow}, {"id", IdKind::kId}}, "");
-    pipeline::Machine::describe(v, o.machine);
-  }
-};
-
-struct ScoreWords {
-  std::string features, out;
-  pipeline::Machine machine;
-  static void describe(OptionBinder& v, ScoreWords& o) {
-    v.field("features", o.features, "");
-    v.field("out", o.out, "");
-    pipeline::Machine::describe(v, o.machine);
-  }
-};
-
-struct SelectWords {
-  std::optional<std::string> scores, features, ranking;
-  std::string out, cache;
-  IdKind ids = IdKind::kRow;
-  std::int64_t seed = 1;
-  pipeline::Machine machine;
-  static void describe(OptionBinder& v, SelectWords& o) {
-    v.field("scores", o.scores, "");
-    v.field("features", o.features, "");
-    v.field("ranking", o.ranking, "");
-    v.field("out", o.out, "");
-    v.field("cache", o.cache, "");
-    v.choice("ids", o.ids, {{"row", IdKind::kRow}, {"id", IdKind::kId}}, "");
-    v.field("seed", o.seed, "", Range{0, 9e15});
-    pipeline::Machine::describe(v, o.machine);
-  }
-};
+using schema::ExtractOptions;
+using schema::ScoreOptions;
+using schema::SelectOptions;
 
 std::vector<Budget> budgets_from(const json& value) {
   if (value.is_string()) return parse_budgets(value.get<std::string>());
@@ -88,9 +53,11 @@ std::vector<Budget> budgets_from(const json& value) {
   return budgets;
 }
 
-/// Throws UserError(kUsage) if an output is one of the inputs.
-void spare_inputs(const std::vector<fs::path>& outputs, const std::vector<fs::path>& inputs) {
+/// Throws UserError before any work is done: kUsage if an output is one of the inputs, kEnvironment if it cannot be
+/// written.
+void check_outputs(const std::vector<fs::path>& outputs, const std::vector<fs::path>& inputs) {
   for (const auto& out : outputs) {
+    require_writable(out);
     for (const auto& input : inputs) {
       std::error_code missing;
       if (!fs::equivalent(out, input, missing)) continue;
@@ -102,7 +69,7 @@ void spare_inputs(const std::vector<fs::path>& outputs, const std::vector<fs::pa
 
 /// The file of each budget's subset; of several, subset.json with budget 0.16 is subset.0.16.json. None of them, nor
 /// the ranking, may be an input.
-std::vector<fs::path> outputs_for(const SelectWords& asked, const std::vector<Budget>& budgets,
+std::vector<fs::path> outputs_for(const SelectOptions& asked, const std::vector<Budget>& budgets,
                                   const std::vector<fs::path>& inputs) {
   const fs::path out = asked.out;
   std::vector<fs::path> outputs;
@@ -110,8 +77,8 @@ std::vector<fs::path> outputs_for(const SelectWords& asked, const std::vector<Bu
     const auto name = out.stem().string() + "." + budget.text() + out.extension().string();
     outputs.push_back(budgets.size() == 1 ? out : out.parent_path() / name);
   }
-  spare_inputs(outputs, inputs);
-  if (asked.ranking) spare_inputs({*asked.ranking}, inputs);
+  check_outputs(outputs, inputs);
+  if (asked.ranking) check_outputs({*asked.ranking}, inputs);
   return outputs;
 }
 
@@ -146,7 +113,7 @@ void write_ranking_of(const Pool& pool, const Selection& selection, const fs::pa
 }
 
 /// Chooses and writes what needs no model.
-void select_and_write(const Method& method, const MethodInput& input, const Source& source, const SelectWords& asked,
+void select_and_write(const Method& method, const MethodInput& input, const Source& source, const SelectOptions& asked,
                       const std::vector<Budget>& budgets, const std::vector<fs::path>& outputs) {
   std::optional<SelectionResult> scored;
   if (method.budget_use == BudgetUse::kScores) scored = score_candidates(method, input);
@@ -157,7 +124,7 @@ void select_and_write(const Method& method, const MethodInput& input, const Sour
   }
 }
 
-int select_from_scores(const SelectWords& asked, const pipeline::OpenPool& open, const std::vector<Budget>& budgets) {
+int select_from_scores(const SelectOptions& asked, const pipeline::OpenPool& open, const std::vector<Budget>& budgets) {
   const auto& pool = *open.pool;
   const auto outputs = outputs_for(asked, budgets, {open.path, *asked.scores});
   auto scores = scores_by_row(read_scores(*asked.scores), pool, asked.ids, *asked.scores);
@@ -182,7 +149,7 @@ int select_from_features(Bound& bound, const std::vector<Budget>& budgets, const
   }
   std::optional<pipeline::OpenPool> open;
   if (bound.tree.contains("pool")) open = pipeline::open_pool(bound.take<pipeline::PoolOptions>("pool"), cache);
-  const auto asked = bind_options<SelectWords>(bound.tree, "", bound.origin);
+  const auto asked = bind_options<SelectOptions>(bound.tree, "", bound.origin);
   asked.machine.use();
   if (asked.ranking && !open)
     throw UserError(ErrorKind::kUsage, "'ranking' names samples of a pool, and no pool is given.",
@@ -221,7 +188,7 @@ int run_extract(const Words& words) {
   const auto model = bound.take<pipeline::ModelOptions>("model");
   const auto pool_options = bound.take<pipeline::PoolOptions>("pool");
   const auto method = take_method(bound);
-  const auto asked = bind_options<ExtractWords>(bound.tree, "", bound.origin);
+  const auto asked = bind_options<ExtractOptions>(bound.tree, "", bound.origin);
   asked.machine.use();
 
   const auto needs = make_method(method.name, method.options, "method", bound.origin).needs;
@@ -232,7 +199,7 @@ int run_extract(const Words& words) {
   }
   const ArtifactCache cache(asked.cache);
   const auto pool = pipeline::open_pool(pool_options, cache);
-  spare_inputs({asked.out}, {pool.path});
+  check_outputs({asked.out}, {pool.path});
   const auto bundle = pipeline::ensure_features(needs, pool, model, cache);
   const auto& record = bundle.records.begin()->second;
   const FeatureStore store(record.folder);
@@ -251,7 +218,7 @@ int run_score(const Words& words) {
     return code;
   auto bound = bind_command(flags, "score");
   const auto method = take_method(bound);
-  const auto asked = bind_options<ScoreWords>(bound.tree, "", bound.origin);
+  const auto asked = bind_options<ScoreOptions>(bound.tree, "", bound.origin);
   asked.machine.use();
   if (method.name != "scalselect") {
     throw UserError(ErrorKind::kUsage,
@@ -259,7 +226,7 @@ int run_score(const Words& words) {
                     "Leave method out, or use method=scalselect.");
   }
   const auto options = bind_options<ScalSelectOptions>(method.options, "method", bound.origin);
-  spare_inputs({asked.out}, {asked.features});
+  check_outputs({asked.out}, {asked.features});
   const auto features = import_representations(asked.features);
   const auto result = score_rows(*features.vectors, options.subspace);
   std::vector<ScoredId> entries;
@@ -292,12 +259,12 @@ int run_select(const Words& words) {
   const auto pool = pipeline::open_pool(bound.take<pipeline::PoolOptions>("pool"), cache);
   const auto target_options = pipeline::target_from(bound.take_raw("target"), bound.origin);
   bound.take_raw("selector");
-  if (from_scores) return select_from_scores(bind_options<SelectWords>(bound.tree, "", bound.origin), pool, budgets);
+  if (from_scores) return select_from_scores(bind_options<SelectOptions>(bound.tree, "", bound.origin), pool, budgets);
 
   pipeline::RunConfig config;
   config.model = bound.take<pipeline::ModelOptions>("model");
   const auto method = take_method(bound);
-  const auto asked = bind_options<SelectWords>(bound.tree, "", bound.origin);
+  const auto asked = bind_options<SelectOptions>(bound.tree, "", bound.origin);
   asked.machine.use();
   config.method = method.name;
   config.method_options = method.options;

@@ -239,9 +239,9 @@ std::string table_csv(const Collection& collection) {
   for (const auto& run : collection.runs) {
     for (const auto& benchmark : run.benchmarks) {
       for (const auto& stats : benchmark.metrics) {
-        text += fmt::format("{},{},{},{},{},{},{},{},{}\n", csv_field(run.regime), csv_field(run.method), run.budget.text(),
-                            run.seed, csv_field(benchmark.name), csv_field(stats.metric.name), stats.metric.value,
-                            stats.metric.chance, run.row.id);
+        text += fmt::format("{},{},{},{},{},{},{},{},{}\n", csv_field(run.regime), csv_field(run.method),
+                            run.budget.text(), run.seed, csv_field(benchmark.name), csv_field(stats.metric.name),
+                            stats.metric.value, stats.metric.chance, run.row.id);
       }
     }
   }

@@ -33,8 +33,9 @@ void RunRecords::end(const std::string& id, const std::string& status, const std
     store_.finish_run(id, status, error);
     store_.log_warnings(id, warnings);
   } catch (const std::exception& problem) {
-    log_message(LogLevel::kError, "The end of run " + id + " (" + status + ") cannot be noted: " +
-                                      failure_sentence(problem) + " `scalselect runs` will tell that its process is gone.");
+    log_message(LogLevel::kError, "The end of run " + id + " (" + status +
+                                      ") cannot be noted: " + failure_sentence(problem) +
+                                      " `scalselect runs` will tell that its process is gone.");
   }
   const std::lock_guard<std::mutex> guard(lock_);
   std::erase(open_, id);

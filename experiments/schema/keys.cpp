@@ -93,6 +93,7 @@ const Group kGroups[] = {
     {"method", "how samples are chosen; `scalselect methods` tells about each", nullptr},
     {"trainer", "the recipe of the fine-tuning", document_options<trainer::TrainOptions>},
     {"eval", "the benchmarks", document_options<pipeline::EvalOptions>},
+    {"launcher", "where trainings run", document_options<launchers::LauncherOptions>},
     {"experiment", "settings and sweeps under one name", nullptr},
 };
 
