@@ -246,7 +246,7 @@ int compare_runs(const Words& words) {
     for (const auto& [key, value] : store.latest_metrics(run.id)) values[key] = fmt::format("{:.6g}", value);
   }
   const auto print_row = [](const std::string& name, const Words& cells) {
-    fmt::print("{:40}", name);
+    fmt::print("{:52}", name);
     for (const auto& cell : cells) fmt::print("  {:>18}", cell);
     fmt::print("\n");
   };

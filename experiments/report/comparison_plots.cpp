@@ -213,11 +213,14 @@ Plot plot_composition(const Collection& collection, const fs::path& folder) {
     for (const auto& [source, counts] : shares) csv += fmt::format(",{}", bar < counts.size() ? counts[bar] : 0.0);
     csv += "\n";
   }
-  for (std::size_t i = 0; i < shares.size(); ++i) {
-    // A hue a source, light and dark in turn, so that neighbours differ.
+  std::size_t i = 0;
+  for (const auto& [source, counts] : shares) {
+    // A hue a source, light and dark in turn, so that neighbours differ. Titles are given, since gnuplot cuts a
+    // column's header at a comma even in quotes.
     const double hue = static_cast<double>(i) / static_cast<double>(shares.size());
-    plot += fmt::format("{}data using {}:xtic(1) title columnheader lc rgb hsv2rgb({:.3f},0.6,{:.2f})",
-                        i ? ", " : "plot ", i + 2, hue, i % 2 == 0 ? 0.85 : 0.6);
+    plot += fmt::format("{}data skip 1 using {}:xtic(1) title {} lc rgb hsv2rgb({:.3f},0.6,{:.2f})",
+                        i > 0 ? ", " : "plot ", i + 2, gnuplot_text(source), hue, i % 2 == 0 ? 0.85 : 0.6);
+    ++i;
   }
   return {"composition", "Share of each source in the pool and in what each method chose (percent of the selection).",
           run_gnuplot(folder, "composition", csv,

@@ -84,8 +84,9 @@ std::string grid_latex(const Grid& grid) {
   const auto line = [](const std::vector<std::string>& cells) {
     return fmt::format("{} \\\\\n", fmt::join(cells, " & "));
   };
-  std::string text = "\\resizebox{\\ifdim\\width>\\linewidth\\linewidth\\else\\width\\fi}{!}{%\n\\begin{tabular}{l" +
-                     std::string(grid.header.size() - 1, 'r') + "}\n\\toprule\n";
+  std::string text =
+      "\\noindent\\resizebox{\\ifdim\\width>\\linewidth\\linewidth\\else\\width\\fi}{!}{%\n\\begin{tabular}{l" +
+      std::string(grid.header.size() - 1, 'r') + "}\n\\toprule\n";
   std::vector<std::string> cells;
   for (const auto& name : grid.header) cells.push_back(latex_text(name));
   text += line(cells) + "\\midrule\n";
@@ -98,14 +99,14 @@ std::string grid_latex(const Grid& grid) {
     text += line(cells);
   }
   text += "\\bottomrule\n\\end{tabular}}\n";
-  for (const auto& note : grid.notes) text += "\n" + latex_text(note) + "\n";
+  for (const auto& note : grid.notes) text += "\n\\noindent " + latex_text(note) + "\n";
   return text;
 }
 
 std::string grid_html(const Grid& grid, const std::string& caption) {
   const std::string name = html_text(caption);
   std::string html = "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"" + name +
-                     "\"><table><caption>" + name + "</caption><thead><tr>";
+                     "\"><table><caption><span>" + name + "</span></caption><thead><tr>";
   for (const auto& head : grid.header) html += "<th scope=\"col\">" + html_text(head) + "</th>";
   html += "</tr></thead><tbody>";
   for (const auto& row : grid.rows) {

@@ -31,13 +31,13 @@ nav ul{display:flex;flex-wrap:wrap;gap:.2rem 1.2rem;list-style:none;padding:0;ma
 .scroll:focus-visible{outline:2px solid var(--accent);outline-offset:2px}
 table{border-collapse:collapse;font-size:.8rem;font-variant-numeric:tabular-nums;width:100%}
 caption{caption-side:top;text-align:left;font-size:.92rem;font-weight:600;padding:.5rem .45rem}
+caption span{position:sticky;left:.45rem;display:inline-block;max-width:calc(100vw - 4rem)}
 th,td{padding:.38rem .3rem;text-align:right;border-bottom:1px solid var(--line);white-space:nowrap}
 thead th{background:var(--band);font-weight:600;white-space:normal;vertical-align:bottom;hyphens:manual}
-th:first-child{text-align:left;position:sticky;left:0;background:var(--card);font-weight:400;max-width:11rem;overflow-wrap:anywhere;white-space:normal}
+th:first-child{text-align:left;position:sticky;left:0;background:var(--card);font-weight:400}
 thead th:first-child{background:var(--band);font-weight:600}
 tbody tr:last-child>*{border-bottom:0}tr.aside>*{color:var(--soft)}
 .text td{text-align:left;white-space:normal;overflow-wrap:anywhere;min-width:6rem}.text thead th{text-align:left}
-.hint{display:none}@media (max-width:1100px){.hint{display:block}}
 pre{overflow:auto;max-height:30rem;background:var(--band);border-radius:8px;padding:.8rem;font-size:.8rem}
 .plots{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,460px),1fr));gap:1rem}
 figure{margin:0;background:var(--card);border:1px solid var(--line);border-radius:8px;padding:.6rem}
@@ -143,7 +143,7 @@ std::string table_section(const Collection& collection, const Table& table) {
       section("table-" + table.regime, regime_title(table.regime)) + "<p class=\"soft\">" +
       (seeds == 1 ? "One seed: differences of a few points are noise." : fmt::format("Up to {} seeds a row.", seeds)) +
       " Bold: the best at its budget; underlined: the second. What prints the same is ranked the same; the "
-      "full pool is not ranked.</p><p class=\"soft hint\">Wide tables scroll sideways (by keyboard: tab "
+      "full pool is not ranked.</p><p class=\"soft\">Wide tables scroll sideways (by keyboard: tab "
       "to the table, then the arrow keys).</p>" +
       grid_html(table_grid(table), "Scores and relative performance at equal " + table.regime);
   const auto skills = skills_grid(collection, table.regime);

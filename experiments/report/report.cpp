@@ -47,7 +47,8 @@ std::string latex(const Collection& collection, const std::vector<Table>& tables
   std::string text = "% \\usepackage{booktabs,graphicx}  (letters beyond Latin need xelatex or lualatex)\n";
   for (const auto& command : commands_of(collection)) text += "% " + one_line(command) + "\n";
   return text + joined(tables, grid_latex) +
-         "\nBold: the best at its budget; underlined: the second. What prints the same is ranked the same; the full "
+         "\n\\noindent Bold: the best at its budget; underlined: the second. What prints the same is ranked the same; "
+         "the full "
          "pool "
          "is not ranked.\n";
 }

@@ -123,6 +123,10 @@ std::vector<std::string> notes_of(const Table& table) {
     notes.push_back(fmt::format("Rel. leaves out {}: the full pool scored 0 there, and nothing is relative to 0.",
                                 listed(table.left_out)));
   }
+  if (!table.left_out_above_chance.empty()) {
+    notes.push_back(fmt::format("Rel. above chance leaves out {}: the full pool scored exactly chance there.",
+                                listed(table.left_out_above_chance)));
+  }
   if (std::any_of(table.rows.begin(), table.rows.end(), lacks_interval)) {
     notes.emplace_back(
         "Rel. has no interval where the full pool scores 0 on a benchmark in some of the bootstrap's draws: the "
@@ -179,9 +183,11 @@ std::vector<Table> make_tables(const Collection& collection, const std::string& 
           "Add method=full to the sweep.");
     }
     const eval::PairedBootstrap bootstrap(runs, "full", options);
-    Table table{regime, reference, bootstrap.columns(), {}, {}, {}, options.level};
+    Table table{regime, reference, bootstrap.columns(), {}, {}, {}, {}, options.level};
     for (const auto& column : table.columns) table.chance.push_back(column.chance);
     for (const auto column : bootstrap.left_out()) table.left_out.push_back(table.columns[column].display);
+    for (const auto column : bootstrap.left_out(eval::Score::kRelAboveChance))
+      table.left_out_above_chance.push_back(table.columns[column].display);
     for (const auto& label : bootstrap.methods())
       table.rows.push_back(make_row(collection, regime, label, reference, bootstrap));
     tables.push_back(std::move(table));
@@ -223,9 +229,10 @@ Grid table_grid(const Table& table) {
       [](const TableRow& row) { return row.method == "full" ? "–" : interval_text(row.relative); }, {}, "–");
   add_column(
       "Rel. above chance", [](const TableRow& row) { return number(row.above_chance); }, {}, "–");
-  const auto against = [](const TableRow& row) {
-    return std::isnan(row.against.value) ? "–"
-                                         : fmt::format("{:+.1f} {}", row.against.value, interval_text(row.against));
+  const auto against = [](const TableRow& row) -> std::string {
+    if (std::isnan(row.against.value)) return "–";
+    const auto difference = fmt::format("{:+.1f}", row.against.value);
+    return std::isnan(row.against.interval.low) ? difference : difference + " " + interval_text(row.against);
   };
   add_column("vs " + table.reference, against, {}, "–");
   if (several_machines(table))

@@ -32,9 +32,10 @@ struct Table {
   std::string reference;  ///< the method that rows are compared with
   std::vector<eval::Metric> columns;
   std::vector<TableRow> rows;
-  std::vector<double> chance;         ///< parallel to columns
-  std::vector<std::string> left_out;  ///< columns that Rel. leaves out, since the full pool scored 0 there
-  double level = 0.95;                ///< coverage of the intervals
+  std::vector<double> chance;                      ///< parallel to columns
+  std::vector<std::string> left_out;               ///< columns that Rel. leaves out, since the full pool scored 0 there
+  std::vector<std::string> left_out_above_chance;  ///< columns that Rel. above chance leaves out: full scored chance
+  double level = 0.95;                             ///< coverage of the intervals
 };
 
 /// One table a regime. Throws UserError(kInput) if a regime lacks the full-data row, UserError(kUsage) if `reference`

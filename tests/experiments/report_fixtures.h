@@ -49,7 +49,8 @@ inline eval::ScoredBenchmark benchmark(const std::string& name, double percent, 
     items.emplace_back(i, 5.0 * i < percent ? 1.0 : 0.0);
   }
   scored.metrics.push_back(eval::percent_metric(
-      {.name = "accuracy", .display = name, .chance = chance, .column = true, .questions = 20}, items));
+      {.name = "accuracy", .display = name, .value = percent, .chance = chance, .column = true, .questions = 20},
+      items));
   return scored;
 }
 
