@@ -340,7 +340,7 @@ void print_entry(const ArtifactCache::Entry& entry, const Users& users) {
   std::string params = entry.params.is_object() && !entry.params.empty() ? entry.params.dump() : "";
   if (params.size() > 60) params = std::string(cut_to_width(params, 59)) + "…";
   fmt::print("{:12}  {:12}  {:19}  {:>9.1f}  {:16}  {}\n", entry.stage, entry.digest.substr(0, 12),
-             time_text(entry.made_s * 1000), static_cast<double>(entry.bytes) / (1 << 20), user, params);
+             report::utc_text(entry.made_s * 1000), static_cast<double>(entry.bytes) / (1 << 20), user, params);
 }
 
 /// The entries that the words of `rm` name.
