@@ -40,8 +40,8 @@ says report: experiment=mini/demo --cfg job
 for fact in version git_commit compiler libtorch blas cpu_flags threads memory; do grep -q "^$fact " doctor.txt || fails "doctor: no $fact"; done
 grep -E "^(configuration|LibTorch|resources) " doctor.txt | grep -vF "$prefix" && fails "doctor names a place outside of the prefix"
 grep -F "$source/" doctor.txt && fails "doctor names the sources"
-"$program" mini world out=world pool.world.pool_size=24 pool.world.questions_per_skill=11 pool.world.pope_images=2 > world.txt
-"$program" extract model=mini pool.path=world/pool.json pool.image_root=world/images out=all.npz cache=cache > extract.txt
+"$program" mini world out=world pool.world.pool_size=240 pool.world.questions_per_skill=11 pool.world.pope_images=2 > world.txt
+"$program" extract model=mini cache=cache device=cpu pool.path=world/pool.json pool.image_root=world/images out=all.npz > extract.txt
 [ -s all.npz ] || fails "no features"
 
 echo "== exit codes pass through"

@@ -105,7 +105,7 @@ int run_doctor(const Words& words) {
   for (const auto& [name, value] : facts.items()) {
     if (name != "command") line(name, value.is_string() ? value.get<std::string>() : value.dump());
   }
-  line("program", (program_folder() / "scalselect").string());
+  line("program", (program_folder() / "scalselect-model").string());
   line("LibTorch", library_of(reinterpret_cast<const void*>(&at::globalContext)));
   line("system", field_of("/etc/os-release", "PRETTY_NAME="));
   line("memory",
