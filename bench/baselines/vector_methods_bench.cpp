@@ -47,7 +47,7 @@ void select_rows(benchmark::State& state, const MethodEntry& entry) {
 
 const bool registered = [] {
   for (const auto& entry : methods()) {
-    if (!needs_vectors_only(*entry.make(nlohmann::json::object(), "", {}))) continue;
+    if (!needs_vectors_only(entry.make(nlohmann::json::object(), "", {}))) continue;
     benchmark::RegisterBenchmark(entry.name.c_str(), select_rows, entry)
         ->Arg(1000)
         ->Arg(4000)
