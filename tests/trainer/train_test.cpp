@@ -12,6 +12,7 @@
 #include "trainer/bfloat16.h"
 #include "trainer/checkpoint.h"
 #include "vlm/safetensors.h"
+#include "vlm/sample_threads.h"
 
 namespace scalselect::trainer {
 namespace {
@@ -131,7 +132,11 @@ TEST(Train, TheThreadsOfTheProcessChangeNoBit) {
     vlm::LlavaModel model(config);
     vlm::randomise(model);
     const auto set = synthetic_set(30);
-    auto features = synthetic_features(model);
+    // As the program makes them: the tower runs with one thread.
+    auto features = [&] {
+      const vlm::OperatorThreads one;
+      return synthetic_features(model);
+    }();
     for (const auto& step : train(model, set, features, options, {{}, false}).history) {
       norms[i].push_back(step.grad_norm);
     }
