@@ -95,7 +95,7 @@ refused "out of range" 2 "'trainer.batch_size' is 0" -- "${run[@]}" trainer.batc
 refused "budget 0" 2 "budget=0 would choose nothing" "Give a share above 0" -- "${run[@]}" budget=0
 refused "budget 1.5" 2 "budget=1.5 is a share above 1" "Give a share above 0" -- "${run[@]}" budget=1.5
 refused "budget abc" 2 "budget=abc is neither a share nor a number of samples" "Give a share above 0" -- "${run[@]}" budget=abc
-refused "budget above the pool" 1 "budget=4000 is more than the 40 samples" "Lower the budget" -- "${run[@]}" budget=4000
+refused "budget above the pool" 1 "budget=4000 is more than the 40 rows" "Lower the budget" -- "${run[@]}" budget=4000
 refused "missing key" 2 "Missing mandatory value(s): model.path" "key=value" -- "$program" extract pool.path="$pool" out=x.npz
 refused "pool by its path" 2 "pool=file pool.path=p.json" -- "$program" pool=p.json
 refused "model by its folder" 2 "model=hf model.path=some_dir" -- "$program" select model=some_dir pool.path="$pool" budget=1 out=x.json
@@ -115,7 +115,7 @@ echo "== places"
 echo "a file" > file
 refused "results folder is a file" 1 "'file'" "permissions" -- "${run[@]}" store=file/results.sqlite
 refused "cache folder is a file" 1 "'file" "permissions" -- "${run[@]}" cache=file/cache
-refused "report folder is a file" 1 "'file'" "permissions" -- "$program" extract model.path="$model" pool.path="$pool" "${images[@]}" cache=cache out=file/out.npz
+refused "report folder is a file" 1 "'file/out.npz'" "permissions" -- "$program" extract model.path="$model" pool.path="$pool" "${images[@]}" cache=cache out=file/out.npz
 mkdir locked && chmod 500 locked
 if [ "$(id -u)" = 0 ]; then
   echo "(root may write anywhere: the case of a folder without permission is left out)"

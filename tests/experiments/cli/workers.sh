@@ -22,7 +22,7 @@ json.dump(pool, open("forty.json", "w"), indent=1)
 PY
 benchmark="{kind: pope, name: mini-pope, path: mini-pope}"
 run=("$program" run pool=file pool.path=forty.json pool.image_root=world/images eval.root="$folder/world/benchmarks" "eval.benchmarks=[$benchmark]"
-     trainer.epochs=1 trainer.batch_size=2 trainer.checkpoint_every=1 budget=1.0 store=store.sqlite cache=cache report=report parallel=2)
+     trainer.epochs=1 trainer.batch_size=2 trainer.checkpoint_every=1 budget=1.0 store=store.sqlite cache=cache parallel=2)
 says_left_out() { grep -q "warning:.*training leaves out 2 of 40 rows; the first is row 1: no answer to learn" "$1" || fails "rows left out are not told in: $(cat "$1")"; }
 
 echo "== rows left out of training: on the console, in the store, and again when the training comes from the cache"
@@ -58,10 +58,10 @@ show broken
 says show.txt "$(basename "$picture")"
 cp kept.png "$picture"
 
-# sweep ARGUMENTS…: two long trainings in the background; returns when both are at work. Its exit status: wait "$sweep".
+# sweep: two long trainings in the background; returns when both are at work. Its exit status: wait "$sweep".
 sweep() {
   rm -rf cache/adapter store.sqlite*
-  env --default-signal=INT,HUP "${run[@]}" -m method=random budget=0.5,0.9 trainer.epochs=30 trainer.checkpoint_every=20 name=long "$@" > out.txt 2> log.txt & sweep=$!
+  env --default-signal=INT,HUP "${run[@]}" -m method=random budget=0.5,0.9 trainer.epochs=30 trainer.checkpoint_every=20 name=long > out.txt 2> log.txt & sweep=$!
   for _ in $(seq 600); do
     [ "$(find cache/adapter -path '*.partial/training/*' -name '*.safetensors' 2>/dev/null | wc -l)" -lt 2 ] || return 0
     kill -0 "$sweep" 2>/dev/null || { cat log.txt; fails "the sweep ended by itself"; }
