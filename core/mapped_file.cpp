@@ -26,7 +26,7 @@ Descriptor open_to_read(const std::filesystem::path& file) {
 
 }  // namespace
 
-MappedFile::MappedFile(std::filesystem::path file) : MappedFile(open_to_read(file), file) {}
+MappedFile::MappedFile(const std::filesystem::path& file) : MappedFile(open_to_read(file), file) {}
 
 MappedFile::MappedFile(const Descriptor& handle, std::filesystem::path name) : path_(std::move(name)) {
   struct stat info {};

@@ -13,7 +13,7 @@ class MappedFile {
  public:
   /// Throws UserError(kInput), naming the file, if it cannot be read or is not a regular file, and
   /// UserError(kEnvironment) if it cannot be mapped.
-  explicit MappedFile(std::filesystem::path file);
+  explicit MappedFile(const std::filesystem::path& file);
   /// An open regular file; `name`: for messages.
   MappedFile(const Descriptor& handle, std::filesystem::path name);
   ~MappedFile();
