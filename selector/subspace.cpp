@@ -112,7 +112,7 @@ RowMajorMatrixXd prepared_gram(const RowSource& source, Moments& moments, const 
   if (preparation.l2) {
     moments.gram = {};
     moments.kernels.start_gram(source.cols());
-    for_each_finite(source, nullptr, [&](const std::vector<std::int64_t>&, Block z) {
+    for_each_finite(source, nullptr, [&](const std::vector<std::int64_t>&, const Block& z) {
       preparation.apply(z);
       moments.kernels.add_rows(as_const(z));
     });
@@ -162,7 +162,7 @@ Spectrum refine(const RowSource& source, const Preparation& preparation, const S
   kernels.start_gram(cols);
   {
     RowMajorMatrixXd projected(std::min(subspace_block_rows(cols), source.rows()), cols);
-    for_each_finite(source, nullptr, [&](const std::vector<std::int64_t>&, Block z) {
+    for_each_finite(source, nullptr, [&](const std::vector<std::int64_t>&, const Block& z) {
       preparation.apply(z);
       const Block y(projected.data(), z.rows(), cols);
       kernels.project(as_const(z), y);
@@ -207,7 +207,7 @@ SubspaceScores score_in_memory_bound(const RowSource& source, const SubspaceOpti
   SubspaceScores result;
   result.scores.assign(static_cast<std::size_t>(source.rows()), std::numeric_limits<double>::quiet_NaN());
   Moments moments(source.cols(), *kernels);
-  for_each_finite(source, &result.excluded, [&](const std::vector<std::int64_t>&, Block z) { moments.add(z); });
+  for_each_finite(source, &result.excluded, [&](const std::vector<std::int64_t>&, const Block& z) { moments.add(z); });
   if (moments.count == 0) {
     throw UserError(ErrorKind::kInput, "No row of the features is finite.", "Extract the features again.");
   }
