@@ -16,6 +16,7 @@
 #include "core/npz.h"
 #include "selector/feature_kinds.h"
 #include "selector/feature_store.h"
+#include "selector/rows.h"
 
 namespace scalselect {
 namespace {
@@ -38,19 +39,12 @@ std::string vector_methods() {
 
 constexpr std::int64_t kBlockRows = 4096;
 
-/// Rows without NaN or infinity, ascending.
-std::vector<std::int64_t> finite_rows(const RowSource& vectors) {
-  const std::int64_t cols = vectors.cols();
+/// Rows of the whole source without NaN or infinity, ascending.
+std::vector<std::int64_t> finite_rows_of(const RowSource& vectors) {
   std::vector<std::int64_t> rows;
-  std::vector<float> block(static_cast<std::size_t>(kBlockRows * cols));
-  for (std::int64_t first = 0; first < vectors.rows(); first += kBlockRows) {
-    const auto count = std::min(kBlockRows, vectors.rows() - first);
-    vectors.read(first, count, block.data());
-    for (std::int64_t i = 0; i < count; ++i) {
-      const float* row = block.data() + i * cols;
-      if (std::all_of(row, row + cols, [](float value) { return std::isfinite(value); })) rows.push_back(first + i);
-    }
-  }
+  for_each_block(vectors, kBlockRows, [&](std::int64_t first, const ConstRows& block) {
+    for (const auto row : finite_rows(block)) rows.push_back(first + row);
+  });
   return rows;
 }
 
@@ -128,7 +122,7 @@ FeatureFile open_feature_file(const std::filesystem::path& path) {
     file.vectors = std::move(representations.vectors);
     file.ids = std::move(representations.ids);
   }
-  file.finite = finite_rows(*file.vectors);
+  file.finite = finite_rows_of(*file.vectors);
   const auto size = file.vectors->rows();
   if (file.finite.empty()) {
     throw UserError(ErrorKind::kInput, fmt::format("No vector of '{}' is finite.", path.string()),

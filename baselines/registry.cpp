@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include "baselines/registry.h"
 #include "core/error.h"
 
 namespace scalselect {
