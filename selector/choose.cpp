@@ -33,6 +33,19 @@ std::vector<std::int64_t> candidates_of(const RowSet& rows, const std::vector<Fe
   return candidates;
 }
 
+std::vector<std::int64_t> without(const std::vector<std::int64_t>& rows, const std::vector<std::int64_t>& others) {
+  std::vector<std::int64_t> left;
+  std::set_difference(rows.begin(), rows.end(), others.begin(), others.end(), std::back_inserter(left));
+  return left;
+}
+
+/// Rows without a picture that are chosen beside the method's.
+std::vector<std::int64_t> text_rows(const Method& method, const MethodInput& input, const Budget& budget) {
+  const auto& text = input.text_only;
+  if (method.budget_use != BudgetUse::kAll) return text.chosen(budget.rows(input.pool_size), input.pool_size);
+  return text.policy == TextOnly::kDrop ? std::vector<std::int64_t>() : text.rows;
+}
+
 TargetInput open_target(const Method& method, const TargetSource& target) {
   TargetInput input;
   input.features = open_tables(method.target_needs, target.tables);
@@ -59,32 +72,42 @@ void check_rows(const std::vector<std::int64_t>& rows, const MethodInput& input)
 RowSet rows_of_pool(const Pool& pool) {
   RowSet rows{pool.file().string(), pool.size(), {}};
   for (std::int64_t row = 0; row < pool.size(); ++row) {
-    if (pool.reject_reason(row).empty()) rows.usable.push_back(row);
+    if (!pool.reject_reason(row).empty()) continue;
+    rows.usable.push_back(row);
+    if (pool.sample(row).images.empty()) rows.text_only.push_back(row);
   }
   return rows;
 }
 
+void require_target(const Method& method, bool given) {
+  if (given || !method.requires_target) return;
+  throw UserError(ErrorKind::kUsage,
+                  fmt::format("Method '{}' chooses samples for a target, and no target is given.", method.name),
+                  "Give a pool of target samples: target.path=POOL.json, or target=mini.");
+}
+
 MethodInput open_input(const Method& method, const RowSet& rows, const TableSource& tables, std::uint64_t seed,
-                       const TargetSource* target) {
-  if (method.requires_target && target == nullptr) {
-    throw UserError(ErrorKind::kUsage, "This method chooses samples for a target, and no target is given.",
-                    "Give a pool of target samples: target.path=POOL.json, or target=mini.");
-  }
+                       const TargetSource* target, TextOnly text_only) {
+  require_target(method, target != nullptr);
   MethodInput input;
   input.pool_size = rows.size;
   input.features = open_tables(method.needs, tables);
-  input.candidates = candidates_of(rows, input.features);
   input.seed = seed;
+  auto ranked = rows;
+  if (text_only != TextOnly::kAuto) {
+    input.text_only = {text_only, rows.text_only, seed};
+    ranked.usable = without(rows.usable, rows.text_only);
+  }
+  input.candidates = candidates_of(ranked, input.features);
   if (target != nullptr && !method.target_needs.empty()) input.target = open_target(method, *target);
   return input;
 }
 
 std::int64_t rows_for(const Method& method, const MethodInput& input, const Budget& budget) {
-  if (method.budget_use == BudgetUse::kAll) return std::ssize(input.candidates);
+  const auto usable = std::ssize(input.candidates) + std::ssize(text_rows(method, input, budget));
+  if (method.budget_use == BudgetUse::kAll) return usable;
   const auto requested = budget.rows(input.pool_size);
-  if (requested > std::ssize(input.candidates)) {
-    refuse_few(requested, std::ssize(input.candidates), input, "can be used by this method");
-  }
+  if (requested > usable) refuse_few(requested, usable, input, "can be used by this method");
   return requested;
 }
 
@@ -97,14 +120,16 @@ SelectionResult score_candidates(const Method& method, const MethodInput& input)
 
 Selection choose(const Method& method, const MethodInput& input, const Budget& budget,
                  const std::optional<SelectionResult>& scored) {
-  const auto requested = rows_for(method, input, budget);
+  const auto text = text_rows(method, input, budget);
+  const auto whole = rows_for(method, input, budget);
+  const auto requested = whole - std::ssize(text);  // of the method
   auto result = scored ? *scored : method.select(input, requested);
   Selection selection{std::move(result.rows), std::move(result.scores), std::move(result.facts),
-                      std::ssize(input.candidates)};
+                      std::ssize(input.candidates) + std::ssize(text)};
   if (selection.rows.empty() && !selection.scores.empty()) {
     SCALSELECT_CHECK(std::ssize(selection.scores) == input.pool_size);
-    selection.usable = std::ssize(scored_rows(selection.scores, input.candidates));
-    if (requested > selection.usable) refuse_few(requested, selection.usable, input, "have a score");
+    selection.usable = std::ssize(scored_rows(selection.scores, input.candidates)) + std::ssize(text);
+    if (whole > selection.usable) refuse_few(whole, selection.usable, input, "have a score");
     selection.rows = top_rows(selection.scores, input.candidates, requested);
     selection.facts["lowest_score"] = selection.scores[static_cast<std::size_t>(selection.rows.back())];
   }
@@ -112,9 +137,11 @@ Selection choose(const Method& method, const MethodInput& input, const Budget& b
   if (std::ssize(selection.rows) != requested) {
     throw UserError(
         ErrorKind::kUsage,
-        fmt::format("The method chose {} of the {} rows that the budget asks for.", selection.rows.size(), requested),
+        fmt::format("The method chose {} of the {} rows that the budget asks of it.", selection.rows.size(), requested),
         "Relax the options of the method that leave rows out, or lower the budget.");
   }
+  selection.rows.insert(selection.rows.end(), text.begin(), text.end());
+  if (input.text_only.policy != TextOnly::kAuto) selection.facts["text_only"] = text.size();
   return selection;
 }
 

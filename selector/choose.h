@@ -16,9 +16,10 @@ namespace scalselect {
 
 /// The rows that a selection is made from.
 struct RowSet {
-  std::string name;                  ///< the pool's (or table's) file, for messages
-  std::int64_t size = 0;             ///< what a share is taken of
-  std::vector<std::int64_t> usable;  ///< rows that were not rejected when the file was read, ascending
+  std::string name;                          ///< the pool's (or table's) file, for messages
+  std::int64_t size = 0;                     ///< what a share is taken of
+  std::vector<std::int64_t> usable;          ///< rows that were not rejected when the file was read, ascending
+  std::vector<std::int64_t> text_only = {};  ///< those of them without a picture; empty without a pool
 };
 
 RowSet rows_of_pool(const Pool& pool);
@@ -33,21 +34,26 @@ struct TargetSource {
   TableSource tables;
 };
 
-/// What the method reads: the tables of its needs, and as candidates the usable rows that every table holds. `target`:
-/// may be null; not opened for methods that have no use for it. Throws what `tables` throws, and UserError(kUsage) if
-/// the method requires a target and none is given, UserError(kInput) if no row of the pool, or of the target, is left.
+/// Throws UserError(kUsage) if the method requires a target and none is `given`: known before any pass of a model.
+void require_target(const Method& method, bool given);
+
+/// What the method reads: the tables of its needs, and as candidates the usable rows that every table holds, without
+/// those that `text_only` decides about. `target`: may be null; not opened for methods that have no use for it. Throws
+/// what `tables` throws, and UserError(kUsage) if the method requires a target and none is given, UserError(kInput) if
+/// no row of the pool, or of the target, is left.
 MethodInput open_input(const Method& method, const RowSet& rows, const TableSource& tables, std::uint64_t seed,
-                       const TargetSource* target = nullptr);
+                       const TargetSource* target = nullptr, TextOnly text_only = TextOnly::kAuto);
 
 struct Selection {
-  std::vector<std::int64_t> rows;  ///< exactly the budget's, unique, all of them candidates; best or first-chosen first
-  std::vector<double> scores;      ///< as SelectionResult::scores
+  /// Exactly the budget's, unique; candidates, best or first-chosen first, then the rows of MethodInput::text_only.
+  std::vector<std::int64_t> rows;
+  std::vector<double> scores;  ///< as SelectionResult::scores
   nlohmann::ordered_json facts;
   std::int64_t usable = 0;  ///< rows that could have been chosen: candidates, of rankings those with a score
 };
 
-/// Rows that `budget` means for this method and input: Budget::rows of the pool, or all candidates (BudgetUse::kAll).
-/// Throws UserError(kUsage), with both numbers, if that is more than the candidates.
+/// Rows that `budget` means for this method and input: Budget::rows of the pool, or with BudgetUse::kAll everything
+/// that can be chosen. Throws UserError(kUsage), with both numbers, if that is more than can be chosen.
 std::int64_t rows_for(const Method& method, const MethodInput& input, const Budget& budget);
 
 /// The scores of a BudgetUse::kScores method, to be chosen from for several budgets.

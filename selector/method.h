@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "selector/features.h"
+#include "selector/text_only.h"
 
 namespace scalselect {
 
@@ -38,6 +39,7 @@ struct MethodInput {
   std::vector<std::int64_t> candidates;  ///< rows that may be chosen, ascending; all rows with every needed feature
   std::uint64_t seed = 0;
   std::optional<TargetInput> target;  ///< empty without a target pool, and for methods without target_needs
+  TextOnlyRows text_only;             ///< for `choose` alone: never among the candidates
 };
 
 struct SelectionResult {
@@ -49,6 +51,7 @@ struct SelectionResult {
 
 /// A method with its options applied.
 struct Method {
+  std::string name = {};  ///< as in the registry, for messages
   std::vector<FeatureSpec> needs = {};
   BudgetUse budget_use = BudgetUse::kScores;
   bool uses_seed = false;

@@ -145,7 +145,47 @@ TEST(Choose, ATargetIsOpenedForMethodsThatUseOne) {
   EXPECT_THAT(input.target->rows, ElementsAre(0));
   EXPECT_THAT(input.target->tasks, ElementsAre("a", "b", "c"));
   method.requires_target = true;
-  EXPECT_THROW(open_input(method, ten_rows(), {}, 1), UserError);
+  method.name = "tive";
+  EXPECT_THAT(message_of([&] { open_input(method, ten_rows(), {}, 1); }), HasSubstr("Method 'tive'"));
+}
+
+TEST(Choose, SamplesWithoutAPictureAreOneDecisionForAllMethods) {
+  auto rows = ten_rows();
+  rows.text_only = {1, 3, 5, 7};
+  const auto input = [&](const Method& method, TextOnly policy) {
+    return open_input(method, rows, {}, 7, nullptr, policy);
+  };
+  const auto method = first_candidates();
+  EXPECT_THAT(choose(method, input(method, TextOnly::kAuto), Count{5}).rows, ElementsAre(0, 1, 2, 3, 4));
+  EXPECT_THAT(choose(method, input(method, TextOnly::kDrop), Count{5}).rows, ElementsAre(0, 2, 4, 6, 8));
+  const auto kept = choose(method, input(method, TextOnly::kKeep), Count{5});
+  EXPECT_THAT(kept.rows, ElementsAre(0, 1, 3, 5, 7));
+  EXPECT_EQ(kept.usable, 10);
+  EXPECT_EQ(kept.facts["text_only"], 4);
+  // 4 of 10 rows are text: 2 of a budget of 5, drawn.
+  const auto share = choose(method, input(method, TextOnly::kShare), Share{0.5});
+  ASSERT_EQ(share.rows.size(), 5U);
+  EXPECT_THAT(std::vector(share.rows.begin(), share.rows.begin() + 3), ElementsAre(0, 2, 4));
+  EXPECT_TRUE(std::includes(rows.text_only.begin(), rows.text_only.end(), share.rows.begin() + 3, share.rows.end()));
+  EXPECT_EQ(share.rows, choose(method, input(method, TextOnly::kShare), Share{0.5}).rows);
+
+  EXPECT_THAT(message_of([&] { choose(method, input(method, TextOnly::kKeep), Count{4}); }),
+              AllOf(HasSubstr("4 of 10 rows"), HasSubstr("keeps all 4 samples")));
+  EXPECT_THAT(message_of([&] { choose(method, input(method, TextOnly::kDrop), Count{7}); }),
+              AllOf(HasSubstr("7 of 10 rows"), HasSubstr("only 6 can be used")));
+}
+
+TEST(Choose, TheWholePoolAndRankingsFollowTheTextPolicy) {
+  auto rows = ten_rows();
+  rows.text_only = {1, 3};
+  Method all = first_candidates();
+  all.budget_use = BudgetUse::kAll;
+  EXPECT_EQ(choose(all, open_input(all, rows, {}, 1, nullptr, TextOnly::kDrop), Budget()).rows.size(), 8U);
+  EXPECT_EQ(choose(all, open_input(all, rows, {}, 1, nullptr, TextOnly::kShare), Budget()).rows.size(), 10U);
+  // Text rows that a file of scores ranks first are still not the method's to choose.
+  const auto ranking = answers({{}, {0, 9, 1, 8, 2, 3, 4, 5, 6, 7}, {}}, BudgetUse::kScores);
+  const auto input = open_input(ranking, rows, {}, 1, nullptr, TextOnly::kKeep);
+  EXPECT_THAT(choose(ranking, input, Count{4}).rows, ElementsAre(9, 8, 1, 3));
 }
 
 }  // namespace

@@ -54,6 +54,23 @@ for method in scalselect random; do
   find fresh/selection -name subset.json -exec cmp -s {} b.json \; -print | grep -q . || fail "run method=$method selected other rows"
 done
 
+# Samples without a picture, ten of the fifty: the same four ways at every door.
+for policy in drop:0 keep:10 share:4; do
+  for method in scalselect random; do
+    "$program" select method=$method text_only=${policy%:*} model.path="$model" "${pool[@]}" cache=cache budget=0.4 out=a.json > log.txt 2>&1 || fail "$policy from the model: $(cat log.txt)"
+    "$program" select method=$method text_only=${policy%:*} features=features.npz "${pool[@]}" budget=0.4 out=b.json > log.txt 2>&1 || fail "$policy from features: $(cat log.txt)"
+    same "$method text_only=$policy" a.json b.json
+    [ "$(rows_of a.json)" = 20 ] || fail "$policy: $(rows_of a.json) rows"
+    text=$(python3 -c 'import json; print(sum("image" not in row for row in json.load(open("a.json"))))')
+    [ "$text" = "${policy#*:}" ] || fail "$method text_only=$policy chose $text samples without a picture"
+  done
+  "$program" select method=scalselect text_only=${policy%:*} model.path="$model" "${pool[@]}" cache=cache budget=0.4 out=a.json > log.txt 2>&1
+  "$program" select scores=scores.jsonl text_only=${policy%:*} "${pool[@]}" budget=0.4 out=c.json > log.txt 2>&1 || fail "$policy from scores: $(cat log.txt)"
+  same "scores text_only=$policy" a.json c.json
+done
+"$program" select features=features.npz text_only=drop budget=0.4 out=rows.txt > out.txt 2>&1 && fail "text_only without a pool"
+grep -q "'text_only' needs a pool" out.txt || fail "$(cat out.txt)"
+
 # More than can be used: a sentence with both numbers at every door, nothing written.
 refused() { rm -f z.json; ! "$@" out=z.json > out.txt 2> err.txt || fail "not refused: $*"; grep -q '45 of 50 rows, but only 37' err.txt || fail "$*: $(cat err.txt)"; [ ! -e z.json ] || fail "$*: written all the same"; }
 refused "$program" select model.path="$model" "${pool[@]}" cache=cache budget=0.9
