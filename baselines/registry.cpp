@@ -63,7 +63,9 @@ const MethodEntry& find_method(std::string_view name) {
 
 Method make_method(std::string_view name, const nlohmann::json& options, const std::string& path,
                    const KeyOrigin& origin) {
-  return find_method(name).make(options, path, origin);
+  auto method = find_method(name).make(options, path, origin);
+  method.name = name;
+  return method;
 }
 
 }  // namespace scalselect

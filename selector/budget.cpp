@@ -126,4 +126,19 @@ void check_budgets(const std::vector<Budget>& budgets, std::string_view key) {
   }
 }
 
+Budget budget_from(const nlohmann::json& value) {
+  if (value.is_number_integer() || value.is_number_float()) return parse_budget(value.dump());
+  if (value.is_string()) return parse_budget(value.get<std::string>());
+  refuse_budget("budget", value.dump(), "is neither a number nor text");
+}
+
+std::vector<Budget> budgets_from(const nlohmann::json& value) {
+  if (value.is_string()) return parse_budgets(value.get<std::string>());
+  std::vector<Budget> budgets;
+  if (!value.is_array()) budgets.push_back(budget_from(value));
+  else std::transform(value.begin(), value.end(), std::back_inserter(budgets), budget_from);
+  check_budgets(budgets);
+  return budgets;
+}
+
 }  // namespace scalselect

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -55,6 +56,12 @@ Budget parse_budget(std::string_view text, std::string_view key = "budget");
 /// Several budgets, separated by commas; blanks around them and square brackets around all are allowed. Throws
 /// UserError(kUsage) as parse_budget, and for two that are the same.
 std::vector<Budget> parse_budgets(std::string_view text, std::string_view key = "budget");
+
+/// A budget as a configuration holds it: a number or text. Throws UserError(kUsage) as parse_budget.
+Budget budget_from(const nlohmann::json& value);
+
+/// The same for one budget, several as text, or a list of budgets.
+std::vector<Budget> budgets_from(const nlohmann::json& value);
 
 /// Throws UserError(kUsage), naming `key`, for an empty list or one that holds a budget twice.
 void check_budgets(const std::vector<Budget>& budgets, std::string_view key = "budget");

@@ -1,4 +1,4 @@
-// The commands of `scalselect`. Each takes the words behind its name and returns the exit code.
+// The commands of `scalselect`. Each takes the words after its name and returns the exit code.
 #pragma once
 
 #include <string>
@@ -50,12 +50,14 @@ inline const Usage kRunUsage{
     "-> report",
     /*takes_sweeps=*/true};
 
-/// What stands on the command line besides overrides.
+inline const Usage kExtractUsage{"scalselect extract model.path=DIR pool.path=POOL.json out=FILE.npz"};
+
+/// A command line taken apart: flags, and overrides.
 struct Flags {
   bool multirun = false, help = false, resolve = false;
   std::string cfg, info, package;        ///< --cfg job, --info defaults, --package a.b
   std::string config_name, config_path;  ///< -cn, -cp
-  std::vector<std::string> config_dirs;  ///< -cd, behind the project's own
+  std::vector<std::string> config_dirs;  ///< -cd, searched after the project's own
   Words overrides;
 };
 
@@ -81,7 +83,7 @@ int run_generate(const Words& words);
 int run_model(const Words& words);     ///< assemble
 int list_methods(const Words& words);  ///< all, `NAME`, or --markdown
 int run_mini(const Words& words);      ///< world, pretrain, probes, sheet
-int run_doctor(const Words& words);    ///< what a bug report should hold
+int run_doctor(const Words& words);    ///< facts for a bug report
 int run_cache(const Words& words);     ///< ls, rm
 int list_runs(const Words& words);
 int show_run(const Words& words);
@@ -93,8 +95,8 @@ int run_worker(const Words& words);  ///< `_work ORDER.json`, started by the pip
 Words command_names();  ///< in the order of the help text
 
 int print_completion(const Words& words);  ///< `--completion bash`: the script to source
-/// `_complete WORDS [--partial]`, asked by that script: what may follow, one a line; the last word is still being typed
-/// if it is partial. Prints no message whatever goes wrong.
+/// `_complete WORDS [--partial]`, asked by that script: what may follow, one per line; the last word is still being
+/// typed if it is partial. Prints no message whatever goes wrong.
 int complete_words(const Words& words);
 
 }  // namespace scalselect::app

@@ -7,7 +7,7 @@
 
 #include "baselines/registry.h"
 #include "core/error.h"
-#include "experiments/app/commands.h"
+#include "experiments/app/plain_words.h"
 
 namespace scalselect::app {
 namespace {
@@ -39,7 +39,7 @@ std::string config_of(const Words& words) {
   return pipeline ? "config" : "";
 }
 
-/// Keys below `value`, each up to the next dot behind what is typed already: "trainer." first, then "trainer.epochs=".
+/// Keys below `value`, each up to the next dot after what has been typed: "trainer." first, then "trainer.epochs=".
 void add_keys(const config::Value& value, const std::string& path, std::size_t typed, std::set<std::string>& out) {
   if (!value.is_map() || value.entries().empty()) {
     const auto dot = path.find('.', typed);
@@ -73,7 +73,7 @@ config::ComposeRequest request_before(const std::string& name, const Words& befo
   });
   try {
     auto request = request_for(parse_flags({first, before.end()}), name);
-    request.multirun = true;  // a sweep is no mistake here
+    request.multirun = true;  // sweeps complete, too
     config::compose(request);
     return request;
   } catch (const UserError&) {
@@ -94,19 +94,16 @@ std::set<std::string> words_for(const std::string& name, const Words& before, co
   return out;
 }
 
-std::set<std::string> store_words(const std::string& command) {
-  static const std::map<std::string, std::set<std::string>> known = {
-      {"runs", {"experiment=", "format=", "match=", "metric=", "sort=", "status=", "store="}},
-      {"show", {"store="}},
-      {"compare", {"--all", "store="}},
-      {"answers", {"benchmark=", "limit=", "store=", "wrong="}},
-      {"report", {"experiment=", "against=", "out=", "store="}},
-      {"cache", {"cache=", "ls", "rm", "store="}},
-      {"methods", {"--markdown"}},
-      {"model", {"assemble"}},
-      {"mini", {"pretrain", "probes", "sheet", "world"}}};
-  const auto found = known.find(command);
-  return found == known.end() ? std::set<std::string>{} : found->second;
+/// Words of a command that composes no configuration, or the verbs of one that composes one per verb.
+std::set<std::string> plain_words(const std::string& command) {
+  if (command == "model") return {"assemble"};
+  if (command == "mini") return {"pretrain", "probes", "sheet", "world"};
+  const auto found = plain_commands().find(command);
+  if (found == plain_commands().end()) return {};
+  auto words = found->second.flags;
+  words.insert(found->second.verbs.begin(), found->second.verbs.end());
+  for (const auto& key : found->second.keys) words.insert(key + "=");
+  return words;
 }
 
 }  // namespace
@@ -133,7 +130,7 @@ int complete_words(const Words& words) {
     if (before.empty()) {
       for (const auto& command : command_names()) candidates.insert(command);
     } else {
-      candidates.merge(store_words(before[0]));
+      candidates.merge(plain_words(before[0]));
       if (before[0] == "methods") {
         for (const auto& entry : methods()) candidates.insert(entry.name);
       }
@@ -142,7 +139,7 @@ int complete_words(const Words& words) {
       if (candidate.starts_with(word)) fmt::print("{}\n", candidate);
     }
   } catch (const std::exception&) {
-    return 1;  // a shell that completes is no place for messages
+    return 1;  // a shell does not show messages while it completes
   }
   return 0;
 }

@@ -1,4 +1,4 @@
-// doctor: what a bug report should hold.
+// doctor: the facts that a bug report needs.
 #include <dlfcn.h>
 #include <fmt/format.h>
 #include <torch/torch.h>
@@ -88,7 +88,7 @@ void print_places(const config::ComposeRequest& request) {
       const auto* value = config::find_path(composed.config, key);
       if (value == nullptr || !value->is_string() || value->as_string() == "???") continue;
       const bool model = std::string(key) == "model.path";
-      line(key, place(model ? pipeline::find_path(value->as_string()).string() : value->as_string()));
+      line(key, place(model ? inputs::find_path(value->as_string()).string() : value->as_string()));
     }
     return std::string();
   });

@@ -29,7 +29,7 @@ std::map<std::string, std::function<void()>> switches_of(Flags& flags) {
   };
 }
 
-/// Flags with a value, behind '=' or in the next word.
+/// Flags with a value, after '=' or in the next word.
 std::map<std::string, std::function<void(const std::string&)>> valued_of(Flags& flags) {
   const auto add_dir = [&](const std::string& value) { flags.config_dirs.push_back(value); };
   const auto set = [](std::string& target) { return [&target](const std::string& value) { target = value; }; };
@@ -49,7 +49,7 @@ std::map<std::string, std::function<void(const std::string&)>> valued_of(Flags& 
   };
 }
 
-/// " Did you mean 'pool.path=p.json'?" for a file or folder that stands alone.
+/// " Did you mean 'pool.path=p.json'?" for a file or folder without a key.
 std::string setting_hint(const std::string& word) {
   const auto extension = std::filesystem::path(word).extension();
   std::error_code unreadable;

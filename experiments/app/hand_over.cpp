@@ -8,6 +8,7 @@
 
 #include "core/error.h"
 #include "experiments/app/commands.h"
+#include "experiments/app/selection_files.h"
 #include "experiments/resources.h"
 
 namespace scalselect::app {
@@ -32,20 +33,21 @@ fs::path model_program() {
                   "Install scalselect again.");
 }
 
+int answer_or_hand_over(const char* command, const char* config_name, const Usage& usage, const Words& words) {
+  const Flags flags = parse_flags(words);
+  if (const int code = answer_questions(flags, request_for(flags, config_name), usage); code >= 0) return code;
+  hand_over(command, words);
+}
+
 }  // namespace
 
-int run_pipeline(const Words& words) {
-  const Flags flags = parse_flags(words);
-  if (const int code = answer_questions(flags, request_for(flags, "config"), kRunUsage); code >= 0) return code;
-  hand_over("run", words);
-}
-int run_extract(const Words& words) { hand_over("extract", words); }
-int run_score(const Words& words) { hand_over("score", words); }
-int run_select(const Words& words) { hand_over("select", words); }
+int run_pipeline(const Words& words) { return answer_or_hand_over("run", "config", kRunUsage, words); }
+int run_extract(const Words& words) { return answer_or_hand_over("extract", "extract", kExtractUsage, words); }
+int select_with_model(const Words& words) { hand_over("select", words); }
 int run_generate(const Words& words) { hand_over("generate", words); }
 int run_model(const Words& words) { hand_over("model", words); }
 int run_mini(const Words& words) { hand_over("mini", words); }
-int run_doctor(const Words& words) { hand_over("doctor", words); }
+int run_doctor(const Words& words) { return answer_or_hand_over("doctor", "config", kDoctorUsage, words); }
 int run_worker(const Words& words) { hand_over("_work", words); }
 
 }  // namespace scalselect::app

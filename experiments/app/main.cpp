@@ -48,7 +48,7 @@ const std::vector<Command>& commands() {
        kAnswersUsage},
       {"report", "an experiment's tables, plots and page, made again", write_report, kReportUsage},
       {"cache", "list what stages left, or remove what no run uses", run_cache, kCacheUsage},
-      {"doctor", "what a bug report should hold: versions, machine, libraries, places", run_doctor, kDoctorUsage},
+      {"doctor", "facts for a bug report: versions, machine, libraries, paths", run_doctor, kDoctorUsage},
       {"mini", "the mini world alone: world, sheet, pretrain, probes", run_mini, kMiniUsage},
       {"compose", "compose any folder of YAML groups as Hydra does, and print it", compose},
   };
@@ -67,7 +67,7 @@ void print_usage() {
       "  scalselect select model.path=DIR pool.path=POOL.json budget=0.16 out=subset.json\n"
       "  scalselect -m method=full,random,scalselect seed=1,2,3 name=mine      compare methods\n"
       "  scalselect report experiment=mine     its table and page again\n"
-      "\n`scalselect COMMAND --help` tells what a command takes; `scalselect run --help` lists methods, models and all "
+      "\n`scalselect COMMAND --help` says what a command takes; `scalselect run --help` lists methods, models and all "
       "keys.\n"
       "Shell completion: source <(scalselect --completion bash)\n");
 }
@@ -98,7 +98,7 @@ int dispatch(const Words& words) {
     }
     return command.run(rest);
   }
-  // A word without '=' that is no flag can only be meant as a command.
+  // A word without '=' that is not a flag can only be meant as a command.
   const bool override_like = words[0].find('=') != std::string::npos || words[0].find_first_of("-+~") == 0;
   if (override_like) return run_pipeline(words);
   throw UserError(ErrorKind::kUsage,
@@ -114,11 +114,11 @@ void restart_with_fitting_blas(char** argv) {
   execv("/proc/self/exe", argv);  // returns only if it fails; then the slow kernels serve
 }
 
-/// Says what went wrong, wherever standard error leads to: there is nobody left to tell that it cannot be written.
+/// Prints what went wrong. If standard error cannot be written either, nothing is left to say so with.
 void complain(const char* sentence) noexcept { log_message(LogLevel::kError, sentence); }
 
-/// The exit code of a command that gave `code`: what it printed must have arrived.
-int told(int code) {
+/// The exit code of a command that returned `code`: an error if its output could not be written.
+int after_flush(int code) {
   errno = 0;
   if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return code;
   const std::string reason = errno == 0 ? "" : fmt::format(": {}", std::strerror(errno));
@@ -141,7 +141,7 @@ int main(int argc, char** argv) {
   try {
     app::restart_with_fitting_blas(argv);
     if (std::getenv("SCALSELECT_DEBUG") != nullptr) set_log_level(LogLevel::kDebug);
-    return app::told(app::dispatch({argv + 1, argv + argc}));
+    return app::after_flush(app::dispatch({argv + 1, argv + argc}));
   } catch (const UserError& error) {
     app::complain(error.what());
     return exit_code(error.kind());
@@ -149,7 +149,7 @@ int main(int argc, char** argv) {
     app::complain(failure_sentence(error).c_str());
   } catch (...) {
     app::complain(
-        "something was thrown that says nothing (this is a fault of the program; please report it with the command)");
+        "an unknown exception was thrown (this is a fault of the program; please report it with the command)");
   }
   return 1;
 }

@@ -36,7 +36,7 @@ nlohmann::json compose_command(const Words& words, const std::string& config_nam
 int write_world(const Words& words) {
   KeyOrigin origin;
   const auto tree = compose_command(words, "mini_world", origin);
-  const auto pool = bind_options<pipeline::PoolOptions>(tree.at("pool"), "pool", origin);
+  const auto pool = bind_options<inputs::PoolOptions>(tree.at("pool"), "pool", origin);
   const std::string out = tree.at("out");
   Progress progress("writing the mini world", "files", -1);
   std::int64_t shown = 0;
@@ -73,7 +73,7 @@ int pretrain_model(const Words& words) {
 }
 
 int probe_model(const Words& words) {
-  auto model = vlm::load_llava(pipeline::find_path(word_value(words, "model")));
+  auto model = vlm::load_llava(inputs::find_path(word_value(words, "model")));
   const auto scores = pretrain::evaluate_probes(model, {});
   fmt::print("{}", pretrain::probes_table(scores));
   return 0;

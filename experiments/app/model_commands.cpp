@@ -19,7 +19,7 @@ constexpr char kGenerateUsage[] =
 
 using schema::AnswerFormat;
 
-/// A prompt is people's language, not the grammar of overrides: `prompt=What is this, please?` is taken as it stands,
+/// A prompt is plain language, not the grammar of overrides: `prompt=What is this, please?` is taken verbatim,
 /// unless its value is quoted. Removes that word.
 std::optional<std::string> take_plain_prompt(Words& overrides) {
   const std::string key = "prompt=";
@@ -80,7 +80,7 @@ int run_generate(const Words& words) {
   const GenerationPrompt question{plain ? *plain : string_of(prompt, "prompt"), images_of(bound.take_raw("image"))};
   const auto asked = bind_options<schema::GenerateOptions>(bound.tree, "", bound.origin);
   asked.machine.use();
-  const auto generator = vlm::open_generator(pipeline::find_path(model.path), asked.adapter.value_or(""), model.dtype,
+  const auto generator = vlm::open_generator(inputs::find_path(model.path), asked.adapter.value_or(""), model.dtype,
                                              pipeline::pixels_of(model), /*lone_prompt=*/true);
   GenerationOptions options;
   options.max_new_tokens = asked.max_new_tokens;

@@ -73,8 +73,7 @@ int run_pipeline(const Words& words) {
     }
   }
   if (summary.failed > 0)
-    log_warning("{} of {} runs failed; `scalselect runs store={}` tells why", summary.failed, summary.runs,
-                first.store);
+    log_warning("{} of {} runs failed; `scalselect runs store={}` says why", summary.failed, summary.runs, first.store);
   return summary.failed > 0 ? 1 : 0;
 }
 

@@ -6,43 +6,15 @@
 #include <cmath>
 #include <iterator>
 #include <map>
-#include <set>
 
-#include "core/artifact_cache.h"
-#include "core/progress_text.h"
 #include "core/store.h"
-#include "experiments/app/commands.h"
+#include "experiments/app/plain_words.h"
 #include "experiments/report/collect.h"
 #include "experiments/report/origin.h"
 #include "experiments/report/text.h"
 
 namespace scalselect::app {
 namespace {
-
-constexpr char kDefaultStore[] = "results/local/results.sqlite";
-
-/// Words of these commands: the keys in `keys` as `key=value`, flags in `flags`, and run ids.
-struct StoreWords {
-  std::string store = kDefaultStore;
-  std::map<std::string, std::string> values;
-  std::set<std::string> flags;
-  Words ids;
-};
-
-StoreWords parse(const Words& words, const std::string& usage, const std::set<std::string>& keys = {},
-                 const std::set<std::string>& flags = {}) {
-  StoreWords parsed;
-  for (const auto& word : words) {
-    const auto equals = word.find('=');
-    const auto key = word.substr(0, equals);
-    if (flags.contains(word)) parsed.flags.insert(word);
-    else if (equals == std::string::npos && !word.empty() && word[0] != '-') parsed.ids.push_back(word);
-    else if (equals != std::string::npos && key == "store") parsed.store = word.substr(equals + 1);
-    else if (equals != std::string::npos && keys.contains(key)) parsed.values[key] = word.substr(equals + 1);
-    else throw UserError(ErrorKind::kUsage, fmt::format("'{}' is not understood here.", word), "Usage: " + usage);
-  }
-  return parsed;
-}
 
 void flatten(const nlohmann::ordered_json& tree, const std::string& path, std::map<std::string, std::string>& out) {
   if (tree.is_object() && !tree.empty()) {
@@ -87,15 +59,12 @@ struct ListedRun {
   double number(std::size_t column) const { return column == 3 ? seconds : metrics[column - std::size(kColumns)]; }
 };
 
-std::vector<ListedRun> listed_runs(const Store& store, const StoreWords& asked, const Words& metrics) {
-  const auto value = [&](const char* key) {
-    const auto found = asked.values.find(key);
-    return found == asked.values.end() ? std::string() : found->second;
-  };
+std::vector<ListedRun> listed_runs(const Store& store, const PlainWords& asked, const Words& metrics) {
   std::vector<ListedRun> list;
-  for (auto& row : store.runs(value("experiment"))) {
-    if (!value("status").empty() && row.status != value("status")) continue;
-    if (row.name.find(value("match")) == std::string::npos) continue;
+  const auto status = asked.value("status");
+  for (auto& row : store.runs(asked.value("experiment"))) {
+    if (!status.empty() && row.status != status) continue;
+    if (row.name.find(asked.value("match")) == std::string::npos) continue;
     ListedRun run{std::move(row), 0, {}};
     for (const auto& stage : store.stages(run.row.id)) run.seconds += stage.cached ? 0 : stage.wall_s;
     const auto known = metrics.empty() ? std::map<std::string, double>() : store.latest_metrics(run.row.id);
@@ -183,35 +152,27 @@ void print_runs(const std::vector<ListedRun>& list, const Words& header, const s
 }  // namespace
 
 int list_runs(const Words& words) {
-  auto asked = parse(words, kRunsUsage, {"experiment", "status", "match", "metric", "sort", "format"});
-  if (!asked.ids.empty()) {
-    throw UserError(ErrorKind::kUsage, fmt::format("'{}' is not understood here.", asked.ids[0]),
-                    std::string("Usage: ") + kRunsUsage);
-  }
-  const auto& format = asked.values.emplace("format", "text").first->second;
+  const auto asked = parse_plain("runs", words, 0);
+  const auto format = asked.value("format", "text");
   if (format != "text" && format != "csv" && format != "json") {
-    throw UserError(ErrorKind::kUsage, fmt::format("'format={}' is not one of text, csv, json.", format),
-                    std::string("Usage: ") + kRunsUsage);
+    refuse_plain("runs", fmt::format("'format={}' is not one of text, csv, json.", format));
   }
-  const Store store(asked.store, Store::Mode::kReadOnly);
-  if (const auto& name = asked.values["experiment"]; !name.empty()) report::require_experiment(store, name);
-  const auto metrics = split(asked.values["metric"]);
+  const Store store(asked.store(), Store::Mode::kReadOnly);
+  if (const auto name = asked.value("experiment"); !name.empty()) report::require_experiment(store, name);
+  const auto metrics = split(asked.value("metric"));
   auto list = listed_runs(store, asked, metrics);
   Words header(std::begin(kColumns), std::end(kColumns));
   header.insert(header.end(), metrics.begin(), metrics.end());
-  if (const auto& column = asked.values["sort"]; !column.empty()) sort_runs(list, column, header);
+  if (const auto column = asked.value("sort"); !column.empty()) sort_runs(list, column, header);
   print_runs(list, header, format);
   return 0;
 }
 
 int show_run(const Words& words) {
-  const auto asked = parse(words, kShowUsage);
-  if (asked.ids.size() != 1) {
-    throw UserError(ErrorKind::kUsage, "`show` needs one run id; `scalselect runs` lists them.",
-                    std::string("Usage: ") + kShowUsage);
-  }
-  const Store store(asked.store, Store::Mode::kReadOnly);
-  const auto run = store.run(asked.ids[0]);
+  const auto asked = parse_plain("show", words, 1);
+  if (asked.names.empty()) refuse_plain("show", "`show` needs a run id; `scalselect runs` lists them.");
+  const Store store(asked.store(), Store::Mode::kReadOnly);
+  const auto run = store.run(asked.names[0]);
   fmt::print("{} ({}), attempt {}, {}\nexperiment {}\nstarted {} UTC\n", run.name, run.id, run.attempt, run.status,
              run.experiment, report::utc_text(run.started_ms));
   if (!run.error.empty()) fmt::print("error: {}\n", run.error);
@@ -230,15 +191,14 @@ int show_run(const Words& words) {
 }
 
 int compare_runs(const Words& words) {
-  const auto asked = parse(words, kCompareUsage, {}, {"--all"});
-  if (asked.ids.size() < 2) {
-    throw UserError(ErrorKind::kUsage, "`compare` needs two or more run ids; `scalselect runs` lists them.",
-                    std::string("Usage: ") + kCompareUsage);
+  const auto asked = parse_plain("compare", words, words.size());
+  if (asked.names.size() < 2) {
+    refuse_plain("compare", "`compare` needs two or more run ids; `scalselect runs` lists them.");
   }
-  const Store store(asked.store, Store::Mode::kReadOnly);
+  const Store store(asked.store(), Store::Mode::kReadOnly);
   std::vector<std::map<std::string, std::string>> settings, metrics;
   Words ids;
-  for (const auto& id : asked.ids) {
+  for (const auto& id : asked.names) {
     const auto run = store.run(id);
     ids.push_back(run.id);
     flatten(run.config, "", settings.emplace_back());
@@ -276,122 +236,6 @@ int compare_runs(const Words& words) {
   }
   for (const auto& [key, cells] : rest) print_row(key, cells);
   if (left > 0) fmt::print("{} more metrics (equal ones, skills, losses, costs): --all\n", left);
-  return 0;
-}
-
-namespace {
-
-using Users = std::map<std::string, std::set<std::string>>;
-
-/// The runs that went through each artifact or name a file of it (a rendered world, a warm-up), by digest.
-Users users_of(const Store& store) {
-  Users users;
-  for (const auto& run : store.runs()) {
-    for (const auto& stage : store.stages(run.id)) users[stage.key].insert(run.id);
-    for (const auto& artifact : store.artifacts(run.id)) {
-      for (const auto& part : std::filesystem::path(artifact.path)) users[part.string()].insert(run.id);
-    }
-  }
-  return users;
-}
-
-/// What a run at work will need next is not written down yet.
-void refuse_while_running(const Store& store) {
-  for (const auto& run : store.runs()) {
-    if (run.status != "running") continue;
-    throw UserError(ErrorKind::kUsage, fmt::format("Run {} ({}) is at work.", run.id, run.name),
-                    "Wait until it has ended, then remove.");
-  }
-}
-
-struct CacheWords {
-  std::string root = "cache", store = kDefaultStore, verb;
-  bool unused = false, unfinished = false, yes = false;
-  Words ids;
-};
-
-CacheWords parse_cache(const Words& words) {
-  CacheWords asked;
-  for (const auto& word : words) {
-    const bool removing = asked.verb == "rm";
-    if (word.starts_with("cache=")) asked.root = word.substr(6);
-    else if (word.starts_with("store=")) asked.store = word.substr(6);
-    else if (asked.verb.empty() && (word == "ls" || word == "rm")) asked.verb = word;
-    else if (removing && word == "--unused") asked.unused = true;
-    else if (removing && word == "--unfinished") asked.unfinished = true;
-    else if (removing && word == "--yes") asked.yes = true;
-    else if (removing && word.size() >= 4 && word.find_first_not_of("0123456789abcdef") == std::string::npos)
-      asked.ids.push_back(word);
-    else
-      throw UserError(ErrorKind::kUsage, fmt::format("'{}' is not understood here.", word),
-                      std::string("Usage: ") + kCacheUsage);
-  }
-  if (asked.verb.empty())
-    throw UserError(ErrorKind::kUsage, "`cache` needs ls or rm.", std::string("Usage: ") + kCacheUsage);
-  return asked;
-}
-
-void print_entry(const ArtifactCache::Entry& entry, const Users& users) {
-  std::string user = entry.complete ? "no run" : "unfinished";
-  if (const auto found = users.find(entry.digest); entry.complete && found != users.end()) {
-    user = *found->second.begin();
-    if (found->second.size() > 1) user += fmt::format(" +{}", found->second.size() - 1);
-  }
-  std::string params = entry.params.is_object() && !entry.params.empty() ? entry.params.dump() : "";
-  if (params.size() > 60) params = std::string(cut_to_width(params, 59)) + "…";
-  fmt::print("{:12}  {:12}  {:19}  {:>9.1f}  {:16}  {}\n", entry.stage, entry.digest.substr(0, 12),
-             report::utc_text(entry.made_s * 1000), static_cast<double>(entry.bytes) / (1 << 20), user, params);
-}
-
-/// The entries that the words of `rm` name.
-std::vector<ArtifactCache::Entry> named_entries(const CacheWords& asked, const ArtifactCache& cache,
-                                                const Users& users) {
-  const auto all = cache.list();
-  for (const auto& id : asked.ids) {
-    const auto hits = std::count_if(all.begin(), all.end(), [&](const auto& e) { return e.digest.starts_with(id); });
-    if (hits > 0) continue;
-    throw UserError(ErrorKind::kUsage, fmt::format("'{}' holds no artifact '{}'.", asked.root, id),
-                    "`scalselect cache ls` lists them.");
-  }
-  std::vector<ArtifactCache::Entry> named;
-  for (const auto& entry : all) {
-    const bool by_id =
-        std::any_of(asked.ids.begin(), asked.ids.end(), [&](const auto& id) { return entry.digest.starts_with(id); });
-    const bool by_kind = entry.complete ? asked.unused && !users.contains(entry.digest) : asked.unfinished;
-    if (by_id || by_kind) named.push_back(entry);
-  }
-  return named;
-}
-
-}  // namespace
-
-int run_cache(const Words& words) {
-  const auto asked = parse_cache(words);
-  const ArtifactCache cache(asked.root);
-  const bool removing = asked.verb == "rm";
-  Users users;
-  if (removing || std::filesystem::exists(asked.store)) {
-    const Store store(asked.store, Store::Mode::kReadOnly);
-    if (removing) refuse_while_running(store);
-    users = users_of(store);
-  }
-  if (removing && asked.ids.empty() && !asked.unused && !asked.unfinished) {
-    throw UserError(ErrorKind::kUsage, "`cache rm` needs to be told what: --unused, --unfinished or ids.",
-                    std::string("Usage: ") + kCacheUsage);
-  }
-  std::uintmax_t bytes = 0;
-  fmt::print("{:12}  {:12}  {:19}  {:>9}  {:16}  {}\n", "stage", "id", "made (UTC)", "MiB", "used by run", "options");
-  for (const auto& entry : removing ? named_entries(asked, cache, users) : cache.list()) {
-    if (asked.yes && !cache.remove(entry)) continue;
-    bytes += entry.bytes;
-    print_entry(entry, users);
-  }
-  fmt::print("{} {:.1f} MiB{}\n",
-             !removing   ? "in all"
-             : asked.yes ? "removed"
-                         : "would remove",
-             static_cast<double>(bytes) / (1 << 20),
-             removing && !asked.yes ? "; nothing was removed, say --yes to remove them" : "");
   return 0;
 }
 

@@ -99,7 +99,8 @@ nlohmann::ordered_json describe_environment(const std::vector<std::string>& comm
   facts["device"] = compute_device().text();
   facts["command"] = command_line;
   auto variables = nlohmann::ordered_json::object();
-  for (const char* name : {"OMP_NUM_THREADS", "SCALSELECT_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"}) {
+  for (const char* name : {"OMP_NUM_THREADS", "SCALSELECT_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS",
+                           "OPENBLAS_CORETYPE", "ATEN_CPU_CAPABILITY", "MKL_CBWR", "ONEDNN_MAX_CPU_ISA"}) {
     if (const char* value = std::getenv(name)) variables[name] = value;
   }
   facts["environment"] = variables;

@@ -64,7 +64,7 @@ void save_epoch(const fs::path& folder, const vlm::Vlm& model, const trainer::Tr
 }
 
 void train_warm_up(const GradientOptions& options, const WarmUpPlace& place, const fs::path& folder) {
-  auto [model, chat, images] = vlm::open_model(find_path(place.model->path), {}, pixels_of(*place.model));
+  auto [model, chat, images] = vlm::open_model(inputs::find_path(place.model->path), {}, pixels_of(*place.model));
   const auto rows = warm_up_rows(*place.pool->pool, options);
   std::vector<Sample> samples;
   for (const auto row : rows) samples.push_back(place.pool->pool->sample(row));
@@ -130,7 +130,7 @@ std::unique_ptr<GradientProbe> open_gradients(const GradientPoint& point, const 
   }
   trainer::GradientProbeOptions options;
   options.pixels = pixels_of(model);
-  return trainer::open_gradient_probe(find_path(model.path), model.dtype, source, options);
+  return trainer::open_gradient_probe(inputs::find_path(model.path), model.dtype, source, options);
 }
 
 }  // namespace scalselect::pipeline

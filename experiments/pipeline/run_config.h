@@ -9,13 +9,14 @@
 #include <vector>
 
 #include "core/options.h"
-#include "data/mini/generate.h"
 #include "eval/benchmark.h"
 #include "eval/bootstrap.h"
 #include "experiments/config/compose.h"
+#include "experiments/inputs/machine.h"
+#include "experiments/inputs/pool.h"
 #include "experiments/launchers/launcher.h"
-#include "experiments/pipeline/machine.h"
 #include "selector/budget.h"
+#include "selector/text_only.h"
 #include "trainer/options.h"
 
 namespace scalselect::vlm {
@@ -42,25 +43,6 @@ vlm::PixelBounds pixels_of(const ModelOptions& model);
 
 /// `params` of a stage key with the image sizes of `model`, where they are not the usual ones.
 nlohmann::json with_pixels(nlohmann::json params, const ModelOptions& model);
-
-struct PoolOptions {
-  enum class Kind { kFile, kMini };
-  Kind kind = Kind::kFile;
-  std::string path;
-  std::optional<std::string> image_root;
-  mini::MiniWorldOptions world;
-
-  template <class Visitor>
-  static void describe(Visitor& v, PoolOptions& o) {
-    v.choice("kind", o.kind, {{"file", Kind::kFile}, {"mini", Kind::kMini}}, "a pool on disk, or the rendered one");
-    v.field("path", o.path, "pool file");
-    v.field("image_root", o.image_root, "folder of the images; null: the pool file's");
-    v.field("world", o.world, "the mini world's options");
-  }
-};
-
-/// The target pool of `tree`, a mapping as PoolOptions whose path may be null; nothing if it names none.
-std::optional<PoolOptions> target_from(const nlohmann::json& tree, const KeyOrigin& origin);
 
 struct EvalOptions {
   std::optional<std::string> root;  ///< folder that relative benchmark paths start from; null: the mini world's
@@ -90,7 +72,8 @@ struct RunSettings {
   std::string name;
   std::int64_t seed = 1;
   Regime regime = Regime::kEpochs;
-  Machine machine;
+  TextOnlyOption text_only;
+  inputs::Machine machine;
   std::optional<int> parallel;
   std::string cache, store;
   std::optional<std::string> report;  ///< unset: report::default_folder of the name
@@ -102,7 +85,8 @@ struct RunSettings {
     v.field("seed", o.seed, "of the training, and of methods that draw", Range{0, 9e15});
     v.choice("regime", o.regime, {{"epochs", Regime::kEpochs}, {"steps", Regime::kSteps}},
              "how long subsets are trained: the trainer's epochs, or as many steps as the whole pool takes");
-    Machine::describe(v, o.machine);
+    TextOnlyOption::describe(v, o.text_only);
+    inputs::Machine::describe(v, o.machine);
     v.field("parallel", o.parallel, "trainings side by side; null: as many as threads, on a GPU one", Range{1, 4096});
     v.field("cache", o.cache, "folder of what every stage computed, by content");
     v.field("store", o.store, "SQLite file of the runs and their results");
@@ -119,8 +103,8 @@ struct RunSettings {
 
 struct RunConfig : RunSettings {
   ModelOptions model;
-  PoolOptions pool;
-  std::optional<PoolOptions> target;
+  inputs::PoolOptions pool;
+  std::optional<inputs::PoolOptions> target;
   std::string method;             ///< registry name
   nlohmann::json method_options;  ///< bound by the registry's factory
   trainer::TrainOptions trainer;
@@ -138,11 +122,5 @@ struct RunConfig : RunSettings {
 /// Types, ranges and unknown keys are checked here, before anything runs. Throws UserError(kUsage) naming key, value,
 /// expected type and the file and line it came from.
 RunConfig bind_run(const config::ComposedConfig& composed);
-
-/// A path as given if it exists, else below the project's own folder (so that `data/mini/model` works anywhere).
-std::filesystem::path find_path(const std::string& path);
-
-/// The value of `budget` in a configuration: a number or text. Throws UserError(kUsage).
-Budget budget_from(const nlohmann::json& value);
 
 }  // namespace scalselect::pipeline

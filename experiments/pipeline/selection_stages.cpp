@@ -9,11 +9,13 @@
 #include "baselines/registry.h"
 #include "core/files.h"
 #include "core/hash.h"
+#include "core/interrupt.h"
 #include "core/log.h"
 #include "data/selection.h"
 #include "experiments/pipeline/environment.h"
 #include "experiments/pipeline/gradients.h"
 #include "experiments/pipeline/stages.h"
+#include "experiments/runs/warnings.h"
 #include "selector/choose.h"
 #include "selector/extraction.h"
 #include "selector/feature_kinds.h"
@@ -112,6 +114,7 @@ StageKey scores_key(const RunConfig& config, const Method& method, const OpenPoo
   StageKey key{"scores", kSelectionVersion, {{"pool", pool.digest}}, {{"method", config.method}}};
   key.params["options"] = nlohmann::json(find_method(config.method).resolve(config.method_options));
   if (method.uses_seed) key.params["seed"] = config.seed;
+  if (config.text_only.policy != TextOnly::kAuto) key.params.update(nlohmann::json(dump_options(config.text_only)));
   for (const auto& spec : method.needs) {
     const auto text = describe_feature(spec).dump();
     key.inputs["features"].push_back(features.keys.at(text));
@@ -123,16 +126,27 @@ StageKey scores_key(const RunConfig& config, const Method& method, const OpenPoo
   return key;
 }
 
+/// The finished folder of `key`, if the cache has it; what was warned of when it was made is warned of again.
+std::optional<fs::path> find_again(const ArtifactCache& cache, const StageKey& key) {
+  const auto folder = cache.find(key);
+  if (!folder) return {};
+  for (const auto& text : remembered_warnings(*folder)) log_warning("{}", text);
+  return folder;
+}
+
 /// Runs `fill` into the cache unless the key is there; returns the folder and what it cost.
 template <class Fill>
 StageRecord ensure(const ArtifactCache& cache, const std::string& stage, const StageKey& key, const Fill& fill) {
   const Meter meter;
-  if (const auto folder = cache.find(key)) return {row_of(stage, key, true, meter), *folder};
+  if (const auto folder = find_again(cache, key)) return {row_of(stage, key, true, meter), *folder};
   auto work = cache.begin(key);
-  if (const auto folder = cache.find(key)) return {row_of(stage, key, true, meter), *folder};
+  if (const auto folder = find_again(cache, key)) return {row_of(stage, key, true, meter), *folder};
+  Warnings heard;
   fill(work.folder());
-  const auto folder =
-      work.commit({{"wall_s", meter.wall_s()}, {"cpu_s", meter.cpu_s()}, {"added_bytes", meter.added_bytes()}});
+  const auto folder = work.commit({{"wall_s", meter.wall_s()},
+                                   {"cpu_s", meter.cpu_s()},
+                                   {"added_bytes", meter.added_bytes()},
+                                   {"warnings", heard.take()}});
   return {row_of(stage, key, false, meter), folder};
 }
 
@@ -170,8 +184,8 @@ std::optional<StageRecord> run_pass(const OpenPool& pool, const WarmUpPlace& pla
   } else {
     vlm::ProbeOptions probe_options;
     probe_options.pixels = pixels_of(*place.model);
-    const auto probe =
-        vlm::open_probe(find_path(place.model->path), place.model->dtype, request_for(specs_of(jobs)), probe_options);
+    const auto probe = vlm::open_probe(inputs::find_path(place.model->path), place.model->dtype,
+                                       request_for(specs_of(jobs)), probe_options);
     extract_features(*pool.pool, *probe, jobs, options);
   }
   return warm_up;
@@ -197,6 +211,12 @@ std::string state_of(const FeatureSpec& spec) {
 
 }  // namespace
 
+void report_interrupt(int signal, const ArtifactCache& cache) {
+  log_message(LogLevel::kError, fmt::format("Interrupted by {}: finished stages and checkpoints are kept in '{}'; the "
+                                            "same command continues there.",
+                                            signal_name(signal), cache.root().string()));
+}
+
 std::vector<double> read_scores_table(const fs::path& folder, std::int64_t pool_size) {
   if (!fs::exists(folder / "scores.tsv")) return {};
   std::vector<double> scores(static_cast<std::size_t>(pool_size), std::nan(""));
@@ -211,7 +231,7 @@ FeatureBundle ensure_features(const std::vector<FeatureSpec>& specs, const OpenP
   FeatureBundle bundle;
   if (specs.empty()) return bundle;
   const WarmUpPlace place{warm_up_pool == nullptr ? &pool : warm_up_pool, &model,
-                          model_digest(find_path(model.path), cache)};
+                          inputs::model_digest(inputs::find_path(model.path), cache)};
   const Meter meter;
 
   std::map<std::string, FeatureSpec> wanted;
@@ -221,9 +241,9 @@ FeatureBundle ensure_features(const std::vector<FeatureSpec>& specs, const OpenP
   for (const auto& [text, spec] : wanted) {
     const auto key = features_key(spec, pool, place);
     bundle.keys[text] = key.digest();
-    if (cache.find(key)) continue;
+    if (find_again(cache, key)) continue;
     auto work = cache.begin(key);
-    if (!cache.find(key)) missing.emplace(key.digest(), std::pair(text, std::move(work)));
+    if (!find_again(cache, key)) missing.emplace(key.digest(), std::pair(text, std::move(work)));
   }
   std::map<std::string, std::vector<ExtractionJob>> passes;
   for (auto& [digest, entry] : missing) {
@@ -231,11 +251,13 @@ FeatureBundle ensure_features(const std::vector<FeatureSpec>& specs, const OpenP
     passes[state_of(spec)].push_back({spec, entry.second.folder()});
   }
   std::map<std::string, StageRecord> trained;
+  Warnings heard;
   for (const auto& [state, jobs] : passes) {
     const auto warm_up = run_pass(pool, place, jobs, cache);
     if (warm_up && !warm_up->row.cached) trained.emplace(describe_feature(jobs.front().spec).dump(), *warm_up);
   }
-  for (auto& [digest, entry] : missing) entry.second.commit();
+  const auto warnings = heard.take();
+  for (auto& [digest, entry] : missing) entry.second.commit({{"warnings", warnings}});
   bundle.extracted = !missing.empty();
   for (const auto& [text, spec] : wanted) {
     const auto key = features_key(spec, pool, place);
@@ -254,8 +276,9 @@ SelectionOutput ensure_selection(const RunConfig& config, const OpenPool& pool, 
                                  const TargetFeatures* target, const ArtifactCache& cache) {
   const auto method = make_method(config.method, config.method_options);
   const auto source = target_source(target);
-  const auto input = open_input(method, rows_of_pool(*pool.pool), tables_of(features),
-                                static_cast<std::uint64_t>(config.seed), source ? &*source : nullptr);
+  const auto input =
+      open_input(method, rows_of_pool(*pool.pool), tables_of(features), static_cast<std::uint64_t>(config.seed),
+                 source ? &*source : nullptr, config.text_only.policy);
   const StageKey base = scores_key(config, method, pool, features, target);
 
   SelectionOutput output;
@@ -270,6 +293,7 @@ SelectionOutput ensure_selection(const RunConfig& config, const OpenPool& pool, 
   }
   StageKey key = base;
   key.stage = "selection";
+  if (config.text_only.policy == TextOnly::kShare) key.params["seed"] = config.seed;
   key.params["budget"] = rows_for(method, input, config.budget);
   output.records.push_back(ensure(cache, "selection", key, [&](const fs::path& folder) {
     std::optional<SelectionResult> scored;

@@ -10,12 +10,13 @@
 
 #include "core/artifact_cache.h"
 #include "core/store.h"
-#include "data/pool.h"
 #include "experiments/pipeline/run_config.h"
 #include "selector/features.h"
 #include "selector/method.h"
 
 namespace scalselect::pipeline {
+
+using inputs::OpenPool;
 
 /// What a stage cost and where its output lies.
 struct StageRecord {
@@ -23,20 +24,8 @@ struct StageRecord {
   std::filesystem::path folder;
 };
 
-/// A pool ready to use, with the folder of the mini world's benchmarks if it is one.
-struct OpenPool {
-  std::shared_ptr<const Pool> pool;
-  std::string digest;
-  std::filesystem::path path, benchmarks;
-  std::optional<std::filesystem::path> image_root;
-};
-
-/// Reads the pool; renders the mini world into the cache first if that is what `options` ask for.
-OpenPool open_pool(const PoolOptions& options, const ArtifactCache& cache);
-
-/// SHA-256 over the names and contents of a model folder's configuration, tokenizer, chat template and weight files;
-/// `cache` remembers those of large files.
-std::string model_digest(const std::filesystem::path& folder, const ArtifactCache& cache);
+/// Logs, as an error, that `signal` has ended the command, what of its work is kept and how to continue.
+void report_interrupt(int signal, const ArtifactCache& cache);
 
 /// Tables of features by the canonical text of their spec.
 struct FeatureBundle {
@@ -59,9 +48,6 @@ struct TargetFeatures {
   OpenPool pool;
   FeatureBundle features;  ///< of the method's target_needs(), at least
 };
-
-/// Throws UserError(kUsage) if the method cannot do without a target pool and none is given: known before any pass.
-void check_target(const Method& method, const std::string& name, bool given);
 
 /// What scoring and choosing took when it was computed, features given.
 struct SelectionCost {

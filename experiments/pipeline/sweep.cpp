@@ -37,7 +37,7 @@ struct Run {
   std::shared_ptr<const FeatureBundle> features, target_features;
   SelectionOutput selection;
   TrainJob job;
-  bool planned = false;
+  bool planned = false, computed = false;
 };
 
 /// A pool with what was warned of when it was read.
@@ -102,11 +102,8 @@ class Sweep {
 
   /// In the guard's thread.
   void interrupted(int signal) {
-    const std::string reason = fmt::format("Interrupted by {}", signal_name(signal));
-    log_message(LogLevel::kError,
-                fmt::format("{}: finished stages and checkpoints are kept in '{}'; the same command continues there.",
-                            reason, cache_.root().string()));
-    records_.interrupt(reason + "; the same command continues.");
+    report_interrupt(signal, cache_);
+    records_.interrupt(fmt::format("Interrupted by {}; the same command continues.", signal_name(signal)));
   }
 
   void start(Run& run) {
@@ -115,13 +112,13 @@ class Sweep {
                              config.overrides, environment_});
   }
 
-  OpenPool pool_of(const PoolOptions& options, Run& run) {
+  OpenPool pool_of(const inputs::PoolOptions& options, Run& run) {
     const std::string text = dump_options(options).dump();
     auto found = pools_.find(text);
     if (found == pools_.end()) {
       KnownPool fresh;
       Warnings heard;
-      fresh.pool = open_pool(options, cache_);
+      fresh.pool = inputs::open_pool(options, cache_);
       fresh.warnings = heard.take();
       found = pools_.emplace(text, std::move(fresh)).first;
     }
@@ -179,8 +176,14 @@ class Sweep {
     }
   }
 
-  void log_record(const Run& run, const StageRecord& record) {
-    store().log_stage(run.id, record.row);
+  /// A run's provenance is that of what computed it, not of a later command that found everything in the cache.
+  void log_stage(Run& run, const StageRow& row) {
+    if (!row.cached && !std::exchange(run.computed, true)) store().set_provenance(run.id, environment_);
+    store().log_stage(run.id, row);
+  }
+
+  void log_record(Run& run, const StageRecord& record) {
+    log_stage(run, record.row);
     store().log_artifact(run.id, {record.row.stage, record.folder.string(), record.row.key, 0});
   }
 
@@ -230,7 +233,7 @@ class Sweep {
 
   const std::string& model_hash(const ModelOptions& model) {
     auto& hash = model_hashes_[model.path];
-    if (hash.empty()) hash = model_digest(find_path(model.path), cache_);
+    if (hash.empty()) hash = inputs::model_digest(inputs::find_path(model.path), cache_);
     return hash;
   }
 
@@ -265,6 +268,11 @@ class Sweep {
                                              compute_device().cuda, by_job.size());
     workers.command = {kOwnProgram, "_work"};
     log_info("training and evaluation: {} jobs, {} side by side", jobs.size(), workers.parallel);
+    const int threads = runs_.front().config->trainer.threads;
+    if (!compute_device().cuda && workers.parallel * threads < thread_count()) {
+      log_info("each training uses {} of {} threads; trainer.threads={} is faster, and other last digits", threads,
+               thread_count(), thread_count() / workers.parallel);
+    }
     const auto launcher = launchers::make_launcher(runs_.front().config->launcher, workers);
     launcher->run(jobs, [&](std::size_t index, const launchers::JobResult& result) {
       for (auto* run : owners[index]) {
@@ -309,7 +317,7 @@ class Sweep {
       const auto found = reported.find(stage);
       const StageRow row = found != reported.end() ? found->second : StageRow{stage, key.digest(), true, 0, 0, 0};
       if (!row.cached && !counted) ++counter;
-      store().log_stage(run.id, row);
+      log_stage(run, row);
       store().log_artifact(run.id, {stage, folder->string(), key.digest(), 0});
       add_warnings(run.warnings, warnings_of(*folder));
     };
@@ -393,8 +401,11 @@ class Sweep {
 }  // namespace
 
 std::string run_label(const RunConfig& config) {
-  return fmt::format("{} budget={} seed={}{}", config.method_choice.empty() ? config.method : config.method_choice,
-                     config.budget.text(), config.seed, config.regime == Regime::kSteps ? " regime=steps" : "");
+  return fmt::format("{} budget={} seed={}{}{}", config.method_choice.empty() ? config.method : config.method_choice,
+                     config.budget.text(), config.seed, config.regime == Regime::kSteps ? " regime=steps" : "",
+                     config.text_only.policy == TextOnly::kAuto
+                         ? ""
+                         : " text_only=" + dump_options(config.text_only)["text_only"].get<std::string>());
 }
 
 SweepSummary run_sweep(const std::vector<RunConfig>& configs, const std::vector<std::string>& command_line) {

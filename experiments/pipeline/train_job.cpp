@@ -156,7 +156,7 @@ TrainJob plan_training(const RunConfig& config, const OpenPool& pool, const Sele
   TrainJob job;
   job.label = fmt::format("{} budget={} seed={}", config.method_choice, config.budget.text(), config.seed);
   job.cache = config.cache;
-  job.model = fs::absolute(find_path(config.model.path));
+  job.model = fs::absolute(inputs::find_path(config.model.path));
   job.pool = fs::absolute(pool.path);
   if (pool.image_root) job.image_root = fs::absolute(*pool.image_root);
   job.rows = fs::absolute(selection.records.back().folder / "rows.txt");
@@ -173,7 +173,7 @@ TrainJob plan_training(const RunConfig& config, const OpenPool& pool, const Sele
   if (config.stop_after <= StopAfter::kAdapter) return job;
 
   job.eval = config.eval;
-  const fs::path root = config.eval.root ? find_path(*config.eval.root) : pool.benchmarks;
+  const fs::path root = config.eval.root ? inputs::find_path(*config.eval.root) : pool.benchmarks;
   std::set<std::string> names;
   for (auto& benchmark : job.eval.benchmarks) {
     if (fs::path(benchmark.path).is_relative()) benchmark.path = fs::absolute(root / benchmark.path).string();

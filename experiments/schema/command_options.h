@@ -7,14 +7,15 @@
 
 #include "core/options.h"
 #include "data/score_file.h"
-#include "experiments/pipeline/machine.h"
+#include "experiments/inputs/machine.h"
+#include "selector/text_only.h"
 
 namespace scalselect::schema {
 
 struct ExtractOptions {
   std::string out, cache;
   IdKind ids = IdKind::kRow;
-  pipeline::Machine machine;
+  inputs::Machine machine;
 
   template <class Visitor>
   static void describe(Visitor& v, ExtractOptions& o) {
@@ -22,19 +23,19 @@ struct ExtractOptions {
     v.field("cache", o.cache, "folder of what was computed, by content");
     v.choice("ids", o.ids, {{"row", IdKind::kRow}, {"id", IdKind::kId}},
              "sample_ids of the .npz: rows of the pool, or the pool's own ids");
-    pipeline::Machine::describe(v, o.machine);
+    inputs::Machine::describe(v, o.machine);
   }
 };
 
 struct ScoreOptions {
   std::string features, out;
-  pipeline::Machine machine;
+  inputs::Machine machine;
 
   template <class Visitor>
   static void describe(Visitor& v, ScoreOptions& o) {
     v.field("features", o.features, "an .npz that `extract` or the authors' code wrote");
     v.field("out", o.out, "the scores to write, one JSON line per sample");
-    pipeline::Machine::describe(v, o.machine);
+    inputs::Machine::describe(v, o.machine);
   }
 };
 
@@ -43,7 +44,8 @@ struct SelectOptions {
   std::string out, cache;
   IdKind ids = IdKind::kRow;
   std::int64_t seed = 1;
-  pipeline::Machine machine;
+  TextOnlyOption text_only;
+  inputs::Machine machine;
 
   template <class Visitor>
   static void describe(Visitor& v, SelectOptions& o) {
@@ -56,7 +58,8 @@ struct SelectOptions {
     v.choice("ids", o.ids, {{"row", IdKind::kRow}, {"id", IdKind::kId}},
              "the ids in scores or features: rows of the pool, or the pool's own ids");
     v.field("seed", o.seed, "of methods that draw", Range{0, 9e15});
-    pipeline::Machine::describe(v, o.machine);
+    TextOnlyOption::describe(v, o.text_only);
+    inputs::Machine::describe(v, o.machine);
   }
 };
 
@@ -66,7 +69,7 @@ struct GenerateOptions {
   std::optional<std::string> adapter;
   int max_new_tokens = 64;
   AnswerFormat format = AnswerFormat::kText;
-  pipeline::Machine machine;
+  inputs::Machine machine;
 
   template <class Visitor>
   static void describe(Visitor& v, GenerateOptions& o) {
@@ -74,7 +77,7 @@ struct GenerateOptions {
     v.field("max_new_tokens", o.max_new_tokens, "length limit; greedy, ends after the stop token", Range{1, 1e6});
     v.choice("format", o.format, {{"text", AnswerFormat::kText}, {"json", AnswerFormat::kJson}},
              "the text, or {\"prompt_ids\": […], \"ids\": […], \"text\": \"…\"}");
-    pipeline::Machine::describe(v, o.machine);
+    inputs::Machine::describe(v, o.machine);
   }
 };
 

@@ -83,9 +83,9 @@ struct Group {
 
 const Group kGroups[] = {
     {"model", "the model that looks at the samples", document_options<pipeline::ModelOptions>},
-    {"pool", "the samples to choose from", document_options<pipeline::PoolOptions>},
+    {"pool", "the samples to choose from", document_options<inputs::PoolOptions>},
     {"target", "samples that show what the model shall be good at, for methods that choose by a target",
-     document_options<pipeline::PoolOptions>},
+     document_options<inputs::PoolOptions>},
     {"selector", "how token roles are read: strict, or as the authors' code does",
      [] {
        return std::vector<OptionDoc>{{"roles", "strict | compat", "strict", "token roles, for method.roles"}};

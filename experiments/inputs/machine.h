@@ -9,7 +9,7 @@
 #include "core/options.h"
 #include "core/parallel.h"
 
-namespace scalselect::pipeline {
+namespace scalselect::inputs {
 
 struct Machine {
   std::optional<int> threads;         ///< unset: see thread_count()
@@ -25,8 +25,8 @@ struct Machine {
   void use() const {
     if (threads) set_threads(*threads);
     if (device) set_device(parse_device(*device));
-    else compute_device();  // a wrong SCALSELECT_DEVICE is told at once
+    else compute_device();  // a wrong SCALSELECT_DEVICE is refused at once
   }
 };
 
-}  // namespace scalselect::pipeline
+}  // namespace scalselect::inputs

@@ -1,0 +1,150 @@
+// score, and select from scores or features: what needs files alone, and no model.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "baselines/feature_file.h"
+#include "baselines/registry.h"
+#include "core/log.h"
+#include "data/score_file.h"
+#include "experiments/app/selection_files.h"
+#include "experiments/inputs/pool.h"
+#include "selector/feature_store.h"
+#include "selector/scalselect.h"
+
+namespace scalselect::app {
+namespace {
+
+namespace fs = std::filesystem;
+using inputs::OpenPool;
+using schema::ScoreOptions;
+using schema::SelectOptions;
+
+/// Whether an override sets `key` (or a key below it) to something but null.
+bool is_given(const Flags& flags, const std::string& key) {
+  return std::any_of(flags.overrides.begin(), flags.overrides.end(), [&](const std::string& word) {
+    return (word.rfind(key + "=", 0) == 0 || word.rfind(key + ".", 0) == 0) && word != key + "=null";
+  });
+}
+
+/// Chooses for each budget and writes. `pool`: null for a table without its pool.
+void select_and_write(const Method& method, const MethodInput& input, const RowSet& source, const Pool* pool,
+                      const SelectOptions& asked, const std::vector<Budget>& budgets,
+                      const std::vector<fs::path>& outputs) {
+  std::optional<SelectionResult> scored;
+  if (method.budget_use == BudgetUse::kScores) scored = score_candidates(method, input);
+  for (std::size_t i = 0; i < budgets.size(); ++i) {
+    const auto selection = choose(method, input, budgets[i], scored);
+    write_selection(source, pool, selection.rows, outputs[i], budgets[i]);
+    if (asked.ranking && i + 1 == budgets.size()) write_ranking_of(*pool, selection, *asked.ranking);
+  }
+}
+
+int select_from_scores(const Flags& flags) {
+  auto bound = bind_command(flags, "select", {"model", "method"});
+  const auto budgets = budgets_from(bound.take_raw("budget"));
+  const ArtifactCache cache(bound.tree.value("cache", "cache"));
+  const auto open = inputs::open_pool(bound.take<inputs::PoolOptions>("pool"), cache);
+  for (const char* unused : {"target", "selector"}) bound.take_raw(unused);
+  const auto asked = bind_options<SelectOptions>(bound.tree, "", bound.origin);
+  const auto outputs = outputs_for(asked, budgets, {open.path, *asked.scores});
+  const auto& pool = *open.pool;
+  auto scores = scores_by_row(read_scores(*asked.scores), pool, asked.ids, *asked.scores);
+  Method method;  // ranks by what the file says
+  method.select = [&scores](const MethodInput&, std::int64_t) { return SelectionResult{{}, scores, {}}; };
+  const auto rows = rows_of_pool(pool);
+  const auto input =
+      open_input(method, rows, {}, static_cast<std::uint64_t>(asked.seed), nullptr, asked.text_only.policy);
+  const auto unscored = std::ssize(input.candidates) - std::ssize(scored_rows(scores, input.candidates));
+  if (unscored > 0) {
+    log_warning("{} of {} samples of '{}' have no score in '{}' and cannot be chosen", unscored, pool.size(),
+                open.path.string(), *asked.scores);
+  }
+  select_and_write(method, input, rows, &pool, asked, budgets, outputs);
+  return 0;
+}
+
+/// Rows of a feature file, one per line in order of choice; with a pool, the pool's own objects.
+int select_from_features(const Flags& flags) {
+  auto bound = bind_command(flags, "select", is_given(flags, "pool") ? Words{"model"} : Words{"model", "pool"});
+  const auto budgets = budgets_from(bound.take_raw("budget"));
+  const auto choice = take_method(bound);
+  if (inputs::target_from(bound.take_raw("target"), bound.origin)) {
+    throw UserError(ErrorKind::kUsage, "'target' needs a model; a feature file holds the vectors of one pool.",
+                    "Give model.path and pool.path instead of features, or leave target out.");
+  }
+  std::optional<OpenPool> open;
+  if (bound.tree.contains("pool")) {
+    const ArtifactCache cache(bound.tree.value("cache", "cache"));
+    open = inputs::open_pool(bound.take<inputs::PoolOptions>("pool"), cache);
+  }
+  const auto asked = bind_options<SelectOptions>(bound.tree, "", bound.origin);
+  asked.machine.use();
+  if (asked.ranking && !open)
+    throw UserError(ErrorKind::kUsage, "'ranking' names samples of a pool, and no pool is given.",
+                    "Give pool.path, or leave ranking out.");
+  if (asked.text_only.policy != TextOnly::kAuto && !open)
+    throw UserError(ErrorKind::kUsage,
+                    "'text_only' needs a pool: a feature file does not say which rows have a picture.",
+                    "Give pool.path, or leave text_only out.");
+  std::vector<fs::path> files = {*asked.features};
+  if (open) files.push_back(open->path);
+  const auto outputs = outputs_for(asked, budgets, files);
+  const auto method = make_vector_method(choice.name, choice.options, "method", bound.origin);
+  const auto file = open_feature_file(*asked.features);
+  const auto table = open ? table_of(file, *open->pool, asked.ids) : table_of(file);
+  const auto rows = open ? rows_of_pool(*open->pool) : RowSet{*asked.features, file.vectors->rows(), file.finite};
+  const auto input = open_input(
+      method, rows, [&](const FeatureSpec&) { return table; }, static_cast<std::uint64_t>(asked.seed), nullptr,
+      asked.text_only.policy);
+  select_and_write(method, input, rows, open ? open->pool.get() : nullptr, asked, budgets, outputs);
+  return 0;
+}
+
+}  // namespace
+
+int run_score(const Words& words) {
+  const Flags flags = parse_flags(words);
+  const auto request = request_for(flags, "score");
+  if (const int code =
+          answer_questions(flags, request, "scalselect score features=FILE.npz out=importance_scores.jsonl");
+      code >= 0)
+    return code;
+  auto bound = bind_command(flags, "score");
+  const auto method = take_method(bound);
+  const auto asked = bind_options<ScoreOptions>(bound.tree, "", bound.origin);
+  asked.machine.use();
+  if (method.name != "scalselect") {
+    throw UserError(ErrorKind::kUsage,
+                    fmt::format("`score` ranks a feature file by leverage; method '{}' does not.", method.name),
+                    "Leave method out, or use method=scalselect.");
+  }
+  const auto options = bind_options<ScalSelectOptions>(method.options, "method", bound.origin);
+  check_outputs({asked.out}, {asked.features});
+  const auto features = import_representations(asked.features);
+  const auto result = score_rows(*features.vectors, options.subspace);
+  std::vector<ScoredId> entries;
+  for (std::size_t i = 0; i < features.ids.size(); ++i) entries.push_back({features.ids[i], result.scores[i]});
+  write_scores(entries, asked.out);
+  if (!result.excluded.empty()) log_warning("{} vectors hold NaN or infinity and got no score", result.excluded.size());
+  fmt::print("{}: {} scores, k = {} of {} directions hold {:.2f} % of the energy\n", asked.out,
+             entries.size() - result.excluded.size(), result.directions, features.vectors->cols(),
+             100 * result.energy_kept);
+  return 0;
+}
+
+int run_select(const Words& words) {
+  const Flags flags = parse_flags(words);
+  const auto request = request_for(flags, "select");
+  if (const int code = answer_questions(
+          flags, request,
+          "scalselect select (scores=FILE | model.path=DIR) pool.path=POOL.json budget=0.16 out=subset.json\n"
+          "scalselect select features=FILE.npz|FILE.npy method=NAME budget=0.16 out=rows.txt");
+      code >= 0)
+    return code;
+  if (is_given(flags, "features")) return select_from_features(flags);
+  if (is_given(flags, "scores")) return select_from_scores(flags);
+  return select_with_model(words);
+}
+
+}  // namespace scalselect::app

@@ -1,0 +1,46 @@
+#include "experiments/app/plain_words.h"
+
+#include <fmt/format.h>
+
+#include "core/error.h"
+
+namespace scalselect::app {
+
+const std::map<std::string, PlainCommand>& plain_commands() {
+  static const std::map<std::string, PlainCommand> table = {
+      {"runs", {kRunsUsage, {"experiment", "format", "match", "metric", "sort", "status", "store"}, {}}},
+      {"show", {kShowUsage, {"store"}, {}}},
+      {"compare", {kCompareUsage, {"store"}, {"--all"}}},
+      {"answers", {kAnswersUsage, {"benchmark", "limit", "store", "wrong"}, {}}},
+      {"report", {kReportUsage, {"against", "experiment", "out", "store"}, {}}},
+      {"cache", {kCacheUsage, {"cache", "store"}, {"--unfinished", "--unused", "--yes"}, {"ls", "rm"}}},
+      {"methods", {kMethodsUsage, {}, {"--markdown"}}},
+  };
+  return table;
+}
+
+std::string PlainWords::value(const std::string& key, const std::string& fallback) const {
+  const auto found = values.find(key);
+  return found == values.end() ? fallback : found->second;
+}
+
+PlainWords parse_plain(const std::string& command, const Words& words, std::size_t most_names) {
+  const auto& known = plain_commands().at(command);
+  PlainWords parsed;
+  for (const auto& word : words) {
+    const auto equals = word.find('=');
+    const auto key = word.substr(0, equals);
+    const bool name = equals == std::string::npos && !word.empty() && word[0] != '-';
+    if (known.flags.contains(word)) parsed.flags.insert(word);
+    else if (equals != std::string::npos && known.keys.contains(key)) parsed.values[key] = word.substr(equals + 1);
+    else if (name && parsed.names.size() < most_names) parsed.names.push_back(word);
+    else refuse_plain(command, fmt::format("'{}' is not understood here.", word));
+  }
+  return parsed;
+}
+
+void refuse_plain(const std::string& command, const std::string& problem) {
+  throw UserError(ErrorKind::kUsage, problem, std::string("Usage: ") + plain_commands().at(command).usage);
+}
+
+}  // namespace scalselect::app

@@ -1,0 +1,83 @@
+#include "experiments/inputs/pool.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+
+#include "core/error.h"
+#include "core/file_digests.h"
+#include "core/hash.h"
+#include "core/log.h"
+#include "experiments/resources.h"
+
+namespace scalselect::inputs {
+namespace fs = std::filesystem;
+namespace {
+
+constexpr int kWorldVersion = 1;
+
+}  // namespace
+
+fs::path find_path(const std::string& path) {
+  if (path.empty() || fs::exists(path)) return path;
+  const fs::path inside = resource_folder() / path;
+  return fs::exists(inside) ? inside : fs::path(path);
+}
+
+std::optional<PoolOptions> target_from(const nlohmann::json& tree, const KeyOrigin& origin) {
+  const bool on_disk = tree.is_object() && tree.value("kind", nlohmann::json("file")) == "file";
+  if (tree.is_null() || (on_disk && tree.value("path", nlohmann::json()).is_null())) return {};
+  return bind_options<PoolOptions>(tree, "target", origin);
+}
+
+OpenPool open_pool(const PoolOptions& options, const ArtifactCache& cache) {
+  OpenPool open;
+  if (options.kind == PoolOptions::Kind::kMini) {
+    StageKey key{"world", kWorldVersion, nlohmann::json::object(), nlohmann::json(dump_options(options.world))};
+    auto folder = cache.find(key);
+    if (!folder) {
+      auto work = cache.begin(key);
+      folder = cache.find(key);
+      if (!folder) {
+        log_info("rendering the mini world (pool and benchmarks)");
+        mini::write_mini_world(work.folder(), options.world);
+        folder = work.commit();
+      }
+    }
+    open.path = *folder / "pool.json";
+    open.benchmarks = *folder / "benchmarks";
+    open.image_root = *folder / "images";
+  } else {
+    open.path = find_path(options.path);
+    if (options.image_root) open.image_root = *options.image_root;
+  }
+  open.pool = std::make_shared<Pool>(open.path, open.image_root);
+  open.digest = open.pool->digest(FileDigests(cache.root() / "digests"));
+  return open;
+}
+
+std::string model_digest(const fs::path& folder, const ArtifactCache& cache) {
+  if (!fs::is_directory(folder)) {
+    throw UserError(
+        ErrorKind::kInput, fmt::format("There is no model folder '{}'.", folder.string()),
+        "Give the path of a Hugging Face folder (config.json, *.safetensors, tokenizer.json) as model.path.");
+  }
+  // Configuration, tokenizer (vocabularies as .txt too), chat template, weights of either kind.
+  const std::set<std::string> read = {".json", ".jinja", ".txt", ".model", ".safetensors", ".bin"};
+  std::vector<fs::path> files;
+  for (const auto& entry : fs::directory_iterator(folder)) {
+    if (entry.is_regular_file() && read.contains(entry.path().extension().string())) files.push_back(entry.path());
+  }
+  std::sort(files.begin(), files.end());
+  const FileDigests digests(cache.root() / "digests");
+  Sha256 hash;
+  for (const auto& file : files) {
+    // Probe values are a record about the checkpoint, not a part of it.
+    if (file.filename() != "probes.json")
+      hash.update(file.filename().string()).update("\n").update(digests.sha256(file));
+  }
+  return hash.finish();
+}
+
+}  // namespace scalselect::inputs
