@@ -221,7 +221,7 @@ std::string Store::start_run(const RunStart& run) {
       ON CONFLICT(id) DO UPDATE SET status = iif(status = 'finished', status, 'running'), attempt = attempt + 1,
         ended_ms = iif(status = 'finished', ended_ms, NULL), name = excluded.name,
         config = excluded.config, choices = excluded.choices, overrides = excluded.overrides,
-        provenance = excluded.provenance, host = excluded.host, pid = excluded.pid,
+        provenance = iif(status = 'finished', provenance, excluded.provenance), host = excluded.host, pid = excluded.pid,
         heartbeat_ms = excluded.heartbeat_ms, error = '')sql");
     upsert.bind(1, id);
     upsert.bind(2, impl_->experiment_id(run.experiment));
@@ -249,6 +249,15 @@ std::string Store::start_run(const RunStart& run) {
     }
     transaction.commit();
     return id;
+  });
+}
+
+void Store::set_provenance(const std::string& run_id, const nlohmann::ordered_json& provenance) {
+  impl_->use([&] {
+    SQLite::Statement update(impl_->db, "UPDATE runs SET provenance = ? WHERE id = ?");
+    update.bind(1, provenance.dump());
+    update.bind(2, run_id);
+    update.exec();
   });
 }
 

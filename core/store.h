@@ -71,6 +71,8 @@ class Store {
   /// Begins a run, or attempt + 1 of it if the same experiment already holds this config hash; returns its id. A
   /// finished run stays finished meanwhile: what it found is not lost if the new attempt is killed.
   std::string start_run(const RunStart& run);
+  /// For a finished run that is tried again: start_run leaves it the provenance of the attempt that computed it.
+  void set_provenance(const std::string& run_id, const nlohmann::ordered_json& provenance);
   void heartbeat(const std::string& run_id);
   /// status: "finished", "failed", "interrupted" or "killed".
   void finish_run(const std::string& run_id, const std::string& status, const std::string& error = {});

@@ -59,8 +59,14 @@ TEST_F(StoreTest, AFinishedRunStaysFinishedWhileItIsTriedAgain) {
   Store store(file());
   const auto id = store.start_run(start("a"));
   store.finish_run(id, "finished");
-  EXPECT_EQ(store.start_run(start("a")), id);
+  auto again = start("a");
+  again.provenance = {{"command", "report, made again"}};
+  EXPECT_EQ(store.start_run(again), id);
   EXPECT_EQ(store.run(id).status, "finished");
+  // Who made the results is the attempt that computed them.
+  EXPECT_EQ(store.run(id).provenance, start("a").provenance);
+  store.set_provenance(id, again.provenance);
+  EXPECT_EQ(store.run(id).provenance, again.provenance);
   store.finish_run(id, "failed", "disk full");
   EXPECT_EQ(store.run(id).status, "failed");
 }
