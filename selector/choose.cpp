@@ -66,10 +66,7 @@ RowSet rows_of_pool(const Pool& pool) {
 
 MethodInput open_input(const Method& method, const RowSet& rows, const TableSource& tables, std::uint64_t seed,
                        const TargetSource* target) {
-  if (method.requires_target && target == nullptr) {
-    throw UserError(ErrorKind::kUsage, "This method chooses samples for a target, and no target is given.",
-                    "Give a pool of target samples: target.path=POOL.json, or target=mini.");
-  }
+  SCALSELECT_CHECK(!method.requires_target || target != nullptr);
   MethodInput input;
   input.pool_size = rows.size;
   input.features = open_tables(method.needs, tables);

@@ -1,5 +1,5 @@
-// One selection behind every door: the commands and the pipeline open their tables, call this, and write what it
-// answers. What a budget means, which rows may be chosen and whether a method's answer is valid is decided here alone.
+// The one selection that all commands and the pipeline share: they open their tables, call this, and write the result.
+// What a budget means, which rows may be chosen and whether a method's answer is valid is decided here alone.
 #pragma once
 
 #include <cstdint>
@@ -17,7 +17,7 @@ namespace scalselect {
 /// The rows that a selection is made from.
 struct RowSet {
   std::string name;                  ///< the pool's (or table's) file, for messages
-  std::int64_t size = 0;             ///< what a share is taken of
+  std::int64_t size = 0;             ///< a share is a share of these
   std::vector<std::int64_t> usable;  ///< rows that were not rejected when the file was read, ascending
 };
 
@@ -34,8 +34,8 @@ struct TargetSource {
 };
 
 /// What the method reads: the tables of its needs, and as candidates the usable rows that every table holds. `target`:
-/// may be null; not opened for methods that have no use for it. Throws what `tables` throws, and UserError(kUsage) if
-/// the method requires a target and none is given, UserError(kInput) if no row of the pool, or of the target, is left.
+/// null without one, which the caller has refused for a method that requires a target; not opened for methods that do
+/// not read it. Throws what `tables` throws, and UserError(kInput) if no row of the pool, or of the target, is left.
 MethodInput open_input(const Method& method, const RowSet& rows, const TableSource& tables, std::uint64_t seed,
                        const TargetSource* target = nullptr);
 
