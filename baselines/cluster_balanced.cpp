@@ -1,12 +1,10 @@
-// Even sampling of clusters: k-means, then as many rows of each cluster (allocation=equal; a cluster that runs out
+// Even sampling of clusters: k-means, then equally many rows of each cluster (allocation=equal; a cluster that runs out
 // leaves its share to the others) or the same share of each (allocation=proportional: stratified sampling; Webster's
 // apportionment, so that a smaller budget is a prefix of a larger one's result).
 //
-// Inside a cluster rows are drawn by the seed, or come nearest to the centre first.
+// Within a cluster rows are drawn by the seed, or taken nearest to the centre first.
 #include <algorithm>
-#include <cmath>
 #include <functional>
-#include <numeric>
 
 #include "baselines/kmeans.h"
 #include "baselines/registry.h"
@@ -32,9 +30,9 @@ struct ClusterBalancedOptions {
   static void describe(Visitor& v, ClusterBalancedOptions& o) {
     v.field("clusters", o.clusters, "clusters of k-means; 0 = the square root of the number of rows", Range{0, 1e6});
     v.field("spherical", o.spherical, "cluster by cosine instead of Euclidean distance");
-    v.field("iterations", o.iterations, "passes of k-means at most", Range{1, 1e6});
+    v.field("iterations", o.iterations, "maximum number of passes of k-means", Range{1, 1e6});
     v.choice("allocation", o.allocation, {{"equal", Allocation::kEqual}, {"proportional", Allocation::kProportional}},
-             "as many rows of each cluster, or the same share of each");
+             "equally many rows of each cluster, or the same share of each");
     v.choice("within", o.within, {{"random", Within::kRandom}, {"center", Within::kCenter}},
              "which rows of a cluster come first: drawn by the seed, or nearest to its centre");
     v.field("features", o.features, "vectors to cluster; the options of scalselect (its subspace is not used)");
@@ -47,16 +45,6 @@ struct Turn {
   std::int64_t cluster, row;
   bool operator<(const Turn& other) const { return key != other.key ? key < other.key : cluster < other.cluster; }
 };
-
-KMeansOptions kmeans_options(const ClusterBalancedOptions& options, const TableRows& table) {
-  KMeansOptions clustering;
-  clustering.clusters = options.clusters > 0
-                            ? options.clusters
-                            : static_cast<std::int64_t>(std::lround(std::sqrt(static_cast<double>(table.size()))));
-  clustering.spherical = options.spherical;
-  clustering.max_iterations = options.iterations;
-  return clustering;
-}
 
 std::vector<std::int64_t> order_within(const ClusterBalancedOptions& options, std::vector<std::int64_t> list,
                                        const std::vector<float>& distance, Rng& rng) {
@@ -76,11 +64,12 @@ double key(const ClusterBalancedOptions& options, std::size_t t, std::size_t siz
 
 SelectionResult select(const ClusterBalancedOptions& options, const MethodInput& input, std::int64_t budget) {
   const auto table = load_rows(input.features.at(0), input.candidates, false, "cluster_balanced");
-  const auto clustering =
-      kmeans({table.values.data(), table.size(), table.cols}, kmeans_options(options, table), input.seed);
+  const auto clustering = kmeans(
+      table.view(),
+      {.clusters = options.clusters, .spherical = options.spherical, .max_iterations = options.iterations}, input.seed);
   Rng rng(input.seed, "baselines/cluster_balanced");
   std::vector<Turn> turns;
-  const auto lists = members(clustering.rows, clustering.clusters);
+  const auto lists = cluster_members(clustering.rows, clustering.clusters);
   for (std::size_t c = 0; c < lists.size(); ++c) {
     const auto ordered = order_within(options, lists[c], clustering.rows.distance, rng);
     for (std::size_t t = 0; t < ordered.size(); ++t)
@@ -106,8 +95,8 @@ Method make(const ClusterBalancedOptions& options) {
 }  // namespace
 
 MethodEntry cluster_balanced_entry() {
-  return method_entry("cluster_balanced", "as many rows (or the same share) of every k-means cluster",
-                      "time O(N K d) a pass of k-means (K clusters), memory N d + K d floats; ScalSelect's features",
+  return method_entry("cluster_balanced", "equally many rows (or the same share) of every k-means cluster",
+                      "time O(N K d) per pass of k-means (K clusters), memory N d + K d floats; ScalSelect's features",
                       "stratified sampling over k-means clusters", make);
 }
 

@@ -1,16 +1,16 @@
 // COINCIDE (arXiv 2406.10995): clusters of concept and skill, a share for each by transferability and density, and
-// inside each the rows that stand for it best.
+// within each the rows that represent it best.
 //
-// 1. Per layer: what attention adds to the residual stream, averaged over the visual tokens and, apart, over the tokens
-//    behind the image (question, answers, template); tanh of the means, each part scaled to length 1; all of them side
-//    by side / sqrt(2 layers).
+// 1. Per layer: what attention adds to the residual stream, averaged over the visual tokens and, separately, over the
+//    tokens after the image (question, answers, template); tanh of the means, each part scaled to length 1; all of them
+//    side by side / sqrt(2 layers).
 // 2. Spherical k-means from random rows.
 // 3. Transferability S_c: mean cosine of centroid c with the others. Density D_c: mean Gaussian kernel inside c.
 //    P = softmax(S / (tau D)).
-// 4. Clusters by descending P: each gets round(R P) of the R rows still wanted (half to even), P renormalised over the
-//    clusters not yet visited, or all it has. Rows still wanted in the end (the last clusters were too small; the
+// 4. Clusters by descending P: each gets round(R P) of the R rows still missing (half to even), P renormalised over the
+//    clusters not yet visited, or all it has. Rows still missing at the end (the last clusters were too small; the
 //    authors then return fewer) are shared out by further rounds of the same over what is left.
-// 5. Inside a cluster, greedy MMD (mmd.h).
+// 5. Within a cluster, greedy MMD (mmd.h).
 //
 // Where the authors' code and paper differ, both are options and the code, which made the published subsets, is the
 // default: transferability from the language half of the centroids only (`transfer=language`; the paper: `all`),
@@ -53,11 +53,11 @@ struct CoincideOptions {
   template <class Visitor>
   static void describe(Visitor& v, CoincideOptions& o) {
     v.field("layers", o.layers, "decoder layers whose attention outputs make the features", Range{1, 1e4});
-    v.field("clusters", o.clusters, "number of clusters; null: one to 66 rows, as in the paper", Range{1, 1e8});
+    v.field("clusters", o.clusters, "number of clusters; null: one per 66 rows, as in the paper", Range{1, 1e8});
     v.field("iterations", o.iterations, "passes of k-means", Range{0, 1e4});
     v.choice("transfer", o.transfer, {{"language", Transfer::kLanguage}, {"all", Transfer::kAll}},
              "part of the centroids that transferability compares");
-    v.field("near", o.near, "centroids with a larger cosine are left out of transferability; null: only itself",
+    v.field("near", o.near, "centroids with a larger cosine are left out of transferability; null: none but itself",
             Range{-1, 1});
     v.field("self_pairs", o.self_pairs, "count a row's kernel with itself in the density");
     v.field("temperature", o.temperature, "tau", Range{1e-6, 1e6});
@@ -93,7 +93,7 @@ std::vector<std::vector<double>> means_of(const CoincideOptions& options, const 
   return means;
 }
 
-/// At least kLeastDensity: without self pairs, rows far apart have no density but rounding, of either sign.
+/// At least kLeastDensity: without self pairs, the density of rows far apart is rounding, of either sign.
 double density(const CoincideOptions& options, const std::vector<double>& means) {
   const double size = static_cast<double>(means.size());
   const double mean = std::accumulate(means.begin(), means.end(), 0.0) / size;
@@ -119,14 +119,15 @@ std::vector<double> scores_of(const CoincideOptions& options, const KMeansResult
 
 SelectionResult select(const CoincideOptions& options, const MethodInput& input, std::int64_t budget) {
   const auto table = coincide::joined_features(input.features, input.candidates);
-  KMeansOptions clustering;
-  clustering.clusters = options.clusters.value_or(std::max<std::int64_t>(1, table.size() / kRowsPerCluster));
-  clustering.spherical = true;
-  clustering.init = KMeansInit::kRandom;
-  clustering.max_iterations = options.iterations;
-  const auto clusters = kmeans({table.values.data(), table.size(), table.cols}, clustering, input.seed);
+  const auto clusters =
+      kmeans(table.view(),
+             {.clusters = options.clusters.value_or(std::max<std::int64_t>(1, table.size() / kRowsPerCluster)),
+              .spherical = true,
+              .init = KMeansInit::kRandom,
+              .max_iterations = options.iterations},
+             input.seed);
   warn_of_collapse(clusters);
-  const auto groups = members(clusters.rows, clusters.clusters);
+  const auto groups = cluster_members(clusters.rows, clusters.clusters);
   const auto means = means_of(options, table, groups);
   const auto scores = scores_of(options, clusters, clusters.center_rows(table.cols), means);
   const auto quotas = coincide::share_out(scores, clusters.sizes, budget, options.temperature);
@@ -172,8 +173,8 @@ Method make(const CoincideOptions& options) {
 
 MethodEntry coincide_entry() {
   return method_entry(
-      "coincide", "clusters of concept and skill, shared by transferability and density, thinned by greedy MMD",
-      "forward pass to the last layer named; D = 2 d layers: k-means O(N K D) a pass, then O(D sum n_c^2) over "
+      "coincide", "clusters of concept and skill, budgeted by transferability and density, greedy MMD within each",
+      "forward pass to the last layer named; D = 2 d layers: k-means O(N K D) per pass, then O(D sum n_c^2) over "
       "clusters of n_c rows; memory N D floats",
       "arXiv 2406.10995; G-JWLee/COINCIDE_code", make);
 }

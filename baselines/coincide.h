@@ -1,5 +1,5 @@
-// The steps of COINCIDE (arXiv 2406.10995; coincide.cpp says what the method is), apart so that each can be held
-// against the authors' code.
+// The steps of COINCIDE (arXiv 2406.10995; coincide.cpp describes the method), separate so that each can be compared
+// with the authors' code.
 #pragma once
 
 #include <cstdint>
@@ -24,10 +24,10 @@ std::vector<double> transferability(MatrixView centers, const std::vector<std::i
 /// Clusters that have rows, best score first, ties by ascending number.
 std::vector<std::int64_t> by_score(const std::vector<double>& scores, const std::vector<std::int64_t>& sizes);
 
-/// Rows wanted of each cluster, `budget` (at most all there are) together. In by_score order a cluster gets
-/// min(round(R P_c), its rows) of the R rows still wanted, half to even, P = softmax(score / temperature) over the
-/// clusters not yet visited. What is still wanted behind the last one is shared out again in the same way among the
-/// rows left (the authors return fewer).
+/// Rows to take from each cluster, `budget` (at most all there are) in total. In by_score order a cluster gets
+/// min(round(R P_c), its rows) of the R rows still missing, half to even, P = softmax(score / temperature) over the
+/// clusters not yet visited. What is still missing after the last one is shared out in the same way among the rows
+/// left (the authors return fewer).
 std::vector<std::int64_t> share_out(const std::vector<double>& scores, const std::vector<std::int64_t>& sizes,
                                     std::int64_t budget, double temperature);
 

@@ -20,7 +20,7 @@ Eigen::RowVectorXf squashed(const Row& x, double length) {
   return norm > 0 ? Eigen::RowVectorXf((out.cast<double>() * (length / norm)).cast<float>()) : out;
 }
 
-/// tail[i] = log of the summed exp(logits) from place i on.
+/// tail[i] = log of the sum of exp(logits) from position i on.
 std::vector<double> log_tails(const std::vector<double>& logits) {
   std::vector<double> tail(logits.size() + 1, -std::numeric_limits<double>::infinity());
   for (std::size_t i = logits.size(); i-- > 0;) {
@@ -37,7 +37,7 @@ TableRows joined_features(const std::vector<FeatureTable>& parts, const std::vec
   TableRows joined;
   joined.rows = candidates;
   joined.cols = count * width;
-  // The joined rows, and one part's table beside them.
+  // The joined rows, and one part's table at a time.
   require_memory(4.0 * static_cast<double>(joined.size() * width) * static_cast<double>(count + 1), "coincide");
   joined.values.resize(static_cast<std::size_t>(joined.size() * joined.cols));
   const double length = 1 / std::sqrt(static_cast<double>(count));

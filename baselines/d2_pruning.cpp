@@ -1,17 +1,17 @@
-// D2 pruning (arXiv 2310.07931): difficulty spread over a neighbour graph, then taken back around what is chosen.
+// D2 pruning (arXiv 2310.07931): difficulty spread over a neighbour graph, then reduced around what is chosen.
 //
 // Rows and their `neighbors` nearest ones (Euclidean, exact) make an undirected graph. Forward: g_i = s_i + sum over
-// neighbours j of exp(-|x_i - x_j|) max(s_j, 1e-7). Then, again and again, the row of the largest g is taken, and its
+// neighbours j of exp(-|x_i - x_j|) max(s_j, 1e-7). Then, repeatedly, the row of the largest g is taken, and its
 // neighbours j lose exp(-gamma |x_i - x_j|) g_i. This is the authors' graph_mode=sum, graph_sampling_mode=weighted; s
-// is the answer's mean loss. Distances decide how far messages reach, so vectors are scaled to length 1 unless told.
+// is the answer's mean loss. Distances decide how far messages reach, so vectors are scaled to length 1 by default.
 #include <algorithm>
 #include <cmath>
 #include <functional>
 
-#include "baselines/answer_loss.h"
 #include "baselines/live_ranking.h"
 #include "baselines/neighbors.h"
 #include "baselines/registry.h"
+#include "baselines/row_scores.h"
 #include "selector/scalselect.h"
 
 namespace scalselect {
@@ -28,7 +28,7 @@ struct D2Options {
 
   template <class Visitor>
   static void describe(Visitor& v, D2Options& o) {
-    v.field("neighbors", o.neighbors, "nearest rows each row is joined to", Range{1, 1e6});
+    v.field("neighbors", o.neighbors, "nearest rows that each row is joined to", Range{1, 1e6});
     v.field("gamma", o.gamma, "reach of what a chosen row takes from its neighbours: exp(-gamma distance)",
             Range{0, 1e12});
     v.field("normalize", o.normalize, "scale vectors to length 1 before distances are taken");
@@ -99,11 +99,11 @@ Method make(const D2Options& options) {
 }  // namespace
 
 MethodEntry d2_pruning_entry() {
-  return method_entry(
-      "d2_pruning", "hard samples, spread out by messages on a neighbour graph",
-      "one full forward pass a row; time O(N^2 d) in blocks + O(N k log N) (k neighbours), memory N d + 8 N k numbers; "
-      "ScalSelect's features and the answer losses",
-      "Maharana, Yadav and Bansal, arXiv 2310.07931; repository adymaharana/d2pruning", make);
+  return method_entry("d2_pruning", "hard samples, spread out by messages on a neighbour graph",
+                      "one full forward pass per row; time O(N^2 d) in blocks + O(N k log N) (k neighbours), memory N "
+                      "d + 8 N k numbers; "
+                      "ScalSelect's features and the answer losses",
+                      "Maharana, Yadav and Bansal, arXiv 2310.07931; repository adymaharana/d2pruning", make);
 }
 
 }  // namespace scalselect

@@ -1,8 +1,8 @@
 // EL2N (Paul et al., arXiv 2107.07075), as instruction tuning uses it: the mean over answer tokens of the length of the
 // error vector, ||softmax(logits) - onehot||_2. Large means hard.
 //
-// The classification paper averages over several models early in training; here one model speaks, as in COINCIDE's code
-// (arXiv 2406.10995), whose float16 scores tie often; ours are float32.
+// The classification paper averages over several models early in training; here one model is used, as in COINCIDE's
+// code (arXiv 2406.10995), whose float16 scores tie often; these are float32.
 #include <cmath>
 
 #include "baselines/registry.h"
@@ -33,7 +33,7 @@ Method make(const El2nOptions& options) {
 
 MethodEntry el2n_entry() {
   return method_entry("el2n", "samples whose answers the model's probabilities miss most",
-                      "one full forward pass a row; time O(N log N), memory O(N)",
+                      "one full forward pass per row; time O(N log N), memory O(N)",
                       "arXiv 2107.07075; for VLMs in COINCIDE's code (arXiv 2406.10995)", make);
 }
 

@@ -3,7 +3,7 @@
 //
 // A row that nothing chosen resembles counts 0, so negative similarities count as 0: raw cosines are clipped (as in
 // submodlib and apricot on such a kernel); metric=cosine_shifted is DeepCore's (1 + cosine) / 2. The exact form
-// compares all pairs: in a matrix up to `exact_rows` rows, above that by computing columns anew. The sparse form keeps
+// compares all pairs: in a matrix up to `exact_rows` rows, above that by recomputing columns. The sparse form keeps
 // for every row i only its `neighbors` most similar rows j, all others count 0; with neighbors = N it is the exact
 // form.
 #include <algorithm>
@@ -46,7 +46,7 @@ struct FacilityLocationOptions {
   }
 };
 
-/// Facility location over columns of similarities; how they are kept is up to the heirs.
+/// Facility location over columns of similarities; subclasses decide how the columns are stored.
 class Facilities : public SubmodularFunction {
  public:
   explicit Facilities(std::int64_t size) : nearest_(static_cast<std::size_t>(size), 0.0F) {}
@@ -85,7 +85,7 @@ class MatrixFacilities final : public Facilities {
   std::vector<float> matrix_;
 };
 
-/// Nothing is kept: a gain costs O(N d).
+/// Stores no similarities: a gain costs O(N d).
 class ComputedFacilities final : public Facilities {
  public:
   explicit ComputedFacilities(const Similarity& similarity) : Facilities(similarity.size()), similarity_(similarity) {}
@@ -196,9 +196,8 @@ Method make(const FacilityLocationOptions& options) {
 MethodEntry facility_location_entry() {
   return method_entry(
       "facility_location", "greedy cover of every row by a similar chosen one",
-      "up to 20,000 rows: time O(N^2 d) + O(N) an evaluation, memory N^2 floats; above, with k neighbours: time O(N^2 "
-      "d) "
-      "in blocks + O(k) an evaluation, memory 4 N k + N d floats; ScalSelect's features",
+      "up to 20,000 rows: time O(N^2 d) + O(N) per evaluation, memory N^2 floats; above, with k neighbours: time "
+      "O(N^2 d) in blocks + O(k) per evaluation, memory 4 N k + N d floats; ScalSelect's features",
       "Nemhauser, Wolsey and Fisher 1978; Wei, Iyer and Bilmes 2015", make);
 }
 

@@ -48,7 +48,7 @@ std::vector<std::int64_t> finite_rows_of(const RowSource& vectors) {
   return rows;
 }
 
-/// Some rows of a table as a table of their own.
+/// Some rows of a table as a table.
 class RowsOf final : public RowSource {
  public:
   RowsOf(std::shared_ptr<const RowSource> all, std::vector<std::int64_t> rows)
@@ -58,7 +58,7 @@ class RowsOf final : public RowSource {
   void read(std::int64_t first, std::int64_t count, float* out) const override {
     for (std::int64_t done = 0; done < count;) {
       const std::int64_t start = at(first + done);
-      std::int64_t run = 1;  // neighbours are read at once
+      std::int64_t run = 1;  // consecutive rows are read at once
       while (done + run < count && at(first + done + run) == start + run) ++run;
       all_->read(start, run, out + done * cols());
       done += run;
@@ -110,7 +110,8 @@ std::vector<std::int64_t> pool_rows(const FeatureFile& file, const Pool& pool, I
 }  // namespace
 
 bool needs_vectors_only(const Method& method) {
-  return method.needs.empty() || (method.needs.size() == 1 && is_representation(method.needs.front()));
+  if (method.requires_target || method.needs.size() > 1) return false;
+  return method.needs.empty() || is_representation(method.needs.front());
 }
 
 FeatureFile open_feature_file(const std::filesystem::path& path) {

@@ -23,12 +23,12 @@ struct FeatureFile {
   std::vector<std::int64_t> finite;  ///< rows without NaN and infinity, ascending: the others are never chosen
 };
 
-/// Opens the authors' `all_representations.npz` (sample_ids, representations) or a matrix in a .npy file; which of them
-/// it is shows by content. Rows that hold NaN or infinity are named in a warning. Throws UserError(kInput) as
+/// Opens the authors' `all_representations.npz` (sample_ids, representations) or a matrix in a .npy file,
+/// told apart by content. Rows that hold NaN or infinity are named in a warning. Throws UserError(kInput) as
 /// import_representations and open_npy_rows, for other files, and if no row is finite.
 FeatureFile open_feature_file(const std::filesystem::path& file);
 
-/// Whether the method asks for at most one table, and that of vectors.
+/// Whether the method asks for at most one table, one of vectors, and for no target.
 bool needs_vectors_only(const Method& method);
 
 /// A method by name whose needs a feature file can meet. Throws UserError(kUsage), naming what it needs and the methods
@@ -43,7 +43,7 @@ FeatureTable table_of(const FeatureFile& file);
 /// UserError(kInput): as scores_by_row; a file without ids whose rows are not as many as the pool's.
 FeatureTable table_of(const FeatureFile& file, const Pool& pool, IdKind ids);
 
-/// One row a line, in the order given.
+/// One row per line, in the order given.
 void write_row_list(const std::vector<std::int64_t>& rows, const std::filesystem::path& file);
 
 }  // namespace scalselect

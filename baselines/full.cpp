@@ -1,4 +1,4 @@
-// The whole pool: the row that every other method is measured against.
+// The whole pool: the reference that every other method is measured against.
 #include "baselines/registry.h"
 
 namespace scalselect {
@@ -20,8 +20,8 @@ Method make(const FullOptions&) { return {.budget_use = BudgetUse::kAll, .select
 }  // namespace
 
 MethodEntry full_entry() {
-  return method_entry("full", "the whole pool, whatever the budget", "time O(N), memory O(N); no model",
-                      "reference row", make);
+  return method_entry("full", "the whole pool, whatever the budget", "time O(N), memory O(N); no model", "reference",
+                      make);
 }
 
 }  // namespace scalselect

@@ -5,9 +5,9 @@
 // pattern=lm_head\.weight is the last-layer form that data-pruning libraries use (for a mean loss: |sum_t (p_t - y_t)
 // h_t^T| / T).
 #include <functional>
-#include <limits>
 
 #include "baselines/registry.h"
+#include "baselines/row_scores.h"
 
 namespace scalselect {
 namespace {
@@ -31,19 +31,13 @@ struct GrandOptions {
 
 SelectionResult select(const GrandOptions& options, const MethodInput& input, std::int64_t) {
   SelectionResult result;
-  std::vector<double> sums(static_cast<std::size_t>(input.pool_size));
+  result.scores.assign(static_cast<std::size_t>(input.pool_size), 0.0);
   for (const auto& table : input.features) {
-    for (std::size_t i = 0; i < table.rows.size(); ++i) {
-      float norm = 0;
-      table.vectors->read(static_cast<std::int64_t>(i), 1, &norm);
-      sums[static_cast<std::size_t>(table.rows[i])] += norm;
-    }
+    const auto norms = row_scores(table, input.pool_size, [](std::span<const float> norm) { return norm[0]; });
+    for (std::size_t row = 0; row < norms.size(); ++row) result.scores[row] += norms[row];
   }
   const double share = (options.largest ? 1.0 : -1.0) / static_cast<double>(input.features.size());
-  result.scores.assign(sums.size(), std::numeric_limits<double>::quiet_NaN());
-  for (const auto row : input.candidates) {
-    result.scores[static_cast<std::size_t>(row)] = share * sums[static_cast<std::size_t>(row)];
-  }
+  for (double& score : result.scores) score *= share;
   return result;
 }
 
@@ -60,7 +54,7 @@ Method make(const GrandOptions& options) {
 }  // namespace
 
 MethodEntry grand_entry() {
-  return method_entry("grand", "the largest gradients", "a forward and a backward pass a row; time O(N), memory O(N)",
+  return method_entry("grand", "the largest gradients", "a forward and a backward pass per row; time O(N), memory O(N)",
                       "Paul et al., arXiv 2107.07075", make);
 }
 

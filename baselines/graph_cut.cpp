@@ -3,7 +3,7 @@
 //
 // The gain of j is its similarity to the whole pool less lambda times (twice its similarity to the chosen rows, and
 // s_jj). Both sums are kept for every row, so each step is exact and no matrix is needed. Monotone for lambda <= 0.5;
-// beyond, gains may fall below 0 and the best row is taken all the same until the budget is full. Similarities count
+// beyond, gains may fall below 0 and the best row is still taken until the budget is full. Similarities count
 // raw, negative cosines included.
 #include <algorithm>
 #include <cmath>

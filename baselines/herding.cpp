@@ -29,7 +29,7 @@ struct HerdingOptions {
   static void describe(Visitor& v, HerdingOptions& o) {
     v.field("normalize", o.normalize, "scale vectors to length 1 first");
     v.choice("rule", o.rule, {{"product", Rule::kProduct}, {"distance", Rule::kDistance}},
-             "the row most along what the mean lacks, or the one that brings the mean nearest");
+             "the row with the largest inner product with what the mean lacks, or the one that brings it nearest");
     v.field("features", o.features, "vectors to match; the options of scalselect (its subspace is not used)");
   }
 };
@@ -43,7 +43,7 @@ std::vector<double> mean_of(const TableRows& table) {
   return mean;
 }
 
-/// What comes off <w, x>: |x|^2 / 2 turns the largest product into the nearest row.
+/// What is subtracted from <w, x>: |x|^2 / 2 makes the largest product the nearest row.
 std::vector<float> handicaps(const HerdingOptions& options, const TableRows& table) {
   std::vector<float> out(static_cast<std::size_t>(table.size()), 0.0F);
   for (std::int64_t i = 0; options.rule == Rule::kDistance && i < table.size(); ++i)
@@ -51,22 +51,21 @@ std::vector<float> handicaps(const HerdingOptions& options, const TableRows& tab
   return out;
 }
 
-/// |mean of the pool - mean of the chosen rows|; `wish` is (M + 1) mu - s.
-double mean_error(const std::vector<double>& mean, const std::vector<double>& wish, std::int64_t budget) {
+/// |mean of the pool - mean of the chosen rows|; `w` is (M + 1) mu - s.
+double mean_error(const std::vector<double>& mean, const std::vector<double>& w, std::int64_t budget) {
   double squares = 0;
-  for (std::size_t j = 0; j < mean.size(); ++j)
-    squares += std::pow((wish[j] - mean[j]) / static_cast<double>(budget), 2);
+  for (std::size_t j = 0; j < mean.size(); ++j) squares += std::pow((w[j] - mean[j]) / static_cast<double>(budget), 2);
   return std::sqrt(squares);
 }
 
 SelectionResult select(const HerdingOptions& options, const MethodInput& input, std::int64_t budget) {
   const auto table = load_rows(input.features.at(0), input.candidates, options.normalize, "herding");
   const auto mean = mean_of(table);
-  auto wish = mean;  // w
+  auto w = mean;
   std::vector<float> scores(static_cast<std::size_t>(table.size())), handicap = handicaps(options, table);
   SelectionResult result;
   while (static_cast<std::int64_t>(result.rows.size()) < budget) {
-    const std::vector<float> direction(wish.begin(), wish.end());
+    const std::vector<float> direction(w.begin(), w.end());
     parallel_blocks(table.size(), kBlock, [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t i = begin; i < end; ++i)
         scores[static_cast<std::size_t>(i)] =
@@ -75,9 +74,9 @@ SelectionResult select(const HerdingOptions& options, const MethodInput& input, 
     const auto best = std::max_element(scores.begin(), scores.end()) - scores.begin();
     handicap[static_cast<std::size_t>(best)] = INFINITY;
     result.rows.push_back(table.rows[static_cast<std::size_t>(best)]);
-    for (std::size_t j = 0; j < wish.size(); ++j) wish[j] += mean[j] - table.row(best)[j];
+    for (std::size_t j = 0; j < w.size(); ++j) w[j] += mean[j] - table.row(best)[j];
   }
-  result.facts["mean_error"] = mean_error(mean, wish, budget);
+  result.facts["mean_error"] = mean_error(mean, w, budget);
   return result;
 }
 

@@ -4,8 +4,8 @@
 // votes for the rows at or above the (1 - share) quantile of its influences (numpy's linear interpolation). Rows are
 // taken by votes. Votes are small integers, so ties decide most of the set: here by the mean over tasks of the row's
 // rank, then by ascending row (the authors' code takes the tail of an unstable sort). Differs from the authors:
-// gradients are taken after our warm-up, LoRA branches sit on attention projections only by default, every gradient is
-// scaled to length 1 (theirs are not for MME's sub-tasks), the sketch is sparse by default.
+// gradients are taken after this project's warm-up, LoRA branches sit on attention projections only by default, every
+// gradient is scaled to length 1 (theirs are not for MME's sub-tasks), the sketch is sparse by default.
 #include <algorithm>
 #include <cmath>
 #include <functional>
@@ -23,13 +23,13 @@ namespace {
 enum class Ties { kRank, kRow };
 enum class SubTasks { kPooled, kMax };
 
-SketchOptions of_5120() {
+SketchOptions default_sketch() {
   SketchOptions options;
   options.dim = 5120;
   return options;
 }
 
-GradientOptions one_epoch() {
+GradientOptions default_gradients() {
   GradientOptions options;
   options.warm_up.epochs = 1;
   return options;
@@ -40,8 +40,8 @@ struct IconsOptions {
   Ties ties = Ties::kRank;
   int task_parts = 1;
   SubTasks sub_tasks = SubTasks::kPooled;
-  GradientOptions gradients = one_epoch();
-  SketchOptions sketch = of_5120();
+  GradientOptions gradients = default_gradients();
+  SketchOptions sketch = default_sketch();
 
   template <class Visitor>
   static void describe(Visitor& v, IconsOptions& o) {
@@ -50,9 +50,10 @@ struct IconsOptions {
              "among rows with equally many votes: the best mean rank, or the first row");
     v.field("task_parts", o.task_parts, "parts between slashes of a target's source that name its task; 0 = all",
             Range{0, 100});
-    v.choice("sub_tasks", o.sub_tasks, {{"pooled", SubTasks::kPooled}, {"max", SubTasks::kMax}},
-             "influence on a task whose sources differ further on: the mean over its samples, or the largest of its "
-             "sources' means (the authors, for MME)");
+    v.choice(
+        "sub_tasks", o.sub_tasks, {{"pooled", SubTasks::kPooled}, {"max", SubTasks::kMax}},
+        "influence on a task whose sources differ after these parts: the mean over its samples, or the largest of its "
+        "sources' means (the authors, for MME)");
     v.field("gradients", o.gradients, "weights and warm-up of the gradients");
     v.field("sketch", o.sketch, "projection of the gradients");
   }
@@ -111,13 +112,11 @@ SelectionResult select(const IconsOptions& options, const MethodInput& input, st
     }
   }
   SelectionResult result;
-  result.scores.assign(static_cast<std::size_t>(input.pool_size), std::numeric_limits<double>::quiet_NaN());
-  for (std::size_t i = 0; i < size; ++i) {
-    const double tie = options.ties == Ties::kRank ? 1 - (mean_rank[i] + 1) / static_cast<double>(size + 1) : 0;
-    result.scores[static_cast<std::size_t>(input.candidates[i])] = votes[i] + tie;
-  }
   result.facts["tasks"] = influences.size();
   result.facts["most_votes"] = *std::max_element(votes.begin(), votes.end());
+  for (std::size_t i = 0; i < size; ++i)
+    votes[i] += options.ties == Ties::kRank ? 1 - (mean_rank[i] + 1) / static_cast<double>(size + 1) : 0;
+  result.scores = by_pool_row(input.candidates, votes, input.pool_size);
   return result;
 }
 
@@ -135,8 +134,8 @@ Method make(const IconsOptions& options) {
 
 MethodEntry icons_entry() {
   return method_entry("icons", "rows that most target tasks find influential",
-                      "warm-up training; a backward pass a row and a target sample; time O(N T (d + log "
-                      "N)), memory O(N T) (T tasks, d = sketch.dim)",
+                      "warm-up training; a backward pass per row and per target sample; time O(N T (d + log N)), "
+                      "memory O(N T) (T tasks, d = sketch.dim)",
                       "Wu et al., arXiv 2501.00654", make);
 }
 

@@ -8,8 +8,8 @@
 #include <cmath>
 #include <functional>
 
-#include "baselines/answer_loss.h"
 #include "baselines/registry.h"
+#include "baselines/row_scores.h"
 
 namespace scalselect {
 namespace {
@@ -57,7 +57,7 @@ Method make(const IfdOptions& options) {
 
 MethodEntry ifd_entry() {
   return method_entry("ifd", "samples whose image and instruction help least with the answer",
-                      "two full forward passes a row, the second of text only; time O(N log N), memory O(N)",
+                      "two full forward passes per row, the second of text only; time O(N log N), memory O(N)",
                       "arXiv 2308.12032; as a VLM baseline in arXiv 2608.30209", make);
 }
 

@@ -22,7 +22,7 @@ struct TargetTasks {
 };
 TargetTasks tasks_of(const TargetInput& target, int parts);
 
-/// Means of vectors scaled to length 1 (zero vectors stay zero), one row a group: groups.size() x d, row-major.
+/// Means of vectors scaled to length 1 (zero vectors stay zero), one row per group: groups.size() x d, row-major.
 std::vector<float> group_means(const FeatureTable& table, const std::vector<std::vector<std::int64_t>>& groups,
                                std::string_view method);
 

@@ -1,8 +1,9 @@
 // k-center greedy (farthest-point traversal, Gonzalez 1985; core-sets, Sener and Savarese 2018) on ScalSelect's
 // features.
 //
-// The first centre is the row with the longest vector (arXiv 2608.30209), or one drawn by the seed. Then, again and
-// again, the row farthest from its nearest centre, Euclidean, ties by ascending row. Only the running minimum is kept.
+// The first centre is the row with the longest vector (arXiv 2608.30209), or one drawn by the seed. Then,
+// repeatedly, the row farthest from its nearest centre, Euclidean, ties by ascending row. Only the running minimum is
+// kept.
 #include <algorithm>
 #include <cmath>
 #include <functional>

@@ -47,7 +47,7 @@ class Prepared {
     if (spherical_) scale_to_unit_length(rows);
     else rows.rowwise() -= shift_;
   }
-  /// Back to where the caller's rows lie.
+  /// Back to the caller's coordinates.
   void restore(Eigen::Map<RowMajorMatrixXf> centers) const {
     if (!spherical_) centers.rowwise() += shift_;
   }
@@ -202,7 +202,7 @@ void fill_empty(Assignment& rows, std::int64_t clusters) {
 /// Centres become the means of their rows (length 1 if spherical; a cluster without direction keeps its centre).
 /// Returns the sum of squared moves.
 double update_centers(const Prepared& rows, const Assignment& assigned, Eigen::Map<RowMajorMatrixXf> centers) {
-  const auto lists = members(assigned, centers.rows());
+  const auto lists = cluster_members(assigned, centers.rows());
   std::vector<double> moves(lists.size(), 0.0);
   parallel_blocks(centers.rows(), 1, [&](std::int64_t c, std::int64_t) {
     const auto& list = lists[static_cast<std::size_t>(c)];
@@ -279,7 +279,7 @@ Assignment assign_rows(MatrixView rows, MatrixView centers, bool spherical) {
   return nearest(prepared, {moved.data(), moved.rows(), moved.cols()});
 }
 
-std::vector<std::vector<std::int64_t>> members(const Assignment& rows, std::int64_t clusters) {
+std::vector<std::vector<std::int64_t>> cluster_members(const Assignment& rows, std::int64_t clusters) {
   std::vector<std::vector<std::int64_t>> lists(static_cast<std::size_t>(clusters));
   for (std::size_t i = 0; i < rows.cluster.size(); ++i)
     lists[static_cast<std::size_t>(rows.cluster[i])].push_back(static_cast<std::int64_t>(i));
@@ -287,7 +287,7 @@ std::vector<std::vector<std::int64_t>> members(const Assignment& rows, std::int6
 }
 
 KMeansResult kmeans(MatrixView rows, const KMeansOptions& options, std::uint64_t seed, std::span<const float> initial) {
-  SCALSELECT_CHECK(rows.rows >= 1 && options.clusters >= 1);
+  SCALSELECT_CHECK(rows.rows >= 1 && options.clusters >= 0);
   const Prepared prepared(rows, options.spherical);
   KMeansResult result;
   RowMajorMatrixXf centers;
@@ -295,7 +295,8 @@ KMeansResult kmeans(MatrixView rows, const KMeansOptions& options, std::uint64_t
     centers = ConstRows(initial.data(), static_cast<std::int64_t>(initial.size()) / rows.cols, rows.cols);
     prepared.prepare(centers);
   } else {
-    const auto clusters = std::min(options.clusters, rows.rows);
+    const auto usual = std::llround(std::sqrt(static_cast<double>(rows.rows)));
+    const auto clusters = std::min<std::int64_t>(options.clusters > 0 ? options.clusters : usual, rows.rows);
     centers = options.init == KMeansInit::kRandom ? random_centers(prepared, clusters, seed)
                                                   : PlusPlus(prepared, seed).draw(clusters);
   }

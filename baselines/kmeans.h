@@ -3,9 +3,9 @@
 // Euclidean: rows go to the centre at the smallest squared distance, centres are means. Spherical (Dhillon and Modha
 // 2001): rows count as scaled to length 1 (the caller need not scale them), go to the centre of the largest cosine, and
 // centres are means scaled to length 1. Ties go to the centre of the smallest number. Results depend on rows, options
-// and seed, not on the number of threads.
+// and seed, not on the number of threads; BLAS kernels of another processor may change the last digits.
 //
-// Time O(N K d) an iteration; k-means++ costs about ln K more such passes, random initial centres none. Memory beyond
+// Time O(N K d) per iteration; k-means++ costs about ln K more such passes, random initial centres none. Memory beyond
 // the rows: O(N + K d).
 #pragma once
 
@@ -29,13 +29,13 @@ enum class EmptyCluster {
 };
 
 struct KMeansOptions {
-  std::int64_t clusters = 8;  ///< K; more than there are rows means as many as there are rows
+  std::int64_t clusters = 8;  ///< K, at most the number of rows; 0 = the square root of that number
   bool spherical = false;
   KMeansInit init = KMeansInit::kPlusPlus;
-  int max_iterations = 50;  ///< passes over the rows; 0 = the initial centres stand
+  int max_iterations = 50;  ///< passes over the rows; 0 = the initial centres are final
   double tolerance = 0;     ///< stop when the centres' summed squared moves fall to this times the mean column variance
                             ///< (spherical: to this); 0 = when no row changes its centre
-  std::int64_t batch = 0;   ///< rows drawn with replacement a step (Sculley 2010), N / batch steps a pass; 0 = all
+  std::int64_t batch = 0;   ///< rows drawn with replacement per step (Sculley 2010), N / batch steps per pass; 0 = all
   EmptyCluster empty = EmptyCluster::kFarthest;  ///< of Lloyd's iteration; mini-batches keep
 };
 
@@ -67,6 +67,6 @@ KMeansResult kmeans(MatrixView rows, const KMeansOptions& options, std::uint64_t
 Assignment assign_rows(MatrixView rows, MatrixView centers, bool spherical);
 
 /// Rows of each cluster, ascending.
-std::vector<std::vector<std::int64_t>> members(const Assignment& rows, std::int64_t clusters);
+std::vector<std::vector<std::int64_t>> cluster_members(const Assignment& rows, std::int64_t clusters);
 
 }  // namespace scalselect

@@ -8,7 +8,6 @@
 // by default (they: sketch.kind=rademacher).
 #include <algorithm>
 #include <functional>
-#include <limits>
 
 #include "baselines/influence.h"
 #include "baselines/registry.h"
@@ -27,7 +26,7 @@ struct LessOptions {
   template <class Visitor>
   static void describe(Visitor& v, LessOptions& o) {
     v.choice("step", o.step, {{"auto", Step::kAuto}, {"adam", Step::kAdam}, {"plain", Step::kPlain}},
-             "of the pool's rows: Adam's, or the plain gradient; auto: Adam's where a warm-up left moments");
+             "of the pool's rows: Adam's, or the plain gradient; auto: Adam's after a LoRA warm-up");
     v.field("task_parts", o.task_parts, "parts between slashes of a target's source that name its task; 0 = all",
             Range{0, 100});
     v.field("gradients", o.gradients, "weights and warm-up of the gradients");
@@ -52,13 +51,12 @@ SelectionResult select(const LessOptions& options, const MethodInput& input, std
     const auto cosines = mean_cosines(input.features[e], input.candidates, means, "less");
     for (std::size_t i = 0; i < influence.size(); ++i) influence[i] += points[e].weight * cosines[i];
   }
-  SelectionResult result;
-  result.scores.assign(static_cast<std::size_t>(input.pool_size), std::numeric_limits<double>::quiet_NaN());
+  std::vector<double> best;
   const auto width = static_cast<std::ptrdiff_t>(tasks.names.size());
-  for (std::size_t i = 0; i < input.candidates.size(); ++i) {
-    const auto first = influence.begin() + static_cast<std::ptrdiff_t>(i) * width;
-    result.scores[static_cast<std::size_t>(input.candidates[i])] = *std::max_element(first, first + width);
-  }
+  for (auto first = influence.begin(); first != influence.end(); first += width)
+    best.push_back(*std::max_element(first, first + width));
+  SelectionResult result;
+  result.scores = by_pool_row(input.candidates, best, input.pool_size);
   result.facts["tasks"] = tasks.names.size();
   return result;
 }
@@ -66,7 +64,7 @@ SelectionResult select(const LessOptions& options, const MethodInput& input, std
 Method make(const LessOptions& options) {
   const bool moments = options.gradients.warm_up.share > 0 && options.gradients.weights == GradientWeights::kLora;
   if (options.step == Step::kAdam && !moments) {
-    throw UserError(ErrorKind::kUsage, "'method.step' is adam, but there is no warm-up of LoRA to leave moments",
+    throw UserError(ErrorKind::kUsage, "'method.step' is adam, but without a LoRA warm-up there are no moments.",
                     "Set method.gradients.warm_up.share above 0 and weights to lora, or step to plain.");
   }
   const bool adam = moments && options.step != Step::kPlain;
@@ -81,7 +79,7 @@ Method make(const LessOptions& options) {
 
 MethodEntry less_entry() {
   return method_entry("less", "rows whose gradient serves a target task",
-                      "warm-up training; E backward passes a row and a target sample (E epochs); time "
+                      "warm-up training; E backward passes per row and per target sample (E epochs); time "
                       "O(E N T d), memory O(N T) (T tasks, d = sketch.dim)",
                       "Xia et al., arXiv 2402.04333", make);
 }

@@ -1,4 +1,4 @@
-// Options of the methods that read ScalSelect's subspace another way and have none of their own.
+// Options of the methods that read ScalSelect's subspace another way and have no other options.
 #pragma once
 
 #include "selector/scalselect.h"

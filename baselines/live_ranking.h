@@ -14,7 +14,7 @@ class LiveRanking {
     for (std::size_t i = 0; i < scores_.size(); ++i) order_.emplace(-scores_[i], static_cast<std::int64_t>(i));
   }
 
-  /// Takes the item of the largest score, ties to the smaller number. There must be one left.
+  /// Takes the item of the largest score, ties to the smaller number. At least one must be left.
   std::int64_t take_best() {
     const auto item = order_.begin()->second;
     order_.erase(order_.begin());

@@ -3,7 +3,7 @@
 //
 // d_i^2 is what is left of row i's diagonal entry after the chosen rows; taking j gives every row i one more Cholesky
 // coefficient e_i = (S_ij - <c_i, c_j>) / d_j, and d_i^2 falls by e_i^2. For cosine and dot S_ij = <x_i, x_j>, so
-// e_i = <x_i, a> with one vector a a chosen row, and no coefficients are stored (exact, any N). Other metrics store
+// e_i = <x_i, a> with one vector a per chosen row, and no coefficients are stored (exact, any N). Other metrics store
 // them: M N floats. When nothing is left to gain (ridge = 0 and the rank used up), rows follow in ascending order.
 #include <algorithm>
 #include <cmath>
@@ -30,8 +30,8 @@ struct LogDetOptions {
   template <class Visitor>
   static void describe(Visitor& v, LogDetOptions& o) {
     SimilarityOptions::describe(v, o.similarity);
-    v.field("ridge", o.ridge,
-            "added to the kernel's diagonal; without it at most as many rows count as vectors are wide", Range{0, 1e6});
+    v.field("ridge", o.ridge, "added to the kernel's diagonal; without it no more rows count than vectors have columns",
+            Range{0, 1e6});
     v.field("features", o.features, "vectors to spread; the options of scalselect (its subspace is not used)");
   }
 };

@@ -17,7 +17,7 @@ std::string features_text(const Method& method) {
   std::string text = names_of(method.needs);
   if (text.empty()) text = "nothing of the model";
   if (const auto target = names_of(method.target_needs); !target.empty())
-    text += (method.requires_target ? " and, of a target pool that it cannot do without, "
+    text += (method.requires_target ? " and, of the target pool that it requires, "
                                     : " and, if a target pool is given, its ") +
             target;
   return text;
@@ -27,7 +27,7 @@ const char* budget_text(BudgetUse use) {
   switch (use) {
     case BudgetUse::kScores: return "ranks all samples once, every budget takes the top";
     case BudgetUse::kPrefix: return "chooses in order, a smaller budget is a prefix";
-    case BudgetUse::kEach: return "chooses anew for every budget";
+    case BudgetUse::kEach: return "chooses separately for every budget";
     case BudgetUse::kAll: return "takes every sample that can be used, whatever the budget";
   }
   return "";
@@ -57,7 +57,7 @@ std::string method_page(const MethodEntry& entry) {
   return fmt::format(
       "## `{}`\n\n{}. It reads {}, {}, and {}. Cost: {}. Source: {}.\n{}", entry.name,
       static_cast<char>(std::toupper(static_cast<unsigned char>(entry.summary[0]))) + entry.summary.substr(1),
-      features_text(method), budget_text(method.budget_use), method.uses_seed ? "draws by the seed" : "draws nothing",
+      features_text(method), budget_text(method.budget_use), method.uses_seed ? "uses the seed" : "ignores the seed",
       entry.cost, entry.source, options_table(entry.options));
 }
 
@@ -65,8 +65,7 @@ std::string methods_markdown() {
   std::string text =
       "# Selection methods\n\nWritten by `scalselect methods --markdown` from the registry. N: samples, M: budget, d: "
       "width of a vector. `method=NAME` chooses one; an option is `method.OPTION=VALUE`.\n\n| method | what it ranks "
-      "or "
-      "covers |\n|---|---|\n";
+      "or covers |\n|---|---|\n";
   for (const auto& entry : methods()) text += fmt::format("| [`{0}`](#{0}) | {1} |\n", entry.name, cell(entry.summary));
   for (const auto& entry : methods()) text += "\n" + method_page(entry);
   return text;

@@ -46,7 +46,7 @@ class Best {
 /// Neighbour lists of the rows [begin, end).
 class BlockSearch {
  public:
-  /// `moved`: the rows whose products are taken; `halves` come off them.
+  /// `moved`: the rows whose products are taken; `halves` is subtracted from these.
   BlockSearch(const TableRows& table, const ConstRows& moved, const Eigen::RowVectorXf& halves, Closeness closeness,
               bool self)
       : table_(table), moved_(moved), halves_(halves), closeness_(closeness), self_(self) {}

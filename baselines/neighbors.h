@@ -1,7 +1,8 @@
 // The nearest neighbours of every row, exact, by blocks of inner products: bounded memory, any N.
 //
 // Candidates come from BLAS blocks in float32; the values of the few best are then computed again by one fixed formula,
-// and ties go to the smaller row number, so that the lists do not depend on threads or on how BLAS rounds.
+// and ties go to the smaller row number, so that the lists do not depend on the number of threads; how BLAS rounds
+// matters only where more than the 8 candidates kept in reserve are within its error.
 #pragma once
 
 #include <cstdint>
@@ -17,7 +18,7 @@ enum class Closeness {
   kDistance,  ///< smallest Euclidean distance
 };
 
-/// Lists of `count` neighbours a row, best first.
+/// Lists of `count` neighbours per row, best first.
 struct Neighbors {
   std::int64_t count = 0;
   std::vector<std::int32_t> rows;  ///< N x count: positions in the table
@@ -32,7 +33,7 @@ struct Neighbors {
 };
 
 /// The `count` nearest of each row (fewer if the table is smaller). With `self` a row is in its own list like any other
-/// row, else never. Time O(N^2 d), memory O(N count), a block of products a thread and, for
+/// row, else never. Time O(N^2 d), memory O(N count), a block of products per thread and, for
 /// kDistance, a copy of the rows.
 Neighbors nearest_neighbors(const TableRows& table, std::int64_t count, Closeness closeness, bool self);
 

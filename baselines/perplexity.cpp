@@ -4,8 +4,8 @@
 #include <cmath>
 #include <functional>
 
-#include "baselines/answer_loss.h"
 #include "baselines/registry.h"
+#include "baselines/row_scores.h"
 
 namespace scalselect {
 namespace {
@@ -60,7 +60,7 @@ Method make(const PerplexityOptions& options) {
 
 MethodEntry perplexity_entry() {
   return method_entry("perplexity", "samples of middling (or high, or low) loss under the model",
-                      "one full forward pass a row; time O(N log N), memory O(N)",
+                      "one full forward pass per row; time O(N log N), memory O(N)",
                       "mid-range window: arXiv 2608.30209, COINCIDE's trainer (arXiv 2406.10995)", make);
 }
 

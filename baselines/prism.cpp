@@ -1,4 +1,4 @@
-// PRISM (arXiv 2502.12119): keeps the samples whose visual features point away from everyone else's.
+// PRISM (arXiv 2502.12119): keeps the samples whose visual features point away from all others'.
 //
 // F_i = mean of the visual tokens' states after a shallow decoder layer. With u_i = (F_i - mu) / |F_i - mu| and mu the
 // pool's mean, redundancy R_i = mean over j != i of u_i . u_j; the rows of lowest R are kept. The double sum is never
@@ -17,11 +17,12 @@
 #include "baselines/registry.h"
 #include "baselines/row_scores.h"
 #include "core/parallel.h"
+#include "selector/rows.h"
 
 namespace scalselect {
 namespace {
 
-constexpr std::int64_t kBlock = 1024;
+constexpr std::int64_t kBlock = 1024, kRowsAtOnce = 64;
 
 enum class Center { kPool, kVector, kNone };
 enum class Keep { kLow, kHigh };
@@ -43,25 +44,23 @@ struct PrismOptions {
 
 using Vector = std::vector<double>;
 
+void add(const Vector& term, Vector& sum) {
+  for (std::size_t j = 0; j < sum.size(); ++j) sum[j] += term[j];
+}
+
 /// Sum over the table's rows of `of(row)`, a vector of d; blocks are added in order.
 template <class Of>
 Vector sum_rows(const RowSource& source, const Of& of) {
-  const auto cols = static_cast<std::size_t>(source.cols());
-  std::vector<Vector> partial(static_cast<std::size_t>((source.rows() + kBlock - 1) / kBlock));
-  parallel_blocks(source.rows(), kBlock, [&](std::int64_t begin, std::int64_t end) {
-    std::vector<float> rows(static_cast<std::size_t>(end - begin) * cols);
-    source.read(begin, end - begin, rows.data());
-    Vector sum(cols, 0.0);
-    for (std::size_t i = 0; i < rows.size(); i += cols) {
-      const Vector u = of(std::span<const float>(rows.data() + i, cols));
-      for (std::size_t j = 0; j < cols; ++j) sum[j] += u[j];
-    }
-    partial[static_cast<std::size_t>(begin / kBlock)] = std::move(sum);
+  Vector total(static_cast<std::size_t>(source.cols()), 0.0);
+  for_each_block(source, kBlock, [&](std::int64_t, const ConstRows& block) {
+    std::vector<Vector> vectors(static_cast<std::size_t>(block.rows()));
+    parallel_blocks(block.rows(), kRowsAtOnce, [&](std::int64_t begin, std::int64_t end) {
+      for (auto i = begin; i < end; ++i) vectors[static_cast<std::size_t>(i)] = of(row_span(block, i));
+    });
+    Vector sum(total.size(), 0.0);
+    for (const auto& vector : vectors) add(vector, sum);
+    add(sum, total);
   });
-  Vector total(cols, 0.0);
-  for (const auto& sum : partial) {
-    for (std::size_t j = 0; j < cols; ++j) total[j] += sum[j];
-  }
   return total;
 }
 
@@ -127,7 +126,7 @@ Method make(const PrismOptions& options) {
 
 MethodEntry prism_entry() {
   return method_entry("prism", "samples whose visual features correlate least with the pool's",
-                      "tower, projector and one decoder layer a row; time O(N d), memory O(N + N d / 1024)",
+                      "tower, projector and one decoder layer per row; time O(N d), memory O(N + d)",
                       "arXiv 2502.12119", make);
 }
 

@@ -1,5 +1,5 @@
-// RDS+ (arXiv 2503.01807): position-weighted means of the last layer over all tokens, cosine, in turn the row nearest
-// to each query.
+// RDS+ (arXiv 2503.01807): position-weighted means of the last layer over all tokens, compared by cosine; queries take
+// turns to choose the row nearest to them.
 //
 // With a target pool its samples are the queries, as the paper has it. turns=sample: in target order, each takes the
 // row most similar to it among those it has not yet taken itself (the authors' get_top_influences, "max").
@@ -7,8 +7,8 @@
 // get_top_aggregated_influences); with one task that is their get_top_optimized. Either way a row that another one has
 // taken already uses up the turn.
 //
-// Without a target pool, `queries` candidates drawn by the seed stand in (no counterpart in the paper); a query is
-// never its own match. Ties by ascending row.
+// Without a target pool, `queries` candidates drawn by the seed are the queries (no counterpart in the paper); a query
+// is never its own match. Ties by ascending row.
 #include <algorithm>
 #include <functional>
 #include <limits>
@@ -43,7 +43,7 @@ struct RdsPlusOptions {
   }
 };
 
-/// Rows by their best similarity to any of a set of queries, as far as they were needed yet.
+/// Rows by their best similarity to any of a set of queries, as many as have been needed so far.
 class QueryList {
  public:
   /// `own`: a row of the table that is never a match, or -1.
@@ -57,7 +57,7 @@ class QueryList {
     return best_[static_cast<std::size_t>(rank)];
   }
 
-  /// Makes ranks below `count` ready, so that `at` need not.
+  /// Computes the ranks below `count`, so that `at` need not.
   void extend(std::int64_t count) {
     count = std::min(count, size_);
     if (count <= static_cast<std::int64_t>(best_.size())) return;
@@ -89,7 +89,7 @@ class QueryList {
 
 std::vector<std::int64_t> round_robin(std::vector<QueryList>& lists, std::int64_t size, std::int64_t budget) {
   const auto count = static_cast<std::int64_t>(lists.size());
-  // Most lists are read about this far; duplicates make some go further.
+  // Most lists are read about this far; duplicates make some be read further.
   parallel_blocks(count, 1, [&](std::int64_t i, std::int64_t) {
     lists[static_cast<std::size_t>(i)].extend(std::max<std::int64_t>(64, 4 * budget / count));
   });
@@ -120,7 +120,7 @@ std::vector<QueryList> drawn_lists(const RdsPlusOptions& options, const TableRow
   return lists;
 }
 
-/// One list a target sample, or one a task in the order in which tasks first appear.
+/// One list per target sample, or one per task in the order in which tasks first appear.
 std::vector<QueryList> target_lists(const RdsPlusOptions& options, const TableRows& table, const TableRows& targets,
                                     const std::vector<std::string>& tasks) {
   std::vector<std::string> names;
@@ -168,7 +168,7 @@ Method make(const RdsPlusOptions& options) {
 
 MethodEntry rds_plus_entry() {
   return method_entry("rds_plus", "RDS+: rows most similar to target samples, or to randomly drawn rows, in turn",
-                      "one full forward pass a row; time O(N Q d), memory N d floats + O(Q M) (Q queries)",
+                      "one full forward pass per row; time O(N Q d), memory N d floats + O(Q M) (Q queries)",
                       "arXiv 2503.01807", make);
 }
 

@@ -1,12 +1,14 @@
 #include "baselines/registry.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "core/error.h"
 
 namespace scalselect {
 
-// A line a method, in the order in which they are listed; each is `MethodEntry NAME_entry()` in a file of this folder.
+// One line per method, in the order in which they are listed; each is `MethodEntry NAME_entry()` in a file of this
+// folder.
 #define SCALSELECT_METHODS(METHOD)  \
   METHOD(scalselect)                \
   METHOD(scalselect_no_instruction) \
@@ -51,14 +53,12 @@ const std::vector<MethodEntry>& methods() {
 
 const MethodEntry& find_method(std::string_view name) {
   std::vector<std::string> names;
-  std::string listed;
   for (const auto& entry : methods()) {
     if (entry.name == name) return entry;
     names.push_back(entry.name);
-    listed += (listed.empty() ? "" : ", ") + entry.name;
   }
   throw UserError(ErrorKind::kUsage, fmt::format("There is no method '{}'.{}", name, did_you_mean(name, names)),
-                  fmt::format("Known methods: {}.", listed));
+                  fmt::format("Known methods: {}.", fmt::join(names, ", ")));
 }
 
 Method make_method(std::string_view name, const nlohmann::json& options, const std::string& path,

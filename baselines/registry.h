@@ -26,7 +26,7 @@ struct MethodEntry {
   std::function<nlohmann::ordered_json(const nlohmann::json& options)> resolve;
 };
 
-/// An entry for a method that is made from `Options` alone: what a method's file gives to the registry.
+/// An entry for a method that is made from `Options` alone: what a method's file registers.
 template <class Options>
 MethodEntry method_entry(std::string name, std::string summary, std::string cost, std::string source,
                          Method (*make)(const Options&)) {

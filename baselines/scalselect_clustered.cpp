@@ -1,5 +1,5 @@
-// Cluster, then leverage: k-means on ScalSelect's vectors, each cluster a share of the budget by its size, and inside
-// a cluster the rows of highest leverage in the whole pool's subspace. Keeps the extremes but takes them from
+// Cluster, then leverage: k-means on ScalSelect's vectors, a share of the budget for each cluster by its size, and
+// within a cluster the rows of highest leverage in the whole pool's subspace. Keeps the extremes but takes them from
 // everywhere.
 //
 // Shares follow Webster's rule: the row of rank r in a cluster of n rows comes at (r + 1/2) / n, smallest first, ties
@@ -31,11 +31,11 @@ struct ClusteredOptions {
   }
 };
 
-/// A row on its way into the order of choice.
-struct Place {
+/// A row's turn: rows are taken in this order.
+struct Turn {
   double at, leverage;
   std::int64_t row;
-  bool operator<(const Place& o) const {
+  bool operator<(const Turn& o) const {
     if (at != o.at) return at < o.at;
     return leverage != o.leverage ? leverage > o.leverage : row < o.row;
   }
@@ -45,27 +45,25 @@ SelectionResult select(const ClusteredOptions& options, const MethodInput& input
   const auto& features = input.features.at(0);
   const auto scored = score_rows(*features.vectors, options.features.subspace);
   const auto table = load_rows(features, input.candidates, false, "scalselect_clustered");
-  KMeansOptions clustering;
-  clustering.clusters = options.clusters;
-  clustering.max_iterations = options.iterations;
-  clustering.spherical = options.normalize;
-  const auto clusters = kmeans({table.values.data(), table.size(), table.cols}, clustering, input.seed);
+  const auto clusters = kmeans(
+      table.view(),
+      {.clusters = options.clusters, .spherical = options.normalize, .max_iterations = options.iterations}, input.seed);
 
   SelectionResult result;
-  result.scores = by_pool_row(features, scored.scores, input.pool_size);
-  std::vector<Place> places;
-  for (const auto& group : members(clusters.rows, clusters.clusters)) {
+  result.scores = by_pool_row(features.rows, scored.scores, input.pool_size);
+  std::vector<Turn> turns;
+  for (const auto& group : cluster_members(clusters.rows, clusters.clusters)) {
     std::vector<std::int64_t> rows;
     for (const auto i : group) rows.push_back(table.rows[static_cast<std::size_t>(i)]);
     if (rows.empty()) continue;
     const auto ranked = top_rows(result.scores, rows, std::ssize(rows));
     for (std::size_t rank = 0; rank < ranked.size(); ++rank) {
       const double at = (static_cast<double>(rank) + 0.5) / static_cast<double>(ranked.size());
-      places.push_back({at, result.scores[static_cast<std::size_t>(ranked[rank])], ranked[rank]});
+      turns.push_back({at, result.scores[static_cast<std::size_t>(ranked[rank])], ranked[rank]});
     }
   }
-  std::sort(places.begin(), places.end());
-  for (std::int64_t i = 0; i < budget; ++i) result.rows.push_back(places[static_cast<std::size_t>(i)].row);
+  std::sort(turns.begin(), turns.end());
+  for (std::int64_t i = 0; i < budget; ++i) result.rows.push_back(turns[static_cast<std::size_t>(i)].row);
   result.facts = subspace_facts(scored);
   result.facts["clusters"] = clusters.clusters;
   result.facts["imbalance"] = clusters.imbalance;
@@ -83,7 +81,7 @@ Method make(const ClusteredOptions& options) {
 
 MethodEntry scalselect_clustered_entry() {
   return method_entry("scalselect_clustered", "the highest leverage of every cluster, by the clusters' sizes",
-                      "scalselect's, then k-means O(N K d) a pass; memory N d floats (K clusters)",
+                      "scalselect's, then k-means O(N K d) per pass; memory N d floats (K clusters)",
                       "variant of arXiv 2602.11636", make);
 }
 

@@ -3,8 +3,8 @@
 //
 // u_i = row i of U_k. Take the row with the largest |u_i| (the top leverage), remove its direction from all u, and so
 // on: a row like one already taken has nothing left. After k rows, or when nothing is left, the directions are used up
-// and a new round begins on the rows not yet taken, with their whole u again. Ties by ascending row. Every budget is a
-// prefix.
+// and another round begins on the rows not yet taken, with their whole u again. Ties by ascending row. Every budget is
+// a prefix.
 #include <algorithm>
 #include <cmath>
 #include <functional>
@@ -110,7 +110,7 @@ SelectionResult select(const LeverageOptions& options, const MethodInput& input,
   SubspaceDetails details;
   const auto scored = score_rows(*table.vectors, options.features.subspace, &details);
   SelectionResult result;
-  result.scores = by_pool_row(table, scored.scores, input.pool_size);
+  result.scores = by_pool_row(table.rows, scored.scores, input.pool_size);
   result.facts = subspace_facts(scored);
   std::vector<bool> taken(input.candidates.size(), false);
   if (scored.directions > 0) {
@@ -136,7 +136,7 @@ Method make(const LeverageOptions& options) {
 
 MethodEntry scalselect_pivoted_entry() {
   return method_entry("scalselect_pivoted",
-                      "ScalSelect's subspace by pivoted QR: leverage of what the rows taken do not span yet",
+                      "ScalSelect's subspace by pivoted QR: leverage in the directions that no row taken so far spans",
                       "scalselect's, then time O(M N k), memory 16 N k bytes (k directions)",
                       "variant of arXiv 2602.11636; deterministic CUR by pivoted QR", make);
 }

@@ -1,6 +1,6 @@
-// ScalSelect turned round: rows are ranked by what its subspace does not hold of them, the squared length of z_i
-// outside the k leading directions. Where leverage asks for the extremes of what the pool is about, this asks for what
-// it is hardly about.
+// ScalSelect reversed: rows are ranked by what its subspace does not hold of them, the squared length of z_i outside
+// the k leading directions. Where leverage finds the extremes of what the pool is about, this finds what it is hardly
+// about.
 #include <functional>
 
 #include "baselines/leverage_options.h"
@@ -14,7 +14,7 @@ SelectionResult select(const LeverageOptions& options, const MethodInput& input,
   SubspaceDetails details;
   const auto scored = score_rows(*table.vectors, options.features.subspace, &details);
   SelectionResult result;
-  result.scores = by_pool_row(table, details.residuals, input.pool_size);
+  result.scores = by_pool_row(table.rows, details.residuals, input.pool_size);
   result.facts = subspace_facts(scored);
   return result;
 }

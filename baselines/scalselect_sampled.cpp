@@ -31,7 +31,7 @@ SelectionResult select(const LeverageOptions& options, const MethodInput& input,
   const auto& table = input.features.at(0);
   const auto scored = score_rows(*table.vectors, options.features.subspace);
   SelectionResult result;
-  result.scores = by_pool_row(table, scored.scores, input.pool_size);
+  result.scores = by_pool_row(table.rows, scored.scores, input.pool_size);
   result.rows = top_rows(keys(result.scores, input), input.candidates, budget);
   result.facts = subspace_facts(scored);
   return result;

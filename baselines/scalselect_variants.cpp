@@ -14,7 +14,7 @@ namespace scalselect {
 namespace {
 
 constexpr const char* kCost =
-    "tower, projector and one decoder layer a row; time O(N d^2 + d^3), memory O(d^2), streaming";
+    "tower, projector and one decoder layer per row; time O(N d^2 + d^3), memory O(d^2), streaming";
 
 /// What is left to choose when tokens and layer are given.
 struct VariantOptions {
@@ -69,15 +69,16 @@ MethodEntry scalselect_no_instruction_entry() {
 }
 
 MethodEntry scalselect_tower_entry() {
-  return method_entry(
-      "scalselect_tower", "ScalSelect on the mean of the vision tower's patches: no projector, no decoder",
-      "vision tower a row; time O(N d^2 + d^3), memory O(d^2), streaming", "ablation of arXiv 2602.11636", make_tower);
+  return method_entry("scalselect_tower",
+                      "ScalSelect on the mean of the vision tower's patches: no projector, no decoder",
+                      "the vision tower per row; time O(N d^2 + d^3), memory O(d^2), streaming",
+                      "ablation of arXiv 2602.11636", make_tower);
 }
 
 MethodEntry scalselect_last_layer_entry() {
   return method_entry(
       "scalselect_last_layer", "ScalSelect on the same visual tokens after the last decoder layer",
-      "one full forward pass a row (without the text behind layer 1); time O(N d^2 + d^3), memory O(d^2), streaming",
+      "one forward pass per row (of the text, layer 1 only); time O(N d^2 + d^3), memory O(d^2), streaming",
       "ablation of arXiv 2602.11636", make_last_layer);
 }
 

@@ -1,16 +1,16 @@
-// Self-Filter's selection stage (arXiv 2402.12501): the hardest sample first, its neighbours count as less hard after.
+// Self-Filter's selection stage (arXiv 2402.12501): the hardest sample first; its neighbours then count as less hard.
 //
-// Again and again the row of the largest difficulty D is taken, and its `neighbors` most similar rows among those left
+// Repeatedly, the row of the largest difficulty D is taken, and its `neighbors` most similar rows among those left
 // lose gamma * D * cosine^2, with the D that the row had when it was taken (if that is negative, they gain). Exact,
-// ties by ascending row. The authors learn D with a small net beside a fine-tuned model and compare rows in CLIP's
+// ties by ascending row. The authors learn D with a small net next to a fine-tuned model and compare rows in CLIP's
 // space; here D is the answer's mean loss under the target model and the vectors are ScalSelect's.
 #include <algorithm>
 #include <functional>
 
-#include "baselines/answer_loss.h"
 #include "baselines/live_ranking.h"
 #include "baselines/neighbors.h"
 #include "baselines/registry.h"
+#include "baselines/row_scores.h"
 #include "core/parallel.h"
 #include "selector/scalselect.h"
 
@@ -63,7 +63,7 @@ class NearestLeft {
  private:
   static std::int64_t size(const std::vector<Similar>& list) { return static_cast<std::int64_t>(list.size()); }
 
-  /// Looks at every row: when the list has run out.
+  /// Looks at every row, when the list has run out.
   std::vector<Similar> search(std::int64_t row, const LiveRanking& ranking) const {
     std::vector<Similar> all;
     for (std::int64_t i = 0; i < table_.size(); ++i) {
@@ -111,9 +111,8 @@ Method make(const SelfFilterOptions& options) {
 
 MethodEntry self_filter_entry() {
   return method_entry("self_filter", "hardest samples, each making its neighbours count as less hard",
-                      "one full forward pass a row; time O(N^2 d) in blocks + O(M k log N) (k "
-                      "neighbours; O(N d) where a list runs out), "
-                      "memory N d + 8 N k numbers; ScalSelect's features and the answer losses",
+                      "one full forward pass per row; time O(N^2 d) in blocks + O(M k log N) (k neighbours; O(N d) "
+                      "where a list runs out), memory N d + 8 N k numbers; ScalSelect's features and the answer losses",
                       "Chen et al., arXiv 2402.12501; repository RayRuiboChen/Self-Filter", make);
 }
 

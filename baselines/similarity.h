@@ -42,9 +42,9 @@ class Similarity {
   Similarity(const TableRows& table, const SimilarityOptions& options);
 
   std::int64_t size() const { return table_.size(); }
-  /// In float32 and without BLAS (`dot`, summed squared differences): the same value on every machine, and at(i, j) ==
-  /// at(j, i). at(i, i) is exactly 1 for the cosines and rbf, so that rounding does not rank rows (0 and 0.5 for the
-  /// cosines of a row of length 0).
+  /// In float32 and without BLAS (`dot`, summed squared differences), so that at(i, j) == at(j, i) to the bit. at(i, i)
+  /// is exactly 1 for the cosines and rbf, so that rounding does not rank rows (0 and 0.5 for the cosines of a row of
+  /// length 0).
   float at(std::int64_t i, std::int64_t j) const;
   /// out (size() floats) = at(i, j) for all i, in parallel.
   void column(std::int64_t j, float* out) const;

@@ -22,8 +22,8 @@ struct GreedyResult {
   std::int64_t evaluations = 0;     ///< calls of `gain`
 };
 
-/// Again and again the item of the largest gain, ties to the smaller number, by lazy evaluation (Minoux 1978): the same
-/// choice as evaluating every item in every step, with a heap of gains known to be no smaller than the true ones.
+/// Repeatedly adds the item of the largest gain, ties to the smaller number, by lazy evaluation (Minoux 1978): the same
+/// choice as evaluating every item in every step, with a heap of upper bounds of the gains.
 GreedyResult lazy_greedy(SubmodularFunction& function, std::int64_t budget);
 
 /// "Lazier than lazy greedy" (Mirzasoleiman et al. 2015): each step takes the best of N / budget * ln(1 / epsilon)

@@ -50,7 +50,7 @@ void require_memory(double bytes, std::string_view method) {
   if (available == 0 || bytes <= available) return;
   throw UserError(
       ErrorKind::kEnvironment,
-      fmt::format("method={} needs {:.1f} GB of memory, {:.1f} GB are free.", method, bytes / 1e9, available / 1e9),
+      fmt::format("method={} needs {:.1f} GB of memory, but {:.1f} GB are free.", method, bytes / 1e9, available / 1e9),
       "Run it on a larger machine, on fewer rows, or choose a streaming method (scalselect, random, length).");
 }
 

@@ -18,7 +18,8 @@ struct TableRows {
 
   std::int64_t size() const { return static_cast<std::int64_t>(rows.size()); }
   const float* row(std::int64_t i) const { return values.data() + i * cols; }
-  ConstRows matrix() const { return {values.data(), size(), cols}; }
+  MatrixView view() const { return {values.data(), size(), cols}; }
+  ConstRows matrix() const { return as_matrix(view()); }
 };
 
 /// Loads the vectors of `candidates` (each of them must be in the table). `normalize`: rows scaled to length 1 (zero
@@ -30,8 +31,9 @@ TableRows load_rows(const FeatureTable& table, const std::vector<std::int64_t>& 
 /// Refuses, with the estimate, what would not fit into the memory that is free now. Throws UserError(kEnvironment).
 void require_memory(double bytes, std::string_view method);
 
-/// Inner product and squared distance of two vectors of length d, in eight interleaved float32 sums whatever the width
-/// of the processor's registers: the same on every machine and in every build.
+/// Inner product and squared distance of two vectors of length d, in eight interleaved float32 sums: the same bytes for
+/// any number of threads and any split into blocks. A processor on which the compiler fuses multiplications with
+/// additions may change the last digits.
 float dot(const float* a, const float* b, std::int64_t d);
 float squared_distance(const float* a, const float* b, std::int64_t d);
 

@@ -2,15 +2,15 @@
 // task.
 //
 // A task's share of the budget is its mean gradient norm over the sum of all tasks' (not its size). A row's value is
-// the mean cosine of its gradient to those of its task's rows. Inside of a task rows are drawn without replacement with
+// the mean cosine of its gradient to those of its task's rows. Within a task rows are drawn without replacement with
 // probabilities softmax(sharpness * value); the authors' sharpness is 0.001, and as values lie in [-1, 1] that is
 // nearly uniform sampling. `draw=false` takes the largest values instead.
 //
 // Tasks: the authors read a hand-made label of each row's data set. A pool's labels are for analysis only here, so
 // tasks are found: spherical k-means clusters of the gradients (`tasks=clusters`), or the target pool's tasks, each row
-// going to the one whose mean gradient is most like its own (`tasks=target`). Differs further: the warm-up's rows are
-// drawn from the whole pool, not equally from tasks; a budget that exceeds its task goes to the others in proportion,
-// where the authors repeat rows; no task is left out (they drop TextCaps).
+// going to the one whose mean gradient is most similar to its own (`tasks=target`). Differs further: the warm-up's rows
+// are drawn from the whole pool, not equally from tasks; a budget that exceeds its task goes to the others in
+// proportion, where the authors repeat rows; no task is left out (they drop TextCaps).
 #include <algorithm>
 #include <cmath>
 #include <functional>
@@ -28,7 +28,7 @@ namespace {
 
 enum class Tasks { kClusters, kTarget };
 
-GradientOptions after_8_percent() {
+GradientOptions default_gradients() {
   GradientOptions options;
   options.warm_up.share = 0.08;
   options.warm_up.epochs = 1;
@@ -41,14 +41,14 @@ struct TiveOptions {
   int task_parts = 1;
   double sharpness = 0.001;
   bool draw = true;
-  GradientOptions gradients = after_8_percent();
+  GradientOptions gradients = default_gradients();
   SketchOptions sketch;
 
   template <class Visitor>
   static void describe(Visitor& v, TiveOptions& o) {
     v.choice("tasks", o.tasks, {{"clusters", Tasks::kClusters}, {"target", Tasks::kTarget}},
-             "what stands for a task: clusters of the gradients, or the target pool's tasks");
-    v.field("clusters", o.clusters, "tasks=clusters: how many", Range{1, 1e6});
+             "what counts as a task: clusters of the gradients, or the target pool's tasks");
+    v.field("clusters", o.clusters, "tasks=clusters: their number", Range{1, 1e6});
     v.field("task_parts", o.task_parts,
             "tasks=target: parts between slashes of a target's source that name its task; 0 = all", Range{0, 100});
     v.field("sharpness", o.sharpness, "rows are drawn with probabilities softmax(sharpness * value)", Range{0, 1e9});
@@ -105,11 +105,8 @@ std::vector<std::vector<std::int64_t>> tasks_of_rows(const TiveOptions& options,
   std::vector<std::vector<std::int64_t>> tasks;
   if (options.tasks == Tasks::kClusters) {
     const auto table = load_rows(input.features.at(0), input.candidates, true, "tive");
-    KMeansOptions clustering;
-    clustering.clusters = options.clusters;
-    clustering.spherical = true;
-    const auto clusters = kmeans({table.values.data(), table.size(), table.cols}, clustering, input.seed);
-    tasks = members(clusters.rows, clusters.clusters);
+    const auto clusters = kmeans(table.view(), {.clusters = options.clusters, .spherical = true}, input.seed);
+    tasks = cluster_members(clusters.rows, clusters.clusters);
   } else {
     const auto targets = tasks_of(*input.target, options.task_parts);
     const auto means = group_means(input.target->features.at(0), targets.rows, "tive");
@@ -126,7 +123,7 @@ std::vector<std::vector<std::int64_t>> tasks_of_rows(const TiveOptions& options,
   return tasks;
 }
 
-/// sharpness * mean cosine to the rows of the own task (plain cosines where nothing is drawn).
+/// sharpness * mean cosine to the rows of the row's own task (plain cosines where nothing is drawn).
 std::vector<double> values_of(const TiveOptions& options, const MethodInput& input,
                               const std::vector<std::vector<std::int64_t>>& tasks) {
   const double factor = options.draw ? options.sharpness : 1;
@@ -192,7 +189,7 @@ Method make(const TiveOptions& options) {
 
 MethodEntry tive_entry() {
   return method_entry("tive", "more from tasks with large gradients, typical rows of each",
-                      "warm-up training; a backward pass a row; time O(N K d) an iteration of k-means, "
+                      "warm-up training; a backward pass per row; time O(N K d) per iteration of k-means, "
                       "memory N d floats (K clusters, d = sketch.dim)",
                       "Liu et al., arXiv 2403.09559", make);
 }

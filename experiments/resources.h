@@ -1,7 +1,7 @@
-// What belongs to the program and lies outside of it: the configuration groups and the mini model.
+// The files that the program needs besides itself: the configuration groups and the mini model.
 //
 // An installed program has them in `share/scalselect` of its prefix, wherever that was moved to; a program in a build
-// folder has links to the source tree in `share/scalselect` beside it.
+// folder has links to the source tree in `share/scalselect` next to it.
 #pragma once
 
 #include <filesystem>

@@ -61,8 +61,8 @@ std::size_t kept_count(std::span<const float> attention, const std::vector<std::
                                                       : strict_count(attention, order, spec.mass);
     case TokenChoice::kTopK: return std::min(static_cast<std::size_t>(std::max(spec.top_k, 1)), order.size());
     case TokenChoice::kFraction: {
-      const double wanted = std::ceil(spec.fraction * static_cast<double>(order.size()));
-      return std::clamp<std::size_t>(static_cast<std::size_t>(wanted), 1, order.size());
+      const double count = std::ceil(spec.fraction * static_cast<double>(order.size()));
+      return std::clamp<std::size_t>(static_cast<std::size_t>(count), 1, order.size());
     }
     case TokenChoice::kAll: return order.size();
   }

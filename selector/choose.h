@@ -1,5 +1,5 @@
-// One selection behind every door: the commands and the pipeline open their tables, call this, and write what it
-// answers. What a budget means, which rows may be chosen and whether a method's answer is valid is decided here alone.
+// The one selection that all commands and the pipeline share: they open their tables, call this, and write the result.
+// What a budget means, which rows may be chosen and whether a method's answer is valid is decided here alone.
 #pragma once
 
 #include <cstdint>
@@ -17,7 +17,7 @@ namespace scalselect {
 /// The rows that a selection is made from.
 struct RowSet {
   std::string name;                          ///< the pool's (or table's) file, for messages
-  std::int64_t size = 0;                     ///< what a share is taken of
+  std::int64_t size = 0;                     ///< a share is a share of these
   std::vector<std::int64_t> usable;          ///< rows that were not rejected when the file was read, ascending
   std::vector<std::int64_t> text_only = {};  ///< those of them without a picture; empty without a pool
 };

@@ -8,7 +8,7 @@
 namespace scalselect {
 namespace {
 
-/// A job's writer and how far it is.
+/// A job and its writer.
 struct Output {
   const ExtractionJob* job;
   FeatureWriter writer;
@@ -37,28 +37,27 @@ std::vector<Output> open_outputs(std::span<const ExtractionJob> jobs, const Extr
 }
 
 /// Walks the pool from the first row that some output still misses: usable rows go to `observe` in batches, rows that
-/// the pool refused to `refuse`, all in ascending order. Finishes the outputs.
+/// the pool rejected to the outputs, all in ascending order. Finishes the outputs.
 void walk(const Pool& pool, std::vector<Output>& outputs, const ExtractionOptions& options,
-          const std::function<void(std::span<const Sample>)>& observe,
-          const std::function<void(std::int64_t row, const std::string& reason)>& refuse) {
+          const std::function<void(std::span<const Sample>)>& observe) {
   std::int64_t next = pool.size();
   for (const auto& output : outputs) next = std::min(next, output.writer.next_row());
   while (next < pool.size()) {
     const auto end = std::min(pool.size(), next + options.batch_samples);
     std::vector<Sample> batch;
-    const auto run = [&] {
+    const auto flush = [&] {
       if (!batch.empty()) observe(batch);
       batch.clear();
     };
     for (; next < end; ++next) {
       if (const auto reason = pool.reject_reason(next); !reason.empty()) {
-        run();  // rows reach the writers in ascending order
-        refuse(next, reason);
+        flush();  // rows reach the writers in ascending order
+        for (auto& output : outputs) output.writer.reject(next, pool.sample(next).id, reason);
       } else {
         batch.push_back(pool.sample(next));
       }
     }
-    run();
+    flush();
     if (options.on_progress) options.on_progress(next, pool.size());
   }
   for (auto& output : outputs) output.writer.finish();
@@ -80,14 +79,7 @@ void extract_features(const Pool& pool, FeatureProbe& probe, std::span<const Ext
       else output.writer.append(signals.row, id, vector_of(output.job->spec, request, signals));
     }
   };
-  walk(
-      pool, outputs, options, [&](std::span<const Sample> batch) { probe.observe(batch, request, record); },
-      [&](std::int64_t row, const std::string& reason) {
-        SampleSignals rejected;
-        rejected.row = row;
-        rejected.reject = reason;
-        record(rejected);
-      });
+  walk(pool, outputs, options, [&](std::span<const Sample> batch) { probe.observe(batch, request, record); });
 }
 
 void extract_gradients(const Pool& pool, GradientProbe& probe, std::span<const ExtractionJob> jobs,
@@ -103,14 +95,7 @@ void extract_gradients(const Pool& pool, GradientProbe& probe, std::span<const E
       else output.writer.append(gradients.row, id, vector_of(output.job->spec, request, gradients));
     }
   };
-  walk(
-      pool, outputs, options, [&](std::span<const Sample> batch) { probe.differentiate(batch, request, record); },
-      [&](std::int64_t row, const std::string& reason) {
-        SampleGradients rejected;
-        rejected.row = row;
-        rejected.reject = reason;
-        record(rejected);
-      });
+  walk(pool, outputs, options, [&](std::span<const Sample> batch) { probe.differentiate(batch, request, record); });
 }
 
 }  // namespace scalselect

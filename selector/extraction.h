@@ -20,19 +20,19 @@ struct ExtractionJob {
 };
 
 struct ExtractionOptions {
-  std::int64_t batch_samples = 64;  ///< samples handed to the probe at once; never changes a result
+  std::int64_t batch_samples = 64;  ///< samples handed to the probe at a time; never changes a result
   StorePrecision precision = StorePrecision::kFloat32;
   std::function<void(std::int64_t done, std::int64_t total)> on_progress;  ///< after each batch; may be empty
 };
 
 /// Runs the probe once over the rows that some job still misses, appends to each job's store and finishes all of them.
-/// Rows that the pool rejected are listed as rejects without asking the model. Restarting after a kill goes on where
-/// the slowest job stopped. Throws what the probe and the writers throw.
+/// Rows that the pool rejected are listed as rejects without asking the model. After a kill, a restart
+/// continues where the slowest job stopped. Throws what the probe and the writers throw.
 void extract_features(const Pool& pool, FeatureProbe& probe, std::span<const ExtractionJob> jobs,
                       const ExtractionOptions& options = {});
 
-/// The same for gradients: jobs of ProjectedGradientSpec and GradientNormSpec, all at the point that `probe` stands
-/// for.
+/// The same for gradients: jobs of ProjectedGradientSpec and GradientNormSpec, all at the model state of
+/// `probe`.
 void extract_gradients(const Pool& pool, GradientProbe& probe, std::span<const ExtractionJob> jobs,
                        const ExtractionOptions& options = {});
 

@@ -1,4 +1,5 @@
-// What the project knows of each kind of feature: a row a kind in feature_kinds.cpp, reached through these functions.
+// What the project knows of each kind of feature: one row per kind in feature_kinds.cpp, reached through these
+// functions.
 #pragma once
 
 #include <cstdint>
@@ -20,7 +21,7 @@ GradientRequest gradient_request_for(std::span<const FeatureSpec> specs);
 std::int64_t feature_width(const FeatureSpec& spec, const FeatureProbe& probe);
 std::int64_t gradient_width(const FeatureSpec& spec);
 
-/// The vector of `spec` from what a probe showed; `request` must be request_for (gradient_request_for) of specs that
+/// The vector of `spec` from what a probe returned; `request` must be request_for (gradient_request_for) of specs that
 /// include `spec`.
 std::vector<float> vector_of(const FeatureSpec& spec, const SignalRequest& request, const SampleSignals& signals);
 std::vector<float> vector_of(const FeatureSpec& spec, const GradientRequest& request, const SampleGradients& gradients);
@@ -31,7 +32,7 @@ std::string reject_reason(const FeatureSpec& spec, const SampleSignals& signals)
 /// Whether values are too large for half precision: counts, sums of losses, norms.
 bool needs_float32(const FeatureSpec& spec);
 
-/// Whether rows are points of a space, such as a file of vectors may hold, and not counts, losses or gradients.
+/// Whether rows are points of a space, such as a feature file holds, and not counts, losses or gradients.
 bool is_representation(const FeatureSpec& spec);
 
 /// Whether the model runs for it; false: its tokenizer is enough.

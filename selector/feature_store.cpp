@@ -21,7 +21,7 @@ namespace {
                   "Remove the folder and extract again.");
 }
 
-/// Where one block's vectors lie.
+/// Where one block's vectors are.
 struct ValueRun {
   std::int64_t first = 0, count = 0;  ///< vectors
   std::int64_t shard = 0, offset = 0;
@@ -100,7 +100,7 @@ FeatureStore::FeatureStore(const std::filesystem::path& folder) : impl_(new Impl
   auto manifest = read_manifest(folder);
   if (!manifest) {
     throw UserError(ErrorKind::kInput, fmt::format("'{}' holds no finished features.", folder.string()),
-                    "Let the extraction run to its end; it goes on where it stopped.");
+                    "Let the extraction finish; it continues where it stopped.");
   }
   impl_->folder = folder;
   impl_->manifest = std::move(*manifest);

@@ -3,7 +3,7 @@
 // Folder: shard-00000.bin, shard-00001.bin, ...; manifest.json and rejects.jsonl appear when the store is complete.
 // A shard is a sequence of blocks: a 40-byte header {magic, entries, payload bytes, first entry, vectors, checksums}
 // and a payload (pool rows, ids, reject reasons, then the vectors). A block is good if its length and both CRC-32
-// match; the first bad block of the last shard and everything behind it is cut off when writing goes on. Blocks begin
+// match; the first bad block of the last shard and everything after it is cut off when writing resumes. Blocks begin
 // at fixed entry numbers, so an interrupted and an uninterrupted extraction give the same bytes.
 #pragma once
 
@@ -28,9 +28,9 @@ struct FeatureStoreSpec {
   std::int64_t cols = 0;
   StorePrecision precision = StorePrecision::kFloat32;
   std::int64_t block_rows = 64;     ///< entries lost at most when the process is killed
-  std::int64_t shard_rows = 65536;  ///< entries a shard, a multiple of block_rows
-  nlohmann::ordered_json
-      feature;  ///< describe_feature(); kept in the manifest; stores of different features do not mix
+  std::int64_t shard_rows = 65536;  ///< entries per shard, a multiple of block_rows
+  /// describe_feature(); kept in the manifest, so that stores of different features do not mix.
+  nlohmann::ordered_json feature;
 };
 
 /// A row that has no vector.
@@ -41,7 +41,7 @@ struct FeatureReject {
 
 class FeatureWriter {
  public:
-  /// Opens the folder, or creates it; goes on behind the last good block of an earlier, killed attempt.
+  /// Opens the folder, or creates it; continues after the last good block of an earlier attempt.
   /// Throws UserError(kInput) if the folder holds a store of another spec; UserError(kEnvironment) if it cannot write.
   FeatureWriter(const std::filesystem::path& folder, const FeatureStoreSpec& spec);
   FeatureWriter(FeatureWriter&&) noexcept;
@@ -80,7 +80,7 @@ class FeatureStore final : public RowSource {
   const std::vector<FeatureReject>& rejects() const;
   const FeatureStoreSpec& spec() const;
 
-  /// The store as methods want it.
+  /// The store as methods read it.
   static FeatureTable table(const std::filesystem::path& folder);
 
  private:
@@ -92,7 +92,7 @@ class FeatureStore final : public RowSource {
 /// Rows that share an id are all written (the authors' code would keep the last one); a warning counts them.
 void export_representations(const FeatureStore& store, IdKind ids, const std::filesystem::path& file);
 
-/// A file of the authors' or of ours.
+/// What such a file holds, whether the authors' code or this program wrote it.
 struct Representations {
   std::shared_ptr<const RowSource> vectors;
   std::vector<std::string> ids;  ///< parallel to the rows

@@ -1,4 +1,5 @@
-// The vectors that methods ask for, one row a sample, named so that equal wishes share one forward pass and one file.
+// The vectors that methods ask for, one row per sample, named so that equal requests share one forward pass and one
+// file.
 #pragma once
 
 #include <cstdint>
@@ -35,7 +36,7 @@ struct TowerMeanSpec {};
 
 /// Per row: [sum nll, tokens, mean over turns of the turn's mean nll, sum of error norms]; d = 4.
 struct AnswerLossSpec {
-  bool alone = false;  ///< each answer behind its own header only: neither image nor instruction (IFD)
+  bool alone = false;  ///< each answer after its own header only: neither image nor instruction (IFD)
 };
 
 /// Per row: [user tokens, assistant tokens, all text tokens, assistant turns, their characters]; d = 5.
@@ -58,7 +59,7 @@ using FeatureSpec = std::variant<PooledVisualSpec, HiddenMeanSpec, TowerMeanSpec
 /// The point at which the feature's gradient is taken; null for features of the forward pass.
 const GradientPoint* gradient_point(const FeatureSpec& spec);
 
-/// Kind and options as a canonical JSON object; equal wishes give equal objects (options that the choice does not use
+/// Kind and options as a canonical JSON object; equal requests give equal objects (options that the choice does not use
 /// are left out).
 nlohmann::ordered_json describe_feature(const FeatureSpec& spec);
 

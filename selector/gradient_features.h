@@ -6,9 +6,9 @@
 // Before any warm-up B is zero (Hu et al., arXiv 2106.09685): the gradient with respect to A is then zero, and the one
 // with respect to B is scaling * (dL/dW) A^T, a random projection of the gradient of the full matrix W. So
 // warm_up.share = 0 costs no training and still sees every target matrix. With share > 0 the pipeline first fine-tunes
-// the branches on a random share of the candidate pool (rows drawn by `seed`; AdamW, linear decay after 3 % rising
-// steps, gradients clipped at 1, as LESS does) and keeps adapter and Adam moments after every epoch; target samples are
-// differentiated at the same point.
+// the branches on a random share of the candidate pool (rows drawn by `seed`; AdamW, linear decay after a rise over
+// 3 % of the steps, gradients clipped at 1, as LESS does) and keeps adapter and Adam moments after every epoch; target
+// samples are differentiated at the same point.
 #pragma once
 
 #include <cstdint>
@@ -35,7 +35,7 @@ struct WarmUpOptions {
             Range{0, 1});
     v.field("epochs", o.epochs, "passes over it", Range{1, 1000});
     v.field("learning_rate", o.learning_rate, "peak; falls linearly to 0", Range{0, 100});
-    v.field("batch_size", o.batch_size, "samples a step", Range{1, 65536});
+    v.field("batch_size", o.batch_size, "samples per step", Range{1, 65536});
     v.field("train_rest", o.train_rest,
             "also train projector, embeddings and head (for models that lack the answers' words)");
   }
@@ -84,7 +84,7 @@ struct SketchOptions {
 /// A model state at which gradients are taken.
 struct GradientPoint {
   GradientOptions options;
-  int epoch = 0;  ///< of the warm-up, after its end; 0 only without a warm-up
+  int epoch = 0;  ///< the end of this epoch of the warm-up; 0 only without a warm-up
 };
 
 /// The point after the warm-up's last epoch (or without one).
@@ -98,10 +98,10 @@ struct WeightedPoint {
 };
 std::vector<WeightedPoint> all_points(const GradientOptions& options);
 
-/// What tells two points apart, flat: weights, pattern, rank, ..., epoch.
+/// What distinguishes two points, flat: weights, pattern, rank, ..., epoch.
 nlohmann::ordered_json describe_point(const GradientPoint& point);
 
-/// What tells two warm-ups apart; null without one.
+/// What distinguishes two warm-ups; null without one.
 nlohmann::ordered_json describe_warm_up(const GradientOptions& options);
 
 }  // namespace scalselect

@@ -92,7 +92,7 @@ Spectrum singular_values(RowMajorMatrixXd matrix) {
   int n = to_int(matrix.rows()), info = 0, work_size = -1;
   char both = 'S';
   double work_needed = 0;
-  // LAPACK sees the transpose: its left vectors, one a column, are our right ones, one a row.
+  // LAPACK sees the transpose: its left vectors, one per column, are the right ones here, one per row.
   Spectrum found{Eigen::VectorXd(n), RowMajorMatrixXd(n, n)};
   RowMajorMatrixXd unused(n, n);
   Eigen::VectorXi iwork(8 * n);

@@ -1,8 +1,8 @@
 // The BLAS and LAPACK beneath Eigen, and the decompositions that Eigen leaves to them.
 //
 // Products of Eigen's matrices go to OpenBLAS (EIGEN_USE_BLAS), which every program carries inside itself: one BLAS and
-// LAPACK for the selection, whether or not LibTorch (with an MKL of its own) is in the process. Threads are ours
-// (core/parallel.h): OpenBLAS computes on the thread that calls it, so results do not depend on how many there are.
+// LAPACK for the selection, whether or not LibTorch (with an MKL of its own) is in the process. Threads come from
+// core/parallel.h: OpenBLAS computes on the thread that calls it, so results do not depend on how many there are.
 //
 // What they do depend on, in their last digits: OpenBLAS's version and the kernels that it chooses for the processor.
 // `blas_description` names both; OPENBLAS_CORETYPE (HASWELL, SKYLAKEX, ZEN, ...) makes two machines choose the same.
@@ -19,10 +19,10 @@ namespace scalselect {
 std::string blas_description();
 
 /// The value of OPENBLAS_CORETYPE with which OpenBLAS would do better on this CPU, or nullptr. It picks its kernels at
-/// load time by the CPU's model number; a CPU younger than the library gets kernels of 2004, several times slower.
+/// load time by the CPU's model number; a CPU newer than the library gets kernels of 2004, several times slower.
 const char* better_openblas_core();
 
-/// OpenBLAS reads its environment in a constructor of the default priority; this comes before, so that it never starts
+/// OpenBLAS reads its environment in a constructor of the default priority; this runs first, so that it never starts
 /// threads of its own.
 [[gnu::constructor(101)]] static inline void use_one_blas_thread() { setenv("OPENBLAS_NUM_THREADS", "1", 1); }
 

@@ -5,9 +5,18 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/check.h"
 #include "core/error.h"
 
 namespace scalselect {
+
+std::vector<double> by_pool_row(const std::vector<std::int64_t>& rows, const std::vector<double>& values,
+                                std::int64_t pool_size) {
+  SCALSELECT_CHECK(rows.size() == values.size());
+  std::vector<double> spread(static_cast<std::size_t>(pool_size), std::nan(""));
+  for (std::size_t i = 0; i < rows.size(); ++i) spread[static_cast<std::size_t>(rows[i])] = values[i];
+  return spread;
+}
 
 std::vector<std::int64_t> scored_rows(const std::vector<double>& scores, const std::vector<std::int64_t>& candidates) {
   std::vector<std::int64_t> rows;

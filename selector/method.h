@@ -21,11 +21,11 @@ namespace scalselect {
 enum class BudgetUse {
   kScores,  ///< budget-free scores: every budget is a prefix of one ranking
   kPrefix,  ///< greedy order: a smaller budget is a prefix of a larger one's result
-  kEach,    ///< each budget is a problem of its own
+  kEach,    ///< each budget is solved separately
   kAll,     ///< takes every row that can be chosen, whatever the budget
 };
 
-/// A second, small pool that stands for what the model shall be good at (dev samples of benchmarks). Nothing of it is
+/// A second, small pool that represents what the model should be good at (dev samples of benchmarks). Nothing of it is
 /// ever chosen.
 struct TargetInput {
   std::vector<FeatureTable> features;  ///< parallel to Method::target_needs; rows count in the target pool
@@ -56,13 +56,17 @@ struct Method {
   BudgetUse budget_use = BudgetUse::kScores;
   bool uses_seed = false;
   /// Features of the target pool's samples, in their own order and not necessarily those of `needs`. Empty: the method
-  /// has no use for a target pool, and one that is given changes nothing.
+  /// ignores a target pool.
   std::vector<FeatureSpec> target_needs = {};
-  bool requires_target = false;  ///< cannot do without a target pool
-  /// Chooses `budget` rows (1 <= budget <= candidates.size()), or scores all. Deterministic in its arguments, whatever
-  /// the number of threads; ties by ascending row. With BudgetUse::kScores the budget must not matter.
+  bool requires_target = false;  ///< must be given a target pool
+  /// Chooses `budget` rows (1 <= budget <= candidates.size()), or scores all. The same rows for any number
+  /// of threads; ties go to the lower row. With BudgetUse::kScores the budget must not matter.
   std::function<SelectionResult(const MethodInput& input, std::int64_t budget)> select;
 };
+
+/// `values`, parallel to `rows`, by pool row; NaN for all other rows.
+std::vector<double> by_pool_row(const std::vector<std::int64_t>& rows, const std::vector<double>& values,
+                                std::int64_t pool_size);
 
 /// Those of `candidates` that have a score.
 std::vector<std::int64_t> scored_rows(const std::vector<double>& scores, const std::vector<std::int64_t>& candidates);

@@ -16,7 +16,7 @@ void export_representations(const FeatureStore& store, IdKind ids, const std::fi
     for (const auto row : store.pool_rows()) names.push_back(std::to_string(row));
   const std::unordered_set<std::string_view> distinct(names.begin(), names.end());
   if (distinct.size() < names.size()) {
-    log_warning("{}: {} rows share their id with another row; ids=row tells them apart", file.string(),
+    log_warning("{}: {} rows share their id with another row; ids=row keeps them apart", file.string(),
                 names.size() - distinct.size());
   }
   NpzWriter writer(file, true);

@@ -1,9 +1,10 @@
-// Walking the rows of a RowSource, and what every walk asks of them, as Eigen's matrices.
+// Reading the rows of a RowSource block by block, and what every reader needs of them, as Eigen's matrices.
 #pragma once
 
 #include <Eigen/Core>
 #include <algorithm>
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "core/matrix.h"
@@ -18,7 +19,11 @@ using ConstRowsXd = Eigen::Map<const RowMajorMatrixXd>;
 
 inline ConstRows as_matrix(MatrixView view) { return {view.data, view.rows, view.cols}; }
 
-/// Calls `use(first, block)` for one block of the source after the other; `block`, a ConstRows of rows
+inline std::span<const float> row_span(const ConstRows& rows, std::int64_t i) {
+  return {rows.data() + i * rows.cols(), static_cast<std::size_t>(rows.cols())};
+}
+
+/// Calls `use(first, block)` for each block of the source in order; `block`, a ConstRows of rows
 /// first, first + 1, ... (`block_rows` of them, the last block perhaps fewer), is only valid during the call.
 template <class Use>
 void for_each_block(const RowSource& source, std::int64_t block_rows, const Use& use) {
@@ -36,7 +41,7 @@ std::vector<std::int64_t> finite_rows(const Eigen::Ref<const RowMajorMatrixXf>& 
 /// Their sum in float64, added one after the other.
 Eigen::RowVectorXd sum_of_rows(const Eigen::Ref<const RowMajorMatrixXf>& rows);
 
-/// Scales each row to length 1, computed in float64; a row of zeros stays one. A single row: `rows.row(i)`, or a Map
+/// Scales each row to length 1, computed in float64; a row of zeros stays zero. A single row: `rows.row(i)`, or a Map
 /// of 1 x d.
 void scale_to_unit_length(Eigen::Ref<RowMajorMatrixXf> rows);
 

@@ -2,9 +2,7 @@
 
 #include <algorithm>
 #include <functional>
-#include <limits>
 
-#include "core/check.h"
 #include "core/log.h"
 
 namespace scalselect {
@@ -17,7 +15,7 @@ SelectionResult select(const ScalSelectOptions& options, const MethodInput& inpu
   const auto scored = score_rows(*table.vectors, options.subspace);
   if (scored.directions == 0) log_warning("All feature vectors are equal: every score is 0, rows are taken in order.");
   SelectionResult result;
-  result.scores = by_pool_row(table, scored.scores, input.pool_size);
+  result.scores = by_pool_row(table.rows, scored.scores, input.pool_size);
   result.facts = subspace_facts(scored);
   return result;
 }
@@ -33,13 +31,6 @@ nlohmann::ordered_json subspace_facts(const SubspaceScores& scores) {
           {"excluded", scores.excluded.size()},
           {"spectrum",
            std::vector<double>(scores.energy.begin(), scores.energy.begin() + static_cast<std::ptrdiff_t>(shown))}};
-}
-
-std::vector<double> by_pool_row(const FeatureTable& table, const std::vector<double>& values, std::int64_t pool_size) {
-  SCALSELECT_CHECK(table.rows.size() == values.size());
-  std::vector<double> spread(static_cast<std::size_t>(pool_size), std::numeric_limits<double>::quiet_NaN());
-  for (std::size_t i = 0; i < table.rows.size(); ++i) spread[static_cast<std::size_t>(table.rows[i])] = values[i];
-  return spread;
 }
 
 FeatureSpec scalselect_feature(const ScalSelectOptions& options) {

@@ -9,7 +9,7 @@
 
 namespace scalselect {
 
-/// What stands for a sample.
+/// What represents a sample.
 enum class Representation {
   kVisual,    ///< attended visual tokens after `hidden_layer`
   kTextMean,  ///< ablation: mean over all text tokens after `hidden_layer`, no visual token
@@ -42,7 +42,7 @@ struct ScalSelectOptions {
     v.field("attention_layer", o.attention_layer, "attention of this decoder layer", Range{1, 1e4});
     v.choice("roles", o.roles, {{"strict", TokenRoles::kStrict}, {"compat", TokenRoles::kCompat}},
              "which tokens are the instruction: the user's text, or the authors' residual class");
-    v.field("deepstack", o.deepstack, "Qwen3-VL: states hold the DeepStack feature added behind hidden_layer");
+    v.field("deepstack", o.deepstack, "Qwen3-VL: states hold the DeepStack feature added after hidden_layer");
     v.choice("tokens", o.tokens,
              {{"mass", TokenChoice::kMass},
               {"top_k", TokenChoice::kTopK},
@@ -61,9 +61,6 @@ FeatureSpec scalselect_feature(const ScalSelectOptions& options);
 
 /// BudgetUse::kScores; no randomness. Facts: k, rank, energy_kept, spectrum, excluded, refined.
 Method make_scalselect(const ScalSelectOptions& options = {});
-
-/// Table-sized values by pool row; NaN for rows that the table lacks.
-std::vector<double> by_pool_row(const FeatureTable& table, const std::vector<double>& values, std::int64_t pool_size);
 
 /// What a report may show of a scoring: k, rank, energy_kept, spectrum, excluded, refined.
 nlohmann::ordered_json subspace_facts(const SubspaceScores& scores);

@@ -1,4 +1,4 @@
-// What the decompositions give, on the CPU (selector/linalg.h) as on a GPU (selector/cuda/).
+// What the decompositions return, on the CPU (selector/linalg.h) as on a GPU (selector/cuda/).
 #pragma once
 
 #include <utility>
@@ -7,14 +7,14 @@
 
 namespace scalselect {
 
-/// Eigenvalues or singular values, descending, and their vectors, one a row in the same order.
+/// Eigenvalues or singular values, descending, and their vectors, one per row in the same order.
 struct Spectrum {
   Eigen::VectorXd values;
   RowMajorMatrixXd vectors;
 };
 
-/// LAPACK and cuSOLVER give eigenvalues ascending, vectors as columns in column-major order, so as rows here: turns
-/// both round, the largest first.
+/// LAPACK and cuSOLVER give eigenvalues ascending, vectors as columns in column-major order, which are rows here:
+/// reverses both, so that the largest comes first.
 inline Spectrum largest_first(Eigen::VectorXd values, RowMajorMatrixXd vectors) {
   values.reverseInPlace();
   vectors.colwise().reverseInPlace();

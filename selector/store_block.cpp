@@ -2,7 +2,6 @@
 
 #include <zlib.h>
 
-#include <cassert>
 #include <cmath>
 #include <cstring>
 
@@ -14,28 +13,28 @@ namespace {
 constexpr std::uint32_t kMagic = 0x4b425353;  // "SSBK"
 
 template <class T>
-void put(std::string& bytes, T value) {
+void append_value(std::string& bytes, T value) {
   bytes.append(reinterpret_cast<const char*>(&value), sizeof(value));
 }
 
 template <class T>
-bool take(std::string_view& bytes, T& value) {
+bool read_value(std::string_view& bytes, T& value) {
   if (bytes.size() < sizeof(value)) return false;
   std::memcpy(&value, bytes.data(), sizeof(value));
   bytes.remove_prefix(sizeof(value));
   return true;
 }
 
-bool take_text(std::string_view& bytes, std::string& text) {
+bool read_text(std::string_view& bytes, std::string& text) {
   std::uint32_t size = 0;
-  if (!take(bytes, size) || bytes.size() < size) return false;
+  if (!read_value(bytes, size) || bytes.size() < size) return false;
   text = bytes.substr(0, size);
   bytes.remove_prefix(size);
   return true;
 }
 
-void put_text(std::string& bytes, const std::string& text) {
-  put(bytes, static_cast<std::uint32_t>(text.size()));
+void append_text(std::string& bytes, const std::string& text) {
+  append_value(bytes, static_cast<std::uint32_t>(text.size()));
   bytes += text;
 }
 
@@ -62,10 +61,10 @@ std::string encode_block(const StoreBlock& block, std::uint64_t first_entry, std
   std::string payload;
   std::uint32_t vectors = 0;
   for (const auto& entry : block.entries) {
-    put(payload, entry.row);
-    put(payload, static_cast<std::uint8_t>(entry.has_vector));
-    put_text(payload, entry.id);
-    put_text(payload, entry.reason);
+    append_value(payload, entry.row);
+    append_value(payload, static_cast<std::uint8_t>(entry.has_vector));
+    append_text(payload, entry.id);
+    append_text(payload, entry.reason);
     vectors += entry.has_vector ? 1 : 0;
   }
   payload += block.values;
@@ -91,8 +90,8 @@ std::optional<StoreBlock> decode_payload(const StoreBlockHeader& header, std::st
   for (std::uint32_t i = 0; i < header.entries; ++i) {
     StoreBlock::Entry entry;
     std::uint8_t has_vector = 0;
-    const bool good = take(payload, entry.row) && take(payload, has_vector) && take_text(payload, entry.id) &&
-                      take_text(payload, entry.reason);
+    const bool good = read_value(payload, entry.row) && read_value(payload, has_vector) &&
+                      read_text(payload, entry.id) && read_text(payload, entry.reason);
     if (!good) return std::nullopt;
     entry.has_vector = has_vector != 0;
     block.entries.push_back(std::move(entry));
@@ -108,8 +107,8 @@ bool encode_vector(std::span<const float> vector, StorePrecision precision, std:
       values.resize(before);
       return false;
     }
-    if (precision == StorePrecision::kFloat16) put(values, half);
-    else put(values, value);
+    if (precision == StorePrecision::kFloat16) append_value(values, half);
+    else append_value(values, value);
   }
   return true;
 }

@@ -12,7 +12,7 @@
 
 namespace scalselect {
 
-/// In front of every block; little-endian, 40 bytes.
+/// Precedes every block; little-endian, 40 bytes.
 struct StoreBlockHeader {
   std::uint32_t magic = 0;
   std::uint32_t entries = 0;

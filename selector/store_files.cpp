@@ -53,7 +53,7 @@ std::optional<StoreManifest> read_manifest(const std::filesystem::path& folder) 
   } catch (const UserError&) {
     throw;
   } catch (const std::exception&) {
-    throw UserError(ErrorKind::kInput, fmt::format("'{}' is no manifest of a feature store.", file.string()),
+    throw UserError(ErrorKind::kInput, fmt::format("'{}' is not the manifest of a feature store.", file.string()),
                     "Remove the folder and extract again.");
   }
 }

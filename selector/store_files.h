@@ -20,10 +20,10 @@ struct StoreManifest {
 };
 
 void write_manifest(const std::filesystem::path& folder, const StoreManifest& manifest);
-/// nullopt if there is none. Throws UserError(kInput) if it is no manifest of ours.
+/// nullopt if there is none. Throws UserError(kInput) if the file is not a feature store's manifest.
 std::optional<StoreManifest> read_manifest(const std::filesystem::path& folder);
 
-/// A block as it lies in its shard.
+/// A block of a shard.
 struct PlacedBlock {
   StoreBlockHeader header;
   StoreBlock block;
@@ -31,7 +31,7 @@ struct PlacedBlock {
 };
 
 /// Calls `visit` for each good block from the start of a shard until it returns false, the file ends or a block is bad;
-/// returns the byte behind the last good block. One block is held in memory at a time.
+/// returns the offset after the last good block. One block is held in memory at a time.
 /// Throws UserError(kInput) if the file cannot be read.
 std::int64_t walk_shard(const std::filesystem::path& file, const std::function<bool(const PlacedBlock&)>& visit);
 

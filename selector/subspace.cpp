@@ -216,7 +216,7 @@ SubspaceScores score_in_memory_bound(const RowSource& source, const SubspaceOpti
   const auto preparation = prepare(moments, options);
   Spectrum spectrum = eigen_spectrum(prepared_gram(source, moments, preparation, options.center), *kernels);
   const auto count = moments.count, size = std::max(count, source.cols());
-  // What the Gram matrix can tell: whether the kept directions lie well above its own rounding.
+  // What the Gram matrix can resolve: whether the kept directions are well above its own rounding.
   std::int64_t k = choose_directions(spectrum.values, numerical_rank(spectrum.values, 0), options);
   result.refined = k > 0 && spectrum.values(k - 1) < kGramLimit * spectrum.values(0);
   if (result.refined) spectrum = refine(source, preparation, spectrum, *kernels);

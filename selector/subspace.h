@@ -5,7 +5,7 @@
 // section 3). U is never formed: score_i = sum_{j<=k} (z_i . v_j)^2 / s_j^2.
 //
 // Passes: one for mean and Gram matrix (block means merged as in Chan, Golub and LeVeque 1983), one for the scores. L2
-// needs one more (row norms want the mean first). When a kept direction is so small that the Gram matrix, whose
+// needs one more (row norms need the mean first). When a kept direction is so small that the Gram matrix, whose
 // condition is the square of Z's, no longer resolves it (s_k^2 < 1e-6 s_1^2), one more pass forms the Gram matrix of Z
 // whitened by the first result (shifted Cholesky-QR with an eigendecomposition in place of Cholesky: Fukaya et al.
 // 2020) and corrects V and S: errors then are those of a float64 SVD of Z, about eps * s_1 / s_k.
@@ -13,9 +13,10 @@
 // On the GPU of `compute_device()` (core/device.h), if that is one: Gram sums, projections and eigenvectors, in
 // float64; the small SVD of the correcting pass stays on the CPU. Scores then agree with the CPU's to about 1e-10.
 //
-// Memory: at most 8 d^2 + 2.5 B d + B k float64 for B = subspace_block_rows(d), beside 8 N bytes of scores and whatever
-// the source holds; 4 d^2 in place of 8 d^2 when the correcting pass is not needed.
-// Deterministic: blocks, tiles and the order of all sums are fixed functions of (N, d).
+// Memory: at most 8 d^2 + 2.5 B d + B k float64 for B = subspace_block_rows(d), besides 8 N bytes of scores and
+// whatever the source holds; 4 d^2 in place of 8 d^2 when the correcting pass is not needed. The same bytes for any
+// number of threads: blocks, tiles and the order of all sums are fixed functions of (N, d). BLAS kernels of another
+// processor may change the last digits (selector/linalg.h).
 #pragma once
 
 #include <cstdint>
@@ -56,7 +57,7 @@ struct SubspaceScores {
   bool refined = false;                ///< the correcting pass was needed
 };
 
-/// Where the rows lie, for methods that want more than their scores.
+/// The rows in the subspace, for methods that need more than the scores.
 struct SubspaceDetails {
   std::vector<double> coordinates;  ///< N x k row-major: row i of U_k, so score_i = |u_i|^2; zeros for excluded rows
   std::vector<double> residuals;    ///< N: squared length of z_i outside the k directions; NaN for excluded rows

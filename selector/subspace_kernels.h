@@ -34,7 +34,7 @@ class SubspaceKernels {
 /// On `compute_device()`. Throws UserError(kEnvironment): this build has no CUDA half, no GPU, no driver, one too old.
 std::unique_ptr<SubspaceKernels> make_subspace_kernels();
 
-/// On the CPU; deterministic in (n, d), whatever the number of threads.
+/// On the CPU; the same bytes for any number of threads.
 std::unique_ptr<SubspaceKernels> make_cpu_kernels();
 
 /// On GPU `index`, from the plugin scalselect_cuda beside the program (or where SCALSELECT_CUDA_PLUGIN points).

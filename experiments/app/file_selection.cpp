@@ -7,7 +7,7 @@
 #include "baselines/registry.h"
 #include "core/log.h"
 #include "data/score_file.h"
-#include "experiments/app/selection_files.h"
+#include "experiments/app/selection_outputs.h"
 #include "experiments/inputs/pool.h"
 #include "selector/feature_store.h"
 #include "selector/scalselect.h"

@@ -8,7 +8,7 @@
 
 #include "core/error.h"
 #include "experiments/app/commands.h"
-#include "experiments/app/selection_files.h"
+#include "experiments/app/selection_outputs.h"
 #include "experiments/resources.h"
 
 namespace scalselect::app {

@@ -3,7 +3,7 @@
 
 #include "baselines/registry.h"
 #include "core/interrupt.h"
-#include "experiments/app/selection_files.h"
+#include "experiments/app/selection_outputs.h"
 #include "experiments/pipeline/stages.h"
 #include "selector/feature_store.h"
 

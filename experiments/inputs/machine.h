@@ -1,5 +1,5 @@
-// What a command may use of the machine: the keys `threads` and `device`, which change how fast a result comes and not
-// what it is.
+// What a command may use of the machine: the keys `threads` and `device`, which change how fast a result is computed;
+// on another device its last digits may differ, nothing else.
 #pragma once
 
 #include <optional>
@@ -25,7 +25,7 @@ struct Machine {
   void use() const {
     if (threads) set_threads(*threads);
     if (device) set_device(parse_device(*device));
-    else compute_device();  // a wrong SCALSELECT_DEVICE is refused at once
+    else compute_device();  // an invalid SCALSELECT_DEVICE is reported at once
   }
 };
 

@@ -1,7 +1,7 @@
 // Where the trainings and evaluations of a sweep run: an interface that the sweep calls, one implementation per file.
 //
-// A launcher starts the worker command once per job, each with a file that holds the job's order, and listens to what
-// the workers say (protocol.h). To add one write NAME.cpp, one line in registry.cpp and conf/launcher/NAME.yaml.
+// A launcher starts the worker command once per job, each with a file that holds the job's order, and reads what the
+// workers report (protocol.h). To add one, write NAME.cpp, list it in registry.cpp, and add conf/launcher/NAME.yaml.
 #pragma once
 
 #include <filesystem>
@@ -18,13 +18,13 @@ namespace scalselect::launchers {
 struct Job {
   std::string label;          ///< for messages: "scalselect budget=0.16 seed=1"
   nlohmann::json order;       ///< what the worker reads
-  std::filesystem::path log;  ///< takes the worker's stderr; the order lies beside it
+  std::filesystem::path log;  ///< takes the worker's stderr; the order is written next to it
   double weight = 1;          ///< expected cost in any unit; heavier jobs start first
 };
 
 struct JobResult {
   std::string error;                  ///< one sentence on why the job failed; empty: it did not
-  nlohmann::json answer;              ///< what the worker gave as its result
+  nlohmann::json answer;              ///< the result that the worker reported
   std::vector<std::string> warnings;  ///< what the worker warned of, in order
 
   bool ok() const { return error.empty(); }
@@ -53,7 +53,7 @@ struct LauncherOptions {
 
   template <class Visitor>
   static void describe(Visitor& v, LauncherOptions& o) {
-    v.field("name", o.name, "where trainings run: local");
+    v.field("name", o.name, "where trainings run: local, worker processes on this machine");
   }
 };
 

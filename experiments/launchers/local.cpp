@@ -1,4 +1,5 @@
-#include "experiments/launchers/local.h"
+// Worker processes on this machine, side by side: two single-threaded trainings of a small model do more than one with
+// two threads, and a crash costs one job only.
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -89,22 +90,22 @@ class Child {
     const ssize_t got = ::read(output_, block, sizeof(block));
     if (got < 0 && errno == EINTR) return true;
     if (got <= 0) return false;
-    for (const auto& warning : said_.read({block, static_cast<std::size_t>(got)}))
+    for (const auto& warning : transcript_.read({block, static_cast<std::size_t>(got)}))
       log_warning("{}: {}", label, warning);
     return true;
   }
-  JobResult end() { return said_.conclude(wait(), log_, log_begin_); }
+  JobResult end() { return transcript_.conclude(wait(), log_, log_begin_); }
 
   int output() const { return output_; }
   std::size_t job() const { return job_; }
-  const Transcript& said() const { return said_; }
+  const Transcript& transcript() const { return transcript_; }
 
  private:
   /// In the new process: only what is safe between fork and exec.
   [[noreturn]] void become_worker(int output, pid_t parent, char* const* arguments, char* const* environment) const {
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (::getppid() != parent) ::_exit(1);
-    // A terminal's signals go to all of its processes; what they mean for a worker is the parent's decision.
+    // A terminal's signals go to all of its processes; the parent decides what they mean for a worker.
     ::signal(SIGINT, SIG_IGN);
     ::signal(SIGHUP, SIG_IGN);
     const int error_file = ::open(log_.c_str(), O_WRONLY | O_CREAT | O_APPEND, 0644);
@@ -127,7 +128,7 @@ class Child {
   std::uintmax_t log_begin_ = 0;
   pid_t pid_ = -1;
   int output_ = -1;
-  Transcript said_;
+  Transcript transcript_;
 };
 
 /// One line for all jobs, by the weight of what is done.
@@ -144,8 +145,8 @@ class Overview {
     double weight = ended_;
     std::string note;
     for (const auto& child : children) {
-      weight += child.said().done() * jobs_[child.job()].weight;
-      if (!child.said().note().empty()) note = ", " + child.said().note();
+      weight += child.transcript().done() * jobs_[child.job()].weight;
+      if (!child.transcript().note().empty()) note = ", " + child.transcript().note();
     }
     const auto ticks = static_cast<std::int64_t>(static_cast<double>(kTicks) * weight / std::max(total_, 1e-9));
     progress_.note(fmt::format("{} of {} jobs done{}", count_, jobs_.size(), note));
@@ -191,7 +192,7 @@ class Local final : public Launcher {
   }
 
  private:
-  /// Waits for something to be said, reads it, and takes leave of those that have ended.
+  /// Waits for output, reads it, and removes the workers that have ended.
   template <class End>
   static void listen(std::list<Child>& children, const std::vector<Job>& jobs, const End& end) {
     std::vector<pollfd> waits;

@@ -18,8 +18,8 @@ std::string dumped(const nlohmann::json& line) {
   return line.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
-/// The last line of the log that says something, shortened; empty if there is none.
-std::string last_words(const std::filesystem::path& log, std::uintmax_t begin) {
+/// The last line of the log that is not blank, shortened; empty if there is none.
+std::string last_line(const std::filesystem::path& log, std::uintmax_t begin) {
   constexpr std::size_t kShown = 300;
   std::ifstream in(log, std::ios::binary);
   in.seekg(static_cast<std::streamoff>(begin));
@@ -34,8 +34,7 @@ std::string last_words(const std::filesystem::path& log, std::uintmax_t begin) {
 std::string how_it_ended(int status) {
   if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL) {
     return "The worker was killed (signal 9), most often because memory ran out: use fewer jobs at once (parallel=) or "
-           "a "
-           "smaller trainer.batch_size";
+           "a smaller trainer.batch_size";
   }
   if (WIFSIGNALED(status))
     return fmt::format("The worker was ended by signal {} ({})", WTERMSIG(status), ::strsignal(WTERMSIG(status)));
@@ -65,7 +64,7 @@ std::vector<std::string> Transcript::read(std::string_view bytes) {
   for (std::size_t end; (end = pending_.find('\n', begin)) != std::string::npos; begin = end + 1)
     take(pending_.substr(begin, end - begin));
   pending_.erase(0, begin);
-  if (pending_.size() > kLongestLine) pending_.clear();  // nothing of ours
+  if (pending_.size() > kLongestLine) pending_.clear();  // not a line of the protocol
   return {warnings_.begin() + static_cast<std::ptrdiff_t>(known), warnings_.end()};
 }
 
@@ -93,9 +92,9 @@ JobResult Transcript::conclude(int wait_status, const std::filesystem::path& log
   JobResult result{error_, answer_, warnings_};
   const bool well = WIFEXITED(wait_status) && WEXITSTATUS(wait_status) == 0 && answered_;
   if (!result.ok() || well) return result;
-  const auto last = last_words(log, log_begin);
-  result.error = fmt::format("{}{} (its log: '{}').", how_it_ended(wait_status),
-                             last.empty() ? "" : "; its last words: " + last, log.string());
+  const auto last = last_line(log, log_begin);
+  result.error = fmt::format("{}{} (log: '{}').", how_it_ended(wait_status),
+                             last.empty() ? "" : "; the last line of its log: " + last, log.string());
   return result;
 }
 

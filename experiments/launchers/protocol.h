@@ -1,11 +1,10 @@
-// What a worker and the process that started it say to each other.
+// How a worker reports to the process that started it.
 //
 // The worker reads its order from a file and writes lines to its standard output, each a JSON object:
 //   {"done": 0.25, "note": "step 3/12, loss 1.2"}   how far the whole job is, 0 to 1
-//   {"warning": "training leaves out 2 of 6 rows …"} anything that the user must get to know
+//   {"warning": "training leaves out 2 of 6 rows …"} anything that the user must know
 //   {"error": "There is no model folder 'x'. …"}     why the job failed; the worker ends then
-//   {"result": {…}}                                  the answer; without it the job has failed, whatever the exit
-//   status
+//   {"result": {…}}                                  the answer; without it the job has failed
 // Other lines (a library's own printing) are skipped. Text that is not UTF-8 is made so before it is sent.
 #pragma once
 
@@ -37,7 +36,7 @@ class Reporter {
   std::chrono::steady_clock::time_point last_{};
 };
 
-/// The other side: what one worker has said so far.
+/// The other side: what one worker has reported so far.
 class Transcript {
  public:
   /// Takes output in pieces of any size; returns the warnings that it completes.

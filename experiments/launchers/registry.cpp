@@ -1,10 +1,16 @@
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
 #include <algorithm>
 
 #include "core/error.h"
 #include "experiments/launchers/launcher.h"
-#include "experiments/launchers/local.h"
 
 namespace scalselect::launchers {
+
+// One line per launcher here and in kLaunchers; each is defined in a file of this folder.
+std::unique_ptr<Launcher> make_local(const Workers& workers);
+
 namespace {
 
 struct Entry {
@@ -26,11 +32,9 @@ std::unique_ptr<Launcher> make_launcher(const LauncherOptions& options, const Wo
   for (const auto& entry : kLaunchers) {
     if (options.name == entry.name) return entry.make(workers);
   }
-  std::string list;
-  for (const auto& name : launcher_names()) list += (list.empty() ? "" : ", ") + name;
   throw UserError(ErrorKind::kUsage,
                   "There is no launcher '" + options.name + "'." + did_you_mean(options.name, launcher_names()),
-                  "launcher.name is one of: " + list + ".");
+                  fmt::format("launcher.name is one of: {}.", fmt::join(launcher_names(), ", ")));
 }
 
 Workers divide_machine(int threads, int parallel, bool gpu, std::size_t jobs) {

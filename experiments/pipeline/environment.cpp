@@ -67,7 +67,7 @@ double cpu_clock() {
   return seconds(used.ru_utime) + seconds(used.ru_stime);
 }
 
-/// A line of /proc/self/status that tells kilobytes, in bytes.
+/// A field of /proc/self/status in bytes (the file gives kilobytes).
 std::int64_t memory_field(const std::string& name) {
   std::ifstream in("/proc/self/status");
   for (std::string line; std::getline(in, line);) {
@@ -76,7 +76,7 @@ std::int64_t memory_field(const std::string& name) {
   return 0;
 }
 
-/// The highest mark before the kernel's was last reset.
+/// The peak before the kernel's counter was last reset.
 std::atomic<std::int64_t> earlier_peak{0};
 
 }  // namespace
@@ -109,8 +109,8 @@ nlohmann::ordered_json describe_environment(const std::vector<std::string>& comm
 
 Meter::Meter() : wall_(wall_clock()), cpu_(cpu_clock()), held_(memory_field("VmRSS:")) {
   earlier_peak = peak_rss();
-  std::ofstream("/proc/self/clear_refs")
-      << 5;  // the high-water mark starts again; where that fails it stays the old one
+  // Resets the kernel's counter; where that fails the old peak remains.
+  std::ofstream("/proc/self/clear_refs") << 5;
 }
 double Meter::wall_s() const { return wall_clock() - wall_; }
 double Meter::cpu_s() const { return cpu_clock() - cpu_; }

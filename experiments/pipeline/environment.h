@@ -18,7 +18,7 @@ class Meter {
   Meter();
   double wall_s() const;
   double cpu_s() const;              ///< of this process, all threads
-  std::int64_t added_bytes() const;  ///< the most that this process held at once, beyond what it held at construction
+  std::int64_t added_bytes() const;  ///< the most that this process held, beyond what it held at construction
   static std::int64_t peak_rss();    ///< bytes, of this process since it started
 
  private:

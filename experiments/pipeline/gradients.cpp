@@ -11,6 +11,7 @@
 #include "experiments/pipeline/environment.h"
 #include "experiments/pipeline/train_job.h"
 #include "experiments/runs/warnings.h"
+#include "selector/choose.h"
 #include "trainer/gradient_probe.h"
 #include "trainer/train.h"
 #include "vlm/open_model.h"
@@ -24,10 +25,7 @@ constexpr int kWarmUpVersion = 1;
 
 /// A random share of the usable rows, ascending.
 std::vector<std::int64_t> warm_up_rows(const Pool& pool, const GradientOptions& options) {
-  std::vector<std::int64_t> rows;
-  for (std::int64_t row = 0; row < pool.size(); ++row) {
-    if (pool.reject_reason(row).empty()) rows.push_back(row);
-  }
+  auto rows = rows_of_pool(pool).usable;
   Rng(static_cast<std::uint64_t>(options.seed), "pipeline/warm_up").shuffle(rows);
   const auto share = options.warm_up.share * static_cast<double>(rows.size());
   rows.resize(static_cast<std::size_t>(std::ceil(share)));
@@ -78,9 +76,7 @@ void train_warm_up(const GradientOptions& options, const WarmUpPlace& place, con
     save_epoch(epoch_folder(folder, epoch), model, train, optimizer);
   };
   const auto result = trainer::train(model, set, features, train, callbacks, folder / "training");
-  std::string text;
-  for (const auto row : rows) text += std::to_string(row) + "\n";
-  write_file_atomically(folder / "rows.txt", text);
+  write_file_atomically(folder / "rows.txt", rows_text(rows));
   write_file_atomically(folder / "train_log.jsonl", train_log_text(result));
   fs::remove_all(folder / "training");
 }
@@ -105,12 +101,12 @@ StageRecord ensure_warm_up(const GradientOptions& options, const WarmUpPlace& pl
     auto work = cache.begin(key);
     folder = cache.find(key);
     if (!folder) {
-      Warnings heard;
+      Warnings collected;
       train_warm_up(options, place, work.folder());
-      folder = work.commit({{"warnings", heard.take()}});
+      folder = work.commit({{"warnings", collected.take()}});
     }
   }
-  if (cached) {  // said once more, for the run that uses it now
+  if (cached) {  // repeated for the run that uses it now
     for (const auto& warning : remembered_warnings(*folder)) log_warning("{}", warning);
   }
   return {{"warm_up", key.digest(), cached, meter.wall_s(), meter.cpu_s(), Meter::peak_rss()}, *folder};

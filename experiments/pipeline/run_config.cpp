@@ -16,7 +16,7 @@ namespace {
 constexpr const char* kVolatile[] = {"cache",    "store",    "report", "threads",    "device",
                                      "parallel", "launcher", "name",   "experiment", "stop_after"};
 
-/// What the store keeps of a configuration: values from the environment may be secrets and stay unresolved, but for
+/// What the store keeps of a configuration: values from the environment may be secrets and stay unresolved, except for
 /// those that reports read.
 nlohmann::ordered_json recorded(const config::ComposedConfig& composed, const nlohmann::json& resolved) {
   auto record = composed.json_without_environment();

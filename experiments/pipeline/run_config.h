@@ -34,7 +34,8 @@ struct ModelOptions {
   static void describe(Visitor& v, ModelOptions& o) {
     v.field("path", o.path, "Hugging Face model folder");
     v.field("dtype", o.dtype, "weights of the forward passes: float32 or bfloat16");
-    v.field("min_pixels", o.min_pixels, "Qwen-VL: least area of an image; other models know one size", Range{1, 1e9});
+    v.field("min_pixels", o.min_pixels, "Qwen-VL: smallest area of an image; other models have one fixed size",
+            Range{1, 1e9});
     v.field("max_pixels", o.max_pixels, "Qwen-VL: largest area of an image", Range{1, 1e9});
   }
 };
@@ -56,7 +57,7 @@ struct EvalOptions {
     v.field("root", o.root, "folder of the benchmarks; null: those of the mini world");
     v.field("benchmarks", o.benchmarks, "what to evaluate");
     v.field("max_new_tokens", o.max_new_tokens, "length limit of an answer", Range{1, 1e6});
-    v.field("batch_size", o.batch_size, "questions answered at once; never changes an answer", Range{1, 1e6});
+    v.field("batch_size", o.batch_size, "questions answered together; never changes an answer", Range{1, 1e6});
     v.field("bootstrap", o.bootstrap, "confidence intervals");
   }
 };
@@ -67,7 +68,7 @@ enum class Regime { kEpochs, kSteps };
 
 enum class StopAfter { kFeatures, kSelection, kAdapter, kPredictions, kMetrics };
 
-/// A run's keys beside its groups and its budget.
+/// A run's keys other than its groups and its budget.
 struct RunSettings {
   std::string name;
   std::int64_t seed = 1;

@@ -2,12 +2,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
 #include <map>
-#include <sstream>
 
 #include "baselines/registry.h"
-#include "core/files.h"
 #include "core/hash.h"
 #include "core/interrupt.h"
 #include "core/log.h"
@@ -58,12 +55,6 @@ std::vector<FeatureSpec> specs_of(const std::vector<ExtractionJob>& jobs) {
   return specs;
 }
 
-std::string rows_text(const std::vector<std::int64_t>& rows) {
-  std::string text;
-  for (const auto row : rows) text += std::to_string(row) + "\n";
-  return text;
-}
-
 /// Says which samples the model could not read, and why; those that the pool itself left out were named when it was
 /// read.
 void report_rejects(const OpenPool& pool, const FeatureSpec& spec, const fs::path& folder) {
@@ -79,22 +70,6 @@ void report_rejects(const OpenPool& pool, const FeatureSpec& spec, const fs::pat
   for (std::size_t i = 0; i < std::min(kShown, rejects.size()); ++i)
     log_warning("  row {} (id '{}'): {}", rejects[i]->row, rejects[i]->id, rejects[i]->reason);
   if (rejects.size() > kShown) log_warning("  and {} more", rejects.size() - kShown);
-}
-
-/// "row <tab> score" with every digit of the double; only rows that have one.
-std::string scores_text(const std::vector<double>& scores) {
-  std::string text;
-  for (std::size_t row = 0; row < scores.size(); ++row) {
-    if (!std::isnan(scores[row])) text += fmt::format("{}\t{}\n", row, scores[row]);
-  }
-  return text;
-}
-
-std::vector<std::int64_t> read_row_list(const fs::path& file) {
-  std::vector<std::int64_t> rows;
-  std::istringstream in(read_file(file));
-  for (std::int64_t row = 0; in >> row;) rows.push_back(row);
-  return rows;
 }
 
 TableSource tables_of(const FeatureBundle& features) {
@@ -154,7 +129,7 @@ StageRecord ensure(const ArtifactCache& cache, const std::string& stage, const S
 SelectionCost cost_of(const std::vector<StageRecord>& records) {
   SelectionCost cost;
   for (const auto& record : records) {
-    const auto facts = nlohmann::json::parse(read_file(record.folder / "meta.json")).at("facts");
+    const auto facts = artifact_facts(record.folder);
     cost.wall_s += facts.at("wall_s").get<double>();
     cost.cpu_s += facts.at("cpu_s").get<double>();
     cost.added_bytes = std::max(cost.added_bytes, facts.at("added_bytes").get<std::int64_t>());
@@ -162,7 +137,7 @@ SelectionCost cost_of(const std::vector<StageRecord>& records) {
   return cost;
 }
 
-/// One pass over the pool for `jobs`, all of which want the same state of the model. Returns the warm-up it took.
+/// One pass over the pool for `jobs`, all of which need the same state of the model. Returns the warm-up it took.
 std::optional<StageRecord> run_pass(const OpenPool& pool, const WarmUpPlace& place,
                                     const std::vector<ExtractionJob>& jobs, const ArtifactCache& cache) {
   std::string names;
@@ -191,7 +166,7 @@ std::optional<StageRecord> run_pass(const OpenPool& pool, const WarmUpPlace& pla
   return warm_up;
 }
 
-/// The warm-up that a gradient goes back to, if the cache still holds it.
+/// The warm-up that a gradient needs, if the cache still holds it.
 std::optional<StageRecord> cached_warm_up(const FeatureSpec& spec, const WarmUpPlace& place,
                                           const ArtifactCache& cache) {
   const auto* point = gradient_point(spec);
@@ -201,8 +176,8 @@ std::optional<StageRecord> cached_warm_up(const FeatureSpec& spec, const WarmUpP
   return ensure_warm_up(point->options, place, cache);
 }
 
-/// Which specs share a pass: those that want the same state of the model; the plain one has no name. The authors' roles
-/// lose rows that others read, so they have a pass of their own.
+/// Which specs share a pass: those that need the same state of the model; the plain one has no name. The authors' roles
+/// lose rows that others read, so they have a separate pass.
 std::string state_of(const FeatureSpec& spec) {
   if (is_compat(spec)) return "compat";
   const auto* point = gradient_point(spec);
@@ -217,15 +192,6 @@ void report_interrupt(int signal, const ArtifactCache& cache) {
                                             signal_name(signal), cache.root().string()));
 }
 
-std::vector<double> read_scores_table(const fs::path& folder, std::int64_t pool_size) {
-  if (!fs::exists(folder / "scores.tsv")) return {};
-  std::vector<double> scores(static_cast<std::size_t>(pool_size), std::nan(""));
-  std::istringstream in(read_file(folder / "scores.tsv"));
-  std::size_t row = 0;
-  for (std::string number; in >> row >> number;) scores[row] = std::stod(number);
-  return scores;
-}
-
 FeatureBundle ensure_features(const std::vector<FeatureSpec>& specs, const OpenPool& pool, const ModelOptions& model,
                               const ArtifactCache& cache, const OpenPool* warm_up_pool) {
   FeatureBundle bundle;
@@ -234,11 +200,11 @@ FeatureBundle ensure_features(const std::vector<FeatureSpec>& specs, const OpenP
                           inputs::model_digest(inputs::find_path(model.path), cache)};
   const Meter meter;
 
-  std::map<std::string, FeatureSpec> wanted;
-  for (const auto& spec : specs) wanted.emplace(describe_feature(spec).dump(), spec);
+  std::map<std::string, FeatureSpec> requested;
+  for (const auto& spec : specs) requested.emplace(describe_feature(spec).dump(), spec);
   // Locks are taken in key order, so that two processes never wait for each other in a circle.
   std::map<std::string, std::pair<std::string, ArtifactCache::Work>> missing;
-  for (const auto& [text, spec] : wanted) {
+  for (const auto& [text, spec] : requested) {
     const auto key = features_key(spec, pool, place);
     bundle.keys[text] = key.digest();
     if (find_again(cache, key)) continue;
@@ -247,7 +213,7 @@ FeatureBundle ensure_features(const std::vector<FeatureSpec>& specs, const OpenP
   }
   std::map<std::string, std::vector<ExtractionJob>> passes;
   for (auto& [digest, entry] : missing) {
-    const auto& spec = wanted.at(entry.first);
+    const auto& spec = requested.at(entry.first);
     passes[state_of(spec)].push_back({spec, entry.second.folder()});
   }
   std::map<std::string, StageRecord> trained;
@@ -259,7 +225,7 @@ FeatureBundle ensure_features(const std::vector<FeatureSpec>& specs, const OpenP
   const auto warnings = heard.take();
   for (auto& [digest, entry] : missing) entry.second.commit({{"warnings", warnings}});
   bundle.extracted = !missing.empty();
-  for (const auto& [text, spec] : wanted) {
+  for (const auto& [text, spec] : requested) {
     const auto key = features_key(spec, pool, place);
     const auto folder = cache.find(key);
     bundle.tables[text] = FeatureStore::table(*folder);
@@ -282,14 +248,10 @@ SelectionOutput ensure_selection(const RunConfig& config, const OpenPool& pool, 
   const StageKey base = scores_key(config, method, pool, features, target);
 
   SelectionOutput output;
-  const auto write = [&](const fs::path& folder, const auto& result) {
-    if (!result.rows.empty()) write_file_atomically(folder / "rows.txt", rows_text(result.rows));
-    write_file_atomically(folder / "facts.json", result.facts.dump(1) + "\n");
-    if (!result.scores.empty()) write_file_atomically(folder / "scores.tsv", scores_text(result.scores));
-  };
   if (method.budget_use == BudgetUse::kScores) {
-    output.records.push_back(
-        ensure(cache, "scores", base, [&](const fs::path& folder) { write(folder, score_candidates(method, input)); }));
+    output.records.push_back(ensure(cache, "scores", base, [&](const fs::path& folder) {
+      write_selection_files(score_candidates(method, input), folder);
+    }));
   }
   StageKey key = base;
   key.stage = "selection";
@@ -299,17 +261,15 @@ SelectionOutput ensure_selection(const RunConfig& config, const OpenPool& pool, 
     std::optional<SelectionResult> scored;
     if (!output.records.empty()) {
       const auto& scores = output.records.front().folder;
-      scored.emplace();
-      scored->scores = read_scores_table(scores, pool.pool->size());
-      scored->facts = nlohmann::ordered_json::parse(read_file(scores / "facts.json"));
+      scored = {{}, read_scores_table(scores, pool.pool->size()), read_facts(scores)};
     }
     const auto selection = choose(method, input, config.budget, scored);
-    write(folder, selection);
+    write_selection_files({selection.rows, selection.scores, selection.facts}, folder);
     write_subset(*pool.pool, selection.rows, folder / "subset.json");
   }));
   output.key = key.digest();
   output.cost = cost_of(output.records);
-  output.rows = read_row_list(output.records.back().folder / "rows.txt");
+  output.rows = read_chosen_rows(output.records.back().folder, pool.pool->size());
   auto sorted = output.rows;
   std::sort(sorted.begin(), sorted.end());
   output.rows_digest = sha256(rows_text(sorted));

@@ -11,6 +11,7 @@
 #include "core/artifact_cache.h"
 #include "core/store.h"
 #include "experiments/pipeline/run_config.h"
+#include "experiments/runs/selection_files.h"
 #include "selector/features.h"
 #include "selector/method.h"
 
@@ -18,7 +19,7 @@ namespace scalselect::pipeline {
 
 using inputs::OpenPool;
 
-/// What a stage cost and where its output lies.
+/// What a stage cost and where its output is.
 struct StageRecord {
   StageRow row;
   std::filesystem::path folder;
@@ -37,7 +38,7 @@ struct FeatureBundle {
 };
 
 /// All `specs` from one pass of the model over the pool, those that the cache lacks; resumable row by row. Rejected
-/// rows are listed in each table's folder (rejects.jsonl) and counted in the log. Gradients take a pass of their own
+/// rows are listed in each table's folder (rejects.jsonl) and counted in the log. Gradients take a separate pass
 /// for each state of the model at which they are taken. `warm_up_pool`: the pool that warms the model up for gradients,
 /// if it is not `pool` itself (for a target pool: the pool that is selected from).
 FeatureBundle ensure_features(const std::vector<FeatureSpec>& specs, const OpenPool& pool, const ModelOptions& model,
@@ -64,13 +65,10 @@ struct SelectionOutput {
   std::vector<StageRecord> records;
 };
 
-/// Scores (kept apart for methods whose scores do not depend on the budget) and the selection.
-/// Files: rows.txt (one row a line, in order of choice), facts.json, subset.json (the pool's own objects), and
-/// scores.tsv (row, score) where the method scores. `target`: null without a target pool.
+/// Scores (kept separately for methods whose scores do not depend on the budget) and the selection.
+/// Files: those of runs/selection_files.h, and subset.json (the pool's own objects). `target`: null without a target
+/// pool.
 SelectionOutput ensure_selection(const RunConfig& config, const OpenPool& pool, const FeatureBundle& features,
                                  const TargetFeatures* target, const ArtifactCache& cache);
-
-/// The pool-sized scores that a scores or selection folder holds, NaN where a row has none; empty for methods without.
-std::vector<double> read_scores_table(const std::filesystem::path& folder, std::int64_t pool_size);
 
 }  // namespace scalselect::pipeline

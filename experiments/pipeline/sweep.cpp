@@ -33,7 +33,7 @@ struct Run {
   std::vector<std::string> warnings;
   OpenPool pool;
   std::optional<OpenPool> target;
-  // Shared by the runs of a sweep, and let go once the rows are chosen.
+  // Shared by the runs of a sweep, and released once the rows are chosen.
   std::shared_ptr<const FeatureBundle> features, target_features;
   SelectionOutput selection;
   TrainJob job;
@@ -46,7 +46,7 @@ struct KnownPool {
   std::vector<std::string> warnings;
 };
 
-/// Names this very program, also if the file was replaced meanwhile.
+/// This very program, even if its file has been replaced.
 constexpr char kOwnProgram[] = "/proc/self/exe";
 
 class Sweep {
@@ -59,7 +59,7 @@ class Sweep {
         on_interrupt_([this](int signal) { interrupted(signal); }) {
     configs.front().machine.use();
     if (const int stale = store().mark_stale_runs(); stale > 0)
-      log_warning("{} earlier runs ended without a word; marked stale", stale);
+      log_warning("{} earlier runs ended without recording how; marked stale", stale);
     for (const auto& config : configs) runs_.emplace_back().config = &config;
   }
 
@@ -100,7 +100,7 @@ class Sweep {
     records_.end(run.id, "failed", reason, run.warnings);
   }
 
-  /// In the guard's thread.
+  /// Called in the guard's thread.
   void interrupted(int signal) {
     report_interrupt(signal, cache_);
     records_.interrupt(fmt::format("Interrupted by {}; the same command continues.", signal_name(signal)));
@@ -117,9 +117,9 @@ class Sweep {
     auto found = pools_.find(text);
     if (found == pools_.end()) {
       KnownPool fresh;
-      Warnings heard;
+      Warnings collected;
       fresh.pool = inputs::open_pool(options, cache_);
-      fresh.warnings = heard.take();
+      fresh.warnings = collected.take();
       found = pools_.emplace(text, std::move(fresh)).first;
     }
     add_warnings(run.warnings, found->second.warnings);
@@ -131,47 +131,48 @@ class Sweep {
     if (run.config->target) run.target = pool_of(*run.config->target, run);
   }
 
-  /// What one run wants of one pool.
-  struct Wish {
+  /// The features that one run needs of one pool.
+  struct FeatureRequest {
     Run* run;
     const OpenPool* pool;
     std::vector<FeatureSpec> specs;
     std::shared_ptr<const FeatureBundle>* bundle;
   };
 
-  static std::vector<Wish> wishes_of(Run& run) {
+  static std::vector<FeatureRequest> requests_of(Run& run) {
     const auto method = make_method(run.config->method, run.config->method_options);
-    std::vector<Wish> wishes = {{&run, &run.pool, method.needs, &run.features}};
-    if (run.target) wishes.push_back({&run, &*run.target, method.target_needs, &run.target_features});
-    return wishes;
+    std::vector<FeatureRequest> requests = {{&run, &run.pool, method.needs, &run.features}};
+    if (run.target) requests.push_back({&run, &*run.target, method.target_needs, &run.target_features});
+    return requests;
   }
 
-  /// One pass a (pool, model): the union of what the methods of all runs need.
+  /// One pass per pool and model: the union of what the methods of all runs need.
   void extract() {
-    std::map<std::string, std::vector<Wish>> groups;
+    std::map<std::string, std::vector<FeatureRequest>> groups;
     for (auto& run : runs_) {
       if (!run.error.empty()) continue;
-      for (auto& wish : wishes_of(run)) {
-        // The run's own pool warms up the model for gradients, those of the target pool too.
-        groups[wish.pool->digest + run.pool.digest + dump_options(run.config->model).dump()].push_back(std::move(wish));
+      for (auto& request : requests_of(run)) {
+        // The run's own pool warms up the model for gradients, also for those of the target pool.
+        groups[request.pool->digest + run.pool.digest + dump_options(run.config->model).dump()].push_back(
+            std::move(request));
       }
     }
-    for (auto& [group, wishes] : groups) {
+    for (auto& [group, requests] : groups) {
       std::vector<FeatureSpec> specs;
-      for (const auto& wish : wishes) specs.insert(specs.end(), wish.specs.begin(), wish.specs.end());
+      for (const auto& request : requests) specs.insert(specs.end(), request.specs.begin(), request.specs.end());
       std::vector<std::string> warnings;
       const auto failure = attempt(
-          [&, &wishes = wishes] {
-            const auto& run = *wishes.front().run;
+          [&, &requests = requests] {
+            const auto& run = *requests.front().run;
             const auto bundle = std::make_shared<const FeatureBundle>(
-                ensure_features(specs, *wishes.front().pool, run.config->model, cache_, &run.pool));
+                ensure_features(specs, *requests.front().pool, run.config->model, cache_, &run.pool));
             summary_.extractions += bundle->extracted ? 1 : 0;
-            for (auto& wish : wishes) *wish.bundle = bundle;
+            for (auto& request : requests) *request.bundle = bundle;
           },
           warnings);
-      for (auto& wish : wishes) {
-        add_warnings(wish.run->warnings, warnings);
-        if (!failure.empty() && wish.run->error.empty()) fail(*wish.run, failure);
+      for (auto& request : requests) {
+        add_warnings(request.run->warnings, warnings);
+        if (!failure.empty() && request.run->error.empty()) fail(*request.run, failure);
       }
     }
   }
@@ -193,15 +194,15 @@ class Sweep {
     run.selection = ensure_selection(*run.config, run.pool, *run.features, target ? &*target : nullptr, cache_);
     bool warm_up_logged = false;
     PassCounter passes;
-    for (const auto& wish : wishes_of(run)) {
-      const FeatureBundle& bundle = **wish.bundle;
-      passes.add(wish.specs, bundle);
-      for (const auto& spec : wish.specs) {
+    for (const auto& request : requests_of(run)) {
+      const FeatureBundle& bundle = **request.bundle;
+      passes.add(request.specs, bundle);
+      for (const auto& spec : request.specs) {
         const auto text = describe_feature(spec).dump();
         auto record = bundle.records.at(text);
-        if (wish.pool != &run.pool) record.row.stage = "target/" + record.row.stage;
+        if (request.pool != &run.pool) record.row.stage = "target/" + record.row.stage;
         log_record(run, record);
-        // Several epochs go back to one warm-up; the record that tells its cost is the one to keep.
+        // Several epochs share one warm-up; the record with its cost is the one to keep.
         const auto found = bundle.warm_ups.find(text);
         if (found != bundle.warm_ups.end() && (!found->second.row.cached || !warm_up_logged)) {
           log_record(run, found->second);
@@ -262,8 +263,7 @@ class Sweep {
       owners.push_back(members);
     }
     if (jobs.empty()) return;
-    // The threads of a job come from all trainings, not from those left: a resumed sweep adds numbers in the same
-    // order.
+    // Threads are divided among all trainings, not those left: a resumed sweep adds numbers in the same order.
     auto workers = launchers::divide_machine(thread_count(), runs_.front().config->parallel.value_or(0),
                                              compute_device().cuda, by_job.size());
     workers.command = {kOwnProgram, "_work"};
@@ -288,8 +288,8 @@ class Sweep {
   static double training_weight(const Run& run) {
     const auto& options = run.job.trainer;
     const auto steps = trainer::total_steps(options, static_cast<std::int64_t>(run.selection.rows.size()));
-    return static_cast<double>(steps * options.batch_size * options.accumulation) +
-           1000;  // evaluation costs about 1,000 samples
+    constexpr double kEvaluation = 1000;  // about as many samples' worth
+    return static_cast<double>(steps * options.batch_size * options.accumulation) + kEvaluation;
   }
 
   /// Notes what a job made in every run that owns it. `answer`: what the worker gave; null if all was cached.
@@ -300,7 +300,7 @@ class Sweep {
       guarded(*run, [&] { record(*run, answer, counted); });
       counted = true;
       if (!answer.is_null()) continue;
-      for (auto i = known; i < run->warnings.size(); ++i)  // no worker has said them this time
+      for (auto i = known; i < run->warnings.size(); ++i)  // no worker has logged them this time
         log_warning("{}: {}", run_label(*run->config), run->warnings[i]);
     }
   }
@@ -331,8 +331,7 @@ class Sweep {
   /// What was warned of when the artifact in `folder` was made, and that it was made on another kind of device.
   static std::vector<std::string> warnings_of(const fs::path& folder) {
     auto warnings = remembered_warnings(folder);
-    const auto facts = nlohmann::json::parse(read_file(folder / "meta.json")).at("facts");
-    const auto here = compute_device(), there = parse_device(facts.value("device", here.text()));
+    const auto here = compute_device(), there = parse_device(artifact_facts(folder).value("device", here.text()));
     if (here.cuda != there.cuda) {
       warnings.push_back(fmt::format("'{}' was made on {} and is used on {}: equal to rounding, not to the bit",
                                      folder.string(), there.text(), here.text()));

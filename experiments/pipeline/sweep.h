@@ -19,7 +19,7 @@ struct SweepSummary {
 /// share cache, store, report and name (they come from one sweep). `command_line` is kept with every run.
 SweepSummary run_sweep(const std::vector<RunConfig>& configs, const std::vector<std::string>& command_line);
 
-/// "scalselect budget=0.16 seed=1": what tells the runs of a sweep apart.
+/// "scalselect budget=0.16 seed=1": what distinguishes the runs of a sweep.
 std::string run_label(const RunConfig& config);
 
 }  // namespace scalselect::pipeline

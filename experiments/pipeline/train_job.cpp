@@ -11,6 +11,7 @@
 #include "eval/predictions.h"
 #include "eval/registry.h"
 #include "experiments/pipeline/environment.h"
+#include "experiments/pipeline/sweep.h"
 #include "experiments/runs/warnings.h"
 #include "trainer/dataset.h"
 #include "trainer/image_features.h"
@@ -154,7 +155,7 @@ TrainJob TrainJob::from_json(const nlohmann::json& tree) {
 TrainJob plan_training(const RunConfig& config, const OpenPool& pool, const SelectionOutput& selection,
                        const std::string& model_hash, BenchmarkDigests& benchmarks) {
   TrainJob job;
-  job.label = fmt::format("{} budget={} seed={}", config.method_choice, config.budget.text(), config.seed);
+  job.label = run_label(config);
   job.cache = config.cache;
   job.model = fs::absolute(inputs::find_path(config.model.path));
   job.pool = fs::absolute(pool.path);
@@ -180,7 +181,7 @@ TrainJob plan_training(const RunConfig& config, const OpenPool& pool, const Sele
     benchmark = eval::make_benchmark(benchmark)->options();  // fills names and displays
     if (!names.insert(benchmark.name).second) {
       throw UserError(ErrorKind::kUsage, fmt::format("Two benchmarks are called '{}'.", benchmark.name),
-                      "Give each a name of its own (eval.benchmarks).");
+                      "Give each a different name (eval.benchmarks).");
     }
     auto inputs = benchmarks.inputs(benchmark);
     inputs["adapter"] = job.adapter.digest();

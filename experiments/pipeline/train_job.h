@@ -15,10 +15,10 @@
 
 namespace scalselect::pipeline {
 
-/// A training with its evaluation, as plain data that crosses a process border.
+/// A training with its evaluation, as plain data that is passed to another process.
 struct TrainJob {
   std::string label, cache;
-  std::filesystem::path model, pool, image_root, rows;  ///< rows: one row a line
+  std::filesystem::path model, pool, image_root, rows;  ///< rows: one row per line
   ModelOptions model_options;
   trainer::TrainOptions trainer;  ///< seed and steps already set for this run
   EvalOptions eval;               ///< benchmark paths already absolute
@@ -36,7 +36,7 @@ TrainJob plan_training(const RunConfig& config, const OpenPool& pool, const Sele
 /// True if the cache holds everything the job would make.
 bool is_done(const TrainJob& job, const ArtifactCache& cache);
 
-/// train_log.jsonl: one object a step.
+/// train_log.jsonl: one object per step.
 std::string train_log_text(const trainer::TrainResult& result);
 
 /// Does what is missing. `reporter` gets progress, warnings, and at the end the result {"stages": [a StageRow each]}.

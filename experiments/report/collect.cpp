@@ -3,13 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
-#include <cstdlib>
-#include <sstream>
 
 #include "core/error.h"
 #include "core/files.h"
 #include "eval/registry.h"
+#include "experiments/runs/selection_files.h"
 
 namespace scalselect::report {
 namespace fs = std::filesystem;
@@ -31,37 +29,11 @@ std::map<std::string, fs::path> artifacts_of(const Store& store, const RunRow& r
     if (!fs::exists(artifact.path)) {
       throw UserError(ErrorKind::kInput,
                       fmt::format("Run {} ({}) names '{}', which is gone.", row.id, row.name, artifact.path),
-                      "Run the experiment again; what is still cached is not computed anew.");
+                      "Run the experiment again; what is still cached is not computed again.");
     }
     places[artifact.name] = artifact.path;
   }
   return places;
-}
-
-[[noreturn]] void damaged(const fs::path& file, const std::string& what) {
-  throw UserError(ErrorKind::kInput, fmt::format("'{}' is damaged: {}.", file.string(), what),
-                  "Remove its folder and run the experiment again; what else is cached is not computed anew.");
-}
-
-void read_selection(const fs::path& folder, std::int64_t pool_size, ReportRun& run) {
-  const auto in_pool = [&](std::int64_t row, const char* file) {
-    if (row < 0 || row >= pool_size) damaged(folder / file, fmt::format("the pool has no row {}", row));
-  };
-  std::istringstream rows(read_file(folder / "rows.txt"));
-  for (std::int64_t row = 0; rows >> row; run.rows.push_back(row)) in_pool(row, "rows.txt");
-  if (!rows.eof()) damaged(folder / "rows.txt", "it holds other things than numbers");
-  run.facts = nlohmann::ordered_json::parse(read_file(folder / "facts.json"), nullptr, false);
-  if (!run.facts.is_object()) damaged(folder / "facts.json", "it is not a JSON object");
-  if (!fs::exists(folder / "scores.tsv")) return;
-  run.scores.assign(static_cast<std::size_t>(pool_size), std::nan(""));
-  std::istringstream scores(read_file(folder / "scores.tsv"));
-  std::int64_t row = 0;
-  for (std::string number; scores >> row >> number;) {
-    in_pool(row, "scores.tsv");
-    char* end = nullptr;
-    run.scores[static_cast<std::size_t>(row)] = std::strtod(number.c_str(), &end);
-    if (*end != '\0') damaged(folder / "scores.tsv", "'" + number + "' is not a number");
-  }
 }
 
 std::vector<eval::Rescored> read_answers(const std::map<std::string, fs::path>& places, const RunRow& row) {
@@ -154,7 +126,9 @@ Collection collect(const Store& store, const std::string& experiment) {
     run.seed = row.config.value("seed", std::int64_t{0});
     add_answers(read_answers(places, row), run);
     if (run.benchmarks.empty()) continue;
-    read_selection(places.at("selection"), collection.pool->size(), run);
+    run.rows = pipeline::read_chosen_rows(places.at("selection"), run.pool_size);
+    run.scores = pipeline::read_scores_table(places.at("selection"), run.pool_size);
+    run.facts = pipeline::read_facts(places.at("selection"));
     read_costs(store, run);
     const auto twin = std::find_if(collection.runs.begin(), collection.runs.end(), [&](const ReportRun& other) {
       return other.label() == run.label() && other.regime == run.regime && other.seed == run.seed;
@@ -163,7 +137,7 @@ Collection collect(const Store& store, const std::string& experiment) {
       collection.runs.push_back(std::move(run));
     } else if (!run.is_full() && twin->row.config_hash != run.row.config_hash) {
       throw UserError(ErrorKind::kInput,
-                      fmt::format("Runs {} and {} both are '{}' with seed {}, but differ in other settings.",
+                      fmt::format("Runs {} and {} are both '{}' with seed {}, but differ in other settings.",
                                   twin->row.id, row.id, run.label(), run.seed),
                       fmt::format("`scalselect compare {} {}` shows them; give one of the experiments another name=.",
                                   twin->row.id, row.id));

@@ -32,7 +32,7 @@ struct ReportRun {
   nlohmann::ordered_json facts;             ///< of the selection: k, spectrum, ...
   std::map<std::string, double> selection;  ///< metrics below select/: cpu_s, added_bytes, forward_passes, ...
   std::int64_t steps = 0;                   ///< optimiser steps
-  std::vector<double> losses;               ///< of the training, one a step
+  std::vector<double> losses;               ///< of the training, one per step
 
   bool is_full() const { return method == "full"; }
   /// "scalselect 16 %": runs that differ in their seed only share it.
@@ -65,7 +65,7 @@ std::vector<Answers> answers_of(const Store& store, const RunRow& row);
 /// answers, or if an artifact that a run names is gone or damaged.
 Collection collect(const Store& store, const std::string& experiment);
 
-/// The runs of one regime as the bootstrap wants them.
+/// The runs of one regime as the bootstrap takes them.
 std::vector<eval::MethodRun> method_runs(const Collection& collection, const std::string& regime);
 
 /// How intervals are made: `eval.bootstrap` of the first run's configuration.

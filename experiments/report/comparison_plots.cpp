@@ -20,7 +20,7 @@ bool contains(const std::vector<std::string>& names, const std::string& name) {
   return std::find(names.begin(), names.end(), name) != names.end();
 }
 
-/// The budget at which most methods have a row, the largest of equals; the full pool does not count.
+/// The budget with the most runs, the largest of equals; the full pool does not count.
 std::string fullest_budget(const Table& table) {
   std::vector<std::pair<std::int64_t, std::string>> counts;  // runs, budget
   for (const auto& row : table.rows) {
@@ -30,7 +30,7 @@ std::string fullest_budget(const Table& table) {
     if (found == counts.end()) found = counts.insert(counts.end(), {0, row.budget});
     found->first += row.seeds;
   }
-  // Budgets stand in ascending order: of equals the last.
+  // Budgets are in ascending order: of equals the last.
   const auto best =
       std::max_element(counts.rbegin(), counts.rend(), [](const auto& a, const auto& b) { return a.first < b.first; });
   return best == counts.rend() ? std::string() : best->second;
@@ -56,7 +56,7 @@ std::string bar_of(const TableRow& row) {
   return fmt::format("{},{}", known ? interval.low : value, known ? interval.high : value);
 }
 
-/// Pool sources are "skill/scene" in the mini world; the part before the slash keeps the legend readable.
+/// Pool sources are "skill/scene" in the mini world; the part before the slash alone keeps the legend readable.
 std::string source_of(const Pool& pool, std::int64_t row) {
   const auto& source = pool.sample(row).source;
   return source.empty() ? "(none)" : source.substr(0, source.find('/'));
@@ -73,7 +73,7 @@ std::vector<double> running_mean(const std::vector<double>& values, std::size_t 
   return means;
 }
 
-/// One run a method, the full pool included: its first at the largest budget under this regime.
+/// One run per method, the full pool included: its first at the largest budget under this regime.
 std::vector<const ReportRun*> curves_of(const Collection& collection, const std::string& regime,
                                         const std::vector<std::string>& shown) {
   std::vector<const ReportRun*> curves;
@@ -89,17 +89,14 @@ std::vector<const ReportRun*> curves_of(const Collection& collection, const std:
 
 }  // namespace
 
-/// Methods in the order of the runs, without the full pool.
 std::vector<std::string> methods_of(const Collection& collection) {
   std::vector<std::string> methods;
   for (const auto& run : collection.runs) {
-    if (!run.is_full() && std::find(methods.begin(), methods.end(), run.method) == methods.end())
-      methods.push_back(run.method);
+    if (!run.is_full() && !contains(methods, run.method)) methods.push_back(run.method);
   }
   return methods;
 }
 
-/// The first run of a method, at its largest budget: what single-run plots show.
 const ReportRun* sample_run(const Collection& collection, const std::string& method) {
   const ReportRun* best = nullptr;
   for (const auto& run : collection.runs) {
@@ -145,17 +142,17 @@ Plot plot_performance(const Collection& collection, const Table& table, const st
     }
   }
   const std::string name = "performance-" + table.regime;
-  return {
-      name,
-      fmt::format("Relative performance against budget, at equal {}; bars are {:g} % bootstrap intervals, the line "
-                  "at 100 is the full pool. Points of one budget are set apart a little.{}",
-                  table.regime, 100 * table.level, others.empty() ? "" : " Of many methods the best have a colour."),
-      run_gnuplot(folder, name, csv,
-                  "set termoption noenhanced\nset logscale x 2\nset xlabel 'budget, % of the pool'\nset ylabel "
-                  "'relative performance, %'\nset xtics (1,2,4,8,16,32,64,100)\nset offsets 0, 0, "
-                  "graph 0.05, graph 0.05\nset key font ',11' samplen 2\n" +
-                      fmt::format("set xrange [{}:{}]\n", lowest / 1.5, highest * 1.5) +
-                      "plot 100 with lines dt 2 lc rgb '#555555' title 'full'" + others + lines + "\n")};
+  return {name,
+          fmt::format("Relative performance against budget, at equal {}; bars are {:g} % bootstrap intervals, the line "
+                      "at 100 is the full pool. Points of one budget are shifted a little.{}",
+                      table.regime, 100 * table.level,
+                      others.empty() ? "" : " Of many methods only the best are coloured."),
+          run_gnuplot(folder, name, csv,
+                      "set termoption noenhanced\nset logscale x 2\nset xlabel 'budget, % of the pool'\nset ylabel "
+                      "'relative performance, %'\nset xtics (1,2,4,8,16,32,64,100)\nset offsets 0, 0, "
+                      "graph 0.05, graph 0.05\nset key font ',11' samplen 2\n" +
+                          fmt::format("set xrange [{}:{}]\n", lowest / 1.5, highest * 1.5) +
+                          "plot 100 with lines dt 2 lc rgb '#555555' title 'full'" + others + lines + "\n")};
 }
 
 bool has_ranking(const Table& table) { return !ranked_rows(table, fullest_budget(table)).empty(); }
@@ -188,7 +185,7 @@ Plot plot_ranking(const Table& table, const fs::path& folder) {
 }
 
 Plot plot_composition(const Collection& collection, const fs::path& folder) {
-  std::map<std::string, std::vector<double>> shares;  // source -> one a bar
+  std::map<std::string, std::vector<double>> shares;  // source -> one per bar
   std::vector<std::string> bars = {"pool"};
   const auto add = [&](const std::vector<std::int64_t>& rows, std::size_t bar) {
     for (const auto row : rows) {
@@ -215,7 +212,7 @@ Plot plot_composition(const Collection& collection, const fs::path& folder) {
   }
   std::size_t i = 0;
   for (const auto& [source, counts] : shares) {
-    // A hue a source, light and dark in turn, so that neighbours differ. Titles are given, since gnuplot cuts a
+    // One hue per source, light and dark in turn, so that neighbours differ. Titles are given, since gnuplot cuts a
     // column's header at a comma even in quotes.
     const double hue = static_cast<double>(i) / static_cast<double>(shares.size());
     plot += fmt::format("{}data skip 1 using {}:xtic(1) title {} lc rgb hsv2rgb({:.3f},0.6,{:.2f})",
@@ -249,14 +246,15 @@ Plot plot_training(const Collection& collection, const std::string& regime, cons
                          gnuplot_text(run->method));
   }
   const std::string name = "training-" + regime;
-  return {name,
-          fmt::format("Training loss at equal {} (nats a token, mean of {} steps), seed {}, each method at its largest "
-                      "budget. Losses on different data do not rank methods.",
-                      regime, window, curves.front()->seed),
-          run_gnuplot(folder, name, csv,
-                      "set termoption noenhanced\nset xlabel 'optimiser step'\nset ylabel 'loss'\nset logscale y\n"
-                      "set key inside right top\nset xtics font ',9'\n" +
-                          lines + "\n")};
+  return {
+      name,
+      fmt::format("Training loss at equal {} (nats per token, mean of {} steps), seed {}, each method at its largest "
+                  "budget. Losses on different data do not rank methods.",
+                  regime, window, curves.front()->seed),
+      run_gnuplot(folder, name, csv,
+                  "set termoption noenhanced\nset xlabel 'optimiser step'\nset ylabel 'loss'\nset logscale y\n"
+                  "set key inside right top\nset xtics font ',9'\n" +
+                      lines + "\n")};
 }
 
 bool has_losses(const Collection& collection, const std::string& regime) {

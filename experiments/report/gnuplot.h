@@ -1,4 +1,4 @@
-// A thin door to gnuplot: data in, SVG out.
+// A thin wrapper of gnuplot: data in, SVG out.
 #pragma once
 
 #include <filesystem>
@@ -13,7 +13,7 @@ constexpr int kPlotHeight = 370;  ///< of 560 in width; the picture scales
 std::string run_gnuplot(const std::filesystem::path& folder, const std::string& name, const std::string& csv,
                         const std::string& script, int height = kPlotHeight);
 
-/// Colour-blind safe (Okabe and Ito), one a method, the same everywhere in a report.
+/// Colour-blind safe (Okabe and Ito), one per method, the same everywhere in a report.
 std::string series_color(std::size_t index);
 
 }  // namespace scalselect::report

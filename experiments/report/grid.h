@@ -16,7 +16,7 @@ struct GridCell {
 
 struct GridRow {
   std::vector<GridCell> cells;  ///< the first is the row's name
-  bool aside = false;           ///< what others are measured by: the full pool, chance
+  bool aside = false;           ///< what others are compared with: the full pool, chance
 };
 
 struct Grid {

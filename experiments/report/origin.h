@@ -24,7 +24,7 @@ std::vector<std::string> machines_of(const Collection& collection);
 std::string machine_letter(const Collection& collection, const ReportRun& run);
 
 Grid machines_grid(const Collection& collection);
-/// A row a run: id, label, seed, when, version and commit, machine, what was set on the command line.
+/// One row per run: id, label, seed, when, version and commit, machine, what was set on the command line.
 Grid runs_grid(const Collection& collection);
 
 }  // namespace scalselect::report

@@ -56,7 +56,7 @@ std::string data_url(const std::string& file) {
   return std::string("data:image/") + (jpeg ? "jpeg" : "png") + ";base64," + encode_base64(bytes);
 }
 
-/// The text behind the place of an image, which the card shows above it.
+/// The text after the image placeholder: the card shows the image above it.
 std::string without_tag(const std::string& text) {
   constexpr std::string_view kTag = "<image>";
   return text.starts_with(kTag) ? text.substr(kTag.size()) : text;
@@ -141,7 +141,8 @@ std::string table_section(const Collection& collection, const Table& table) {
   for (const auto& row : table.rows) seeds = std::max(seeds, row.seeds);
   std::string html =
       section("table-" + table.regime, regime_title(table.regime)) + "<p class=\"soft\">" +
-      (seeds == 1 ? "One seed: differences of a few points are noise." : fmt::format("Up to {} seeds a row.", seeds)) +
+      (seeds == 1 ? "One seed: differences of a few points are noise."
+                  : fmt::format("Up to {} seeds per row.", seeds)) +
       " Bold: the best at its budget; underlined: the second. What prints the same is ranked the same; the "
       "full pool is not ranked.</p><p class=\"soft\">Wide tables scroll sideways (by keyboard: tab "
       "to the table, then the arrow keys).</p>" +
@@ -170,7 +171,7 @@ std::string runs_section(const Collection& collection) {
       section("runs", "Runs") +
       "<p>The same configuration and seed give the same numbers on the same processor with the same "
       "number of threads and the same libraries. Elsewhere sums are rounded differently, training drifts "
-      "apart, and a few answers change: gaps of that kind lie inside the intervals.</p><div class=\"text\">" +
+      "apart, and a few answers change: gaps of that kind are within the intervals.</p><div class=\"text\">" +
       grid_html(machines_grid(collection), "Machines") + "</div><br><div class=\"text\">" +
       grid_html(runs_grid(collection), "Finished runs") + "</div>";
   // html_text would join the lines.

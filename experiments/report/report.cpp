@@ -48,9 +48,7 @@ std::string latex(const Collection& collection, const std::vector<Table>& tables
   for (const auto& command : commands_of(collection)) text += "% " + one_line(command) + "\n";
   return text + joined(tables, grid_latex) +
          "\n\\noindent Bold: the best at its budget; underlined: the second. What prints the same is ranked the same; "
-         "the full "
-         "pool "
-         "is not ranked.\n";
+         "the full pool is not ranked.\n";
 }
 
 nlohmann::ordered_json tables_json(const Collection& collection, const std::vector<Table>& tables) {
@@ -104,7 +102,7 @@ void remove_stale(const fs::path& folder, const nlohmann::json& earlier, const s
   }
 }
 
-/// Where the runs of the experiment were told to put their report.
+/// Where the runs of the experiment were configured to put their report.
 fs::path folder_of_runs(const Collection& collection) {
   const auto& config = collection.runs.front().row.config;
   const auto found = config.find("report");

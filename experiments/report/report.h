@@ -18,7 +18,7 @@ struct ReportFiles {
   std::filesystem::path page;  ///< FOLDER/report.html
 };
 
-/// results/local/report/NAME: each experiment has a folder of its own, whatever its name is.
+/// results/local/report/NAME: each experiment has its own folder, whatever its name.
 std::filesystem::path default_folder(const std::string& experiment);
 
 /// Throws UserError(kUsage) if `folder` holds the report of another experiment.

@@ -1,4 +1,4 @@
-// The main table: a row a method and budget, a column a benchmark, relative performance with its interval.
+// The main table: one row per method and budget, one column per benchmark, relative performance with its interval.
 #pragma once
 
 #include <string>
@@ -38,7 +38,7 @@ struct Table {
   double level = 0.95;                             ///< coverage of the intervals
 };
 
-/// One table a regime. Throws UserError(kInput) if a regime lacks the full-data row, UserError(kUsage) if `reference`
+/// One table per regime. Throws UserError(kInput) if a regime lacks the full-data row, UserError(kUsage) if `reference`
 /// is not random and no run of the experiment is one of that method.
 std::vector<Table> make_tables(const Collection& collection, const std::string& reference = "random",
                                const eval::BootstrapOptions& options = {});
@@ -48,10 +48,10 @@ std::vector<Table> make_tables(const Collection& collection, const std::string& 
 /// second, if something is below.
 Grid table_grid(const Table& table);
 /// What each selection took beyond the features it reads, and how often the model ran for these. Means over seeds of
-/// what the computation took when it was made, not of a look into the cache.
+/// what the computation took when it was made, not of a cache lookup.
 Grid costs_grid(const Collection& collection, const std::string& regime);
-/// Accuracy by skill: a column a skill, a row a method and budget, below rows of chance and majority; no rows without
-/// skills.
+/// Accuracy by skill: one column per skill, one row per method and budget, below rows of chance and majority; no rows
+/// without skills.
 Grid skills_grid(const Collection& collection, const std::string& regime);
 /// Long form, unrounded: regime,method,budget,seed,benchmark,metric,value,chance,run_id.
 std::string table_csv(const Collection& collection);

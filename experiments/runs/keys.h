@@ -1,5 +1,5 @@
-// What of a training and of an evaluation goes into the keys of their artifacts. docs/keys.md lists every key with the
-// reason for each member.
+// Which settings of a training and an evaluation go into the keys of their artifacts. docs/keys.md lists every key with
+// the reason for each member.
 #pragma once
 
 #include <filesystem>
@@ -16,14 +16,14 @@ namespace scalselect::pipeline {
 /// and how much memory it may use.
 nlohmann::json training_identity(nlohmann::json trainer);
 
-/// A benchmark's options without those that cannot change an answer: places (what lies there is in the inputs), and
+/// A benchmark's options without those that cannot change an answer: paths (their contents are in the inputs), and
 /// what is decided when answers are scored.
 nlohmann::json answering_identity(nlohmann::json benchmark);
 
 /// Digests of what benchmarks are made of; each benchmark is read once.
 class BenchmarkDigests {
  public:
-  /// `image_cache`: where images inside of benchmark files are decoded to.
+  /// `image_cache`: where images inside benchmark files are decoded to.
   BenchmarkDigests(std::filesystem::path image_cache, FileDigests digests)
       : image_cache_(std::move(image_cache)), digests_(std::move(digests)) {}
 

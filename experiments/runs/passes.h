@@ -11,8 +11,8 @@ namespace scalselect::pipeline {
 
 class PassCounter {
  public:
-  /// Adds what `specs` took of one pool, as if nothing had been cached: a forward pass a row for all features that read
-  /// the model's forward pass together, a forward and a backward pass a row for each state at which gradients are
+  /// Adds what `specs` took of one pool, as if nothing had been cached: one forward pass per row for all features that
+  /// read the forward pass together, a forward and a backward pass per row for each state at which gradients are
   /// taken, and those of warm-ups (each once, whichever pools it serves). Rows without a vector are not counted.
   void add(const std::vector<FeatureSpec>& specs, const FeatureBundle& bundle);
 

@@ -7,7 +7,7 @@
 namespace scalselect::pipeline {
 
 std::string attempt(const std::function<void()>& body, std::vector<std::string>& warnings) {
-  Warnings heard;
+  Warnings collected;
   std::string failure;
   try {
     body();
@@ -16,7 +16,7 @@ std::string attempt(const std::function<void()>& body, std::vector<std::string>&
   } catch (...) {
     failure = "An error of an unknown kind (this is a fault of the program; please report it with the command)";
   }
-  add_warnings(warnings, heard.take());
+  add_warnings(warnings, collected.take());
   return failure;
 }
 
@@ -34,8 +34,8 @@ void RunRecords::end(const std::string& id, const std::string& status, const std
     store_.log_warnings(id, warnings);
   } catch (const std::exception& problem) {
     log_message(LogLevel::kError, "The end of run " + id + " (" + status +
-                                      ") cannot be noted: " + failure_sentence(problem) +
-                                      " `scalselect runs` will tell that its process is gone.");
+                                      ") cannot be recorded: " + failure_sentence(problem) +
+                                      " `scalselect runs` will show it as stale once this process is gone.");
   }
   const std::lock_guard<std::mutex> guard(lock_);
   std::erase(open_, id);
@@ -47,7 +47,7 @@ void RunRecords::interrupt(const std::string& reason) {
     const std::lock_guard<std::mutex> guard(lock_);
     left = open_;
   }
-  Store store(file_);  // a connection of our own: the other one may be in the middle of a transaction
+  Store store(file_);  // a connection of its own: the other may be in a transaction
   for (const auto& id : left) {
     // A finished run that was being tried again stays finished.
     if (store.run(id).status == "running") store.finish_run(id, "interrupted", reason);

@@ -11,7 +11,7 @@
 
 namespace scalselect::pipeline {
 
-/// Runs `body`. What it throws, whatever the type, comes back as one sentence (see failure_sentence); empty: nothing.
+/// Runs `body`. Returns what it throws, whatever the type, as one sentence (see failure_sentence); empty: nothing.
 /// Warnings that are logged meanwhile are added to `warnings`, each once.
 std::string attempt(const std::function<void()>& body, std::vector<std::string>& warnings);
 
@@ -23,8 +23,8 @@ class RunRecords {
   Store& store() { return store_; }
 
   std::string start(const RunStart& run);
-  /// Notes how a run ended and what was warned of. Never throws: a store that cannot be written (a full disk) is named
-  /// in the log, and `runs` tells that the process is gone once it is.
+  /// Records how a run ended and its warnings. Never throws: a store that cannot be written (a full disk) is named in
+  /// the log, and `runs` shows the run as stale once the process is gone.
   void end(const std::string& id, const std::string& status, const std::string& error,
            const std::vector<std::string>& warnings);
   /// Marks the runs that were started here and have not ended as interrupted. For the thread of an InterruptGuard.

@@ -1,7 +1,6 @@
 #include "experiments/runs/warnings.h"
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 
 #include "core/files.h"
 
@@ -26,9 +25,12 @@ void add_warnings(std::vector<std::string>& known, const std::vector<std::string
   }
 }
 
+nlohmann::json artifact_facts(const std::filesystem::path& folder) {
+  return nlohmann::json::parse(read_file(folder / "meta.json")).at("facts");
+}
+
 std::vector<std::string> remembered_warnings(const std::filesystem::path& folder) {
-  const auto facts = nlohmann::json::parse(read_file(folder / "meta.json")).at("facts");
-  return facts.value("warnings", std::vector<std::string>());
+  return artifact_facts(folder).value("warnings", std::vector<std::string>());
 }
 
 }  // namespace scalselect::pipeline

@@ -1,9 +1,10 @@
-// Warnings as facts: heard while something is made, kept with the artifact, said again when it comes from the cache.
+// Warnings as data: collected while an artifact is made, kept with it, repeated when it comes from the cache.
 #pragma once
 
 #include <filesystem>
 #include <functional>
 #include <mutex>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
@@ -11,7 +12,7 @@
 
 namespace scalselect::pipeline {
 
-/// Hears what this process warns of while it lives.
+/// Collects the warnings that this process logs during its life.
 class Warnings {
  public:
   /// `also` is called with each as it comes.
@@ -28,7 +29,10 @@ class Warnings {
 /// Appends what `known` does not hold yet.
 void add_warnings(std::vector<std::string>& known, const std::vector<std::string>& more);
 
-/// The fact `warnings` of a finished artifact (its meta.json); empty if it has none.
+/// What a finished artifact's meta.json keeps of how it was made.
+nlohmann::json artifact_facts(const std::filesystem::path& folder);
+
+/// Its fact `warnings`; empty if it has none.
 std::vector<std::string> remembered_warnings(const std::filesystem::path& folder);
 
 }  // namespace scalselect::pipeline

@@ -1,4 +1,4 @@
-// The keys of each command beside its groups, with what they mean.
+// The keys of each command other than its groups, with what they mean.
 #pragma once
 
 #include <cstdint>

@@ -84,13 +84,13 @@ struct Group {
 const Group kGroups[] = {
     {"model", "the model that looks at the samples", document_options<pipeline::ModelOptions>},
     {"pool", "the samples to choose from", document_options<inputs::PoolOptions>},
-    {"target", "samples that show what the model shall be good at, for methods that choose by a target",
+    {"target", "samples that show what the model should be good at, for methods that choose by a target",
      document_options<inputs::PoolOptions>},
     {"selector", "how token roles are read: strict, or as the authors' code does",
      [] {
        return std::vector<OptionDoc>{{"roles", "strict | compat", "strict", "token roles, for method.roles"}};
      }},
-    {"method", "how samples are chosen; `scalselect methods` tells about each", nullptr},
+    {"method", "how samples are chosen; `scalselect methods` describes each", nullptr},
     {"trainer", "the recipe of the fine-tuning", document_options<trainer::TrainOptions>},
     {"eval", "the benchmarks", document_options<pipeline::EvalOptions>},
     {"launcher", "where trainings run", document_options<launchers::LauncherOptions>},

@@ -1,4 +1,4 @@
-// The configs that the program registers itself: every selection method's options with their defaults.
+// The configurations that the program itself registers: every selection method's options with their defaults.
 #pragma once
 
 #include "experiments/config/repository.h"

@@ -18,7 +18,7 @@ const char* remedy_for(cudaError_t status) {
     case cudaErrorNoDevice: return "This machine shows no GPU (nvidia-smi lists them); use device=cpu.";
     case cudaErrorInsufficientDriver:
       return "The NVIDIA driver is missing or older than CUDA 13 (580 or newer); use device=cpu.";
-    default: return "Use device=cpu if this goes on.";
+    default: return "Use device=cpu if it fails again.";
   }
 }
 

@@ -12,16 +12,16 @@
 
 namespace scalselect::cuda {
 
-/// Throws UserError(kEnvironment) unless `status` is success; `doing` tells what was tried. Out of memory, no GPU, no
-/// driver and a driver too old have a remedy of their own.
+/// Throws UserError(kEnvironment) unless `status` is success; `doing` says what was tried. Out of memory, no GPU, no
+/// driver and a driver too old have their own remedies.
 void check(cudaError_t status, const char* doing);
 void check(cublasStatus_t status, const char* doing);
 void check(cusolverStatus_t status, const char* doing);
 
 /// An array of T in device memory, or (kPinned) in page-locked host memory. Grows, never shrinks; contents are lost.
-enum class Place { kDevice, kPinned };
+enum class Memory { kDevice, kPinned };
 
-template <class T, Place place>
+template <class T, Memory memory>
 class Array {
  public:
   Array() = default;
@@ -33,7 +33,7 @@ class Array {
     if (count <= count_) return;
     free();
     void* data = nullptr;
-    if (place == Place::kDevice) check(cudaMalloc(&data, count * sizeof(T)), "reserving GPU memory");
+    if (memory == Memory::kDevice) check(cudaMalloc(&data, count * sizeof(T)), "reserving GPU memory");
     else check(cudaMallocHost(&data, count * sizeof(T)), "reserving page-locked memory");
     data_ = static_cast<T*>(data);
     count_ = count;
@@ -42,7 +42,7 @@ class Array {
 
  private:
   void free() {
-    if (data_ != nullptr) place == Place::kDevice ? cudaFree(data_) : cudaFreeHost(data_);
+    if (data_ != nullptr) memory == Memory::kDevice ? cudaFree(data_) : cudaFreeHost(data_);
     data_ = nullptr;
     count_ = 0;
   }
@@ -51,11 +51,11 @@ class Array {
 };
 
 template <class T>
-using DeviceArray = Array<T, Place::kDevice>;
+using DeviceArray = Array<T, Memory::kDevice>;
 template <class T>
-using PinnedArray = Array<T, Place::kPinned>;
+using PinnedArray = Array<T, Memory::kPinned>;
 
-/// A handle with its creator's partner.
+/// A handle that `destroy` frees.
 template <class T, auto destroy>
 class Handle {
  public:

@@ -1,4 +1,4 @@
-// The one door between the program and its CUDA half. Both are built from one tree by one compiler.
+// The one interface between the program and its CUDA half. Both are built from one tree by one compiler.
 #pragma once
 
 #include <memory>

@@ -18,9 +18,9 @@
 namespace scalselect::cuda {
 namespace {
 
-constexpr std::int64_t kSlotValues = 2'000'000;  // 16 MB a buffer
+constexpr std::int64_t kSlotValues = 2'000'000;  // 16 MB per buffer
 
-/// One of the two ways to the GPU and back.
+/// One of the two buffers on the way to the GPU and back.
 struct Slot {
   PinnedArray<double> rows, out;
   DeviceArray<double> device_rows, device_out;
@@ -142,7 +142,7 @@ class CudaKernels final : public SubspaceKernels {
     for (std::int64_t first = 0; first < n; first += rows) use(first, std::min(rows, n - first));
   }
 
-  /// Waits until a slot's last work is over and hands its result on.
+  /// Waits until a slot's last work is done and delivers its result.
   static void settle(Slot& slot) {
     check(cudaEventSynchronize(slot.done), "waiting for the GPU");
     if (slot.deliver_to != nullptr) std::memcpy(slot.deliver_to, slot.out.get(), slot.deliver_count * sizeof(double));

@@ -74,7 +74,7 @@ TEST(SelfFilter, OrdersAreThePapersUpdate) {
   }
 }
 
-TEST(SemDeDup, LikenessIsTheAuthors) {
+TEST(SemDeDup, ScoresAreTheAuthors) {
   const Golden golden;
   const auto& expected = golden.tree["semdedup"];
   const std::vector<float> values = expected["matrix"];

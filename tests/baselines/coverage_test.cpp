@@ -101,11 +101,11 @@ TEST(GraphCut, WithoutPenaltyRanksBySimilarityToThePool) {
 /// The next row by the definition, in float64.
 std::int64_t herding_step(const std::vector<float>& values, std::size_t cols, const Rows& chosen, bool distance) {
   const std::size_t rows = values.size() / cols;
-  std::vector<double> wish(cols, 0);
+  std::vector<double> w(cols, 0);
   for (std::size_t i = 0; i < values.size(); ++i)
-    wish[i % cols] += static_cast<double>(chosen.size() + 1) * values[i] / static_cast<double>(rows);
+    w[i % cols] += static_cast<double>(chosen.size() + 1) * values[i] / static_cast<double>(rows);
   for (const auto row : chosen) {
-    for (std::size_t j = 0; j < cols; ++j) wish[j] -= values[static_cast<std::size_t>(row) * cols + j];
+    for (std::size_t j = 0; j < cols; ++j) w[j] -= values[static_cast<std::size_t>(row) * cols + j];
   }
   std::int64_t best = -1;
   double best_score = -INFINITY;
@@ -114,7 +114,7 @@ std::int64_t herding_step(const std::vector<float>& values, std::size_t cols, co
     double score = 0;
     for (std::size_t j = 0; j < cols; ++j) {
       const double x = values[i * cols + j];
-      score += distance ? -(wish[j] - x) * (wish[j] - x) : wish[j] * x;
+      score += distance ? -(w[j] - x) * (w[j] - x) : w[j] * x;
     }
     if (score > best_score) {
       best_score = score;
@@ -213,7 +213,7 @@ TEST(ClusterBalanced, NearestToTheCentreComesFirst) {
   EXPECT_THAT(std::set<std::int64_t>(rows.begin() + 2, rows.end()), ElementsAre(1, 4));
 }
 
-TEST(SemDeDup, CopiesGoFirstAndEpsilonIsTheOneThatFits) {
+TEST(SemDeDup, CopiesAreDroppedFirstAndEpsilonIsTheOneThatFits) {
   auto values = corners();
   for (const std::size_t copy : {5U, 35U, 55U}) std::copy_n(values.begin() + 3, 3, values.begin() + 3 * copy);
   const auto result = choose(make_method("semdedup", {{"clusters", 3}}), input_over(values, 3), Count{57});

@@ -21,7 +21,7 @@ namespace {
 using ::testing::ElementsAre;
 using Json = nlohmann::json;
 
-/// One candidate table an epoch, and target tables whose rows are told apart by their task.
+/// One candidate table per epoch, and target tables whose rows differ in their task.
 MethodInput with_target(std::vector<FeatureTable> pool, std::vector<FeatureTable> target,
                         std::vector<std::string> tasks) {
   MethodInput input;
@@ -179,7 +179,7 @@ TEST(Icons, TasksVote) {
 }
 
 TEST(Icons, SubTasksByMeanOrMaximum) {
-  // Sources that begin alike ("a", "a-b") are tasks of their own.
+  // Sources that begin alike ("a", "a-b") are different tasks.
   const auto input = with_target({table_of({1, 0, 1, 1, 0, -1, -1, 0}, 2)}, {table_of({1, 0, 0, 1, 0, -1, 1, 0}, 2)},
                                  {"a/x", "a/y", "a-b/x", "a"});
   const Json pooled{{"share", 0.25}}, largest{{"share", 0.25}, {"sub_tasks", "max"}};

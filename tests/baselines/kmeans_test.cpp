@@ -166,7 +166,7 @@ TEST(KMeans, AssignsNewRowsAndListsMembers) {
   const auto found = assign_rows({values.data(), 4, 2}, {centers.data(), 2, 2}, false);
   EXPECT_THAT(found.cluster, ElementsAre(0, 1, 0, 0)) << "halfway goes to the first";
   EXPECT_THAT(found.distance, ElementsAre(1, 2, 4, 1));
-  EXPECT_THAT(members(found, 3), ElementsAre(ElementsAre(0, 2, 3), ElementsAre(1), ElementsAre()));
+  EXPECT_THAT(cluster_members(found, 3), ElementsAre(ElementsAre(0, 2, 3), ElementsAre(1), ElementsAre()));
 }
 
 }  // namespace

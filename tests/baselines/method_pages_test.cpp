@@ -27,11 +27,11 @@ TEST(MethodPages, SayWhatAMethodReadsAndDraws) {
   const auto page = method_page(find_method("d2_pruning"));
   EXPECT_THAT(page, HasSubstr("pooled_visual(hidden_layer=1"));
   EXPECT_THAT(page, HasSubstr("` and `answer_loss(context=all)`"));
-  EXPECT_THAT(page, HasSubstr("draws nothing"));
+  EXPECT_THAT(page, HasSubstr("ignores the seed"));
   EXPECT_THAT(page, HasSubstr("| `average` | tokens \\| turns | `tokens` |"));
   EXPECT_THAT(page, Not(HasSubstr("{\"representation\"")));
   EXPECT_THAT(method_page(find_method("rds_plus")), HasSubstr("if a target pool is given, its `"));
-  EXPECT_THAT(method_page(find_method("less")), HasSubstr("of a target pool that it cannot do without, `"));
+  EXPECT_THAT(method_page(find_method("less")), HasSubstr("of the target pool that it requires, `"));
   EXPECT_THAT(method_page(find_method("random")), HasSubstr("It reads nothing of the model"));
 }
 

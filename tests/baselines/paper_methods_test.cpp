@@ -88,7 +88,7 @@ TEST_F(Coincide, TransferabilityLeavesOutNearTwins) {
 TEST_F(Coincide, TransferabilityWithoutOthersIsZero) {
   const std::vector<float> twins = {1, 0, 1, 0};
   EXPECT_THAT(coincide::transferability({twins.data(), 2, 2}, {3, 3}, 0.9), ElementsAre(0, 0));
-  EXPECT_EQ(coincide::transferability({twins.data(), 2, 2}, {3, 0}, {})[0], 0) << "an empty cluster is no other";
+  EXPECT_EQ(coincide::transferability({twins.data(), 2, 2}, {3, 0}, {})[0], 0) << "an empty cluster does not count";
   EXPECT_THAT(coincide::transferability({twins.data(), 2, 2}, {3, 3}, {}), ElementsAre(1, 1));
 }
 
@@ -140,7 +140,7 @@ TEST(ShareOut, RoundsHalfToEvenAndHandsOnTheRest) {
   // 3 rows for ten equal clusters: 3/10, 3/9, 3/8, 3/7 and 3/6 round to 0, 3/5 to 1; 2/4 to 0, 2/3 to 1; 1/2 to 0.
   EXPECT_THAT(coincide::share_out(std::vector<double>(10, 0.0), Rows(10, 4), 3, 0.1),
               ElementsAre(0, 0, 0, 0, 0, 1, 0, 1, 0, 1));
-  // The second cluster has one row only: the first gets 2, then the two that are still wanted.
+  // The second cluster has one row only: the first gets 2, then the two that are still missing.
   EXPECT_THAT(coincide::share_out({0, 0}, {5, 1}, 5, 1), ElementsAre(4, 1));
   EXPECT_THAT(coincide::share_out({0, 9, 0}, {2, 0, 2}, 4, 0.1), ElementsAre(2, 0, 2)) << "empty clusters get nothing";
 }

@@ -10,7 +10,7 @@
 
 namespace scalselect {
 
-/// A table that owns its values; rows 0, 1, 2, ... unless told.
+/// A table that owns its values; by default rows 0, 1, 2, ...
 inline FeatureTable table_of(std::vector<float> values, std::int64_t cols, std::vector<std::int64_t> rows = {}) {
   struct Owned final : RowSource {
     std::vector<float> values;

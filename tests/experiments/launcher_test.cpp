@@ -72,7 +72,7 @@ TEST_F(LocalLauncher, AJobThatFailsIsNamedAndCostsNoOther) {
   EXPECT_THAT(results.at(1).error, HasSubstr("ended without a result"));
   EXPECT_THAT(results.at(2).error, HasSubstr("status 3"));
   EXPECT_THAT(results.at(3).error, HasSubstr("memory ran out"));
-  EXPECT_THAT(results.at(4).error, HasSubstr("its last words: what(): no luck"));
+  EXPECT_THAT(results.at(4).error, HasSubstr("the last line of its log: what(): no luck"));
   EXPECT_EQ(results.at(5).error, "There is no model folder.");
 }
 
@@ -94,12 +94,12 @@ TEST_F(LocalLauncher, HeavierJobsStartFirst) {
   EXPECT_EQ(read_file(folder_ / "started"), "status\ngood\nsilent\n");
 }
 
-TEST_F(LocalLauncher, WorkersAreToldTheirThreadsAndDevice) {
+TEST_F(LocalLauncher, WorkersAreGivenTheirThreadsAndDevice) {
   add("threads");
   EXPECT_EQ(run(workers(1, 3)).at(0).answer, "3 3 cpu");
 }
 
-TEST_F(LocalLauncher, OutputThatIsNotOursDoesNotBlockAWorker) {
+TEST_F(LocalLauncher, OutputOutsideTheProtocolDoesNotBlockAWorker) {
   add("flood");
   EXPECT_TRUE(run(workers()).at(0).ok());
 }

@@ -9,7 +9,7 @@
 namespace scalselect::report {
 namespace {
 
-TEST(ReportTextTest, CsvCellsAreNoFormulasAndNumbersStay) {
+TEST(ReportTextTest, CsvCellsAreNotFormulasAndNumbersStay) {
   for (const char* formula : {"=HYPERLINK(1)", "+1+1", "-2+3", "@SUM(A1)", "\t=1", "\r=1", "-", "-x"})
     EXPECT_EQ(csv_text(formula)[0], '\'') << formula;
   for (const char* plain : {"-1.5", "+3", "-1e-9", "1", "k_center", "", "a=b"}) EXPECT_EQ(csv_text(plain), plain);

@@ -80,7 +80,7 @@ TEST_F(RunRecordsTest, AnInterruptMarksWhatHasNotEnded) {
   EXPECT_EQ(row(failed).error, "its reason");
   EXPECT_EQ(row(open).status, "interrupted");
   EXPECT_EQ(row(open).error, "Interrupted by SIGINT");
-  EXPECT_EQ(records.start(start("c")), open);  // goes on
+  EXPECT_EQ(records.start(start("c")), open);  // resumed
   EXPECT_EQ(row(open).status, "running");
 }
 
@@ -93,7 +93,7 @@ TEST_F(RunRecordsTest, AStoreThatCannotBeWrittenIsNamedAndStopsNothing) {
   });
   SQLite::Database(file_.string(), SQLite::OPEN_READWRITE).exec("ALTER TABLE runs RENAME TO gone");
   records.end(id, "failed", "reason", {});
-  EXPECT_THAT(heard, HasSubstr("The end of run " + id + " (failed) cannot be noted"));
+  EXPECT_THAT(heard, HasSubstr("The end of run " + id + " (failed) cannot be recorded"));
   EXPECT_THAT(heard, HasSubstr(file_.string()));
 }
 

@@ -99,7 +99,7 @@ TEST(WorkerProtocol, MemoryIsNamedWhereTheKernelKilled) {
   EXPECT_THAT(Transcript().conclude(SIGKILL, "w.log").error, HasSubstr("memory ran out"));
 }
 
-TEST(WorkerProtocol, ACrashIsToldWithTheLastWordsOfThisAttempt) {
+TEST(WorkerProtocol, ACrashIsReportedWithTheLastLineOfThisAttempt) {
   const auto log = std::filesystem::temp_directory_path() / "w.log";
   const std::string earlier = "an earlier attempt\n";
   write_file_atomically(log, earlier + "terminate called\n  what():  \xff no luck\n\n");

@@ -55,12 +55,12 @@ TEST(KeptTokens, MoreMassKeepsMoreTokens) {
 /// floor(0.9 V) + 1 for every V: with V a multiple of 10 the sum 0.9 is reached exactly, which is not "larger".
 TEST(KeptTokens, UniformAttentionIsDefinedToTheToken) {
   for (std::int64_t count = 1; count <= 640; ++count) {
-    const auto wanted = static_cast<std::size_t>(std::min(count, count * 9 / 10 + 1));
+    const auto expected = static_cast<std::size_t>(std::min(count, count * 9 / 10 + 1));
     for (const float value : {0.0F, 1.0F, 0.1F, 1.0F / 576}) {
       const std::vector<float> attention(static_cast<std::size_t>(count), value);
       const auto kept = kept_tokens(attention, mass(0.9));
-      ASSERT_EQ(kept.size(), wanted) << count << " tokens of " << value;
-      EXPECT_EQ(kept.back(), static_cast<std::int32_t>(wanted) - 1) << "ties by position";
+      ASSERT_EQ(kept.size(), expected) << count << " tokens of " << value;
+      EXPECT_EQ(kept.back(), static_cast<std::int32_t>(expected) - 1) << "ties by position";
     }
   }
 }

@@ -30,7 +30,7 @@ FeatureTable table(std::vector<std::int64_t> rows) {
           std::move(rows)};
 }
 
-/// Answers what it is told.
+/// A method that returns `result`.
 Method answers(SelectionResult result, BudgetUse use = BudgetUse::kEach) {
   Method method;
   method.budget_use = use;
@@ -108,7 +108,7 @@ TEST(Choose, RankingsTakeTheLargestScoresAndLeaveOutRowsWithoutOne) {
   EXPECT_EQ(choose(method, input, Share{0.4}, scored).rows, selection.rows);
 }
 
-TEST(Choose, TooFewRowsAreTheMethodsFailureAndAreTold) {
+TEST(Choose, TooFewRowsAreTheMethodsFailureAndAreReported) {
   for (const std::vector<std::int64_t>& rows : {std::vector<std::int64_t>{}, std::vector<std::int64_t>{4, 1}}) {
     const auto method = answers({rows, {}, {}});
     const auto input = open_input(method, ten_rows(), {}, 1);

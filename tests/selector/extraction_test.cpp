@@ -132,7 +132,7 @@ TEST(Extraction, OnePassServesEveryone) {
   EXPECT_EQ(idle.calls, 0);
 }
 
-TEST(Extraction, GoesOnWhereItStopped) {
+TEST(Extraction, ContinuesWhereItStopped) {
   const auto pool = pool_of_thirty();
   const ExtractionJob whole{PooledVisualSpec{}, fresh("uninterrupted")}, cut{PooledVisualSpec{}, fresh("interrupted")};
   FakeProbe probe;

@@ -81,7 +81,7 @@ std::string message_of(const Body& body) {
   return "no error";
 }
 
-TEST(FeatureStore, GivesBackWhatWasWritten) {
+TEST(FeatureStore, ReturnsWhatWasWritten) {
   const auto folder = fresh("plain");
   write_all(folder);
   const FeatureStore store(folder);
@@ -97,8 +97,8 @@ TEST(FeatureStore, GivesBackWhatWasWritten) {
       for (std::int64_t i = 0; i < count; ++i) {
         const auto row = store.pool_rows()[static_cast<std::size_t>(first + i)];
         EXPECT_EQ(store.ids()[static_cast<std::size_t>(first + i)], "id" + std::to_string(row));
-        const auto wanted = vector_for(row);
-        EXPECT_TRUE(std::equal(wanted.begin(), wanted.end(), values.begin() + i * kCols));
+        const auto expected = vector_for(row);
+        EXPECT_TRUE(std::equal(expected.begin(), expected.end(), values.begin() + i * kCols));
       }
     }
   }
@@ -107,10 +107,10 @@ TEST(FeatureStore, GivesBackWhatWasWritten) {
   EXPECT_TRUE(fs::exists(folder / "shard-00004.bin"));
 }
 
-TEST(FeatureStore, CutAnywhereItGoesOnToTheSameBytes) {
+TEST(FeatureStore, CutAnywhereItResumesToTheSameBytes) {
   const auto whole = fresh("whole");
   write_all(whole);
-  const auto wanted = contents(whole);
+  const auto expected = contents(whole);
   Rng rng(1, "feature_store_test");
   for (int round = 0; round < 60; ++round) {
     const auto folder = fresh("cut");
@@ -127,11 +127,11 @@ TEST(FeatureStore, CutAnywhereItGoesOnToTheSameBytes) {
     FeatureWriter writer(folder, small_spec());
     fill(writer, kRows);
     writer.finish();
-    ASSERT_TRUE(contents(folder) == wanted) << "round " << round;
+    ASSERT_TRUE(contents(folder) == expected) << "round " << round;
   }
 }
 
-TEST(FeatureStore, GarbageBehindTheLastGoodBlockIsCutOff) {
+TEST(FeatureStore, GarbageAfterTheLastGoodBlockIsCutOff) {
   const auto whole = fresh("whole2");
   write_all(whole);
   const auto folder = fresh("garbage");
@@ -173,11 +173,11 @@ TEST(FeatureStore, SurvivesKillNine) {
 TEST(FeatureStore, AKillDuringFinishIsRepeated) {
   const auto folder = fresh("finish");
   write_all(folder);
-  const auto wanted = contents(folder);
+  const auto expected = contents(folder);
   fs::remove(folder / "manifest.json");
   EXPECT_THAT(message_of([&] { FeatureStore store(folder); }), HasSubstr("no finished features"));
   write_all(folder);
-  EXPECT_TRUE(contents(folder) == wanted);
+  EXPECT_TRUE(contents(folder) == expected);
   FeatureWriter again(folder, small_spec());
   EXPECT_TRUE(again.complete());
 }
@@ -247,10 +247,10 @@ TEST(Representations, GoOutAndComeBack) {
     const auto loaded = import_representations(file);
     ASSERT_EQ(loaded.vectors->rows(), 89);
     EXPECT_EQ(loaded.ids[4], kind == IdKind::kRow ? "5" : "id5");
-    std::vector<float> values(89 * kCols), wanted(values.size());
+    std::vector<float> values(89 * kCols), expected(values.size());
     loaded.vectors->read(0, 89, values.data());
-    store.read(0, 89, wanted.data());
-    EXPECT_EQ(values, wanted);
+    store.read(0, 89, expected.data());
+    EXPECT_EQ(values, expected);
   }
 }
 

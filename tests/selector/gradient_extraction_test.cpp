@@ -1,4 +1,4 @@
-// Gradients through the planner and the feature store: names, one backward pass for all wishes, resuming.
+// Gradients through the planner and the feature store: names, one backward pass for all requests, resuming.
 #include <gmock/gmock.h>
 
 #include <fstream>
@@ -98,7 +98,7 @@ TEST_F(GradientExtraction, OneBackwardPassServesEveryone) {
   EXPECT_EQ(values_of(folder_ / "again"), values_of(folder_ / "plain"));
 }
 
-TEST_F(GradientExtraction, GoesOnWhereItStopped) {
+TEST_F(GradientExtraction, ContinuesWhereItStopped) {
   const auto whole = job(projected(GradientStep::kPlain, 6), "whole"),
              cut = job(projected(GradientStep::kPlain, 6), "cut");
   FakeGradients probe;

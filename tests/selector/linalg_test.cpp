@@ -26,7 +26,7 @@ TEST(OpenBlasCore, IsLeftAloneWhereOpenBlasKnowsTheCpuOrTheUserChose) {
   if (before == nullptr) unsetenv("OPENBLAS_CORETYPE");
 }
 
-TEST(OpenBlasCore, IsNamedWhereOldKernelsRunOnAYoungCpu) {
+TEST(OpenBlasCore, IsNamedWhereOldKernelsRunOnANewCpu) {
   const std::string core = openblas_get_corename();
   const bool young = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
   if (!young || (core != "Prescott" && core != "Nehalem") || std::getenv("OPENBLAS_CORETYPE") != nullptr) {

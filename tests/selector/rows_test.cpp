@@ -50,9 +50,9 @@ TEST(Rows, AreScaledToLengthOneAlsoWhereFloatsOverflow) {
   RowMajorMatrixXf rows(4, 2);
   rows << 3, 4, 0, 0, 3e30F, -4e30F, 3e-30F, 4e-30F;
   scale_to_unit_length(rows);
-  RowMajorMatrixXf wanted(4, 2);
-  wanted << 0.6F, 0.8F, 0, 0, 0.6F, -0.8F, 0.6F, 0.8F;
-  EXPECT_TRUE(rows.isApprox(wanted, 1e-7F)) << rows;
+  RowMajorMatrixXf expected(4, 2);
+  expected << 0.6F, 0.8F, 0, 0, 0.6F, -0.8F, 0.6F, 0.8F;
+  EXPECT_TRUE(rows.isApprox(expected, 1e-7F)) << rows;
   RowMajorMatrixXf more = counting_rows(3, 2);
   scale_to_unit_length(more.row(1));
   EXPECT_FLOAT_EQ(more.row(1).norm(), 1);

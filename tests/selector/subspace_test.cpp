@@ -54,10 +54,10 @@ Eigen::VectorXd oracle(const RowMatrix& matrix, std::int64_t k, bool center = tr
   return svd.matrixU().leftCols(k).rowwise().squaredNorm();
 }
 
-double worst_relative(const SubspaceScores& scores, const Eigen::VectorXd& wanted) {
+double worst_relative(const SubspaceScores& scores, const Eigen::VectorXd& expected) {
   double worst = 0;
-  for (Eigen::Index i = 0; i < wanted.size(); ++i) {
-    worst = std::max(worst, std::abs(scores.scores[static_cast<std::size_t>(i)] - wanted[i]) / wanted[i]);
+  for (Eigen::Index i = 0; i < expected.size(); ++i) {
+    worst = std::max(worst, std::abs(scores.scores[static_cast<std::size_t>(i)] - expected[i]) / expected[i]);
   }
   return worst;
 }
@@ -90,7 +90,8 @@ TEST(Subspace, AgreesWithNumpyUnderEveryPreparation) {
 TEST(Subspace, AgreesWithASvdOnIllConditionedData) {
   for (const double condition : {1e2, 1e4, 1e6, 1e7}) {
     const auto matrix = ill_conditioned(300, 24, condition);
-    // float32 rounding of the matrix itself sets the floor of its spectrum, so the SVD of the rounded one is the judge.
+    // float32 rounding of the matrix itself sets the floor of its spectrum, so the SVD of the rounded one is the
+    // reference.
     for (const std::int64_t k : {1, 12, 18, 24}) {
       const auto result = scores_of(matrix, fixed(k));
       EXPECT_EQ(result.directions, k);
@@ -201,13 +202,13 @@ TEST(Subspace, RowsThatAreNotFiniteAreListedAndLeftOut) {
   without << matrix.topRows(3), matrix.middleRows(4, 16), matrix.bottomRows(9);
   matrix(3, 1) = NAN;
   matrix(20, 2) = INFINITY;
-  const auto result = scores_of(matrix, {}), wanted = scores_of(without, {});
+  const auto result = scores_of(matrix, {}), expected = scores_of(without, {});
   EXPECT_THAT(result.excluded, ElementsAre(3, 20));
   EXPECT_TRUE(std::isnan(result.scores[3]));
   EXPECT_TRUE(std::isnan(result.scores[20]));
-  EXPECT_EQ(result.scores[0], wanted.scores[0]);
-  EXPECT_EQ(result.scores[29], wanted.scores[27]);
-  EXPECT_THAT(wanted.excluded, IsEmpty());
+  EXPECT_EQ(result.scores[0], expected.scores[0]);
+  EXPECT_EQ(result.scores[29], expected.scores[27]);
+  EXPECT_THAT(expected.excluded, IsEmpty());
   matrix.setConstant(NAN);
   EXPECT_THROW(scores_of(matrix, {}), UserError);
 }
@@ -277,7 +278,7 @@ double peak_of(std::int64_t rows, std::int64_t cols) {
   return static_cast<double>(usage.ru_maxrss) * 1024;
 }
 
-/// The bound that the header states, above what a process of ours takes anyway.
+/// The bound that the header states, on top of what a process takes anyway.
 TEST(Subspace, MemoryIsBoundedWhateverTheNumberOfRows) {
 #if defined(__SANITIZE_ADDRESS__)
   GTEST_SKIP() << "the sanitizer keeps memory of its own";

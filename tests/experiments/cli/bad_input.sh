@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # What a user sees when something is wrong: each case is made on a tiny pool; the message must name the file, sample or
-# key and the way out. Prints one line a case.
+# key and the remedy. Prints one line per case.
 #   bad_input.sh SCALSELECT     SCALSELECT: the program
 set -euo pipefail
 program=$(realpath "$1")
@@ -12,7 +12,7 @@ cd "$folder"
 failures=0
 wrong() { echo "FAILED: $*" >&2; failures=$((failures + 1)); }
 
-# refused NAME CODE TEXT… -- command…: exits with CODE, says every TEXT in one "error:" line, and leaves no blame on us.
+# refused NAME CODE TEXT… -- command…: exits with CODE, says every TEXT in one "error:" line, and does not call it a fault of the program.
 refused() {
   local case=$1 code=$2 got=0 texts=() message; shift 2
   while [ "$1" != -- ]; do texts+=("$1"); shift; done; shift
@@ -23,13 +23,13 @@ refused() {
   [[ "$message" != *"fault of the program"* ]] || wrong "$case: $message"
   printf '%-30s exit %d  %s\n' "$case" "$got" "$message"
 }
-# listed NAME ROW TEXT…: the job went on (log in err.txt), and a line of it tells of ROW with every TEXT.
+# listed NAME ROW TEXT…: the job continued (log in err.txt), and a line of it names ROW with every TEXT.
 listed() {
   local case=$1 row=$2 line; shift 2
   line=$(grep -E "row $row\b" err.txt | grep -F -m1 -- "$1" || true)
   [ -n "$line" ] || wrong "$case: nothing about row $row and '$1' in: $(cat err.txt)"
   for text in "$@"; do [[ "$line" == *"$text"* ]] || wrong "$case: no '$text' in: $line"; done
-  printf '%-30s goes on %s\n' "$case" "$(sed -E "s/^warning: //" <<< "$line")"
+  printf '%-30s continues: %s\n' "$case" "$(sed -E "s/^warning: //" <<< "$line")"
 }
 
 "$program" mini world out=world pool.world.pool_size=200 pool.world.questions_per_skill=11 pool.world.pope_images=1 > log.txt 2>&1 || { cat log.txt; exit 1; }
@@ -39,7 +39,7 @@ pool=world/forty.json
 images=(pool.image_root=world/images)
 extract() { "$program" extract model.path="$model" pool.path="$1" "${images[@]}" cache=cache out=out.npz; }
 
-echo "== samples: listed with their reason, the job goes on"
+echo "== samples: listed with their reason, the job continues"
 python3 - <<'PY'
 import json, shutil
 pool = json.load(open("world/pool.json"))[:12]
@@ -72,7 +72,7 @@ listed "unknown role" 10 "has the unknown role 'robot'"
 listed "no conversation" 11 "neither 'conversations' nor 'messages'"
 for row in 7 8; do ! grep -q "row $row\b" err.txt || wrong "row $row: $(grep "row $row\b" err.txt)"; done
 grep -q "6 x 192 representations of 'samples.json', 6 samples rejected" out.txt || wrong "not 6 of 12: $(cat out.txt)"
-printf '%-30s goes on %s\n' "no <image> tag; two images" "used: images come before the first question, as in the authors' rendering"
+printf '%-30s continues: %s\n' "no <image> tag; two images" "used: images come before the first question, as in the authors' rendering"
 
 echo "== the pool"
 head -c 3000 $pool > cut.json

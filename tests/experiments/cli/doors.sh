@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# One selection behind every door: on a pool with rejected rows, rows without a picture and repeated ids, the same
+# The same selection from every command: on a pool with rejected rows, rows without a picture and repeated ids, the same
 # budget gives the same rows from `select model.path=`, `extract | select features=`, `extract | score | select scores=`
 # and `run`, for every spelling of the budget and every method that these doors serve.
 #   doors.sh SCALSELECT     SCALSELECT: the program

@@ -61,7 +61,7 @@ close "scalselect" cpu.scalselect.jsonl gpu.scalselect.jsonl 1e-3
 close "perplexity" cpu.perplexity.jsonl gpu.perplexity.jsonl 1e-4
 close "el2n" cpu.el2n.jsonl gpu.el2n.jsonl 1e-3
 
-echo "== gradients behind a warm-up"
+echo "== gradients after a warm-up"
 less=(select "${alone[@]}" target.path="$world/pool.json" target.image_root="$world/images" budget=60 method=less
       method.gradients.warm_up.share=0.2 method.gradients.warm_up.epochs=2 method.sketch.dim=256)
 for place in cpu gpu; do

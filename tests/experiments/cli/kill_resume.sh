@@ -3,7 +3,7 @@
 # interrupted, bit for bit.
 #   kill_resume.sh SCALSELECT [MOMENTS] [SEED]     SCALSELECT: the program; MOMENTS: default 4; SEED of the moments
 #
-# A stage's moment is a random share of the time that the stage took without interruption. Four moments, one a stage,
+# A stage's moment is a random share of the time that the stage took without interruption. Four moments, one per stage,
 # fall into one job, which is then finished and compared file by file: features, scores, selection, adapter, answers,
 # and the metrics with all their digits.
 set -euo pipefail
@@ -70,7 +70,7 @@ for ((moment = 0; moment < moments; ++moment)); do
   # Only this attempt's work counts: wait until the stage is at work, or was found done.
   until begun "$stage" || ! kill -0 "$pid" 2>/dev/null; do sleep 0.002; done
   sleep "$(printf '%d.%03d' $((delay / 1000)) $((delay % 1000)))"
-  left="behind it"
+  left="past it"
   kill -9 "$pid" 2>/dev/null || left="after its end"  # a quicker run than the one that was measured
   wait "$pid" 2>/dev/null || true
   if unfinished "$stage"; then left="in the middle"; inside[$stage]=1; fi

@@ -22,7 +22,7 @@ echo "== again: everything comes from the cache, the table is the same"
 grep -q 'feature extractions 0, selections 0, trainings 0, evaluations 0' log.txt || fails "computed again: $(grep extractions log.txt)"
 diff table.txt again.txt || fails "another table"
 
-echo "== the steps stand alone"
+echo "== each step alone"
 world=$(dirname "$(find cache/world -name pool.json)")
 model=$source/data/mini/model
 alone=(model.path="$model" pool.path="$world/pool.json" pool.image_root="$world/images" cache=cache)

@@ -23,7 +23,7 @@ PY
 benchmark="{kind: pope, name: mini-pope, path: mini-pope}"
 run=("$program" run pool=file pool.path=forty.json pool.image_root=world/images eval.root="$folder/world/benchmarks" "eval.benchmarks=[$benchmark]"
      trainer.epochs=1 trainer.batch_size=2 trainer.checkpoint_every=1 budget=1.0 store=store.sqlite cache=cache parallel=2)
-says_left_out() { grep -q "warning:.*training leaves out 2 of 40 rows; the first is row 1: no answer to learn" "$1" || fails "rows left out are not told in: $(cat "$1")"; }
+says_left_out() { grep -q "warning:.*training leaves out 2 of 40 rows; the first is row 1: no answer to learn" "$1" || fails "rows left out are not reported in: $(cat "$1")"; }
 
 echo "== rows left out of training: on the console, in the store, and again when the training comes from the cache"
 "${run[@]}" method=full name=told > out.txt 2> log.txt || { cat log.txt; fails "full"; }
@@ -79,7 +79,7 @@ says log.txt "The worker was killed (signal 9), most often because memory ran ou
 [ "$(workers | wc -l)" = 1 ] || fails "the other worker is gone"
 kill -0 "$sweep" || fails "the sweep ended with one worker"
 
-echo "== interrupted: said, noted, and nothing goes on"
+echo "== interrupted: reported, recorded, and nothing keeps running"
 left=$(workers)
 kill -INT "$sweep"
 code=0; wait "$sweep" || code=$?
@@ -87,7 +87,7 @@ code=0; wait "$sweep" || code=$?
 says log.txt "Interrupted by SIGINT: finished stages and checkpoints are kept in 'cache'; the same command continues"
 [ "$(statuses)" = "failed interrupted" ] || fails "statuses: $(statuses)"
 for _ in $(seq 50); do kill -0 "$left" 2>/dev/null || break; sleep 0.1; done
-! kill -0 "$left" 2>/dev/null || fails "a worker goes on alone"
+! kill -0 "$left" 2>/dev/null || fails "a worker keeps running alone"
 for signal in TERM HUP; do
   sweep
   kill -"$signal" "$sweep"

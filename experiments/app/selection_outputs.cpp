@@ -1,4 +1,4 @@
-#include "experiments/app/selection_files.h"
+#include "experiments/app/selection_outputs.h"
 
 #include <fmt/format.h>
 

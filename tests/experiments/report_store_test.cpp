@@ -1,0 +1,147 @@
+// Reports from a store and its artifacts on disk: what is collected, what is refused, and whose files are touched.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "core/probes.h"
+#include "eval/predictions.h"
+#include "eval/registry.h"
+#include "experiments/report/report.h"
+#include "report_fixtures.h"
+
+namespace scalselect::report {
+namespace {
+
+namespace fs = std::filesystem;
+using ::testing::ElementsAre;
+using testing::error_of;
+using ::testing::HasSubstr;
+
+/// Says yes to everything.
+class YesModel final : public TextGenerator {
+ public:
+  std::vector<std::string> generate(std::span<const GenerationPrompt> prompts, const GenerationOptions&) override {
+    return std::vector<std::string>(prompts.size(), "Yes");
+  }
+};
+
+/// A store whose runs chose from a pool of four samples and answered a POPE of two questions.
+class ReportStoreTest : public ::testing::Test {
+ protected:
+  ReportStoreTest() {
+    testing::make_pool(folder_);
+    for (const char* picture : {"a.png", "b.png"}) write_file_atomically(at("pope") / "images" / picture, picture);
+    write_file_atomically(at("pope") / "coco_pope_random.json",
+                          R"({"question_id": 1, "image": "a.png", "text": "Is there a dog?", "label": "yes"}
+{"question_id": 2, "image": "b.png", "text": "Is there a cat?", "label": "no"}
+)");
+    benchmark_.kind = benchmark_.name = "pope";
+    benchmark_.path = at("pope").string();
+  }
+
+  fs::path at(const std::string& name) const { return folder_.path / name; }
+
+  /// A finished run with its artifacts; returns its id.
+  std::string add_run(const std::string& experiment, const std::string& method, const std::string& rows,
+                      const std::string& batch_size = "16") {
+    const auto hash = experiment + "-" + method + "-" + batch_size;
+    const nlohmann::ordered_json config = {
+        {"budget", 0.5},
+        {"seed", 3},
+        {"report", at("report").string()},
+        {"trainer", {{"batch_size", batch_size}}},
+        {"eval", {{"benchmarks", {dump_options(benchmark_)}}, {"bootstrap", {{"replicates", 20}}}}}};
+    const auto id =
+        store_.start_run({experiment, method + " budget=0.5 seed=3", hash, config, {{"method", method}}, {}, {}});
+    const auto selection = at(hash) / "selection", answers = at(hash) / "predictions";
+    write_file_atomically(selection / "rows.txt", rows);
+    write_file_atomically(selection / "facts.json", R"({"k": 2})");
+    if (method == "scalselect") write_file_atomically(selection / "scores.tsv", "1\t0.5\n3\t0.75\n");
+    YesModel model;
+    const auto benchmark = eval::make_benchmark(benchmark_);
+    eval::evaluate(*benchmark, benchmark->load(""), model, {}, answers / "predictions.jsonl");
+    store_.log_artifact(id, {"pool", at("pool.json").string(), "", 0});
+    store_.log_artifact(id, {"selection", selection.string(), "", 0});
+    store_.log_artifact(id, {"predictions/pope", answers.string(), "", 0});
+    store_.log_metrics(id, {{"select/cpu_s", 0, 1.5}, {"train/loss", 1, 2.0}, {"train/loss", 2, 1.0}});
+    store_.finish_run(id, "finished");
+    return id;
+  }
+
+  std::string write(const std::string& experiment, const fs::path& folder = {}) const {
+    return error_of([&] { write_report({at("store.sqlite"), experiment, folder}); });
+  }
+
+  testing::TempFolder folder_;
+  Store store_{folder_.path / "store.sqlite"};
+  eval::BenchmarkOptions benchmark_;
+};
+
+TEST_F(ReportStoreTest, CollectsSelectionsAnswersAndCostsOfFinishedRuns) {
+  add_run("x", "scalselect", "3\n1\n");
+  add_run("x", "full", "0\n1\n2\n3\n");
+  store_.finish_run(store_.start_run({"x", "random", "r", {}, {}, {}, {}}), "failed", "Out of memory.");
+  const auto found = collect(store_, "x");
+  ASSERT_EQ(found.runs.size(), 2U);
+  EXPECT_EQ(found.runs[0].label(), "full") << "first, whenever it was made";
+  const auto& run = found.runs[1];
+  EXPECT_EQ(run.label(), "scalselect 50 %");
+  EXPECT_EQ(run.seed, 3);
+  EXPECT_EQ(run.regime, "epochs");
+  EXPECT_THAT(run.rows, ElementsAre(3, 1));
+  EXPECT_TRUE(std::isnan(run.scores[0]));
+  EXPECT_EQ(run.scores[3], 0.75);
+  EXPECT_EQ(run.facts["k"], 2);
+  EXPECT_EQ(run.selection.at("cpu_s"), 1.5);
+  EXPECT_EQ(run.steps, 2);
+  EXPECT_THAT(run.losses, ElementsAre(2, 1));
+  EXPECT_EQ(run.benchmarks.at(0).name, "pope");
+  EXPECT_THAT(found.failed, ElementsAre("random: Out of memory."));
+  EXPECT_EQ(answers_of(store_, run.row).at(0).responses, std::vector<std::string>(2, "Yes"));
+}
+
+TEST_F(ReportStoreTest, ArtifactsThatAreGoneOrDamagedAreNamed) {
+  add_run("rows", "full", "0\n4\n");
+  EXPECT_THAT(error_of([&] { collect(store_, "rows"); }), HasSubstr("rows.txt' is damaged: the pool has no row 4."));
+  add_run("text", "full", "0\nx\n");
+  EXPECT_THAT(error_of([&] { collect(store_, "text"); }), HasSubstr("something other than numbers"));
+  const auto id = add_run("gone", "full", "0\n");
+  fs::remove_all(at("gone-full-16"));
+  EXPECT_THAT(error_of([&] { collect(store_, "gone"); }), HasSubstr("Run " + id + " (full budget=0.5 seed=3) names '"));
+  EXPECT_THAT(error_of([&] { collect(store_, "gon"); }), HasSubstr("Did you mean 'gone'?"));
+}
+
+TEST_F(ReportStoreTest, RunsThatDifferInUnprintedSettingsAreNotMixed) {
+  add_run("x", "full", "0\n1\n2\n3\n");
+  add_run("x", "random", "0\n1\n");
+  add_run("x", "random", "0\n1\n", "32");
+  EXPECT_THAT(error_of([&] { collect(store_, "x"); }), HasSubstr("are both 'random 50 %' with seed 3, but differ"));
+}
+
+TEST_F(ReportStoreTest, OnlyFilesOfTheEarlierReportAreRemoved) {
+  add_run("x", "full", "0\n1\n2\n3\n");
+  ASSERT_EQ(write("x"), "");
+  const auto report = at("report");  // as the runs are configured
+  auto table = nlohmann::ordered_json::parse(read_file(report / "table.json"));
+  for (const char* name : {"stale.svg", "../outside.txt"}) table["files"].push_back(name);
+  write_file_atomically(report / "table.json", table.dump());
+  for (const char* name : {"report/stale.svg", "report/mine.txt", "outside.txt"}) write_file_atomically(at(name), "");
+  ASSERT_EQ(write("x"), "");
+  EXPECT_FALSE(fs::exists(report / "stale.svg"));
+  EXPECT_TRUE(fs::exists(report / "mine.txt"));
+  EXPECT_TRUE(fs::exists(at("outside.txt")));
+  for (const char* name : {"table.md", "table.tex", "table.csv", "table.json", "costs.md", "report.html"})
+    EXPECT_TRUE(fs::exists(report / name)) << name;
+}
+
+TEST_F(ReportStoreTest, TheReportOfAnotherExperimentIsNotOverwritten) {
+  add_run("x", "full", "0\n1\n2\n3\n");
+  add_run("y", "full", "0\n1\n2\n3\n");
+  ASSERT_EQ(write("x"), "");
+  const auto before = read_file(at("report") / "report.html");
+  EXPECT_THAT(write("y"), HasSubstr("holds the report of experiment 'x', not of 'y'"));
+  EXPECT_EQ(read_file(at("report") / "report.html"), before);
+  EXPECT_EQ(write("y", at("elsewhere")), "");
+}
+
+}  // namespace
+}  // namespace scalselect::report
