@@ -205,7 +205,7 @@ TEST(Pope, RefusesBrokenLines) {
   EXPECT_THAT(load("{\"question_id\": 1"), HasSubstr("coco_pope_random.json: line 1 is not a JSON object"));
   EXPECT_THAT(load("{\"question_id\": 1}\n"), HasSubstr("line 1 has no 'text'"));
   const std::string line = "{\"question_id\": 1, \"image\": \"x.png\", \"text\": \"Q\", \"label\": \"yes\"}\n";
-  EXPECT_THAT(load(line), HasSubstr("the image of question 'random/1' is not there"));
+  EXPECT_THAT(load(line), HasSubstr("the image of question 'random/1' is missing"));
   EXPECT_THAT(load(line + line), HasSubstr("question id 'random/1' occurs twice"));
   EXPECT_THAT(load("{\"question_id\": 1, \"image\": \"x.png\", \"text\": \"Q\", \"label\": \"maybe\"}\n"),
               HasSubstr("the label 'maybe'"));

@@ -32,7 +32,7 @@ std::string fake_png(int number);
 std::string base64(const std::string& bytes);
 std::string golden(const std::string& name);
 
-/// Answers by a function of the prompt; counts calls, and can be told to fail after some of them.
+/// Answers by a function of the prompt; counts calls, and can be set to fail after a number of them.
 class TableGenerator final : public TextGenerator {
  public:
   explicit TableGenerator(std::function<std::string(const GenerationPrompt&)> answer) : answer_(std::move(answer)) {}

@@ -41,7 +41,7 @@ TEST_F(PredictionsTest, EqualQuestionsAreAskedOnce) {
   evaluate(*bench_, questions_, generator, options_, folder_ / "p.jsonl");
   EXPECT_EQ(questions_.size(), 60u);
   EXPECT_EQ(generator.prompts_seen, 40) << "10 positives shared by three splits, 30 negatives";
-  EXPECT_EQ(count_predictions(folder_ / "p.jsonl"), 60);
+  EXPECT_EQ(read_predictions(folder_ / "p.jsonl").size(), 60u);
 }
 
 TEST_F(PredictionsTest, KilledAnywhereResumesToTheSameBytes) {
@@ -82,7 +82,7 @@ TEST_F(PredictionsTest, FailingModelKeepsWhatItAnswered) {
   TableGenerator generator(some_answer);
   generator.fail_after_calls = 3;
   EXPECT_THROW(evaluate(*bench_, questions_, generator, options_, folder_ / "p.jsonl"), std::runtime_error);
-  EXPECT_EQ(count_predictions(folder_ / "p.jsonl"), 21);
+  EXPECT_EQ(read_predictions(folder_ / "p.jsonl").size(), 21u);
   generator.fail_after_calls = -1;
   options_.flush_every = 4;
   evaluate(*bench_, questions_, generator, options_, folder_ / "p.jsonl");
