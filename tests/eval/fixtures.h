@@ -11,6 +11,7 @@
 #include "core/files.h"
 #include "core/probes.h"
 #include "eval/benchmark.h"
+#include "tests/message_of.h"
 
 namespace scalselect::eval::testing {
 
@@ -43,9 +44,6 @@ class TableGenerator final : public TextGenerator {
  private:
   std::function<std::string(const GenerationPrompt&)> answer_;
 };
-
-/// Runs `body` and returns the UserError's message; fails the test if none is thrown.
-std::string error_of(const std::function<void()>& body);
 
 /// A 3-question MMBench file (4, 3 and 2 options, all rotations, image references), as BenchmarkOptions.
 BenchmarkOptions write_mmbench(const TempFolder& folder);
