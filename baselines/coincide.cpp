@@ -152,7 +152,7 @@ SelectionResult select(const CoincideOptions& options, const MethodInput& input,
 std::vector<FeatureSpec> needs_of(const CoincideOptions& options) {
   std::vector<FeatureSpec> specs;
   for (const int layer : options.layers) {
-    for (const auto tokens : {TokenSet::kVisual, TokenSet::kBehindImages}) {
+    for (const auto tokens : {TokenSet::kVisual, TokenSet::kAfterImages}) {
       specs.push_back(HiddenMeanSpec{layer, tokens, TokenWeights::kUniform, LayerState::kAttention});
     }
   }

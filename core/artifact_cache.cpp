@@ -41,7 +41,7 @@ void remove_half_written(const fs::path& folder) {
 }
 
 /// The exclusive lock on the key whose folder is `place`; none if another holds it and `wait` is false. A remover takes
-/// the lock file away, so a lock counts only if its file still stands under the name.
+/// the lock file away, so a lock counts only if the name still leads to its file.
 Descriptor lock_key(const fs::path& place, bool wait) {
   const std::string file = place.string() + ".lock";
   while (true) {
@@ -119,7 +119,7 @@ std::optional<fs::path> ArtifactCache::find(const StageKey& key) const {
   const auto meta = nlohmann::json::parse(read_file(place / kMeta), nullptr, false);
   if (meta.is_discarded() || meta.value("payload", nlohmann::json()) != key.payload()) {
     throw UserError(ErrorKind::kInput,
-                    "The cache entry '" + place.string() + "' is damaged: its meta.json does not fit.",
+                    "The cache entry '" + place.string() + "' is damaged: its meta.json belongs to another key.",
                     "Delete that folder and run again.");
   }
   for (const auto& [name, bytes] : meta["files"].items()) {
@@ -134,9 +134,9 @@ std::optional<fs::path> ArtifactCache::find(const StageKey& key) const {
   return place;
 }
 
-ArtifactCache::Work ArtifactCache::begin(const StageKey& key) const { return Work(*this, key); }
+ArtifactCache::Writer ArtifactCache::begin(const StageKey& key) const { return Writer(*this, key); }
 
-ArtifactCache::Work::Work(const ArtifactCache& cache, const StageKey& key)
+ArtifactCache::Writer::Writer(const ArtifactCache& cache, const StageKey& key)
     : partial_(cache.folder(key).string() + kPartial), final_(cache.folder(key)), payload_(key.payload()) {
   ensure_folder(final_.parent_path());
   lock_ = lock_key(final_, true);
@@ -144,13 +144,13 @@ ArtifactCache::Work::Work(const ArtifactCache& cache, const StageKey& key)
   remove_half_written(partial_);
 }
 
-ArtifactCache::Work::~Work() {
+ArtifactCache::Writer::~Writer() {
   if (!lock_) return;
   std::error_code ignored;
   if (fs::is_directory(partial_, ignored) && fs::is_empty(partial_, ignored)) fs::remove(partial_, ignored);
 }
 
-fs::path ArtifactCache::Work::commit(const nlohmann::json& facts) {
+fs::path ArtifactCache::Writer::commit(const nlohmann::json& facts) {
   const nlohmann::json meta = {{"payload", payload_}, {"facts", facts}, {"files", sizes_of(partial_)}};
   write_file_atomically(partial_ / kMeta, meta.dump(1) + "\n");
   std::error_code code;
@@ -170,7 +170,7 @@ bool ArtifactCache::remove(const Entry& entry) const {
   const auto lock = lock_key(place, false);
   if (!lock) return false;
   fs::remove_all(entry.complete ? place : partial);
-  // While the lock is held; who waits for it notices (lock_key).
+  // While the lock is held; another process that waits for it notices (lock_key).
   if (!fs::exists(place) && !fs::exists(partial)) fs::remove(place.string() + ".lock");
   return true;
 }

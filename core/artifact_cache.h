@@ -1,9 +1,9 @@
-// Results of stages, kept in folders that are named by everything that went into them.
+// Results of stages, kept in folders whose names are hashes of everything that went into them.
 //
 // key = SHA-256 of canonical JSON {stage, version, inputs, params}; folder = ROOT/<stage>/<2 hex>/<key>/ with the
 // stage's files and a meta.json that repeats the payload. A folder is complete if and only if it exists under that
 // name: work is done in `<key>.partial` and renamed at the end. A killed stage leaves its partial folder, and the next
-// attempt finds it and goes on (feature shards, training checkpoints, answered questions).
+// attempt resumes from it (feature shards, training checkpoints, answered questions).
 #pragma once
 
 #include <filesystem>
@@ -32,18 +32,18 @@ class ArtifactCache {
   /// `root` is created when first written to.
   explicit ArtifactCache(std::filesystem::path root);
 
-  /// The finished folder of `key`, if there is one. Throws UserError(kInput) if its meta.json tells of another payload.
+  /// The finished folder of `key`, if there is one. Throws UserError(kInput) if its meta.json has another payload.
   std::optional<std::filesystem::path> find(const StageKey& key) const;
 
   /// Where `key`'s folder is or will be.
   std::filesystem::path folder(const StageKey& key) const;
 
-  /// A stage at work: holds an exclusive lock on the key until destroyed (a killed process loses it by itself).
-  class Work {
+  /// A stage that is being computed: holds an exclusive lock on its key until destroyed (or the process dies).
+  class Writer {
    public:
-    Work(Work&&) noexcept = default;
-    Work& operator=(Work&&) = delete;
-    ~Work();
+    Writer(Writer&&) noexcept = default;
+    Writer& operator=(Writer&&) = delete;
+    ~Writer();
     /// Folder to write into; may hold what an earlier, killed attempt left.
     const std::filesystem::path& folder() const { return partial_; }
     /// Writes meta.json (payload, `facts`, file sizes) and renames the folder to its final name, which is returned.
@@ -51,29 +51,29 @@ class ArtifactCache {
 
    private:
     friend class ArtifactCache;
-    Work(const ArtifactCache& cache, const StageKey& key);
+    Writer(const ArtifactCache& cache, const StageKey& key);
     std::filesystem::path partial_, final_;
     nlohmann::json payload_;
     Descriptor lock_;
   };
 
-  /// Waits for another process that works on the same key, then takes the lock. Check `find` again afterwards.
-  Work begin(const StageKey& key) const;
+  /// Waits for any other process that computes the same key, then takes the lock. Check `find` again afterwards.
+  Writer begin(const StageKey& key) const;
 
-  /// A finished artifact, or what a killed attempt left to go on from.
+  /// A finished artifact, or what a killed attempt left to resume from.
   struct Entry {
     std::string stage, digest;
     bool complete = false;
     std::uintmax_t bytes = 0;
-    std::int64_t made_s = 0;  ///< seconds since 1970 at which it was finished, or begun
+    std::int64_t made_s = 0;  ///< when it was finished, or begun: seconds since 1970
     nlohmann::json params;    ///< of a finished artifact: its key's options
   };
-  /// Everything in the cache, by stage and digest. A folder counts only where the cache would have put it and,
-  /// finished, if its meta.json holds the payload that its name is the digest of: what else lies under the root is not
-  /// ours.
+  /// Everything in the cache, by stage and digest. A folder counts only where the cache would have put it and, if
+  /// finished, only if its name is the digest of the payload in its meta.json: anything else under the root is not the
+  /// cache's.
   std::vector<Entry> list() const;
 
-  /// Removes what `entry` names and no other. False, and nothing done, while a stage is at work on its key.
+  /// Removes what `entry` names and nothing else. Does nothing and returns false while a stage is computing its key.
   bool remove(const Entry& entry) const;
 
   const std::filesystem::path& root() const { return root_; }

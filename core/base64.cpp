@@ -44,7 +44,7 @@ std::string decode_base64(std::string_view text) {
     }
     const int value = base64_value(c);
     if (value < 0) throw std::invalid_argument("a character that base64 does not have");
-    if (padding) throw std::invalid_argument("base64 goes on after its padding");
+    if (padding) throw std::invalid_argument("base64 continues after its padding");
     buffer = buffer << 6 | static_cast<std::uint32_t>(value);
     bits += 6;
     if (bits >= 8) {

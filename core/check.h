@@ -1,11 +1,11 @@
-// Checks of what we promise ourselves, in every build. What a user can cause is a `UserError` (core/error.h).
+// Checks of the program's own invariants, in every build. What a user can cause is a `UserError` (core/error.h).
 #pragma once
 
 #include <stdexcept>
 
 namespace scalselect {
 
-/// A broken promise of the program's own; the message names the condition, the file and the line.
+/// A broken invariant, that is, a bug; the message names the condition, the file and the line.
 class InternalError : public std::logic_error {
  public:
   using std::logic_error::logic_error;

@@ -45,7 +45,7 @@ void set_device(const ComputeDevice& device) { chosen() = device; }
 void check_gpu(int index, std::int64_t count) {
   if (index < count) return;
   throw UserError(ErrorKind::kEnvironment, fmt::format("There is no GPU {}: this machine shows {}.", index, count),
-                  "Give device=cuda:N with a smaller N, or device=cpu.");
+                  "Use device=cuda:N with a smaller N, or device=cpu.");
 }
 
 }  // namespace scalselect

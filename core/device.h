@@ -18,12 +18,12 @@ struct ComputeDevice {
 /// "cpu", "cuda" (the first GPU) or "cuda:N". Throws UserError(kUsage) for anything else.
 ComputeDevice parse_device(std::string_view text);
 
-/// What `set_device` said, else SCALSELECT_DEVICE, else the CPU. Nothing is opened here: that happens where the device
+/// What `set_device` set, else SCALSELECT_DEVICE, else the CPU. Nothing is opened here: that happens where the device
 /// is first used, which then throws UserError(kEnvironment) if there is none.
 ComputeDevice compute_device();
 void set_device(const ComputeDevice& device);
 
-/// Throws UserError(kEnvironment) unless GPU `index` is one of the `count` that this machine shows.
+/// Throws UserError(kEnvironment) unless GPU `index` is one of the `count` that this machine has.
 void check_gpu(int index, std::int64_t count);
 
 }  // namespace scalselect

@@ -1,7 +1,7 @@
 // Errors a user can cause, as one exception type.
 //
-// Throw `UserError` for whatever a user can mend: a file, a key, a budget. The message is one sentence that names the
-// file (and the sample, key or line), what is wrong with it, and what to do. Our own mistakes are for
+// Throw `UserError` for whatever a user can fix: a file, a key, a budget. The message is one sentence that names the
+// file (and the sample, key or line), what is wrong with it, and what to do. For bugs of the program there is
 // SCALSELECT_CHECK (core/check.h).
 #pragma once
 
@@ -15,9 +15,9 @@ namespace scalselect {
 /// What kind of thing went wrong; decides the exit code of the command line (see `exit_code`).
 enum class ErrorKind {
   kUsage,        ///< command line or configuration
-  kInput,        ///< a file that was given to us: pool, image, checkpoint, features
+  kInput,        ///< an input file: pool, image, checkpoint, features
   kEnvironment,  ///< disk, permissions, memory, device
-  kDiverged,     ///< a computation that left the finite numbers
+  kDiverged,     ///< a computation that became infinite or NaN
 };
 
 class UserError : public std::runtime_error {

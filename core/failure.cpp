@@ -10,25 +10,25 @@
 namespace scalselect {
 namespace {
 
-/// LibTorch's messages go on with a backtrace.
+/// LibTorch's messages end with a backtrace.
 std::string first_line(const std::string& text) { return text.substr(0, text.find('\n')); }
 
-/// As failure_sentence, in whatever bytes a quoted file has.
+/// As failure_sentence, in whatever encoding a quoted file name has.
 std::string sentence(const std::exception& error) {
   if (dynamic_cast<const UserError*>(&error) != nullptr) return error.what();
   const std::string text = first_line(error.what());
-  if (text.find("out of memory") != std::string::npos) {  // of a GPU: LibTorch has a type of its own for it
+  if (text.find("out of memory") != std::string::npos) {  // GPU memory: LibTorch has its own type for that
     return "Out of GPU memory. Use model.dtype=bfloat16, a smaller trainer.batch_size or model.max_pixels, or "
-           "device=cpu; what is done already is kept.";
+           "device=cpu; finished work is kept.";
   }
   if (dynamic_cast<const std::bad_alloc*>(&error) != nullptr)
-    return "Out of memory. Use a smaller batch size or fewer parallel jobs; what is done already is kept.";
+    return "Out of memory. Use a smaller batch size or fewer parallel jobs; finished work is kept.";
   if (const auto* file = dynamic_cast<const std::filesystem::filesystem_error*>(&error)) {
     return file->code().message() + ": '" + file->path1().string() +
            "'. Check permissions and free space, or choose another place.";
   }
   if (dynamic_cast<const std::system_error*>(&error) != nullptr)
-    return text + ". Check free space and limits of the system.";
+    return text + ". Check free space and the system's limits.";
   return text + " (this is a fault of the program; please report it with the command)";
 }
 

@@ -32,13 +32,13 @@ std::optional<FileState> state_of(const std::string& file) {
                    info.st_ctim.tv_sec};
 }
 
-/// Two writes within a tick of the file system's clock look like one.
+/// Two writes within one tick of the file system's clock cannot be told apart.
 constexpr std::time_t kClockTick = 2;
 constexpr std::size_t kHexDigits = 64;
 constexpr std::int64_t kBlock = 16;            // files that a thread takes at a time
 constexpr std::size_t kWorthAProgress = 2000;  // files to hash
 
-/// What is known of the files of one folder: a line "SHA256<TAB>STATE<TAB>NAME" each.
+/// What is known about the files of one folder, one line "SHA256<TAB>STATE<TAB>NAME" per file.
 class Notes {
  public:
   explicit Notes(fs::path file) : file_(std::move(file)) {
@@ -58,7 +58,7 @@ class Notes {
     }
   }
 
-  /// Empty if nothing is known of the file in this state.
+  /// Empty if nothing is known about the file in this state.
   std::string find(const std::string& name, const std::string& state) const {
     const auto found = known_.find(name);
     return found != known_.end() && found->second.first == state ? found->second.second : std::string();
@@ -86,7 +86,7 @@ class Notes {
   bool changed_ = false;
 };
 
-/// A file on its way to its digest.
+/// A file whose digest is asked for.
 struct Entry {
   std::string name;
   Notes* notes = nullptr;

@@ -1,4 +1,4 @@
-// SHA-256 of files, remembered: a checkpoint of 14 GB or a pool's 100,000 pictures are read once for it, not once a
+// SHA-256 of files, remembered: a checkpoint of 14 GB or a pool's 100,000 pictures are read for it once, not in every
 // run.
 #pragma once
 
@@ -9,9 +9,9 @@
 
 namespace scalselect {
 
-/// Digests kept in a folder of notes, one a folder of hashed files. A digest holds as long as the file's size, inode
+/// Digests kept in a folder with one note per folder of hashed files. A digest is valid while the file's size, inode
 /// and its times of modification and of change (which no program can set back) are what they were when it was read.
-/// What cannot be kept (full disk, read-only folder) is only computed again next time.
+/// A digest that cannot be stored (full disk, read-only folder) is computed again next time.
 class FileDigests {
  public:
   /// `folder` is created when first written to.

@@ -39,7 +39,7 @@ constexpr std::size_t kChunk = 1 << 20;
                   "Check that the path names the right file.");
 }
 
-/// Bytes from the current offset to the end; a pipe may never end, so `limit` is checked on the way.
+/// Bytes from the current offset to the end; a pipe may never end, so `limit` is checked while reading.
 std::string read_to_end(const Descriptor& handle, const fs::path& file, std::size_t expected, std::uintmax_t limit) {
   std::string bytes(expected + 1, '\0');
   std::size_t filled = 0;
@@ -66,8 +66,8 @@ void sync_folder(const fs::path& file) {
   if (handle) sync(handle, file);  // a folder that may be written but not read cannot be opened
 }
 
-/// The descriptor that a path like /dev/stdout, /dev/fd/63 or /proc/self/fd/1 stands for. Opening such a path anew
-/// would lose the offset of a file and fails for a socket.
+/// The descriptor that a path like /dev/stdout, /dev/fd/63 or /proc/self/fd/1 names. Opening such a path again would
+/// lose the offset of a file and fails for a socket.
 std::optional<int> descriptor_of(const fs::path& file) {
   const std::string name = file.lexically_normal().string();
   if (name == "/dev/stdout") return STDOUT_FILENO;
@@ -129,7 +129,7 @@ Descriptor::~Descriptor() {
 
 std::string read_file(const fs::path& file, std::uintmax_t limit) {
   struct stat info {};
-  // Opening some devices waits or acts, so what it is is asked first.
+  // Opening a device may wait or act, so the type is checked first.
   if (::stat(file.c_str(), &info) != 0) cannot_read(file, std::strerror(errno));
   if (S_ISDIR(info.st_mode)) cannot_read(file, "it is a folder");
   if (!S_ISREG(info.st_mode) && !S_ISFIFO(info.st_mode)) cannot_read(file, "it is neither a file nor a pipe");
@@ -193,7 +193,7 @@ FileWriter::FileWriter(const fs::path& file) : file_(file), target_(file) {
     handle_ = unnamed_file();
     return;
   }
-  // A link keeps pointing where it does; what it points to is replaced.
+  // A link is kept; the file that it points to is replaced.
   if (fs::is_symlink(file, code)) target_ = fs::weakly_canonical(file);
   ensure_folder(target_.parent_path());
   handle_ = create_beside(target_, temporary_);
@@ -232,7 +232,7 @@ void FileWriter::commit(Durability durability) {
     return;
   }
   if (errno != EXDEV && errno != EBUSY) cannot("write", file_, errno);
-  // A file that is a mount of its own (in a container) can only be overwritten.
+  // A file that is itself a mount (in a container) can only be overwritten.
   const Descriptor out(::open(target_.c_str(), O_WRONLY | O_TRUNC | O_CLOEXEC));
   if (!out) cannot("write", file_, errno);
   copy_all(handle_, out, file_);

@@ -1,4 +1,4 @@
-// Whole files, written so that a crash or a full disk never leaves half of one under its name.
+// Whole files, written so that a crash or a full disk never leaves a half-written one under its name.
 #pragma once
 
 #include <cstdint>
@@ -10,7 +10,7 @@
 
 namespace scalselect {
 
-/// Most bytes of a file that is read whole: of the configuration of a checkpoint, of most files, of pools and answers.
+/// Size limits of files that are read whole: a checkpoint's configuration, most files, pools and answers.
 inline constexpr std::uintmax_t kConfigBytes = std::uintmax_t{64} << 20;
 inline constexpr std::uintmax_t kReadBytes = std::uintmax_t{1} << 30;
 inline constexpr std::uintmax_t kDataBytes = std::uintmax_t{64} << 30;
@@ -45,10 +45,10 @@ Descriptor unnamed_file();
 /// Writes all of `bytes`. Throws UserError(kEnvironment) that names `file`.
 void write_all(const Descriptor& handle, std::string_view bytes, const std::filesystem::path& file);
 
-/// Whether a file must outlive a power cut; a cache whose reader notices a lost file need not.
+/// Whether a file must survive a power cut; in a cache whose reader notices a lost file it need not.
 enum class Durability { kSynced, kNone };
 
-/// A file on its way: bytes go to a temporary file beside it, which `commit` puts in its place (fsync, rename, fsync of
+/// Writes a file: bytes go to a temporary file beside it, which `commit` puts in its place (fsync, rename, fsync of
 /// the folder). A link is followed. A pipe, a device or an open descriptor (/dev/stdout, /dev/fd/63) gets the bytes in
 /// `commit`. Without `commit` nothing is left. Creates parent folders. Everything throws UserError(kEnvironment) on a
 /// full disk or a place that cannot be written.
@@ -68,7 +68,7 @@ class FileWriter {
  private:
   friend void write_file_with(const std::filesystem::path& file,
                               const std::function<void(const std::filesystem::path& temporary)>& make);
-  std::filesystem::path file_, target_, temporary_;  ///< as asked for; behind links; empty: an unnamed file
+  std::filesystem::path file_, target_, temporary_;  ///< as given; with links resolved; empty: an unnamed file
   Descriptor handle_;
   std::uint64_t size_ = 0;
 };
@@ -82,11 +82,11 @@ void write_file_atomically(const std::filesystem::path& file, std::string_view b
 void write_file_with(const std::filesystem::path& file,
                      const std::function<void(const std::filesystem::path& temporary)>& make);
 
-/// A file that grows at its end, and that a killed writer leaves with what it had written.
+/// A file that is appended to, and that keeps what a killed writer had written.
 class AppendFile {
  public:
   AppendFile() = default;
-  /// Opens or creates it (and its parent folders) and cuts it off after `keep` bytes. Throws UserError(kEnvironment),
+  /// Opens or creates it (and its parent folders) and truncates it to `keep` bytes. Throws UserError(kEnvironment),
   /// as the calls below do.
   AppendFile(const std::filesystem::path& file, std::uintmax_t keep);
 
@@ -99,9 +99,9 @@ class AppendFile {
   Descriptor handle_;
 };
 
-/// Throws UserError(kEnvironment) if `file` cannot be written later on: its folder, or the nearest that is there, is
-/// not a folder or may not be written to, or `file` is a folder itself. Writes nothing. For a folder of outputs ask
-/// about a file in it. To be called before long work.
+/// Throws UserError(kEnvironment) if `file` could not be written: its folder, or the nearest one that exists, is not a
+/// folder or is not writable, or `file` is a folder itself. Writes nothing. For a folder of outputs pass a file in it.
+/// To be called before long work.
 void require_writable(const std::filesystem::path& file);
 
 /// Creates a folder with its parents. Throws UserError(kEnvironment) if that is impossible.

@@ -56,7 +56,7 @@ std::string sha256_file(const std::filesystem::path& file) {
     hash.update(block.data(), static_cast<std::size_t>(in.gcount()));
   }
   if (in.bad())
-    throw UserError(ErrorKind::kInput, "Reading '" + file.string() + "' failed half-way.", "Check the disk.");
+    throw UserError(ErrorKind::kInput, "Reading '" + file.string() + "' failed partway.", "Check the disk.");
   return hash.finish();
 }
 

@@ -38,7 +38,7 @@ void watch(int pipe, const std::function<void(int)>& last_words) {
   if (signal == 0) return;
   try {
     last_words(signal);
-  } catch (const std::exception&) {  // there is nobody left to tell
+  } catch (const std::exception&) {  // no one is left to be informed
   }
   ::_exit(kInterruptedExit);
 }
@@ -53,7 +53,7 @@ InterruptGuard::InterruptGuard(std::function<void(int)> last_words) {
   watcher_ = std::thread([pipe = pipe_[0], last_words = std::move(last_words)] { watch(pipe, last_words); });
   struct sigaction action {};
   action.sa_handler = on_signal;
-  action.sa_flags = static_cast<int>(SA_RESETHAND | SA_RESTART);  // the second time it ends the process
+  action.sa_flags = static_cast<int>(SA_RESETHAND | SA_RESTART);  // a second one ends the process
   for (std::size_t i = 0; i < kSignals.size(); ++i) {
     ::sigaction(kSignals[i], nullptr, &before[i]);
     if (before[i].sa_handler != SIG_IGN) ::sigaction(kSignals[i], &action, nullptr);

@@ -1,4 +1,4 @@
-// Ctrl-C, a closed terminal, a scheduler's SIGTERM: the process ends in good order instead of in the middle of a word.
+// Ctrl-C, a closed terminal, a scheduler's SIGTERM: the process shuts down in good order.
 #pragma once
 
 #include <functional>
@@ -10,18 +10,18 @@ namespace scalselect {
 inline constexpr int kInterruptedExit = 130;
 
 /// While one lives, SIGINT, SIGTERM and SIGHUP (unless they are ignored, as under nohup) end the process:
-/// `last_words(signal)` runs in a thread of its own, beside whatever the program is doing, then the process exits with
-/// kInterruptedExit; child processes that asked for a signal on our death get it. A second signal ends it at once. One
-/// guard at a time.
+/// `last_words(signal)` runs in a thread of its own while the program continues, then the process exits with
+/// kInterruptedExit; child processes that asked for a signal on their parent's death get it. A second signal ends it at
+/// once. One guard at a time.
 class InterruptGuard {
  public:
   explicit InterruptGuard(std::function<void(int signal)> last_words);
-  /// Does not return if a signal has come: the process ends here then.
+  /// Does not return if a signal has arrived: the process then ends here.
   ~InterruptGuard();
   InterruptGuard(const InterruptGuard&) = delete;
   InterruptGuard& operator=(const InterruptGuard&) = delete;
 
-  /// True once a signal has come: a child that dies now has not failed.
+  /// True once a signal has arrived: a child that dies after that has not failed.
   static bool interrupted() noexcept;
 
  private:

@@ -27,7 +27,7 @@ const char* name_of(LogLevel level) {
   }
 }
 
-/// What a listener throws (no memory) must not end the work that the message is about.
+/// An exception of a listener (no memory) must not end the work that the message is about.
 void tell_listeners(LogLevel level, const std::string& text) noexcept {
   try {
     const std::lock_guard<std::mutex> lock(listener_lock);
@@ -36,10 +36,10 @@ void tell_listeners(LogLevel level, const std::string& text) noexcept {
   }
 }
 
-/// The bar that stands on the terminal without a newline, if any. Guarded by output_lock.
+/// The progress bar that is on the terminal without a newline, if any. Guarded by output_lock.
 std::string live_bar;
 
-/// Never throws: what cannot be said must not end the work that it is about.
+/// Never throws: a message that cannot be written must not end the work that it is about.
 void put(std::string_view text) noexcept {
   while (!text.empty()) {
     const ssize_t written = ::write(STDERR_FILENO, text.data(), text.size());

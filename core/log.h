@@ -1,4 +1,4 @@
-// What a person sees while we work: log lines on stderr, and a progress line with rate and ETA.
+// What a person sees while the program works: log lines on stderr, and a progress line with rate and ETA.
 #pragma once
 
 #include <fmt/format.h>
@@ -14,7 +14,7 @@ namespace scalselect {
 enum class LogLevel { kDebug, kInfo, kWarning, kError, kSilent };
 
 void set_log_level(LogLevel level);
-/// One line. It is lost, and nothing else happens, where stderr cannot be written.
+/// One line. If stderr cannot be written it is silently lost.
 void log_message(LogLevel level, const std::string& text) noexcept;
 
 template <class... Args>
@@ -34,8 +34,8 @@ void log_debug(fmt::format_string<Args...> format, Args&&... args) {
 /// every ten seconds elsewhere. Safe to advance from several threads. The last state is printed by the destructor.
 class Progress {
  public:
-  /// `label`: what is being done ("extracting"); `unit`: what is counted ("samples"; empty: only per cents are shown);
-  /// `done`: where a resumed loop starts (not counted in the rate). total < 0: unknown.
+  /// `label`: what is being done ("extracting"); `unit`: what is counted ("samples"; empty: only percentages are
+  /// shown); `done`: where a resumed loop starts (not counted in the rate). total < 0: unknown.
   Progress(std::string label, std::string unit, std::int64_t total, std::int64_t done = 0);
   ~Progress();
   Progress(const Progress&) = delete;

@@ -1,4 +1,4 @@
-// Hearing what is logged, beside printing it: warnings belong to the run that caused them.
+// Receiving what is logged besides printing it: warnings belong to the run that caused them.
 #pragma once
 
 #include <functional>

@@ -22,7 +22,7 @@ class MappedFile {
 
   /// Valid as long as this object lives.
   std::string_view bytes() const { return {static_cast<const char*>(data_), size_}; }
-  /// Lets go of the whole pages of `part`, a part of bytes(); touched again, they are read again.
+  /// Releases the whole pages of `part`, a part of bytes(); if touched again they are read again.
   void release(std::string_view part) const;
   const std::filesystem::path& path() const { return path_; }
 

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <Eigen/Core>
 #include <algorithm>
 #include <bit>
 #include <charconv>
@@ -21,7 +22,7 @@ constexpr std::int64_t kAlignment = 64;
   throw UserError(ErrorKind::kInput, fmt::format("{} {}.", where, what), remedy);
 }
 
-/// The text behind `'key':` in the dictionary.
+/// The text after `'key':` in the dictionary.
 std::string_view value_of(std::string_view dictionary, std::string_view key, const std::string& where) {
   const auto at = dictionary.find(fmt::format("'{}':", key));
   if (at == std::string_view::npos) refuse(where, fmt::format("has no '{}' in its header", key));
@@ -82,7 +83,7 @@ std::vector<std::int64_t> parse_shape(std::string_view value, const std::string&
   }
 }
 
-/// Whatever is computed from a shape later fits into 64 bits.
+/// Anything that is later computed from a shape fits into 64 bits.
 void refuse_impossible_sizes(const NpyArray& array, const std::string& where) {
   constexpr std::int64_t kMost = std::int64_t{1} << 48;
   std::int64_t bytes = std::max<std::int64_t>(array.item_bytes, 1);
@@ -140,30 +141,7 @@ std::string make_npy_header(std::string_view descr, const std::vector<std::int64
   return header + text;
 }
 
-float half_to_float(std::uint16_t bits) {
-  const std::uint32_t sign = (bits & 0x8000U) << 16;
-  const std::uint32_t exponent = (bits >> 10) & 0x1fU, fraction = bits & 0x3ffU;
-  if (exponent == 0x1f) return std::bit_cast<float>(sign | 0x7f800000U | (fraction << 13));
-  if (exponent == 0) {
-    const float magnitude = static_cast<float>(fraction) * 0x1p-24F;
-    return sign != 0 ? -magnitude : magnitude;
-  }
-  return std::bit_cast<float>(sign | ((exponent + 112) << 23) | (fraction << 13));
-}
-
-std::uint16_t float_to_half(float value) {
-  const auto bits = std::bit_cast<std::uint32_t>(value);
-  const auto sign = static_cast<std::uint16_t>((bits >> 16) & 0x8000U);
-  const std::uint32_t magnitude = bits & 0x7fffffffU;
-  if (magnitude > 0x7f800000U) return sign | 0x7e00U;
-  if (magnitude >= 0x477ff000U) return sign | 0x7c00U;  // rounds to 65536 or more
-  if (magnitude < 0x38800000U) {                        // below the smallest normal half: a multiple of 2^-24
-    // Adding 0.5 aligns the last bit of the sum with 2^-24, so the addition does the rounding.
-    const float sum = std::bit_cast<float>(magnitude) + 0.5F;
-    return sign | static_cast<std::uint16_t>(std::bit_cast<std::uint32_t>(sum) - std::bit_cast<std::uint32_t>(0.5F));
-  }
-  const std::uint32_t odd = (magnitude >> 13) & 1U;
-  return sign | static_cast<std::uint16_t>((magnitude - 0x38000000U + 0xfffU + odd) >> 13);
-}
+float half_to_float(std::uint16_t bits) { return static_cast<float>(std::bit_cast<Eigen::half>(bits)); }
+std::uint16_t float_to_half(float value) { return std::bit_cast<std::uint16_t>(Eigen::half(value)); }
 
 }  // namespace scalselect

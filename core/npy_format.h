@@ -16,7 +16,7 @@ NpyArray parse_npy_header(std::string_view bytes, const std::string& where);
 /// Header for an array in C order, padded so that the data begin at a multiple of 64.
 std::string make_npy_header(std::string_view descr, const std::vector<std::int64_t>& shape);
 
-/// Most bytes that a header of ours or numpy's takes: enough to read before parsing.
+/// Longest header that numpy or make_npy_header writes: enough to read before parsing.
 inline constexpr std::int64_t kNpyHeaderLimit = 16384;
 
 }  // namespace scalselect

@@ -138,7 +138,7 @@ struct NpzReader::Impl {
     return out;
   }
 
-  /// All unpacked bytes behind the header, which is put into `array`.
+  /// All unpacked bytes after the header, which is put into `array`.
   std::string body(const std::string& name, NpyArray& array) const {
     std::string bytes = head(name, member(name).bytes);
     array = parse_npy_header(bytes, where(name));
@@ -224,7 +224,7 @@ std::vector<std::string> NpzReader::strings(const std::string& name) const {
   for (std::int64_t i = 0; i < array.count(); ++i) {
     auto text = utf8_of(bytes.data() + i * array.item_bytes, array.item_bytes / 4);
     if (!text) {
-      refuse(impl_->where(name), fmt::format("holds a surrogate or no code point of Unicode in its item {}", i),
+      refuse(impl_->where(name), fmt::format("holds a code point that is not a valid character in its item {}", i),
              "Save it again from valid str values.");
     }
     texts.push_back(std::move(*text));

@@ -22,7 +22,7 @@ std::vector<std::uint32_t> code_points(const std::string& text) {
     const auto next = decode_utf8(text, i);
     if (!next.valid) {
       throw UserError(ErrorKind::kInput, fmt::format("The id '{}' is not UTF-8.", text),
-                      "Use ids=row, or mend the pool.");
+                      "Use ids=row, or fix the pool.");
     }
     points.push_back(next.point);
     i += next.bytes;
@@ -30,7 +30,7 @@ std::vector<std::uint32_t> code_points(const std::string& text) {
   return points;
 }
 
-/// One member on its way into the file: counts, checksum, compression.
+/// One member while it is written: counts, checksum, compression.
 class MemberStream {
  public:
   MemberStream(FileWriter& out, bool deflate) : out_(out), deflate_(deflate) {

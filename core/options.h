@@ -1,6 +1,6 @@
 // Plain option structs, described once: reading from a JSON tree, writing to one, and listing for documentation.
 //
-// A struct `FooOptions` takes part by a static member template that names each field once:
+// A struct `FooOptions` provides a static member template that names each field once:
 //
 //   struct FooOptions {
 //     double theta = 0.9;

@@ -25,7 +25,7 @@ std::atomic<int> chosen_threads{0};
 
 constexpr int kMostThreads = 4096;
 
-/// The number that a variable begins with; 0 without one.
+/// The number at the start of a variable; 0 if there is none.
 int leading_number(std::string_view text, std::size_t& length) {
   int count = 0;
   const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), count);
@@ -65,7 +65,7 @@ int available_cores() {
   return std::max(1, quota > 0 ? std::min(cores, quota) : cores);
 }
 
-/// Starts up to `count` threads. A limit on processes or memory is no reason to stop: the caller works too.
+/// Starts up to `count` threads. A limit on processes or memory is not fatal: the caller does the work too.
 void start_threads(std::vector<std::thread>& threads, std::size_t count, const std::function<void()>& work) {
   threads.reserve(count);
   try {
@@ -73,7 +73,7 @@ void start_threads(std::vector<std::thread>& threads, std::size_t count, const s
   } catch (const std::exception& error) {
     static std::once_flag once;
     std::call_once(once, [&] {
-      log_warning("Only {} of {} threads could be started ({}); going on with these.", threads.size() + 1, count + 1,
+      log_warning("Only {} of {} threads could be started ({}); continuing with these.", threads.size() + 1, count + 1,
                   error.what());
     });
   }

@@ -18,7 +18,7 @@ std::string duration_text(double seconds) {
   return fmt::format("{}:{:02}", total / 60, total % 60);
 }
 
-/// In the unit of time that gives a number of one or more.
+/// In the smallest unit of time in which the number is at least one.
 std::string rate_text(double per_second) {
   if (per_second >= 10) return fmt::format("{:.0f}/s", per_second);
   if (per_second >= 1) return fmt::format("{:.1f}/s", per_second);

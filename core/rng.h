@@ -22,7 +22,7 @@ class Rng {
   double normal();                       ///< standard normal (polar method); to the last bit of the library's log
   bool chance(double p) { return uniform() < p; }
 
-  /// Uniform integer in [low, high], both ends included.
+  /// Uniform integer in [low, high], both included.
   std::int64_t between(std::int64_t low, std::int64_t high) {
     return low + static_cast<std::int64_t>(below(static_cast<std::uint64_t>(high - low + 1)));
   }

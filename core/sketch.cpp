@@ -19,10 +19,10 @@ constexpr std::int64_t kPartial = 4096;   // columns summed in float before they
 constexpr std::int64_t kEntries = 8;      // of a sparse column
 constexpr std::int64_t kSparseRun = 512;  // coordinates fetched at once
 
-/// splitmix64 (Steele, Lea and Flood 2014) as a function of a counter: any word of the stream without those before it.
-class Words {
+/// splitmix64 (Steele, Lea and Flood 2014) as a function of a counter: random access to the words of its stream.
+class CounterRng {
  public:
-  explicit Words(std::int64_t seed) : key_(Rng(static_cast<std::uint64_t>(seed), "core/sketch").bits()) {}
+  explicit CounterRng(std::int64_t seed) : key_(Rng(static_cast<std::uint64_t>(seed), "core/sketch").bits()) {}
   std::uint64_t operator()(std::int64_t counter) const {
     std::uint64_t z = key_ + static_cast<std::uint64_t>(counter) * 0x9e3779b97f4a7c15U;
     z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9U;
@@ -59,8 +59,8 @@ std::array<float, 2> normals(std::uint64_t word) {
   return {static_cast<float>(radius * std::cos(angle)), static_cast<float>(radius * std::sin(angle))};
 }
 
-/// Unscaled entries of one column in rows [row, row + kSlice) as far as there are such; row is a multiple of kSlice.
-void draw_column(const SketchSpec& spec, const Words& words, std::int64_t column, std::int64_t row, float* out) {
+/// Unscaled entries of one column in the rows of [row, row + kSlice) that exist; row is a multiple of kSlice.
+void draw_column(const SketchSpec& spec, const CounterRng& words, std::int64_t column, std::int64_t row, float* out) {
   const std::int64_t rows = (spec.dim + kSlice - 1) / kSlice * kSlice;
   const auto end = std::min<std::int64_t>(kSlice, spec.dim - row);
   if (spec.kind == SketchKind::kRademacher) {
@@ -77,7 +77,7 @@ void draw_column(const SketchSpec& spec, const Words& words, std::int64_t column
 /// Rows [row, row + kSlice) of all results of a dense sketch.
 void dense_slice(const SketchSpec& spec, std::int64_t size, const Coordinates& coordinates, std::int64_t row,
                  std::vector<std::vector<float>>& results) {
-  const Words words(spec.seed);
+  const CounterRng words(spec.seed);
   const auto vectors = static_cast<std::int64_t>(results.size());
   std::vector<float> matrix(kColumns * kSlice), partial(static_cast<std::size_t>(vectors * kSlice));
   std::vector<double> sums(partial.size());
@@ -106,7 +106,8 @@ void dense_slice(const SketchSpec& spec, std::int64_t size, const Coordinates& c
   }
 }
 
-/// Where the kEntries entries of a sparse column stand: entry j in the j-th of kEntries nearly equal parts of the rows.
+/// Positions of the kEntries entries of a sparse column: entry j in the j-th of kEntries nearly equal parts of the
+/// rows.
 class SparseColumns {
  public:
   explicit SparseColumns(const SketchSpec& spec) : words_(spec.seed) {
@@ -129,7 +130,7 @@ class SparseColumns {
     sums[static_cast<std::size_t>(row)] += (bits >> 31) != 0 ? x : -x;
   }
 
-  Words words_;
+  CounterRng words_;
   std::array<std::int64_t, kEntries + 1> starts_{};
 };
 

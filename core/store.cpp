@@ -34,8 +34,8 @@ std::string host_name() {
   return name;
 }
 
-/// Whether the process that sent the last heartbeat at `heard_ms` has ended. Numbers of processes start anew when the
-/// machine does, so one from before that is gone whoever bears its number now.
+/// Whether the process that wrote to the store at `heard_ms` has ended. Process ids are reused after a reboot, so a
+/// process from before the last one is gone even if its id exists.
 bool is_gone(const std::string& host, std::int64_t pid, std::int64_t heard_ms) {
   if (host != host_name()) return false;
   if (::kill(static_cast<pid_t>(pid), 0) != 0 && errno == ESRCH) return true;
@@ -122,7 +122,7 @@ struct Store::Impl {
     } catch (const SQLite::Exception& error) {
       throw UserError(ErrorKind::kInput,
                       "'" + file.string() + "' cannot be used as a result store: " + error.what() + ".",
-                      "Look for free space on its disk, move the file away, or name another one with store=FILE.");
+                      "Free space on its disk, move the file away, or name another one with store=FILE.");
     }
   }
 
@@ -131,12 +131,13 @@ struct Store::Impl {
     const int version = db.execAndGet("PRAGMA user_version").getInt();
     const int tables = db.execAndGet("SELECT count(*) FROM sqlite_master").getInt();
     if (application != kStoreApplicationId && tables > 0) {
-      throw UserError(ErrorKind::kInput, "'" + file.string() + "' is an SQLite file, but not a result store of ours.",
+      throw UserError(ErrorKind::kInput,
+                      "'" + file.string() + "' is an SQLite file, but not a result store of this program.",
                       "Name another file with store=FILE.");
     }
     const int newest = static_cast<int>(store_migrations().size());
     if (mode == Mode::kReadOnly && tables == 0) {
-      throw UserError(ErrorKind::kInput, "The result store '" + file.string() + "' is empty: no run was begun in it.",
+      throw UserError(ErrorKind::kInput, "The result store '" + file.string() + "' is empty: it holds no runs.",
                       "Run an experiment first, or name another file with store=FILE.");
     }
     if (version > newest) {
@@ -169,7 +170,7 @@ struct Store::Impl {
 
   void migrate(int step) {
     WriteTransaction transaction(db);
-    // Another process may have been faster.
+    // Another process may have migrated it in the meantime.
     if (db.execAndGet("PRAGMA user_version").getInt() <= step) {
       db.exec(store_migrations()[static_cast<std::size_t>(step)]);
       db.exec(fmt::format("PRAGMA user_version = {}", step + 1));
@@ -178,11 +179,11 @@ struct Store::Impl {
     transaction.commit();
   }
 
-  /// `work`'s result; what SQLite complains of in it (a full disk, a lock held too long, a damaged file) in a sentence.
-  template <class Work>
-  auto use(const Work& work) const {
+  /// Runs `action`; an error of SQLite (a full disk, a lock held too long, a damaged file) becomes a sentence.
+  template <class Action>
+  auto use(const Action& action) const {
     try {
-      return work();
+      return action();
     } catch (const SQLite::Exception& error) {
       throw UserError(ErrorKind::kEnvironment,
                       fmt::format("The result store '{}' failed: {}.", file.string(), error.what()),
@@ -261,15 +262,6 @@ void Store::set_provenance(const std::string& run_id, const nlohmann::ordered_js
   });
 }
 
-void Store::heartbeat(const std::string& run_id) {
-  impl_->use([&] {
-    SQLite::Statement update(impl_->db, "UPDATE runs SET heartbeat_ms = ? WHERE id = ?");
-    update.bind(1, now_ms());
-    update.bind(2, run_id);
-    update.exec();
-  });
-}
-
 void Store::log_warnings(const std::string& run_id, const std::vector<std::string>& warnings) {
   impl_->use([&] {
     SQLite::Statement update(impl_->db, "UPDATE runs SET warnings = ? WHERE id = ?");
@@ -299,7 +291,7 @@ int Store::mark_stale_runs() {
       if (is_gone(query.getColumn(1).getString(), query.getColumn(2).getInt64(), query.getColumn(3).getInt64()))
         stale.push_back(query.getColumn(0).getString());
     }
-    for (const auto& id : stale) finish_run(id, "stale", "its process ended before it could write down how");
+    for (const auto& id : stale) finish_run(id, "stale", "its process ended without recording a result");
     return static_cast<int>(stale.size());
   });
 }

@@ -30,14 +30,14 @@ struct RunStart {
 /// A run as it is read back.
 struct RunRow {
   std::string id, experiment, name, error, config_hash;
-  /// "running", "finished", "failed", "interrupted" (by a signal), "killed"; "stale": running, by a process of this
-  /// host that is gone.
+  /// "running", "finished", "failed", "interrupted" (by a signal), "killed"; "stale": left running by a process of this
+  /// host that has ended.
   std::string status;
   int attempt = 1;
   std::int64_t started_ms = 0, ended_ms = 0;
   nlohmann::ordered_json config, choices, provenance;
   std::vector<std::string> overrides;
-  std::vector<std::string> warnings;  ///< what was warned of, each once: rows left out, with the reason
+  std::vector<std::string> warnings;  ///< each warning once: rows left out, with the reason
 };
 
 struct StageRow {
@@ -63,20 +63,19 @@ class Store {
  public:
   enum class Mode { kReadWrite, kReadOnly };
 
-  /// Opens (kReadWrite: creates, migrates) the file. Throws UserError: not our file, newer schema than this program,
-  /// cannot be written.
+  /// Opens (kReadWrite: creates, migrates) the file. Throws UserError: another program's file, a newer schema, a file
+  /// that cannot be written.
   explicit Store(const std::filesystem::path& file, Mode mode = Mode::kReadWrite);
   ~Store();
 
   /// Begins a run, or attempt + 1 of it if the same experiment already holds this config hash; returns its id. A
-  /// finished run stays finished meanwhile: what it found is not lost if the new attempt is killed.
+  /// finished run stays finished meanwhile: its results are not lost if the new attempt is killed.
   std::string start_run(const RunStart& run);
   /// For a finished run that is tried again: start_run leaves it the provenance of the attempt that computed it.
   void set_provenance(const std::string& run_id, const nlohmann::ordered_json& provenance);
-  void heartbeat(const std::string& run_id);
   /// status: "finished", "failed", "interrupted" or "killed".
   void finish_run(const std::string& run_id, const std::string& status, const std::string& error = {});
-  /// Marks runs of this host whose process is gone as "stale"; returns how many.
+  /// Marks runs of this host whose process has ended as "stale"; returns how many.
   int mark_stale_runs();
 
   /// Each call is one transaction; repeating it changes nothing (rows are keyed by run and name). These, start_run and

@@ -3,6 +3,26 @@
 namespace scalselect {
 namespace {
 
+// Columns of the table of runs, which both versions share; STATES: SQL list of the states that a run may have.
+#define RUN_COLUMNS(STATES)                                                      \
+  "id TEXT PRIMARY KEY,"                                                         \
+  "experiment_id INTEGER NOT NULL REFERENCES experiments(id) ON DELETE CASCADE," \
+  "name TEXT NOT NULL,"                                                          \
+  "status TEXT NOT NULL CHECK (status IN (" STATES                               \
+  ")),"                                                                          \
+  "attempt INTEGER NOT NULL DEFAULT 1,"                                          \
+  "config_hash TEXT NOT NULL,"                                                   \
+  "config TEXT NOT NULL,"                                                        \
+  "choices TEXT NOT NULL,"                                                       \
+  "overrides TEXT NOT NULL,"                                                     \
+  "provenance TEXT NOT NULL,"                                                    \
+  "host TEXT NOT NULL,"                                                          \
+  "pid INTEGER NOT NULL,"                                                        \
+  "started_ms INTEGER NOT NULL,"                                                 \
+  "heartbeat_ms INTEGER NOT NULL,"                                               \
+  "ended_ms INTEGER,"                                                            \
+  "error TEXT NOT NULL DEFAULT ''"
+
 constexpr const char* kSteps[] = {
     R"sql(
 CREATE TABLE experiments (
@@ -11,24 +31,7 @@ CREATE TABLE experiments (
   created_ms INTEGER NOT NULL
 ) STRICT;
 
-CREATE TABLE runs (
-  id TEXT PRIMARY KEY,
-  experiment_id INTEGER NOT NULL REFERENCES experiments(id) ON DELETE CASCADE,
-  name TEXT NOT NULL,
-  status TEXT NOT NULL CHECK (status IN ('running', 'finished', 'failed', 'killed', 'stale')),
-  attempt INTEGER NOT NULL DEFAULT 1,
-  config_hash TEXT NOT NULL,
-  config TEXT NOT NULL,
-  choices TEXT NOT NULL,
-  overrides TEXT NOT NULL,
-  provenance TEXT NOT NULL,
-  host TEXT NOT NULL,
-  pid INTEGER NOT NULL,
-  started_ms INTEGER NOT NULL,
-  heartbeat_ms INTEGER NOT NULL,
-  ended_ms INTEGER,
-  error TEXT NOT NULL DEFAULT ''
-) STRICT;
+CREATE TABLE runs ()sql" RUN_COLUMNS("'running', 'finished', 'failed', 'killed', 'stale'") R"sql() STRICT;
 CREATE INDEX runs_by_experiment ON runs(experiment_id, started_ms);
 
 CREATE TABLE params (
@@ -77,25 +80,10 @@ CREATE TABLE inputs (
   PRIMARY KEY (run_id, role)
 ) STRICT, WITHOUT ROWID;
 )sql",
-    // Runs may be interrupted, and keep what was warned of. SQLite changes no CHECK in place.
+    // Runs may be interrupted, and keep their warnings. SQLite cannot change a CHECK in place.
     R"sql(
-CREATE TABLE runs_with_warnings (
-  id TEXT PRIMARY KEY,
-  experiment_id INTEGER NOT NULL REFERENCES experiments(id) ON DELETE CASCADE,
-  name TEXT NOT NULL,
-  status TEXT NOT NULL CHECK (status IN ('running', 'finished', 'failed', 'interrupted', 'killed', 'stale')),
-  attempt INTEGER NOT NULL DEFAULT 1,
-  config_hash TEXT NOT NULL,
-  config TEXT NOT NULL,
-  choices TEXT NOT NULL,
-  overrides TEXT NOT NULL,
-  provenance TEXT NOT NULL,
-  host TEXT NOT NULL,
-  pid INTEGER NOT NULL,
-  started_ms INTEGER NOT NULL,
-  heartbeat_ms INTEGER NOT NULL,
-  ended_ms INTEGER,
-  error TEXT NOT NULL DEFAULT '',
+CREATE TABLE runs_with_warnings ()sql" RUN_COLUMNS(
+        "'running', 'finished', 'failed', 'interrupted', 'killed', 'stale'") R"sql(,
   warnings TEXT NOT NULL DEFAULT '[]'
 ) STRICT;
 INSERT INTO runs_with_warnings SELECT *, '[]' FROM runs;

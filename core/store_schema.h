@@ -5,7 +5,7 @@
 
 namespace scalselect {
 
-/// SQLite application id of our files ("SSel").
+/// SQLite application id of the store's files ("SSel").
 inline constexpr int kStoreApplicationId = 0x5353656c;
 
 /// Step i brings `user_version` from i to i + 1.

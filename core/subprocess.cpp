@@ -11,27 +11,21 @@
 #include <cstring>
 
 #include "core/check.h"
+#include "core/files.h"
 
 extern char** environ;
 
 namespace scalselect {
 namespace {
 
-/// A pipe whose ends close with it; the child gets only what is duplicated for it.
+/// A pipe of which the child gets only the end that is duplicated for it.
 struct Pipe {
-  std::array<int, 2> ends{-1, -1};
+  Descriptor read, write;
   Pipe() {
-    if (::pipe2(ends.data(), O_CLOEXEC) != 0) ends = {-1, -1};
-  }
-  ~Pipe() {
-    close(0);
-    close(1);
-  }
-  Pipe(const Pipe&) = delete;
-  Pipe& operator=(const Pipe&) = delete;
-  void close(std::size_t end) {
-    if (ends[end] >= 0) ::close(ends[end]);
-    ends[end] = -1;
+    std::array<int, 2> ends{-1, -1};
+    if (::pipe2(ends.data(), O_CLOEXEC) != 0) return;
+    read = Descriptor(ends[0]);
+    write = Descriptor(ends[1]);
   }
 };
 
@@ -45,7 +39,7 @@ struct FileActions {
 
 /// Reads both pipes until both are closed: in turn, so that a program that fills one does not wait for ever.
 void drain(Pipe& out, Pipe& err, ProgramOutput& result) {
-  std::array<pollfd, 2> waiting{pollfd{out.ends[0], POLLIN, 0}, pollfd{err.ends[0], POLLIN, 0}};
+  std::array<pollfd, 2> waiting{pollfd{out.read.get(), POLLIN, 0}, pollfd{err.read.get(), POLLIN, 0}};
   const std::array<std::string*, 2> texts{&result.out, &result.err};
   std::array<char, 65536> block{};
   while (waiting[0].fd >= 0 || waiting[1].fd >= 0) {
@@ -54,7 +48,7 @@ void drain(Pipe& out, Pipe& err, ProgramOutput& result) {
       if (waiting[i].fd < 0 || waiting[i].revents == 0) continue;
       const ssize_t got = ::read(waiting[i].fd, block.data(), block.size());
       if (got > 0) texts[i]->append(block.data(), static_cast<std::size_t>(got));
-      else if (got == 0 || errno != EINTR) waiting[i].fd = -1;  // poll passes over it
+      else if (got == 0 || errno != EINTR) waiting[i].fd = -1;  // poll ignores it
     }
   }
 }
@@ -65,14 +59,14 @@ ProgramOutput run_program(const std::vector<std::string>& words, const std::file
   SCALSELECT_CHECK(!words.empty());
   ProgramOutput result{-1, {}, {}};
   Pipe out, err;
-  if (out.ends[0] < 0 || err.ends[0] < 0) {
+  if (!out.read || !err.read) {
     result.err = std::strerror(errno);
     return result;
   }
   FileActions child;
   posix_spawn_file_actions_addopen(&child.actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-  posix_spawn_file_actions_adddup2(&child.actions, out.ends[1], STDOUT_FILENO);
-  posix_spawn_file_actions_adddup2(&child.actions, err.ends[1], STDERR_FILENO);
+  posix_spawn_file_actions_adddup2(&child.actions, out.write.get(), STDOUT_FILENO);
+  posix_spawn_file_actions_adddup2(&child.actions, err.write.get(), STDERR_FILENO);
   if (!folder.empty()) posix_spawn_file_actions_addchdir_np(&child.actions, folder.c_str());
   std::vector<char*> arguments;
   for (const auto& word : words) arguments.push_back(const_cast<char*>(word.c_str()));
@@ -83,8 +77,8 @@ ProgramOutput run_program(const std::vector<std::string>& words, const std::file
     result.err = std::strerror(code);
     return result;
   }
-  out.close(1);
-  err.close(1);
+  out.write = Descriptor();
+  err.write = Descriptor();
   drain(out, err, result);
   int status = 0;
   while (::waitpid(pid, &status, 0) < 0 && errno == EINTR) {

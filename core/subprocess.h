@@ -1,4 +1,4 @@
-// Another program, started without a shell: what it is given are words, never a command line to be parsed.
+// Another program, started without a shell: its arguments are words, never a command line to be parsed.
 #pragma once
 
 #include <filesystem>

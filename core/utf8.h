@@ -7,7 +7,7 @@
 
 namespace scalselect {
 
-/// One step through a text.
+/// One character of a text.
 struct Utf8Character {
   char32_t point = U'\uFFFD';
   std::size_t bytes = 1;  ///< of the character, or of the ill-formed part (Unicode 3.9, best practice)
@@ -22,7 +22,7 @@ void append_utf8(std::string& text, char32_t point);
 /// The text with U+FFFD for each ill-formed part.
 std::string repair_utf8(std::string_view bytes);
 
-/// A code point that text can hold: no surrogate, not beyond U+10FFFF.
+/// A code point that text can hold: not a surrogate, not beyond U+10FFFF.
 constexpr bool is_scalar_value(char32_t point) { return point < 0xd800 || (point > 0xdfff && point <= 0x10ffff); }
 
 }  // namespace scalselect

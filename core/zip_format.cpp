@@ -16,7 +16,7 @@ namespace {
 constexpr std::uint32_t kLocal = 0x04034b50, kCentral = 0x02014b50, kEnd = 0x06054b50;
 constexpr std::uint32_t kEnd64 = 0x06064b50, kLocator64 = 0x07064b50;
 constexpr std::uint16_t kZip64Tag = 1, kVersion = 45, kEncrypted = 1, kStored = 0, kDeflated = 8;
-constexpr std::uint16_t kDosDate = (1 << 5) | 1;  // 1 January 1980: files do not depend on the clock
+constexpr std::uint16_t kDosDate = (1 << 5) | 1;  // 1 January 1980, so that files do not depend on the clock
 constexpr std::uint32_t kFull = 0xffffffff;
 constexpr std::int64_t kEndBytes = 22, kLocatorBytes = 20, kEnd64Bytes = 56, kLocalBytes = 30, kCentralBytes = 46;
 
@@ -72,14 +72,14 @@ DirectoryPlace find_directory(const std::filesystem::path& file) {
   put(signature, kEnd);
   const auto found = tail.rfind(signature);
   if (found == std::string::npos || tail.size() - found < kEndBytes) {
-    refuse(file, "is no zip archive (.npz, .bin), or was cut short (its zip directory is missing)");
+    refuse(file, "is not a zip archive (.npz, .bin), or was cut short (its zip directory is missing)");
   }
   if (const auto place = zip64_place(file, size - tail_bytes + static_cast<std::int64_t>(found))) return *place;
   const std::string_view end = std::string_view(tail).substr(found);
   return {at<std::uint32_t>(end, 16), at<std::uint32_t>(end, 12), at<std::uint16_t>(end, 10)};
 }
 
-/// Takes the 64-bit values that stand for 32-bit ones of all ones, in the order that the format prescribes.
+/// Reads the 64-bit values that replace 32-bit ones of all ones, in the order that the format prescribes.
 void apply_zip64(std::string_view extra, ZipMember& member) {
   while (extra.size() >= 4) {
     const auto tag = at<std::uint16_t>(extra, 0);

@@ -27,7 +27,7 @@ std::int64_t zip_data_offset(const std::filesystem::path& file, const ZipMember&
 /// are known and again afterwards.
 std::string zip_local_header(const ZipMember& member);
 
-/// Directory and end records for members whose fields are all known; `offset`: where it will stand in the file.
+/// Directory and end records for members whose fields are all known; `offset`: its place in the file.
 std::string zip_directory(const std::vector<ZipMember>& members, std::int64_t offset);
 
 }  // namespace scalselect

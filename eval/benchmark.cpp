@@ -26,7 +26,7 @@ std::filesystem::path skills_file(const BenchmarkOptions& options) {
   return fs::exists(own) ? own : path.parent_path() / "skills.jsonl";
 }
 
-// A rotation carries its first pass's skill, a question of an MME pair its image's.
+// A rotation has the skill of its first pass, a question of an MME pair that of its image.
 void tag_skills(const BenchmarkOptions& options, std::vector<Question>& questions) {
   const auto file = skills_file(options);
   if (options.skills.empty() && !std::filesystem::exists(file)) return;
@@ -49,7 +49,7 @@ void check_images(const BenchmarkOptions& options, const std::vector<Question>& 
     for (const auto& image : question.images) {
       if (!seen.insert(image).second || std::filesystem::is_regular_file(image)) continue;
       throw UserError(ErrorKind::kInput,
-                      fmt::format("{}: the image of question '{}' is not there: {}", options.path, question.id, image),
+                      fmt::format("{}: the image of question '{}' is missing: {}", options.path, question.id, image),
                       "Set `images` to the benchmark's image folder.");
     }
   }

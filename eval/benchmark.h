@@ -1,7 +1,7 @@
 // A benchmark: where its questions come from, how prompts are made, how answers are read and how scores add up.
 //
-// Formats, prompts and rules: evaluation.md sections 2 to 4 (harnesses pinned there). To add a benchmark write one .cpp
-// with a subclass and add one line to registry.cpp.
+// Formats, prompts, rules and the harnesses they come from: docs/benchmarks.md. To add a benchmark write one .cpp with
+// a subclass and add one line to registry.cpp.
 #pragma once
 
 #include <functional>
@@ -15,21 +15,21 @@
 
 namespace scalselect::eval {
 
-/// Whose prompt text is used (evaluation.md section 2.2 and the "Prompts" paragraphs of section 3).
+/// Whose prompt text is used (docs/benchmarks.md, "Prompts").
 enum class PromptStyle {
   kLlava,              ///< haotian-liu/LLaVA's evaluation scripts: the default, as the models here are LLaVA-like
   kVlmEvalKit,         ///< VLMEvalKit's LLaVA wrapper: bare questions for yes/no and OCR sets
   kVlmEvalKitDefault,  ///< VLMEvalKit's dataset default for multiple choice ("Question: … Options: …")
 };
 
-/// Which rules read the answer (evaluation.md section 4). Rules change with time, so each is a named version.
+/// Which rules read the answer (docs/benchmarks.md, "Matchers"). They change over time, so each is a named version.
 enum class Matcher {
   kDefault,   ///< vk-2026 for multiple choice, official for POPE and MME
   kVk2024,    ///< VLMEvalKit before 2025-08
   kVk2025,    ///< 2025-08 to 2026-06
   kVk2026,    ///< since 2026-06-17
   kOfficial,  ///< the benchmark's own script: POPE, MME, LLaVA's ScienceQA
-  kStrict,    ///< ours: a lone letter (or yes/no) with punctuation around it, or exactly one option's full text
+  kStrict,    ///< this project's: a lone letter (or yes/no) in any punctuation, or exactly one option's full text
 };
 
 /// MMBench: what a question is.
@@ -96,7 +96,7 @@ struct Metric {
   std::int64_t questions = 0;
 };
 
-/// A metric as a function of sums over clusters, so that a bootstrap replicate is a weighted sum (section 8.3).
+/// A metric as a function of sums over clusters, so that a bootstrap replicate is a weighted sum.
 struct MetricStats {
   struct Entry {
     std::int32_t cluster = 0;  ///< index into ScoredBenchmark::clusters
@@ -105,7 +105,7 @@ struct MetricStats {
   };
   Metric metric;
   std::int32_t slots = 0;
-  std::vector<Entry> entries;  ///< ordered by cluster; one a (cluster, slot) at most
+  std::vector<Entry> entries;  ///< ordered by cluster; at most one per (cluster, slot)
   std::function<double(std::span<const double> sums)> formula;
 
   /// The value under cluster weights (`weights[c]` = times cluster c was drawn).
@@ -141,7 +141,7 @@ class Benchmark {
   /// Throws UserError(kInput), naming file and row: missing file, column or image, repeated id, bad base64, bad answer.
   std::vector<Question> load(const std::string& image_cache) const;
 
-  /// SHA-256 over the annotation files that `load` reads (not the images, whose hashes stand in the predictions).
+  /// SHA-256 over the annotation files that `load` reads (not the images, which are named in the predictions).
   std::string fingerprint() const;
 
   virtual Parsed parse(const Question& question, const std::string& raw) const = 0;
@@ -149,8 +149,8 @@ class Benchmark {
   virtual double score(const Question& question, const Parsed& parsed) const;
   Outcome judge(const Question& question, const std::string& raw) const;
 
-  /// Sums up. `outcomes` runs parallel to `questions`, which must be complete (all rotations, both questions of a
-  /// pair).
+  /// Scores the whole benchmark. `outcomes` is parallel to `questions`, which must be complete (all rotations, both
+  /// questions of a pair).
   ScoredBenchmark aggregate(std::span<const Question> questions, std::span<const Outcome> outcomes) const;
 
  protected:
@@ -158,7 +158,7 @@ class Benchmark {
   virtual std::vector<std::string> annotation_files() const = 0;
   /// Questions in file order; `load` adds rows, skills, checks and the limit.
   virtual std::vector<Question> read(const std::string& image_cache) const = 0;
-  /// Fills metrics but for `column`, `questions` order and the skills, which `aggregate` adds.
+  /// Fills metrics except for `value`, `column` and the skills, which `aggregate` adds.
   virtual std::vector<MetricStats> metrics(std::span<const Question> questions, std::span<const Outcome> outcomes,
                                            std::span<const std::int32_t> clusters) const = 0;
   virtual std::vector<std::string> default_columns() const = 0;

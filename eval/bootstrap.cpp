@@ -98,12 +98,12 @@ void check_same_questions(const MethodRun& run, const MethodRun& first) {
   for (std::size_t i = 0; i < run.benchmarks.size(); ++i) {
     const auto &a = run.benchmarks[i], &b = first.benchmarks[i];
     if (a.name != b.name || a.family != b.family) fail("benchmarks");
-    std::vector<std::string> ours, theirs;
+    std::vector<std::string> columns, expected;
     for (const auto& stats : a.metrics)
-      if (stats.metric.column) ours.push_back(stats.metric.name);
+      if (stats.metric.column) columns.push_back(stats.metric.name);
     for (const auto& stats : b.metrics)
-      if (stats.metric.column) theirs.push_back(stats.metric.name);
-    if (ours != theirs) fail("columns of " + a.name);
+      if (stats.metric.column) expected.push_back(stats.metric.name);
+    if (columns != expected) fail("columns of " + a.name);
     const auto questions = [](const ScoredBenchmark& bench) { return bench.metrics.front().metric.questions; };
     if (a.clusters != b.clusters || questions(a) != questions(b)) fail("questions of " + a.name);
   }
@@ -131,7 +131,7 @@ std::vector<double> draw_seeds(const std::vector<std::int64_t>& seeds, const Boo
   return weights;
 }
 
-// The values of `run`'s columns when one cluster after the other is left out: families' clusters in order, K a cluster.
+// The K values of `run`'s columns with each cluster left out in turn, family by family.
 std::vector<double> leave_one_out(const Run& run, const std::vector<Family>& families,
                                   const std::vector<double>& full) {
   const std::size_t columns = run.columns.size();
@@ -289,7 +289,6 @@ double PairedBootstrap::score(std::span<const double> columns, std::span<const d
   }
   if (scores.empty()) return kNan;
   switch (which) {
-    case Score::kRelGeometric: return relative_geometric(scores, full);
     case Score::kRelAboveChance: return relative_above_chance(scores, full, chance);
     default: return relative_performance(scores, full);
   }

@@ -1,10 +1,10 @@
-// Paired cluster bootstrap over questions and training seeds (Davison and Hinkley 1997, Bootstrap Methods and their
-// Application, sections 2.4, 3.8 and 5.3).
+// Paired cluster bootstrap over questions and training seeds (Davison and Hinkley, Bootstrap Methods and their
+// Application, 1997; BCa intervals: Efron, Better Bootstrap Confidence Intervals, 1987).
 //
-// A replicate draws clusters (images) with replacement, within strata, once a benchmark family and for **all** methods
-// alike; columns and Rel. are recomputed from per-cluster sums. With several seeds the seeds are drawn too (two-level),
-// the same draw for all methods that ran the same seeds. Each replicate has streams of its own, so results do not
-// depend on threads, order or the other families.
+// A replicate draws clusters (images) with replacement within strata, one draw per benchmark family that **all**
+// methods share; columns and Rel. are recomputed from per-cluster sums. With several seeds the seeds are drawn too
+// (two-level), again the same draw for all methods that ran the same seeds. Each replicate has its own random streams,
+// so results do not depend on threads, order or the other families.
 #pragma once
 
 #include <cstdint>
@@ -21,7 +21,7 @@ struct BootstrapOptions {
   std::int64_t replicates = 10000;
   std::uint64_t seed = 20240607;
   double level = 0.95;
-  bool resample_seeds = true;  ///< false: intervals of question sampling alone
+  bool resample_seeds = true;  ///< false: intervals for the sampling of questions alone
   bool bca = false;            ///< bias-corrected and accelerated (clusters jack-knifed) instead of percentile
 
   template <class Visitor>
@@ -48,8 +48,8 @@ struct Estimate {
   double p = 0;
 };
 
-/// Which scalar of a method.
-enum class Score { kRel, kRelAboveChance, kRelGeometric };
+/// A method's score over all columns.
+enum class Score { kRel, kRelAboveChance };
 
 class PairedBootstrap {
  public:

@@ -23,7 +23,7 @@ std::string ImageCache::store(std::string_view bytes) const {
   const std::filesystem::path file = folder_ / (sha256(bytes) + extension(bytes));
   std::error_code none;
   if (std::filesystem::file_size(file, none) == bytes.size() && !none) return file.string();
-  write_file_atomically(file, bytes, Durability::kNone);  // the size tells a lost file
+  write_file_atomically(file, bytes, Durability::kNone);  // a file of another size was cut short
   return file.string();
 }
 

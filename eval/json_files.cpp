@@ -34,7 +34,7 @@ void for_each_json_line(const std::filesystem::path& file,
     const auto object = nlohmann::json::parse(StandardJson(line).text, nullptr, false);
     if (!object.is_object()) {
       throw UserError(ErrorKind::kInput, where + " is not a JSON object",
-                      "One object a line is expected; the file may be cut short.");
+                      "One object per line is expected; the file may be cut short.");
     }
     visit(object, where);
   }

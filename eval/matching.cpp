@@ -33,8 +33,8 @@ std::optional<Parsed> label_among_tokens(const std::string& answer, const std::v
   }
   if (present.empty() && first("Z") != tokens.end()) return Parsed{"Z", "option"};
   if (present.size() != 1) return std::nullopt;
-  const auto behind = tokens.end() - first(present[0]);
-  if (rules == OptionRules::kVk2024 || behind <= 4) return Parsed{present[0], "option"};
+  const auto from_end = tokens.end() - first(present[0]);
+  if (rules == OptionRules::kVk2024 || from_end <= 4) return Parsed{present[0], "option"};
   return std::nullopt;
 }
 

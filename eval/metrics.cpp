@@ -1,6 +1,5 @@
 #include "eval/metrics.h"
 
-#include <cmath>
 #include <limits>
 
 #include "core/check.h"
@@ -33,16 +32,6 @@ double relative_above_chance(std::span<const double> scores, std::span<const dou
     sum += (scores[k] - chance[k]) / (full[k] - chance[k]);
   }
   return 100 * sum / static_cast<double>(scores.size());
-}
-
-double relative_geometric(std::span<const double> scores, std::span<const double> full) {
-  SCALSELECT_CHECK(scores.size() == full.size() && !scores.empty());
-  double logs = 0;
-  for (std::size_t k = 0; k < scores.size(); ++k) {
-    if (full[k] == 0) return kNan;
-    logs += std::log(scores[k] / full[k]);
-  }
-  return 100 * std::exp(logs / static_cast<double>(scores.size()));
 }
 
 double Confusion::accuracy() const { return percent(tp + tn, tp + fp + tn + fn); }

@@ -1,4 +1,4 @@
-// Relative performance: one number for a row of a table (evaluation.md section 6).
+// Relative performance: one number for a row of a table (docs/benchmarks.md, "Metrics").
 #pragma once
 
 #include <span>
@@ -13,9 +13,6 @@ double relative_performance(std::span<const double> scores, std::span<const doub
 /// Rel_cc = 100/K * sum (s_k - c_k) / (f_k - c_k), c_k = chance level of the column. NaN if some f_k equals c_k.
 double relative_above_chance(std::span<const double> scores, std::span<const double> full,
                              std::span<const double> chance);
-
-/// 100 times the geometric mean of the ratios. NaN if a reference value is 0; 0 if a score is.
-double relative_geometric(std::span<const double> scores, std::span<const double> full);
 
 /// Confusion counts with "yes" as the positive class; percentages, 0 where a denominator is 0.
 struct Confusion {

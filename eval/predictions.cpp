@@ -41,7 +41,7 @@ class RecordWriter {
         profile_(profile_name(benchmark.options().style)),
         limit_(options.generation.max_new_tokens) {}
 
-  // JSON cannot hold bytes that are no UTF-8; a tokenizer may produce them. They become U+FFFD.
+  // A tokenizer may produce bytes that are not UTF-8, which JSON cannot hold. They become U+FFFD.
   std::string line(const Question& question, const std::string& response) {
     json options = json::array(), images = json::array();
     for (const auto& option : question.options) options.push_back({option.label, option.text});
@@ -84,7 +84,7 @@ class RecordWriter {
   std::map<std::string, std::string> hashes_;
 };
 
-// Bytes up to and including the last newline: what a killed writer has surely finished.
+// Bytes up to and including the last newline: what a killed writer is known to have finished.
 std::string whole_lines(const std::filesystem::path& file) {
   if (!std::filesystem::exists(file)) return {};
   std::string bytes = read_file(file, kDataBytes);
@@ -133,7 +133,7 @@ Prediction prediction_of(const json& record, const std::string& where) {
   return prediction;
 }
 
-// Checks that stored lines are the first answers of this very evaluation, and remembers the answers.
+// Checks that the stored lines are the first answers of this same evaluation, and remembers the answers.
 std::size_t check_prefix(std::span<const Question> questions, const std::string& bytes, RecordWriter& writer,
                          const std::filesystem::path& file, std::map<std::string, std::string>& known) {
   std::size_t count = 0;
@@ -150,7 +150,7 @@ std::size_t check_prefix(std::span<const Question> questions, const std::string&
           ErrorKind::kInput,
           fmt::format("{}: line {} is not an answer to question {} of this evaluation", file.string(), count + 1,
                       count < questions.size() ? "'" + questions[count].id + "'" : "(none left)"),
-          "The file stems from another benchmark, prompt or limit: delete it, or write to another place.");
+          "The file comes from another benchmark, prompt or limit: delete it, or write to another place.");
     }
     known.emplace(call_key(questions[count]), response);
   }
@@ -162,7 +162,7 @@ std::size_t check_prefix(std::span<const Question> questions, const std::string&
 void evaluate(const Benchmark& benchmark, std::span<const Question> questions, TextGenerator& generator,
               const EvaluateOptions& options, const std::filesystem::path& file, Progress* progress) {
   RecordWriter writer(benchmark, options);
-  std::map<std::string, std::string> known;  // POPE's splits share questions: each is put to the model once
+  std::map<std::string, std::string> known;  // POPE's splits share questions: each is asked once
   const auto step = static_cast<std::size_t>(std::max(1, options.flush_every));
   const std::string stored = whole_steps(whole_lines(file), step, questions.size());
   std::size_t next = check_prefix(questions, stored, writer, file, known);
@@ -188,11 +188,6 @@ void evaluate(const Benchmark& benchmark, std::span<const Question> questions, T
     if (progress != nullptr) progress->advance(static_cast<std::int64_t>(end - next));
     next = end;
   }
-}
-
-std::int64_t count_predictions(const std::filesystem::path& file) {
-  const std::string bytes = whole_lines(file);
-  return std::count(bytes.begin(), bytes.end(), '\n');
 }
 
 std::vector<Prediction> read_predictions(const std::filesystem::path& file) {

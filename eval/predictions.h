@@ -1,10 +1,10 @@
 // Answers of a model on disk, and scores recomputed from them.
 //
-// predictions.jsonl holds one object a question in benchmark order (evaluation.md section 7.1), keys sorted, no time
-// stamps: {"answers","bench","bench_file_sha256","categories","category","cluster","error","gen","group","hint","id",
-// "images","options","profile","prompt","question","response","rot","row","schema","skill","stratum"}. It is appended
-// to and flushed a batch at a time. A killed evaluation goes on behind the last whole line, and the finished file
-// equals that of an uninterrupted one byte for byte (TextGenerator's answers do not depend on batching).
+// predictions.jsonl holds one object per question in benchmark order, keys sorted, no time stamps: {"answers","bench",
+// "bench_file_sha256","categories","category","cluster","error","gen","group","hint","id","images","options",
+// "profile","prompt","question","response","rot","row","schema","skill","stratum"}. It is appended to and flushed one
+// batch at a time. A killed evaluation resumes after its last complete batch, and the finished file equals that of an
+// uninterrupted one byte for byte (TextGenerator's answers do not depend on batching).
 #pragma once
 
 #include <filesystem>
@@ -34,9 +34,6 @@ struct Prediction {
 void evaluate(const Benchmark& benchmark, std::span<const Question> questions, TextGenerator& generator,
               const EvaluateOptions& options, const std::filesystem::path& file, Progress* progress = nullptr);
 
-/// How many whole records `file` holds (0 if it does not exist): where a resumed progress bar starts.
-std::int64_t count_predictions(const std::filesystem::path& file);
-
 /// Throws UserError(kInput), naming file and line, on a cut or malformed record.
 std::vector<Prediction> read_predictions(const std::filesystem::path& file);
 
@@ -51,7 +48,7 @@ struct Rescored {
 /// Throws UserError(kInput) if the predictions are another benchmark's or incomplete (a missing rotation or pair).
 Rescored rescore(const Benchmark& benchmark, const std::filesystem::path& file);
 
-/// scores.jsonl: one object a question, {"id","parsed","rule","score"}, keys sorted.
+/// scores.jsonl: one object per question, {"id","parsed","rule","score"}, keys sorted.
 void write_scores(const Rescored& rescored, const std::filesystem::path& file);
 
 }  // namespace scalselect::eval

@@ -1,4 +1,4 @@
-// Prompt texts {T} of the public harnesses (evaluation.md section 2.2 and section 3, "Prompts").
+// Prompt texts of the public harnesses (docs/benchmarks.md, "Prompts").
 //
 // Only the benchmark's text is made here; the conversation around it belongs to the model's chat template.
 #pragma once

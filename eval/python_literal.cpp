@@ -31,10 +31,10 @@ class Reader {
     ++at_;  // the opening bracket
     for (;;) {
       skip_blanks();
-      if (take(close)) break;
+      if (consume(close)) break;
       items.push_back(item());
       skip_blanks();
-      if (!take(',') && peek() != close) throw std::invalid_argument("a comma is missing");
+      if (!consume(',') && peek() != close) throw std::invalid_argument("a comma is missing");
     }
     skip_blanks();
     if (at_ < text_.size()) throw std::invalid_argument("it goes on after its end");
@@ -43,7 +43,7 @@ class Reader {
 
  private:
   char peek() const { return at_ < text_.size() ? text_[at_] : '\0'; }
-  bool take(char c) {
+  bool consume(char c) {
     if (peek() != c || at_ >= text_.size()) return false;
     ++at_;
     return true;

@@ -16,9 +16,9 @@ struct Option {
 
 /// A question as the model gets it, with all that is needed to score the answer later without the benchmark's files.
 struct Question {
-  std::string id;        ///< the benchmark's own key, unique within one load (evaluation.md section 7.1, `qid`)
+  std::string id;        ///< the benchmark's own key, unique within one load (docs/benchmarks.md, "Files")
   std::int64_t row = 0;  ///< 0-based position in the benchmark
-  std::string prompt;    ///< the benchmark's text {T}, exactly as the harness makes it; no image tag, no chat template
+  std::string prompt;    ///< the benchmark's text, exactly as the harness makes it; no image tag, no chat template
   std::vector<std::string> images;       ///< paths ready to open
   std::vector<std::string> image_names;  ///< the same images as the benchmark names them (no machine's path)
 
@@ -31,9 +31,9 @@ struct Question {
   std::vector<std::string> splits;  ///< groups above it: POPE's splits (several are allowed), MMBench's l2-category
   std::string skill;                ///< from the skill sidecar; empty = unknown
   std::string group;    ///< questions that are scored together: CircularEval's rotations, the two questions of an MME
-                        ///< image; the id itself where a question stands alone
+                        ///< image; the id itself for a question that is scored alone
   int rotation = 0;     ///< CircularEval's pass, 0-based
-  std::string cluster;  ///< unit of resampling: identity of the image (evaluation.md section 8.1)
+  std::string cluster;  ///< unit of resampling: identity of the image (docs/benchmarks.md)
   std::string stratum;  ///< resampling keeps the number of clusters of each stratum (MME: the category)
 };
 

@@ -6,8 +6,8 @@
 
 namespace scalselect::eval {
 
-// A line a benchmark: its kind, its usual name in tables, and whether Matcher::kOfficial means something. Each is
-// `make_KIND` in a file of benchmarks/.
+// One line per benchmark: its kind, its usual name in tables, and whether it has official answer rules. Each is made
+// by `make_KIND` in a file of benchmarks/.
 #define SCALSELECT_BENCHMARKS(BENCHMARK) \
   BENCHMARK(mmbench, "MMBench", false)   \
   BENCHMARK(pope, "POPE", true)          \

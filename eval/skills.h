@@ -1,9 +1,9 @@
 // Skill tags of questions: a sidecar file that only analysis reads.
 //
 // `skills.jsonl` beside the benchmark's questions (in its folder, or beside its file; for a file X.tsv,
-// `X.skills.jsonl` wins), one object a line: {"id": "<question id>", "skill": "<name>"}. For MMBench the id of the
-// first rotation stands for all rotations; for POPE "<split>/<question_id>"; for MME "<category>/<image file>" for both
-// questions.
+// `X.skills.jsonl` wins), one object per line: {"id": "<question id>", "skill": "<name>"}. For MMBench the id of the
+// first rotation applies to all rotations; for POPE it is "<split>/<question_id>"; for MME "<category>/<image file>",
+// for both questions.
 #pragma once
 
 #include <filesystem>
@@ -19,7 +19,7 @@ namespace scalselect::eval {
 /// id -> skill. Throws UserError(kInput), naming file and line, on bad JSON, a missing key or a repeated id.
 std::map<std::string, std::string> read_skills(const std::filesystem::path& file);
 
-/// Accuracy of one skill over all questions that carry it.
+/// Accuracy on one skill over all questions tagged with it.
 struct SkillScore {
   std::string skill;
   std::int64_t questions = 0;

@@ -11,7 +11,7 @@
 namespace scalselect::eval {
 namespace {
 
-// The code point at `at` and its length in bytes; an ill-formed byte stands for itself.
+// The code point at `at` and its length in bytes; an ill-formed byte is its own character.
 std::pair<char32_t, std::size_t> decode(std::string_view text, std::size_t at) {
   const auto next = decode_utf8(text, at);
   if (!next.valid) return {static_cast<unsigned char>(text[at]), 1};

@@ -1,5 +1,5 @@
-// Text as Python sees it: the harnesses whose rules we follow are written in Python, and their `lower`, `split` and
-// lengths speak of Unicode code points (evaluation.md section 4.5). All text is UTF-8; ill-formed bytes are kept.
+// Text as Python sees it: the harnesses whose rules are followed here are written in Python, whose `lower`, `split` and
+// `len` work on Unicode code points. All text is UTF-8; ill-formed bytes are kept.
 #pragma once
 
 #include <string>
@@ -17,7 +17,7 @@ std::vector<std::string> split_words(std::string_view text);
 /// str.strip() without arguments.
 std::string strip(std::string_view text);
 
-/// Position behind the run of Unicode white space that starts at `at`; `at` itself if there is none.
+/// Position after the run of Unicode white space that starts at `at`; `at` itself if there is none.
 std::size_t skip_spaces(std::string_view text, std::size_t at);
 
 /// len(): code points.

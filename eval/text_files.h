@@ -1,4 +1,4 @@
-// Texts and folders as people bring them: byte order marks, other encodings, what systems drop beside the files.
+// Texts and folders as users have them: byte order marks, other encodings, files that operating systems add.
 #pragma once
 
 #include <filesystem>
@@ -11,7 +11,7 @@ namespace scalselect::eval {
 /// of the text, the line: UTF-16, or bytes that are not UTF-8.
 std::string read_text(const std::filesystem::path& file);
 
-/// What a folder holds, by name, without hidden entries and what macOS and Windows add by themselves ("._x",
+/// The entries of a folder, by name, without hidden ones and those that macOS and Windows add by themselves ("._x",
 /// "__MACOSX", "Thumbs.db", "desktop.ini").
 std::vector<std::filesystem::path> list_folder(const std::filesystem::path& folder);
 

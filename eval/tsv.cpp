@@ -12,7 +12,7 @@
 namespace scalselect::eval {
 namespace {
 
-// One pass over the text, a field at a time.
+// One pass over the text, field by field.
 class Reader {
  public:
   Reader(std::string_view text, const std::filesystem::path& file) : text_(text), file_(file) {

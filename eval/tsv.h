@@ -1,4 +1,4 @@
-// Tab-separated tables as pandas reads them: VLMEvalKit's benchmark files (evaluation.md section 2.3).
+// Tab-separated tables as pandas reads them: VLMEvalKit's benchmark files.
 #pragma once
 
 #include <filesystem>
@@ -9,7 +9,7 @@
 namespace scalselect::eval {
 
 /// A table of raw text cells. Quoting follows pandas' C parser: a double quote at the start of a field opens a quoted
-/// field, in which tabs and newlines are text and two quotes stand for one; elsewhere a quote is an ordinary character.
+/// field, in which tabs and newlines are text and two quotes mean one; elsewhere a quote is an ordinary character.
 /// LF, CR LF and CR end a row, blank lines are skipped, a short row is filled up with empty cells.
 class TsvTable {
  public:

@@ -1,4 +1,4 @@
-// Questions out of VLMEvalKit's TSV files (evaluation.md section 2.3).
+// Questions from VLMEvalKit's TSV files (docs/benchmarks.md, "Files").
 #pragma once
 
 #include <filesystem>
@@ -11,12 +11,12 @@
 namespace scalselect::eval {
 
 /// Rows of `table` as questions: id = index, question, hint, options A..Z, answers = {answer}, category, splits =
-/// {l2-category}, images, cluster = identity of the image. Prompts are left to the benchmark.
+/// {l2-category}, images, cluster = identity of the image. The benchmark makes the prompts.
 ///
 /// Images: base64 (decoded into `image_cache`), the index of another row (one hop), a list literal of several, or, in a
 /// table without an `image` column, paths in `image_path` below `image_root`. Rows whose image cell is empty are left
 /// out with a warning, as VLMEvalKit does. Cells that pandas reads as missing count as missing, so an option whose text
-/// is "None" is no option; LLaVA's style also ends the options at the first one that is missing or reads nan/none.
+/// is "None" is not an option; LLaVA's style also ends the options at the first one that is missing or reads nan/none.
 /// Throws UserError(kInput), naming file, line and column.
 std::vector<Question> tsv_questions(const TsvTable& table, PromptStyle style, const std::string& image_cache,
                                     const std::filesystem::path& image_root);

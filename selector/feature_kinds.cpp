@@ -34,7 +34,7 @@ const char* name_of(TokenSet tokens) {
     case TokenSet::kUser: return "user";
     case TokenSet::kAssistant: return "assistant";
     case TokenSet::kAll: return "all";
-    case TokenSet::kBehindImages: return "behind_images";
+    case TokenSet::kAfterImages: return "behind_images";
   }
   return "";
 }

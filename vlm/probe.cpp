@@ -63,7 +63,7 @@ std::vector<std::int64_t> positions_of(const RenderedChat& chat, TokenSet set) {
     const bool in = set == TokenSet::kAll || (set == TokenSet::kVisual && image) ||
                     (set == TokenSet::kText && !image) || (set == TokenSet::kUser && role == TokenRoleTag::kUser) ||
                     (set == TokenSet::kAssistant && role == TokenRoleTag::kAssistant) ||
-                    (set == TokenSet::kBehindImages && i >= behind);
+                    (set == TokenSet::kAfterImages && i >= behind);
     if (in) out.push_back(static_cast<std::int64_t>(i));
   }
   return out;

@@ -1,4 +1,4 @@
-// AI2D: four-way questions about diagrams (evaluation.md section 3.3).
+// AI2D: four-way questions about diagrams.
 #include "eval/multiple_choice.h"
 #include "eval/prompts.h"
 #include "eval/registry.h"

@@ -1,4 +1,4 @@
-// MMBench: multiple choice, every rotation of the options must be answered right (evaluation.md section 3.1).
+// MMBench: multiple choice, every rotation of the options must be answered correctly (CircularEval).
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -25,7 +25,7 @@ std::int64_t parse_index(const std::string& text, const std::string& file) {
                   "Rotations of a question are found by index modulo 1,000,000.");
 }
 
-// Options moved one place to the front a rotation, the answer's letter moved along.
+// The options move one place to the front per rotation, and the answer's letter with them.
 Question rotated(const Question& first, int rotation) {
   Question question = first;
   const std::size_t count = first.options.size();
@@ -64,7 +64,7 @@ class MmBench final : public MultipleChoice {
     return questions;
   }
 
-  // Circular accuracy and its groups, and the plain accuracies of the first pass and of all passes beside it.
+  // Circular accuracy and its groups, then the plain accuracies of the first pass and of all passes.
   std::vector<MetricStats> metrics(std::span<const Question> questions, std::span<const Outcome> outcomes,
                                    std::span<const std::int32_t> clusters) const override {
     if (options_.circular != Circular::kOff) check_rotations({questions.begin(), questions.end()});
@@ -122,7 +122,7 @@ class MmBench final : public MultipleChoice {
     }
   }
 
-  // Questions are drawn by group; groups that show the same image are drawn together.
+  // The bootstrap draws questions by group, and groups that show the same image together.
   static void share_clusters(std::vector<Question>& questions) {
     std::map<std::string, std::string> first_group;
     for (const auto& question : questions) first_group.emplace(question.cluster, question.group);

@@ -1,4 +1,4 @@
-// MME: two yes/no questions an image, accuracy plus pair accuracy by category (evaluation.md section 3.2).
+// MME: two yes/no questions per image, accuracy plus pair accuracy by category.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -157,12 +157,12 @@ class Mme final : public Benchmark {
       if (pairs[at].questions == 2) continue;
       throw UserError(ErrorKind::kInput,
                       fmt::format("benchmark '{}': image '{}' has {} questions", name(), group, pairs[at].questions),
-                      "MME asks exactly two questions an image.");
+                      "MME asks exactly two questions per image.");
     }
     return pairs;
   }
 
-  // A metric over `members`, whose categories take kSlots sums each; guess levels from the truths.
+  // A metric over the categories `members`, kSlots sums for each; guess levels from the truths.
   template <class Formula>
   static MetricStats over(const std::vector<Pair>& pairs, const std::vector<std::string>& members, Metric metric,
                           const Formula& formula) {
@@ -194,7 +194,7 @@ class Mme final : public Benchmark {
     return {std::move(metric), static_cast<std::int32_t>(slots), sums.entries(), formula};
   }
 
-  // Category folders in the official order. Throws on a folder that is none.
+  // Category folders in the official order. Throws for a folder that is not a category.
   std::vector<std::string> categories() const {
     std::vector<std::string> found;
     if (fs::is_directory(options_.path)) {
@@ -219,7 +219,7 @@ class Mme final : public Benchmark {
     known.insert(known.end(), kCognition.begin(), kCognition.end());
     throw UserError(ErrorKind::kInput,
                     fmt::format("{}: '{}' is not a category of MME.{}", where, category, did_you_mean(category, known)),
-                    "A category is one folder, named as in the official release.");
+                    "Each category is a folder named as in the official release.");
   }
 
   // (text file, image) of each image, in the order of the texts' names. Both official layouts: split and flat.
@@ -267,7 +267,7 @@ class Mme final : public Benchmark {
       if (truth != "yes" && truth != "no") {
         throw UserError(ErrorKind::kInput,
                         fmt::format("{}: line {} is not 'question<TAB>Yes|No'", text.string(), number + 1),
-                        "MME asks two such questions an image.");
+                        "MME asks two such questions per image.");
       }
       Question question;
       question.image_names = {category + "/" + image.filename().string()};
@@ -281,7 +281,7 @@ class Mme final : public Benchmark {
     }
     if (number != 2) {
       throw UserError(ErrorKind::kInput, fmt::format("{}: holds {} questions", text.string(), number),
-                      "MME asks two questions an image, one a line.");
+                      "MME asks two questions per image, one per line.");
     }
   }
 
@@ -309,7 +309,7 @@ class Mme final : public Benchmark {
 
 }  // namespace
 
-/// MME: the official folder tree, one folder a category; or VLMEvalKit's TSV.
+/// MME: the official folder tree, one folder per category; or VLMEvalKit's TSV.
 std::unique_ptr<Benchmark> make_mme(const BenchmarkOptions& options) { return std::make_unique<Mme>(options); }
 
 }  // namespace scalselect::eval

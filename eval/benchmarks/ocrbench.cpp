@@ -1,4 +1,4 @@
-// OCRBench v1: the answer must occur in the response (evaluation.md section 3.6).
+// OCRBench v1: the answer must occur in the response.
 #include <fmt/format.h>
 
 #include <filesystem>
@@ -84,7 +84,7 @@ class OcrBench final : public Benchmark {
     };
     std::vector<MetricStats> result = {accuracy("accuracy", display(), all)};
     for (const auto& [name, rows] : groups) result.push_back(accuracy(name, name.substr(name.find('/') + 1), rows));
-    MetricStats points = result.front();  // the benchmark's own unit: one point a question
+    MetricStats points = result.front();  // the benchmark's own unit: one point per question
     points.metric.name = "points";
     points.metric.display = display() + " points";
     points.metric.scale_max = static_cast<double>(all.size());

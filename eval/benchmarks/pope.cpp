@@ -1,4 +1,4 @@
-// POPE: is an object in the picture? Three ways of choosing absent objects (evaluation.md section 3.4).
+// POPE: is an object in the picture? Three ways of choosing absent objects.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -47,7 +47,7 @@ double measure_split(const Measure& measure, std::span<const double> sums) {
   return counts.tp + counts.fp + counts.tn + counts.fn > 0 ? measure.value(counts, sums[kRight]) : 0;
 }
 
-// Mean over the splits that `sums` holds one after the other.
+// Mean over the splits, whose sums follow each other in `sums`.
 double measure_all(const Measure& measure, std::span<const double> sums) {
   const std::size_t splits = sums.size() / kSlots;
   double total = 0;
@@ -214,7 +214,7 @@ class Pope final : public Benchmark {
     return questions;
   }
 
-  // One row a distinct question; its category lists the splits it belongs to.
+  // One row per distinct question; its category lists the splits it belongs to.
   std::vector<Question> read_tsv(const std::string& image_cache) const {
     const TsvTable table = TsvTable::read(options_.path);
     auto questions = tsv_questions(table, options_.style, image_cache, tsv_image_root(options_));

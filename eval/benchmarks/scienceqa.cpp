@@ -1,4 +1,4 @@
-// ScienceQA, the test split's questions that have an image (evaluation.md section 3.5).
+// ScienceQA, the test split's questions that have an image.
 #include <fmt/format.h>
 
 #include <filesystem>

@@ -12,6 +12,7 @@
 #include <thread>
 
 #include "core/error.h"
+#include "tests/message_of.h"
 
 namespace scalselect {
 namespace {
@@ -34,15 +35,6 @@ class FilesTest : public ::testing::Test {
 
   fs::path folder_;
 };
-
-std::string message(const std::function<void()>& act) {
-  try {
-    act();
-  } catch (const UserError& error) {
-    return error.what();
-  }
-  return {};
-}
 
 /// What arrives at the other end of a pipe whose descriptor `write` gets.
 std::string through_pipe(const std::function<void(int)>& write) {
@@ -92,7 +84,7 @@ TEST_F(FilesTest, WritesIntoAnOpenDescriptor) {
   });
   ::close(standard);
   EXPECT_EQ(got, "first bytes");
-  EXPECT_THAT(message([] { write_file_atomically("/dev/fd/1234", "bytes"); }),
+  EXPECT_THAT(message_of([] { write_file_atomically("/dev/fd/1234", "bytes"); }),
               HasSubstr("Cannot write '/dev/fd/1234': Bad file descriptor."));
 }
 
@@ -111,7 +103,8 @@ TEST_F(FilesTest, NamesOf255BytesWork) {
     EXPECT_EQ(read_file(scratch(name)), "bytes");
   }
   EXPECT_EQ(entries(), 3);
-  EXPECT_THAT(message([&] { write_file_atomically(scratch(std::string(256, 'n')), "bytes"); }), HasSubstr("too long"));
+  EXPECT_THAT(message_of([&] { write_file_atomically(scratch(std::string(256, 'n')), "bytes"); }),
+              HasSubstr("too long"));
   EXPECT_EQ(entries(), 3);
 }
 
@@ -153,7 +146,8 @@ TEST_F(FilesTest, AToolsFileComesWholeOrNotAtAll) {
     std::ofstream(temporary) << "<svg/>";
   });
   EXPECT_EQ(read_file(scratch("plot.svg")), "<svg/>");
-  EXPECT_THAT(message([&] { write_file_with(scratch("empty.svg"), [](const fs::path&) {}); }), HasSubstr("empty.svg"));
+  EXPECT_THAT(message_of([&] { write_file_with(scratch("empty.svg"), [](const fs::path&) {}); }),
+              HasSubstr("empty.svg"));
   EXPECT_THROW(write_file_with(scratch("other.svg"), [](const fs::path&) { throw std::runtime_error("no tool"); }),
                std::runtime_error);
   EXPECT_EQ(entries(), 1);
@@ -168,11 +162,11 @@ TEST_F(FilesTest, AppendingKeepsWhatIsWhole) {
 }
 
 TEST_F(FilesTest, WhatIsNotAFileIsNotRead) {
-  EXPECT_THAT(message([] { read_file("/dev/zero"); }), HasSubstr("'/dev/zero': it is neither a file nor a pipe."));
+  EXPECT_THAT(message_of([] { read_file("/dev/zero"); }), HasSubstr("'/dev/zero': it is neither a file nor a pipe."));
   fs::create_symlink("/dev/zero", scratch("config.json"));
-  EXPECT_THAT(message([&] { read_file(scratch("config.json")); }), HasSubstr("config.json': it is neither"));
-  EXPECT_THAT(message([&] { read_file(folder_); }), HasSubstr("it is a folder"));
-  EXPECT_THAT(message([&] { read_file(scratch("none")); }), HasSubstr("No such file"));
+  EXPECT_THAT(message_of([&] { read_file(scratch("config.json")); }), HasSubstr("config.json': it is neither"));
+  EXPECT_THAT(message_of([&] { read_file(folder_); }), HasSubstr("it is a folder"));
+  EXPECT_THAT(message_of([&] { read_file(scratch("none")); }), HasSubstr("No such file"));
 }
 
 TEST_F(FilesTest, LargeFilesAndEndlessPipesAreRefused) {
@@ -180,7 +174,7 @@ TEST_F(FilesTest, LargeFilesAndEndlessPipesAreRefused) {
   EXPECT_EQ(read_file(scratch("file"), 1000).size(), 1000u);
   EXPECT_THROW(read_file(scratch("file"), 999), UserError);
   fs::resize_file(scratch("file"), std::uintmax_t{1} << 40);  // without blocks
-  EXPECT_THAT(message([&] { read_file(scratch("file"), kConfigBytes); }), HasSubstr("more than the 64 MiB"));
+  EXPECT_THAT(message_of([&] { read_file(scratch("file"), kConfigBytes); }), HasSubstr("more than the 64 MiB"));
 
   ASSERT_EQ(mkfifo(scratch("pipe").c_str(), 0600), 0);
   std::signal(SIGPIPE, SIG_IGN);

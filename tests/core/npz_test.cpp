@@ -9,6 +9,7 @@
 
 #include "core/error.h"
 #include "core/files.h"
+#include "tests/message_of.h"
 
 namespace scalselect {
 namespace {
@@ -30,16 +31,6 @@ std::vector<float> expected() {
   std::vector<float> values;
   for (int i = 0; i < 12; ++i) values.push_back(static_cast<float>(i - 5) / 8);
   return values;
-}
-
-template <class Body>
-std::string message_of(const Body& body) {
-  try {
-    body();
-  } catch (const UserError& error) {
-    return error.what();
-  }
-  return "no error";
 }
 
 class NumpyFile : public ::testing::TestWithParam<const char*> {};

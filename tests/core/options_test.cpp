@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "tests/message_of.h"
+
 namespace scalselect {
 namespace {
 
@@ -30,12 +32,7 @@ struct Outer {
 };
 
 std::string message(const nlohmann::json& tree) {
-  try {
-    bind_options<Outer>(tree, "method");
-  } catch (const UserError& error) {
-    return error.what();
-  }
-  return {};
+  return message_of([&] { bind_options<Outer>(tree, "method"); });
 }
 
 TEST(Options, BindsAndDumpsEveryKindOfField) {

@@ -9,6 +9,7 @@
 #include "core/error.h"
 #include "core/files.h"
 #include "data/score_file.h"
+#include "tests/message_of.h"
 
 namespace scalselect {
 namespace {
@@ -34,16 +35,6 @@ std::string row(const std::string& id) {
 
 Pool small_pool() {
   return Pool(write("pool.json", fmt::format("[{},\n  {}, {}]", row("\"a\""), row("5"), row("\"a\""))));
-}
-
-template <class Body>
-std::string message_of(const Body& body) {
-  try {
-    body();
-  } catch (const UserError& error) {
-    return error.what();
-  }
-  return "no error";
 }
 
 TEST(Subset, KeepsBytesAndOrderOfThePool) {

@@ -12,7 +12,6 @@ namespace {
 
 using testing::base64;
 using ::testing::ElementsAre;
-using testing::error_of;
 using testing::fake_png;
 using ::testing::HasSubstr;
 using testing::TempFolder;
@@ -39,11 +38,11 @@ double value(const ScoredBenchmark& scored, const std::string& metric) {
 }
 
 TEST(Registry, RefusesUnknownKindsAndUnfitRules) {
-  EXPECT_THAT(error_of([] { make_benchmark(options_for("mmbnch", "")); }), HasSubstr("Did you mean 'mmbench'?"));
+  EXPECT_THAT(message_of([] { make_benchmark(options_for("mmbnch", "")); }), HasSubstr("Did you mean 'mmbench'?"));
   auto options = options_for("ai2d", "");
   options.matcher = Matcher::kOfficial;
-  EXPECT_THAT(error_of([&] { make_benchmark(options); }), HasSubstr("no official answer rules"));
-  EXPECT_THAT(error_of([] { make_benchmark(options_for("pope", "/nowhere"))->load(""); }),
+  EXPECT_THAT(message_of([&] { make_benchmark(options); }), HasSubstr("no official answer rules"));
+  EXPECT_THAT(message_of([] { make_benchmark(options_for("pope", "/nowhere"))->load(""); }),
               HasSubstr("/nowhere does not exist"));
   EXPECT_EQ(benchmark_kinds().size(), 6u);
 }
@@ -101,7 +100,7 @@ TEST(MmBench, ExpandsAndSwitchesOff) {
 TEST(MmBench, RefusesBrokenTables) {
   const TempFolder folder;
   const auto load = [&](const std::string& table) {
-    return error_of([&] {
+    return message_of([&] {
       make_benchmark(options_for("mmbench", folder.write("bad.tsv", table)))->load((folder / "cache").string());
     });
   };
@@ -123,7 +122,7 @@ TEST(MmBench, SkillsBelongToAllRotations) {
   const TempFolder folder;
   const auto options = testing::write_mmbench(folder);
   folder.write("mmbench.skills.jsonl", "{\"id\": \"7\", \"skill\": \"color\"}\n{\"id\": 8, \"skill\": \"count\"}\n");
-  EXPECT_THAT(error_of([&] { make_benchmark(options)->load((folder / "cache").string()); }),
+  EXPECT_THAT(message_of([&] { make_benchmark(options)->load((folder / "cache").string()); }),
               HasSubstr("question '9' of"));
   folder.write(
       "mmbench.skills.jsonl",
@@ -192,20 +191,21 @@ TEST(Pope, MeansOverSplitsShareImages) {
   EXPECT_TRUE(scored.metrics[1].metric.column);
   EXPECT_FALSE(scored.find("f1")->metric.column);
   options.columns = {"f2"};
-  EXPECT_THAT(error_of([&] { score_with(*make_benchmark(options), questions, [](const Question&) { return "no"; }); }),
-              HasSubstr("benchmark 'pope' has no metric 'f2'"));
+  EXPECT_THAT(
+      message_of([&] { score_with(*make_benchmark(options), questions, [](const Question&) { return "no"; }); }),
+      HasSubstr("benchmark 'pope' has no metric 'f2'"));
 }
 
 TEST(Pope, RefusesBrokenLines) {
   const TempFolder folder;
   const auto load = [&](const std::string& lines) {
     folder.write("coco_pope_random.json", lines);
-    return error_of([&] { make_benchmark(options_for("pope", folder.text()))->load(""); });
+    return message_of([&] { make_benchmark(options_for("pope", folder.text()))->load(""); });
   };
   EXPECT_THAT(load("{\"question_id\": 1"), HasSubstr("coco_pope_random.json: line 1 is not a JSON object"));
   EXPECT_THAT(load("{\"question_id\": 1}\n"), HasSubstr("line 1 has no 'text'"));
   const std::string line = "{\"question_id\": 1, \"image\": \"x.png\", \"text\": \"Q\", \"label\": \"yes\"}\n";
-  EXPECT_THAT(load(line), HasSubstr("the image of question 'random/1' is not there"));
+  EXPECT_THAT(load(line), HasSubstr("the image of question 'random/1' is missing"));
   EXPECT_THAT(load(line + line), HasSubstr("question id 'random/1' occurs twice"));
   EXPECT_THAT(load("{\"question_id\": 1, \"image\": \"x.png\", \"text\": \"Q\", \"label\": \"maybe\"}\n"),
               HasSubstr("the label 'maybe'"));
@@ -251,7 +251,7 @@ TEST(Mme, PairsAndSums) {
 TEST(Mme, RefusesBrokenTrees) {
   const TempFolder folder;
   const auto options = write_mme(folder);
-  const auto load = [&] { return error_of([&] { make_benchmark(options)->load(""); }); };
+  const auto load = [&] { return message_of([&] { make_benchmark(options)->load(""); }); };
   folder.write("mme/count/003.txt", "Q\tYes\nR\tNo\n");
   EXPECT_THAT(load(), HasSubstr("there is no image '003'"));
   folder.write("mme/count/003.png", fake_png(3));
@@ -281,9 +281,9 @@ TEST(ScienceQa, TestQuestionsWithAnImage) {
   EXPECT_EQ(make_benchmark(options)->judge(questions[0], "B.").score, 0) << "LLaVA's script accepts 'B' but not 'B.'";
   EXPECT_EQ(make_benchmark(options)->judge(questions[0], "B").score, 1);
   folder.write("pid_splits.json", R"({"test": ["13"]})");
-  EXPECT_THAT(error_of([&] { bench->load(""); }), HasSubstr("problem '13' of the test split is not in"));
+  EXPECT_THAT(message_of([&] { bench->load(""); }), HasSubstr("problem '13' of the test split is not in"));
   folder.write("problems.json", "{\"11\": ");
-  EXPECT_THAT(error_of([&] { bench->load(""); }), HasSubstr("problems.json: not valid JSON near byte"));
+  EXPECT_THAT(message_of([&] { bench->load(""); }), HasSubstr("problems.json: not valid JSON near byte"));
 }
 
 TEST(Ai2d, VanillaAccuracyByCategory) {
@@ -318,7 +318,7 @@ TEST(OcrBench, PointsAndGroups) {
   EXPECT_NEAR(value(scored, "category/" + formula), 0, 1e-9);
   EXPECT_EQ(scored.find("accuracy")->metric.chance, 0);
   folder.write("OCRBench.json", R"([{"image_path": "a/1.png", "question": "q", "answers": [" "], "type": "t"}])");
-  EXPECT_THAT(error_of([&] { bench->load(""); }), HasSubstr("question '0' has an empty answer"));
+  EXPECT_THAT(message_of([&] { bench->load(""); }), HasSubstr("question '0' has an empty answer"));
 }
 
 TEST(Prompts, StylesDifferAsTheHarnessesDo) {

@@ -20,7 +20,7 @@ using ::testing::HasSubstr;
 
 // Two families: accuracy over `images` images with two questions each, and F1 over single questions.
 struct Answers {
-  std::vector<double> right;  // two an image
+  std::vector<double> right;  // two per image
   std::vector<int> truth, said;
 };
 
@@ -173,13 +173,12 @@ TEST(PairedBootstrapTest, BcaFollowsSkew) {
 TEST(PairedBootstrapTest, RefusesRunsOnOtherQuestions) {
   const std::vector<MethodRun> runs = {make_run("full", 1, draw(1, "x", 20, 0.9)),
                                        make_run("ours", 1, draw(1, "x", 21, 0.9))};
-  EXPECT_THAT(testing::error_of([&] { PairedBootstrap(runs, "full"); }),
+  EXPECT_THAT(message_of([&] { PairedBootstrap(runs, "full"); }),
               HasSubstr("were scored on different questions of acc"));
-  EXPECT_THAT(testing::error_of([&] { PairedBootstrap(std::span(runs).first(1), "ful"); }),
+  EXPECT_THAT(message_of([&] { PairedBootstrap(std::span(runs).first(1), "ful"); }),
               HasSubstr("the reference 'ful' is not among the runs. Did you mean 'full'?"));
   const std::vector<MethodRun> twice = {runs[0], runs[0]};
-  EXPECT_THAT(testing::error_of([&] { PairedBootstrap(twice, "full"); }),
-              HasSubstr("method 'full' has two runs with seed 1"));
+  EXPECT_THAT(message_of([&] { PairedBootstrap(twice, "full"); }), HasSubstr("method 'full' has two runs with seed 1"));
 }
 
 TEST(PairedBootstrapTest, LeavesOutWhatTheReferenceScoredZeroOn) {
@@ -194,7 +193,7 @@ TEST(PairedBootstrapTest, LeavesOutWhatTheReferenceScoredZeroOn) {
   const auto rel = bootstrap.relative("ours");
   EXPECT_NEAR(rel.value, 100 * bootstrap.column("ours", 1).value / f1, 1e-9) << "of the column that is left";
   EXPECT_LT(rel.interval.low, rel.value);
-  EXPECT_TRUE(std::isfinite(bootstrap.relative("ours", Score::kRelGeometric).value));
+
   EXPECT_TRUE(bootstrap.left_out(Score::kRelAboveChance).empty()) << "0 is not this benchmark's chance";
 }
 
@@ -214,7 +213,7 @@ TEST(PairedBootstrapTest, RefusesMoreReplicatesThanMemoryShouldHold) {
     runs.push_back(make_run(m == 0 ? "full" : fmt::format("m{}", m), 1, draw(m, "few", 4, 0.8)));
   BootstrapOptions options;
   options.replicates = 10'000'000;
-  EXPECT_THAT(testing::error_of([&] { PairedBootstrap(runs, "full", options); }),
+  EXPECT_THAT(message_of([&] { PairedBootstrap(runs, "full", options); }),
               HasSubstr("10000000 bootstrap replicates of 50 methods and 2 columns would take 7.5 GiB, more than the 4 "
                         "GiB allowed. Set eval.bootstrap.replicates to 5368709 at most"));
 }
@@ -222,7 +221,7 @@ TEST(PairedBootstrapTest, RefusesMoreReplicatesThanMemoryShouldHold) {
 TEST(PairedBootstrapTest, AnUnknownMethodIsTheUsersMistake) {
   const std::vector<MethodRun> runs = {make_run("full", 1, draw(1, "x", 20, 0.9))};
   const PairedBootstrap bootstrap(runs, "full", {.replicates = 10});
-  EXPECT_THAT(testing::error_of([&] { bootstrap.relative("fulll"); }),
+  EXPECT_THAT(message_of([&] { bootstrap.relative("fulll"); }),
               HasSubstr("there is no evaluated run of 'fulll'. Did you mean 'full'?"));
 }
 

@@ -49,16 +49,6 @@ std::vector<std::string> TableGenerator::generate(std::span<const GenerationProm
   return answers;
 }
 
-std::string error_of(const std::function<void()>& body) {
-  try {
-    body();
-  } catch (const UserError& error) {
-    return error.what();
-  }
-  ADD_FAILURE() << "no UserError";
-  return {};
-}
-
 BenchmarkOptions write_mmbench(const TempFolder& folder) {
   const std::vector<std::vector<std::string>> choices = {
       {"red", "green", "blue", "grey"}, {"one", "two", "six"}, {"up", "down"}};

@@ -11,6 +11,7 @@
 #include "core/files.h"
 #include "core/probes.h"
 #include "eval/benchmark.h"
+#include "tests/message_of.h"
 
 namespace scalselect::eval::testing {
 
@@ -32,7 +33,7 @@ std::string fake_png(int number);
 std::string base64(const std::string& bytes);
 std::string golden(const std::string& name);
 
-/// Answers by a function of the prompt; counts calls, and can be told to fail after some of them.
+/// Answers by a function of the prompt; counts calls, and can be set to fail after a number of them.
 class TableGenerator final : public TextGenerator {
  public:
   explicit TableGenerator(std::function<std::string(const GenerationPrompt&)> answer) : answer_(std::move(answer)) {}
@@ -43,9 +44,6 @@ class TableGenerator final : public TextGenerator {
  private:
   std::function<std::string(const GenerationPrompt&)> answer_;
 };
-
-/// Runs `body` and returns the UserError's message; fails the test if none is thrown.
-std::string error_of(const std::function<void()>& body);
 
 /// A 3-question MMBench file (4, 3 and 2 options, all rotations, image references), as BenchmarkOptions.
 BenchmarkOptions write_mmbench(const TempFolder& folder);

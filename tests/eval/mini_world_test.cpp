@@ -60,7 +60,7 @@ TEST(MiniWorld, EveryBenchmarkLoadsAndAnOracleScoresFull) {
     }
     EXPECT_EQ(scored.unreadable, 0);
     for (const auto& stats : bench->aggregate(questions, first_option).metrics) {
-      // A constant answer earns no more than the stated level; "Yes" may hold a one-letter answer of OCRBench.
+      // A constant answer scores no more than the stated level; "Yes" may contain a one-letter answer of OCRBench.
       if (!stats.metric.column || plan.name == "mini-ocrbench") continue;
       EXPECT_LE(stats.metric.value, stats.metric.majority + 1e-9) << stats.metric.name;
     }

@@ -11,7 +11,6 @@
 namespace scalselect::eval {
 namespace {
 
-using testing::error_of;
 using ::testing::HasSubstr;
 using testing::TableGenerator;
 using testing::TempFolder;
@@ -41,7 +40,7 @@ TEST_F(PredictionsTest, EqualQuestionsAreAskedOnce) {
   evaluate(*bench_, questions_, generator, options_, folder_ / "p.jsonl");
   EXPECT_EQ(questions_.size(), 60u);
   EXPECT_EQ(generator.prompts_seen, 40) << "10 positives shared by three splits, 30 negatives";
-  EXPECT_EQ(count_predictions(folder_ / "p.jsonl"), 60);
+  EXPECT_EQ(read_predictions(folder_ / "p.jsonl").size(), 60u);
 }
 
 TEST_F(PredictionsTest, KilledAnywhereResumesToTheSameBytes) {
@@ -82,7 +81,7 @@ TEST_F(PredictionsTest, FailingModelKeepsWhatItAnswered) {
   TableGenerator generator(some_answer);
   generator.fail_after_calls = 3;
   EXPECT_THROW(evaluate(*bench_, questions_, generator, options_, folder_ / "p.jsonl"), std::runtime_error);
-  EXPECT_EQ(count_predictions(folder_ / "p.jsonl"), 21);
+  EXPECT_EQ(read_predictions(folder_ / "p.jsonl").size(), 21u);
   generator.fail_after_calls = -1;
   options_.flush_every = 4;
   evaluate(*bench_, questions_, generator, options_, folder_ / "p.jsonl");
@@ -93,7 +92,7 @@ TEST_F(PredictionsTest, RefusesAnswersToOtherQuestions) {
   uninterrupted();
   TableGenerator generator(some_answer);
   questions_[1].prompt += " ";
-  EXPECT_THAT(error_of([&] { evaluate(*bench_, questions_, generator, options_, folder_ / "whole.jsonl"); }),
+  EXPECT_THAT(message_of([&] { evaluate(*bench_, questions_, generator, options_, folder_ / "whole.jsonl"); }),
               HasSubstr("whole.jsonl: line 2 is not an answer to question 'adversarial/2' of this evaluation"));
 }
 
@@ -118,16 +117,16 @@ TEST_F(PredictionsTest, RescoresWithoutModelOrBenchmark) {
 TEST_F(PredictionsTest, RescoreNamesWhatIsWrong) {
   const std::string whole = uninterrupted();
   folder_.write("cut.jsonl", whole.substr(0, whole.size() - 5));
-  EXPECT_THAT(error_of([&] { rescore(*bench_, folder_ / "cut.jsonl"); }),
+  EXPECT_THAT(message_of([&] { rescore(*bench_, folder_ / "cut.jsonl"); }),
               HasSubstr("cut.jsonl: line 60 is not a JSON object"));
   folder_.write("empty.jsonl", "");
-  EXPECT_THAT(error_of([&] { rescore(*bench_, folder_ / "empty.jsonl"); }), HasSubstr("holds no predictions"));
+  EXPECT_THAT(message_of([&] { rescore(*bench_, folder_ / "empty.jsonl"); }), HasSubstr("holds no predictions"));
   auto options = bench_->options();
   options.name = "other";
-  EXPECT_THAT(error_of([&] { rescore(*make_benchmark(options), folder_ / "whole.jsonl"); }),
+  EXPECT_THAT(message_of([&] { rescore(*make_benchmark(options), folder_ / "whole.jsonl"); }),
               HasSubstr("belongs to benchmark 'pope', not 'other'"));
   folder_.write("odd.jsonl", "{\"bench\": \"pope\", \"id\": \"x\", \"response\": \"\"}\n");
-  EXPECT_THAT(error_of([&] { rescore(*bench_, folder_ / "odd.jsonl"); }),
+  EXPECT_THAT(message_of([&] { rescore(*bench_, folder_ / "odd.jsonl"); }),
               HasSubstr("odd.jsonl: line 1 is not a prediction record"));
 }
 
@@ -136,7 +135,7 @@ TEST_F(PredictionsTest, MissingRotationIsAnErrorNotAPass) {
   const auto questions = bench->load((folder_ / "cache").string());
   TableGenerator generator([](const GenerationPrompt&) { return "A"; });
   evaluate(*bench, std::span(questions).first(6), generator, options_, folder_ / "m.jsonl");
-  EXPECT_THAT(error_of([&] { rescore(*bench, folder_ / "m.jsonl"); }), HasSubstr("has 3 options but 2 rotations"));
+  EXPECT_THAT(message_of([&] { rescore(*bench, folder_ / "m.jsonl"); }), HasSubstr("has 3 options but 2 rotations"));
 }
 
 }  // namespace

@@ -36,7 +36,7 @@ TEST(Tsv, ReadsEveryTrapAsPandasDoes) {
 
 TEST(Tsv, NamesFileLineAndRemedy) {
   const auto error = [](const std::string& text) {
-    return testing::error_of([&] { TsvTable::parse(text, "x.tsv").require({"index", "answer"}); });
+    return message_of([&] { TsvTable::parse(text, "x.tsv").require({"index", "answer"}); });
   };
   EXPECT_THAT(error(""), HasSubstr("x.tsv: the table is empty"));
   EXPECT_THAT(error("index\tquestion\n1\tq\n"),
@@ -80,7 +80,7 @@ TEST(TextFiles, NamesWhatIsNotUtf8AndLeavesCompanionsAlone) {
   };
   EXPECT_EQ(read_text(write("good.tsv", "\xEF\xBB\xBF\xC3\xA4\n")), "\xC3\xA4\n");
   const auto error = [&](const std::string& bytes) {
-    return testing::error_of([&] { TsvTable::read(write("bad.tsv", bytes)); });
+    return message_of([&] { TsvTable::read(write("bad.tsv", bytes)); });
   };
   EXPECT_THAT(error(std::string("\xFF\xFEi\0", 4)), HasSubstr("bad.tsv: is UTF-16 text, but UTF-8 is expected"));
   EXPECT_THAT(error("index\n1\n\xE4\n"), HasSubstr("bad.tsv: line 3 holds bytes that are not UTF-8 text"));

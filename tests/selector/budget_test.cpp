@@ -5,22 +5,13 @@
 
 #include "core/error.h"
 #include "core/rng.h"
+#include "tests/message_of.h"
 
 namespace scalselect {
 namespace {
 
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
-
-template <class Body>
-std::string message_of(const Body& body) {
-  try {
-    body();
-  } catch (const UserError& error) {
-    return error.what();
-  }
-  return "no error";
-}
 
 TEST(Budget, SharesAndCounts) {
   EXPECT_EQ(parse_budget("0.16").rows(8000), 1280);

@@ -8,6 +8,7 @@
 #include "core/check.h"
 #include "core/error.h"
 #include "core/matrix.h"
+#include "tests/message_of.h"
 
 namespace scalselect {
 namespace {
@@ -45,16 +46,6 @@ Method first_candidates() {
     return SelectionResult{{input.candidates.begin(), input.candidates.begin() + budget}, {}, {}};
   };
   return method;
-}
-
-template <class Body>
-std::string message_of(const Body& body) {
-  try {
-    body();
-  } catch (const std::exception& error) {
-    return error.what();
-  }
-  return "no error";
 }
 
 TEST(Choose, CandidatesAreUsableRowsThatEveryTableHolds) {

@@ -15,6 +15,7 @@
 #include "core/files.h"
 #include "core/npz.h"
 #include "core/rng.h"
+#include "tests/message_of.h"
 
 namespace scalselect {
 namespace {
@@ -69,16 +70,6 @@ std::map<std::string, std::string> contents(const fs::path& folder) {
   std::map<std::string, std::string> files;
   for (const auto& entry : fs::directory_iterator(folder)) files[entry.path().filename()] = read_file(entry.path());
   return files;
-}
-
-template <class Body>
-std::string message_of(const Body& body) {
-  try {
-    body();
-  } catch (const UserError& error) {
-    return error.what();
-  }
-  return "no error";
 }
 
 TEST(FeatureStore, ReturnsWhatWasWritten) {

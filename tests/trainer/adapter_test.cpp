@@ -5,6 +5,7 @@
 
 #include "core/error.h"
 #include "core/files.h"
+#include "tests/message_of.h"
 #include "tests/trainer/training_test_util.h"
 #include "vlm/safetensors.h"
 
@@ -39,15 +40,6 @@ AdapterSpec some_spec() {
   return spec;
 }
 
-std::string problem(const std::function<void()>& action) {
-  try {
-    action();
-  } catch (const UserError& error) {
-    return error.what();
-  }
-  return "";
-}
-
 TEST(Adapter, SuffixesMatchByPeftsRuleAndSpareTheTower) {
   auto model = tiny_model();
   auto spec = some_spec();
@@ -69,11 +61,11 @@ TEST(Adapter, PatternsMatchWholeNames) {
   EXPECT_EQ(adapter_targets(model, spec).size(), 2u);
   spec.target_pattern = "q_proj";
   EXPECT_TRUE(adapter_targets(model, spec).empty());
-  EXPECT_THAT(problem([&] { attach_adapter(model, spec); }), testing::HasSubstr("lm_head"));
+  EXPECT_THAT(message_of([&] { attach_adapter(model, spec); }), testing::HasSubstr("lm_head"));
   spec.target_pattern = "(q_proj";
-  EXPECT_THAT(problem([&] { attach_adapter(model, spec); }), testing::HasSubstr("regular expression"));
+  EXPECT_THAT(message_of([&] { attach_adapter(model, spec); }), testing::HasSubstr("regular expression"));
   spec.target_pattern = R"((\w+|\w|\.)+\s)";
-  EXPECT_THAT(problem([&] { attach_adapter(model, spec); }), testing::HasSubstr("too many steps"));
+  EXPECT_THAT(message_of([&] { attach_adapter(model, spec); }), testing::HasSubstr("too many steps"));
 }
 
 TEST(Adapter, RoundTripIsBitExact) {
@@ -151,17 +143,17 @@ TEST(Adapter, WhatDoesNotFitIsRefused) {
   };
   const std::string lora = R"({"peft_type": "LORA", "r": 3, "lora_alpha": 6})";
   const std::string q = "base_model.model.model.language_model.layers.0.self_attn.q_proj";
-  EXPECT_THAT(problem(load), testing::HasSubstr("adapter_config.json"));
+  EXPECT_THAT(message_of(load), testing::HasSubstr("adapter_config.json"));
   write(R"({"peft_type": "IA3"})", q + ".lora_A.weight", {3, 32});
-  EXPECT_THAT(problem(load), testing::HasSubstr("not a LoRA adapter"));
+  EXPECT_THAT(message_of(load), testing::HasSubstr("not a LoRA adapter"));
   write(R"({"peft_type": "LORA", "use_dora": true})", q + ".lora_A.weight", {3, 32});
-  EXPECT_THAT(problem(load), testing::HasSubstr("DoRA"));
+  EXPECT_THAT(message_of(load), testing::HasSubstr("DoRA"));
   write(lora, q + ".lora_A.weight", {3, 32});
-  EXPECT_THAT(problem(load), testing::HasSubstr("lora_B"));
+  EXPECT_THAT(message_of(load), testing::HasSubstr("lora_B"));
   write(lora, "base_model.model.model.language_model.layers.7.self_attn.q_proj.weight", {32, 32});
-  EXPECT_THAT(problem(load), testing::HasSubstr("no parameter of the model"));
+  EXPECT_THAT(message_of(load), testing::HasSubstr("no parameter of the model"));
   write(lora, "base_model.model.lm_head.weight", {3, 3});
-  EXPECT_THAT(problem(load), testing::HasSubstr("wrong shape"));
+  EXPECT_THAT(message_of(load), testing::HasSubstr("wrong shape"));
 }
 
 }  // namespace

@@ -113,7 +113,7 @@ SignalRequest everything() {
                           {0, TokenSet::kUser, TokenWeights::kUniform},
                           {3, TokenSet::kAssistant, TokenWeights::kUniform},
                           {2, TokenSet::kVisual, TokenWeights::kUniform, LayerState::kAttention},
-                          {3, TokenSet::kBehindImages, TokenWeights::kUniform, LayerState::kAttention}};
+                          {3, TokenSet::kAfterImages, TokenWeights::kUniform, LayerState::kAttention}};
   request.tower_mean = request.answer_loss = request.lone_loss = request.token_counts = true;
   return request;
 }
@@ -245,7 +245,7 @@ Seen golden_sample(const char* folder, const fs::path& picture) {
   write_png(picture, image);
   SignalRequest request;
   request.hidden_means = {{2, TokenSet::kVisual, TokenWeights::kUniform, LayerState::kAttention},
-                          {3, TokenSet::kBehindImages, TokenWeights::kUniform, LayerState::kAttention}};
+                          {3, TokenSet::kAfterImages, TokenWeights::kUniform, LayerState::kAttention}};
   request.answer_loss = request.lone_loss = request.token_counts = true;
   const auto item = sample(0, {picture.string()}, {"<image>What is this?", "A cat.", "Where?", "On the mat, I see"});
   return observe(*open_probe(golden_folder(folder), "float32", request, own_sizes()), std::span(&item, 1), request)
