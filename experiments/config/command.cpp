@@ -4,7 +4,7 @@
 #include <array>
 #include <ostream>
 
-#include "core/error.h"
+#include "experiments/config/refuse.h"
 #include "experiments/config/text.h"
 
 namespace scalselect::config {
@@ -29,10 +29,6 @@ constexpr const char* kUsage =
     "  scalselect compose -cd conf -cn config method=random trainer.lr=1e-4\n"
     "  scalselect compose -cd conf -cn config --format json --resolve +experiment=mini\n";
 
-[[noreturn]] void fail(const std::string& problem, const std::string& remedy = {}) {
-  throw UserError(ErrorKind::kUsage, problem, remedy);
-}
-
 struct Arguments {
   ComposeRequest request;
   std::string format = "yaml", cfg = "job", info, package;
@@ -43,7 +39,7 @@ struct Arguments {
 std::string flag_value(const std::vector<std::string>& args, std::size_t& i) {
   const auto equal = args[i].find('=');
   if (equal != std::string::npos) return args[i].substr(equal + 1);
-  if (i + 1 >= args.size()) fail("The flag '" + args[i] + "' needs a value.", "See scalselect compose --help.");
+  if (i + 1 >= args.size()) refuse("The flag '" + args[i] + "' needs a value.", "See scalselect compose --help.");
   return args[++i];
 }
 
@@ -53,7 +49,7 @@ void one_of(const std::string& flag, const std::string& value, std::initializer_
     if (value == word) return;
     list += (list.empty() ? "" : ", ") + std::string(word);
   }
-  fail("The flag " + flag + " takes one of " + list + ", not '" + value + "'.");
+  refuse("The flag " + flag + " takes one of " + list + ", not '" + value + "'.");
 }
 
 Arguments parse_arguments(const std::vector<std::string>& args) {
@@ -75,10 +71,10 @@ Arguments parse_arguments(const std::vector<std::string>& args) {
     else if (flag == "--multirun" || flag == "-m") result.request.multirun = true;
     else if (flag == "--help" || flag == "-h") result.help = true;
     else {
-      fail("There is no flag '" + word + "'." +
-               did_you_mean(flag, {"--config-dir", "--config-name", "--format", "--package", "--cfg", "--info",
-                                   "--resolve", "--multirun", "--help"}),
-           "See scalselect compose --help.");
+      refuse("There is no flag '" + word + "'." +
+                 did_you_mean(flag, {"--config-dir", "--config-name", "--format", "--package", "--cfg", "--info",
+                                     "--resolve", "--multirun", "--help"}),
+             "See scalselect compose --help.");
     }
   }
   one_of("--format", result.format, {"yaml", "json"});
@@ -104,7 +100,7 @@ Value select_part(const ComposedConfig& config, const std::string& what, bool re
   } else if (const Value* node = find_path(tree, package)) {
     return *node;
   }
-  fail("package '" + package + "' not found in config");
+  refuse("package '" + package + "' not found in config");
 }
 
 void draw_tree(const DefaultsTree& tree, std::size_t depth, std::string& out) {
@@ -150,7 +146,7 @@ void run(const Arguments& arguments, std::ostream& out) {
       out << kUsage;
       return;
     }
-    fail("No folder of configurations is given.", "Add --config-dir DIR.");
+    refuse("No folder of configurations is given.", "Add --config-dir DIR.");
   }
   if (arguments.request.multirun) return print_jobs(arguments.request, out);
   const ComposedConfig config = compose(arguments.request);
@@ -159,7 +155,7 @@ void run(const Arguments& arguments, std::ostream& out) {
   } else if (!arguments.info.empty()) {
     out << info_text(config, arguments.info);
   } else if (arguments.format == "json") {
-    out << to_json_text(select_part(config, arguments.cfg, arguments.resolve, arguments.package));
+    out << json_line(select_part(config, arguments.cfg, arguments.resolve, arguments.package));
   } else {
     out << cfg_text(config, arguments.cfg, arguments.resolve, arguments.package);
   }

@@ -4,28 +4,24 @@
 #include <filesystem>
 #include <set>
 
-#include "core/error.h"
 #include "experiments/config/defaults.h"
 #include "experiments/config/edit.h"
+#include "experiments/config/refuse.h"
 #include "experiments/config/repository.h"
 #include "experiments/config/text.h"
 
 namespace scalselect::config {
 namespace {
 
-[[noreturn]] void fail(const std::string& problem, const std::string& remedy = {}) {
-  throw UserError(ErrorKind::kUsage, problem, remedy);
-}
-
 void refuse_sweeps(const std::vector<Override>& overrides) {
   for (const auto& override : overrides) {
     if (!override.is_sweep()) continue;
     if (override.sweep.kind != SweepKind::kSimpleChoice) {
-      fail("Sweep parameters '" + override.text + "' requires --multirun");
+      refuse("Sweep parameters '" + override.text + "' requires --multirun");
     }
-    fail("Ambiguous value for argument '" + override.text + "'\n1. To use it as a list, use key=[value1,value2]\n" +
-         "2. To use it as string, quote the value: key=\\'value1,value2\\'\n" +
-         "3. To sweep over it, add --multirun to your command line");
+    refuse("Ambiguous value for argument '" + override.text + "'\n1. To use it as a list, use key=[value1,value2]\n" +
+           "2. To use it as string, quote the value: key=\\'value1,value2\\'\n" +
+           "3. To sweep over it, add --multirun to your command line");
   }
 }
 
@@ -35,13 +31,14 @@ void extend_search_path(Repository& repository, const std::string& config_name,
   Value paths;
   if (!config_name.empty()) {
     if (const auto primary = repository.load(config_name)) {
-      if (!primary->content.is_map()) fail("primary config '" + config_name + "' must be a DictConfig, got ListConfig");
+      if (!primary->content.is_map())
+        refuse("primary config '" + config_name + "' must be a DictConfig, got ListConfig");
       if (const auto found = resolve_path(primary->content, "hydra.searchpath")) paths = *found;
     }
   }
   for (const auto& override : overrides) {
     if (override.key_element() == "hydra.searchpath") {
-      paths = override.element.value;
+      paths = override.value;
       break;
     }
   }
@@ -54,7 +51,7 @@ void extend_search_path(Repository& repository, const std::string& config_name,
       if (path.is_string()) folders.push_back(path.as_string());
     }
   }
-  if (!good) fail("hydra.searchpath must be a list of strings. Got: " + python_str(paths));
+  if (!good) refuse("hydra.searchpath must be a list of strings. Got: " + python_str(paths));
   repository.append(folders);
 }
 
@@ -71,7 +68,7 @@ void check_hydra_keys(const Value& source, const Value& known, const std::string
   for (const auto& [key, item] : source.entries()) {
     const std::string full = path + "." + python_str(key);
     const Value* entry = known.find(key);
-    if (!entry) fail("Key '" + python_str(key) + "' not in 'HydraConf'\n    full_key: " + full);
+    if (!entry) refuse("Key '" + python_str(key) + "' not in 'HydraConf'\n    full_key: " + full);
     check_hydra_keys(item, *entry, full);
   }
 }
@@ -82,7 +79,7 @@ Value merge_files(Repository& repository, const std::vector<DefaultsEntry>& entr
     const auto loaded = repository.load(entry.config_path);
     const Value content = under_package(loaded->content, entry.package);
     if (!entry.primary && entry.config_path != "hydra/config" && find_path(content, "hydra.searchpath")) {
-      fail("In '" + entry.config_path + "': Overriding hydra.searchpath is only supported from the primary config");
+      refuse("In '" + entry.config_path + "': Overriding hydra.searchpath is only supported from the primary config");
     }
     try {
       const Value* hydra = content.is_map() ? content.find("hydra") : nullptr;
@@ -90,7 +87,7 @@ Value merge_files(Repository& repository, const std::vector<DefaultsEntry>& entr
         check_hydra_keys(*hydra, repository.load("hydra/config")->content, "hydra");
       merge_into(root, content);
     } catch (const UserError& error) {
-      fail("In '" + entry.config_path + "': ConfigTypeError raised while composing config:\n" + error.problem());
+      refuse("In '" + entry.config_path + "': ConfigTypeError raised while composing config:\n" + error.problem());
     }
   }
   return root;
@@ -197,7 +194,7 @@ void complete_hydra(ComposedConfig& result, const ComposeRequest& request, const
   set_path(hydra, "overrides.task", string_list(result.task_overrides));
   Value map = Value::map();
   for (const auto& [group, option] : choices) {
-    map.set(group, option == "null" ? Value::null() : Value::string(option));
+    map.set(group, option == "null" ? Value() : Value::string(option));
   }
   set_path(hydra, "runtime.choices", std::move(map));
   set_path(hydra, "runtime.cwd", Value::string(std::filesystem::current_path().string()));
@@ -224,7 +221,7 @@ void collect_groups(const Repository& repository, const std::string& parent,
 
 /// `GROUP=all`, where the group has no option of that name.
 bool means_every_option(const Override& override, const Repository& repository) {
-  const Value& value = override.element.value;
+  const Value& value = override.value;
   if (override.is_sweep() || !value.is_string() || value.as_string() != "all") return false;
   const auto options = repository.options(override.key);
   return !options.empty() && std::find(options.begin(), options.end(), "all") == options.end();
@@ -291,7 +288,7 @@ KeyOrigin ComposedConfig::origin() const {
 void require_complete(const ComposedConfig& config) {
   std::string list;
   for (const auto& key : missing_keys(config.config)) list += (list.empty() ? "" : ", ") + key;
-  if (!list.empty()) fail("Missing mandatory value(s): " + list, "Set them on the command line: key=value.");
+  if (!list.empty()) refuse("Missing mandatory value(s): " + list, "Set them on the command line: key=value.");
 }
 
 std::vector<std::vector<std::string>> multirun_jobs(const ComposeRequest& request) {

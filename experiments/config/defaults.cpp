@@ -4,13 +4,11 @@
 #include <memory>
 #include <set>
 
-#include "core/error.h"
 #include "experiments/config/group_choices.h"
+#include "experiments/config/refuse.h"
 
 namespace scalselect::config {
 namespace {
-
-[[noreturn]] void fail(const std::string& problem) { throw UserError(ErrorKind::kUsage, problem); }
 
 /// Stands for the primary config where none is named.
 constexpr const char* kNoConfig = "_dummy_empty_config_";
@@ -59,8 +57,8 @@ class Builder {
   void grow(Node& node, bool is_root, bool interpolated, bool from_append) {
     DefaultElement& element = node.element;
     if (++grown_ > kMaxEntries) {
-      fail("In '" + element.config_path() + "': the defaults lists come to more than " + std::to_string(kMaxEntries) +
-           " entries.");
+      refuse("In '" + element.config_path() + "': the defaults lists come to more than " + std::to_string(kMaxEntries) +
+             " entries.");
     }
     if (is_root && element.name == kNoConfig) {
       grow_children(node, LoadedConfig{}, is_root, interpolated, from_append);
@@ -86,7 +84,7 @@ class Builder {
     }
     std::size_t depth = 0;
     for (const Node* above = node.parent; above; above = above->parent) ++depth;
-    if (depth > 100) fail("In '" + element.config_path() + "': the defaults list includes itself.");
+    if (depth > 100) refuse("In '" + element.config_path() + "': the defaults list includes itself.");
     grow_children(node, *loaded, is_root, interpolated, from_append);
   }
 
@@ -133,7 +131,8 @@ class Builder {
     if (element.is_group && element.options) {
       for (auto option = element.options->rbegin(); option != element.options->rend(); ++option) {
         if (option->find("${") != std::string::npos) {
-          fail("In '" + parent.config_path() + "': Defaults List interpolation is not supported in options list items");
+          refuse("In '" + parent.config_path() +
+                 "': Defaults List interpolation is not supported in options list items");
         }
         DefaultElement single = DefaultElement::config(element.name + "/" + *option);
         single.package = element.package;
@@ -171,7 +170,7 @@ class Builder {
       has_default |= !(element.is_group && element.override);
       count += element.is_self();
     }
-    if (count > 1) fail("Duplicate _self_ defined in " + parent.config_path());
+    if (count > 1) refuse("Duplicate _self_ defined in " + parent.config_path());
     if (count == 0 && (has_default || list.empty())) list.push_back(DefaultElement::config("_self_"));
     return count == 0;
   }
@@ -217,16 +216,16 @@ class Builder {
   }
 
   void check_duplicates() const {
-    if (!duplicate_.empty()) fail(duplicate_ + " appears more than once in the final defaults list");
+    if (!duplicate_.empty()) refuse(duplicate_ + " appears more than once in the final defaults list");
   }
 
   // ---- refusals ----
 
   [[noreturn]] void must_choose(const DefaultElement& element) const {
-    if (!element.is_group) fail("Missing ConfigDefault is not supported : " + element.config_path());
+    if (!element.is_group) refuse("Missing ConfigDefault is not supported : " + element.config_path());
     const std::string key = element.override_key();
-    fail("You must specify '" + key + "', e.g, " + key + "=<OPTION>\nAvailable options:\n" +
-         join_names(repository_.options(element.group_path()), "\t", "\n"));
+    refuse("You must specify '" + key + "', e.g, " + key + "=<OPTION>\nAvailable options:\n" +
+           join_names(repository_.options(element.group_path()), "\t", "\n"));
   }
 
   /// " Did you mean 'random'?", "… 'experiment=mini/demo'?" or "… 'pool=file pool.path=p.json'?"
@@ -265,7 +264,7 @@ class Builder {
       }
       if (node.parent) message = "In '" + node.parent->element.config_path() + "': " + message;
     }
-    fail(message + "\nConfig search path:\n" + repository_.describe());
+    refuse(message + "\nConfig search path:\n" + repository_.describe());
   }
 
   static DefaultsTree describe(const Node& node) {

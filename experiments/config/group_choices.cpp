@@ -2,13 +2,11 @@
 
 #include <algorithm>
 
-#include "core/error.h"
+#include "experiments/config/refuse.h"
 #include "experiments/config/resolve.h"
 
 namespace scalselect::config {
 namespace {
-
-[[noreturn]] void fail(const std::string& problem) { throw UserError(ErrorKind::kUsage, problem); }
 
 /// As Hydra's messages print a choice.
 std::string message_text(const DefaultElement& element) { return element.is_null() ? "None" : choice_text(element); }
@@ -33,17 +31,17 @@ GroupChoices::GroupChoices(const Repository& repository, const std::vector<Overr
 }
 
 void GroupChoices::sort_override(const Repository& repository, const Override& override) {
-  const Value& value = override.element.value;
+  const Value& value = override.value;
   if (value.is_map() || !repository.group_exists(override.key)) {
     config_overrides_.push_back(override);
     return;
   }
   if (override.type == OverrideType::kForceAdd) {
-    fail("force-add of config groups is not supported: '" + override.text + "'");
+    refuse("force-add of config groups is not supported: '" + override.text + "'");
   }
   if (override.type != OverrideType::kDelete) return choose(override);
   if (override.has_value && !value.is_string() && !value.is_null()) {
-    fail("Config group override deletion value must be a string : " + override.text);
+    refuse("Config group override deletion value must be a string : " + override.text);
   }
   Deletion deletion;
   if (value.is_string()) deletion.option = value.as_string();
@@ -51,9 +49,9 @@ void GroupChoices::sort_override(const Repository& repository, const Override& o
 }
 
 void GroupChoices::choose(const Override& override) {
-  const Value& value = override.element.value;
+  const Value& value = override.value;
   if (!value.is_string() && !value.is_list()) {
-    fail("Config group override must be a string or a list. Got " + std::string(kind_name(value.kind())));
+    refuse("Config group override must be a string or a list. Got " + kind_name(value.kind()));
   }
   RawDefault raw;
   raw.is_group = true;
@@ -64,12 +62,12 @@ void GroupChoices::choose(const Override& override) {
   } else {
     raw.options.emplace();
     for (const auto& item : value.items()) {
-      if (!item.is_string()) fail("Config group override must list strings: '" + override.text + "'");
+      if (!item.is_string()) refuse("Config group override must list strings: '" + override.text + "'");
       raw.options->push_back(item.as_string());
     }
   }
   if (override.type == OverrideType::kAdd) {
-    if (raw.name.empty()) fail("A group to append needs a name: '" + override.text + "'");
+    if (raw.name.empty()) refuse("A group to append needs a name: '" + override.text + "'");
     appended_.push_back(std::move(raw));
     return;
   }
@@ -86,15 +84,15 @@ void GroupChoices::register_overrides(const DefaultElement& parent, std::vector<
     element.set_parent(parent.group_path(), parent.final_package());
     if (seen && !element.override && !element.external_append) {
       const std::string what = element.is_group ? element.override_key() : element.config_path();
-      fail("In " + parent.config_path() + ": Override '" + seen->override_key() + " : " + message_text(*seen) +
-           "' is defined before '" + what + ": " + (element.is_group ? message_text(element) : element.base_name()) +
-           "'.\nOverrides must be at the end of the defaults list");
+      refuse("In " + parent.config_path() + ": Override '" + seen->override_key() + " : " + message_text(*seen) +
+             "' is defined before '" + what + ": " + (element.is_group ? message_text(element) : element.base_name()) +
+             "'.\nOverrides must be at the end of the defaults list");
     }
     if (!element.override) continue;
     seen = &element;
     if (interpolated) {
-      fail(parent.config_path() + ": Default List Overrides are not allowed in the subtree\nof an in interpolated " +
-           "config group (override " + element.override_key() + "=" + message_text(element) + ").");
+      refuse(parent.config_path() + ": Default List Overrides are not allowed in the subtree\nof an in interpolated " +
+             "config group (override " + element.override_key() + "=" + message_text(element) + ").");
     }
     const std::string key = element.override_key();
     const auto found = choices_.find(key);
@@ -131,8 +129,8 @@ void GroupChoices::remember(const DefaultElement& element) {
   if (added) {
     known_order_.push_back(key);
   } else if (found->second != element.option) {
-    fail("Multiple values for " + key + ". To override a value use 'override " + key + ": " +
-         found->second.value_or("None") + "'");
+    refuse("Multiple values for " + key + ". To override a value use 'override " + key + ": " +
+           found->second.value_or("None") + "'");
   }
   keys_of_group_[element.group_path()].insert(key);
 }
@@ -140,11 +138,11 @@ void GroupChoices::remember(const DefaultElement& element) {
 std::string GroupChoices::resolve(const std::string& text, const DefaultElement& element,
                                   const std::vector<DefaultElement>& list, bool self_added) const {
   if (text.starts_with("${defaults.") && text.size() > 12 && text[12] == '.') {
-    fail("Defaults list element '" + element.override_key() + "=" + text +
-         "' is using a deprecated interpolation form.");
+    refuse("Defaults list element '" + element.override_key() + "=" + text +
+           "' is using a deprecated interpolation form.");
   }
   Value known = Value::map();
-  for (const auto& key : known_order_) known.set(key, known_.at(key) ? Value::string(*known_.at(key)) : Value::null());
+  for (const auto& key : known_order_) known.set(key, known_.at(key) ? Value::string(*known_.at(key)) : Value());
   Value defaults = Value::list();
   for (const auto& d : list) {
     if (self_added && d.is_self()) continue;
@@ -158,8 +156,8 @@ std::string GroupChoices::resolve(const std::string& text, const DefaultElement&
   } catch (const UserError&) {
     // told below, with the keys that could be used
   }
-  fail("Error resolving interpolation '" + text +
-       "', possible interpolation keys: " + join_names(known_order_, "", ", "));
+  refuse("Error resolving interpolation '" + text +
+         "', possible interpolation keys: " + join_names(known_order_, "", ", "));
 }
 
 void GroupChoices::check_used() const {
@@ -169,8 +167,8 @@ void GroupChoices::check_used() const {
   }
   for (const auto& [key, deletion] : deletions_) {
     if (deletion.used) continue;
-    fail("Could not delete '" + key + (deletion.option ? "=" + *deletion.option : "") +
-         "'. No match in the defaults list");
+    refuse("Could not delete '" + key + (deletion.option ? "=" + *deletion.option : "") +
+           "'. No match in the defaults list");
   }
 }
 
@@ -191,7 +189,7 @@ void GroupChoices::refuse_unused(const std::string& key, const Choice& choice) c
         choice.options ? "[" + join_names(*choice.options, "", ",") + "]" : choice.option.value_or("null");
     message += "\nTo append to your default list use +" + key + "=" + option;
   }
-  fail(message);
+  refuse(message);
 }
 
 std::optional<std::string> GroupChoices::known(const std::string& key) const {

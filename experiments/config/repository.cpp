@@ -7,19 +7,15 @@
 #include <set>
 #include <sstream>
 
-#include "core/error.h"
 #include "core/log.h"
 #include "experiments/config/edit.h"
 #include "experiments/config/python_text.h"
+#include "experiments/config/refuse.h"
 #include "experiments/config/text.h"
 
 namespace scalselect::config {
 namespace fs = std::filesystem;
 namespace {
-
-[[noreturn]] void fail(const std::string& problem, const std::string& remedy = {}) {
-  throw UserError(ErrorKind::kUsage, problem, remedy);
-}
 
 fs::path inside(const std::string& folder, const std::string& path) { return fs::path(folder) / path; }
 
@@ -37,8 +33,8 @@ std::optional<std::string> read_header(const std::string& text, const std::strin
     rest.remove_prefix(rest.find_first_not_of('#'));
     std::istringstream words{std::string(strip(rest))};
     const std::vector<std::string> parts{std::istream_iterator<std::string>(words), {}};
-    if (parts.size() < 2) fail(file + ": Expected header format: KEY VALUE, got '" + line + "'");
-    if (parts.size() > 2) fail(file + ": Too many components in '" + line + "'");
+    if (parts.size() < 2) refuse(file + ": Expected header format: KEY VALUE, got '" + line + "'");
+    if (parts.size() > 2) refuse(file + ": Too many components in '" + line + "'");
     if (parts[0] == "@package") package = parts[1];
   }
   return package;
@@ -68,30 +64,29 @@ void read_keywords(RawDefault& entry) {
 
 RawDefault read_group(const Value& item, const std::string& config) {
   const std::string where = "In " + config + ": ";
-  if (item.size() > 1) fail(where + "Too many keys in default item " + python_str(item));
-  if (item.size() == 0) fail(where + "Missing group name in " + python_str(item));
+  if (item.size() > 1) refuse(where + "Too many keys in default item " + python_str(item));
+  if (item.size() == 0) refuse(where + "Missing group name in " + python_str(item));
   const auto& [key, value] = item.entries()[0];
-  if (!key.is_string()) fail(where + "a group must be named by a string, not " + python_str(key));
+  if (!key.is_string()) refuse(where + "a group must be named by a string, not " + python_str(key));
   RawDefault entry;
   entry.is_group = true;
   std::tie(entry.name, entry.package) = split_package(key.as_string());
   read_keywords(entry);
-  if (entry.name.empty()) fail(where + "Missing group name in " + python_str(item));
+  if (entry.name.empty()) refuse(where + "Missing group name in " + python_str(item));
   if (value.is_string()) {
     entry.option = value.as_string();
   } else if (value.is_list()) {
     entry.options.emplace();
     for (const auto& option : value.items()) {
       if (!option.is_string()) {
-        fail("Unsupported item value in defaults : " + std::string(kind_name(option.kind())) +
-             ", nested list items must be strings");
+        refuse("Unsupported item value in defaults : " + kind_name(option.kind()) +
+               ", nested list items must be strings");
       }
       entry.options->push_back(option.as_string());
     }
   } else if (!value.is_null()) {
-    fail("Unsupported item value in defaults : " +
-         (value.is_map() ? std::string("DictConfig") : std::string(kind_name(value.kind()))) +
-         ". Supported: string or list");
+    refuse("Unsupported item value in defaults : " +
+           (value.is_map() ? std::string("DictConfig") : kind_name(value.kind())) + ". Supported: string or list");
   }
   return entry;
 }
@@ -104,10 +99,10 @@ std::vector<RawDefault> read_defaults(const Value& list, const std::string& conf
     } else if (item.is_string()) {
       RawDefault entry;
       std::tie(entry.name, entry.package) = split_package(item.as_string());
-      if (entry.name == "_self_" && entry.package) fail("_self_@PACKAGE is not supported");
+      if (entry.name == "_self_" && entry.package) refuse("_self_@PACKAGE is not supported");
       result.push_back(std::move(entry));
     } else {
-      fail("Unsupported type in defaults : " + std::string(item.is_list() ? "ListConfig" : kind_name(item.kind())));
+      refuse("Unsupported type in defaults : " + std::string(item.is_list() ? "ListConfig" : kind_name(item.kind())));
     }
   }
   return result;
@@ -121,8 +116,8 @@ LoadedConfig read_config(const std::string& text, const std::string& file, const
   if (!loaded.content.is_map()) return loaded;
   if (const Value* defaults = loaded.content.find("defaults")) {
     if (!defaults->is_list()) {
-      fail("Invalid defaults list in '" + path + "', defaults must be a list (got " +
-           (defaults->is_map() ? "mapping" : std::string(kind_name(defaults->kind()))) + ")");
+      refuse("Invalid defaults list in '" + path + "', defaults must be a list (got " +
+             (defaults->is_map() ? "mapping" : kind_name(defaults->kind())) + ")");
     }
     loaded.defaults = read_defaults(*defaults, path);
     loaded.content.erase("defaults");
@@ -140,8 +135,8 @@ Repository::Repository(std::vector<std::string> folders, const ConfigNodes* node
   if (!parsed_) parsed_ = std::make_shared<ParsedFiles>();
   for (const auto& folder : folders_) {
     if (fs::is_directory(folder)) continue;
-    if (folder != folders_[0]) fail("Additional config directory '" + folder + "' not found");
-    fail("Primary config directory not found.\nCheck that the config directory '" + folder + "' exists and readable");
+    if (folder != folders_[0]) refuse("Additional config directory '" + folder + "' not found");
+    refuse("Primary config directory not found.\nCheck that the config directory '" + folder + "' exists and readable");
   }
 }
 
@@ -149,7 +144,7 @@ void Repository::append(const std::vector<std::string>& folders) {
   for (const auto& folder : folders) {
     const auto scheme = folder.find("://");
     if (scheme != std::string::npos && !folder.starts_with("file://")) {
-      fail("hydra.searchpath: '" + folder + "' is not a folder.", "Give folders, as file:///DIR or DIR.");
+      refuse("hydra.searchpath: '" + folder + "' is not a folder.", "Give folders, as file:///DIR or DIR.");
     }
     const std::string path = folder.starts_with("file://") ? folder.substr(7) : folder;
     if (fs::is_directory(path)) folders_.push_back(path);
@@ -194,7 +189,7 @@ std::shared_ptr<const LoadedConfig> Repository::load_file(const std::string& pat
     auto& kept = (*parsed_)[file.string()];
     if (!kept) {
       std::ifstream stream(file, std::ios::binary);
-      if (!stream) fail("The file '" + file.string() + "' cannot be read.", "Check its permissions.");
+      if (!stream) refuse("The file '" + file.string() + "' cannot be read.", "Check its permissions.");
       const std::string text{std::istreambuf_iterator<char>(stream), {}};
       kept = std::make_shared<LoadedConfig>(read_config(text, file.string(), path));
     }

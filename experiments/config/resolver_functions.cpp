@@ -2,16 +2,14 @@
 #include <cstdlib>
 #include <ctime>
 
-#include "core/error.h"
 #include "experiments/config/override_lexer.h"
 #include "experiments/config/python_text.h"
+#include "experiments/config/refuse.h"
 #include "experiments/config/resolver.h"
 #include "experiments/config/text.h"
 
 namespace scalselect::config {
 namespace {
-
-[[noreturn]] void fail(const std::string& reason) { throw UserError(ErrorKind::kUsage, reason); }
 
 Found own(Value value, bool literal, Chain chain = {}) {
   Found found;
@@ -24,15 +22,16 @@ Found own(Value value, bool literal, Chain chain = {}) {
 
 void check_count(const std::string& name, std::size_t count, std::size_t low, std::size_t high) {
   if (count < low || count > high) {
-    fail("TypeError raised while resolving interpolation: " + name + " takes " + std::to_string(low) +
-         (high > low ? " to " + std::to_string(high) : "") + " arguments but " + std::to_string(count) + " were given");
+    refuse("TypeError raised while resolving interpolation: " + name + " takes " + std::to_string(low) +
+           (high > low ? " to " + std::to_string(high) : "") + " arguments but " + std::to_string(count) +
+           " were given");
   }
 }
 
 const std::string& text_argument(const std::string& name, const Value& value) {
   if (!value.is_string()) {
-    fail("TypeError raised while resolving interpolation: `" + name + "` takes a string, but `" + python_str(value) +
-         "` is of type " + std::string(kind_name(value.kind())));
+    refuse("TypeError raised while resolving interpolation: `" + name + "` takes a string, but `" + python_str(value) +
+           "` is of type " + kind_name(value.kind()));
   }
   return value.as_string();
 }
@@ -48,9 +47,9 @@ Value environment(const ResolveContext& context, const std::vector<Value>& args)
     return Value::string(value);
   }
   if (args.size() < 2) {
-    fail("KeyError raised while resolving interpolation: \"Environment variable '" + key + "' not found\"");
+    refuse("KeyError raised while resolving interpolation: \"Environment variable '" + key + "' not found\"");
   }
-  return args[1].is_null() ? Value::null() : Value::string(python_str(args[1]));
+  return args[1].is_null() ? Value() : Value::string(python_str(args[1]));
 }
 
 Value time_text(const ResolveContext& context, const std::string& pattern) {
@@ -70,10 +69,10 @@ Found Resolver::dict_view(const std::string& name, const std::vector<Value>& arg
   check_count(name, args.size(), 1, 1);
   const std::string& key = text_argument(name, args[0]);
   const auto found = select(key, chain, true);
-  if (!found) fail("ConfigKeyError raised while resolving interpolation: Key not found: '" + key + "'");
+  if (!found) refuse("ConfigKeyError raised while resolving interpolation: Key not found: '" + key + "'");
   if (!found->node->is_map()) {
-    fail("TypeError raised while resolving interpolation: `" + name + "` cannot be applied to objects of type " +
-         std::string(kind_name(found->node->kind())));
+    refuse("TypeError raised while resolving interpolation: `" + name + "` cannot be applied to objects of type " +
+           kind_name(found->node->kind()));
   }
   Value list = Value::list();
   for (const auto& [entry_key, item] : found->node->entries()) {
@@ -96,22 +95,22 @@ Found Resolver::call_resolver(const std::string& name, const std::vector<Value>&
   }
   if (name == "oc.decode") {
     check_count(name, args.size(), 1, 1);
-    if (args[0].is_null()) return own(Value::null(), true);
+    if (args[0].is_null()) return own(Value(), true);
     return own(evaluate_value(parse_single_element(text_argument(name, args[0])), chain, reader), true);
   }
   if (name == "oc.select") {
     check_count(name, args.size(), 1, 2);
     auto found = select(text_argument(name, args[0]), chain, false);
     if (found && !found->node->is_missing()) return std::move(*found);
-    return own(args.size() > 1 ? args[1] : Value::null(), true);
+    return own(args.size() > 1 ? args[1] : Value(), true);
   }
   if (name == "oc.create") {
     check_count(name, args.size(), 1, 1);
     if (args[0].is_container()) return own(args[0], false, chain);
     if (args[0].is_string()) return own(parse_yaml(args[0].as_string(), "oc.create"), false, chain);
     if (args[0].is_null()) return own(Value::map(), false, chain);
-    fail("ValidationError raised while resolving interpolation: Object of unsupported type: '" +
-         std::string(kind_name(args[0].kind())) + "'");
+    refuse("ValidationError raised while resolving interpolation: Object of unsupported type: '" +
+           kind_name(args[0].kind()) + "'");
   }
   if (name == "oc.dict.keys" || name == "oc.dict.values") return dict_view(name, args, chain);
   if (name == "now") {
@@ -122,9 +121,9 @@ Found Resolver::call_resolver(const std::string& name, const std::vector<Value>&
     check_count(name, args.size(), 1, 1);
     auto found = select("hydra." + text_argument(name, args[0]), chain, false);
     if (found && !found->node->is_missing()) return std::move(*found);
-    return own(Value::null(), true);
+    return own(Value(), true);
   }
-  fail("Unsupported interpolation type " + name);
+  refuse("Unsupported interpolation type " + name);
 }
 
 }  // namespace scalselect::config

@@ -123,10 +123,7 @@ std::string value_text(const Value& value) {
   const bool rows = value.is_list() && std::any_of(value.items().begin(), value.items().end(),
                                                    [](const Value& item) { return item.is_container(); });
   if (rows) return fmt::format("[{} entries]", value.size());
-  if (!value.is_container()) return config::python_str(value);
-  auto text = config::to_json_text(value, -1);
-  text.erase(std::remove(text.begin(), text.end(), '\n'), text.end());
-  return text;
+  return value.is_container() ? config::json_line(value) : config::python_str(value);
 }
 
 void walk(const Value& node, const std::string& path, const Docs& docs, std::vector<KeyDoc>& out) {
