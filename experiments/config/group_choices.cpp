@@ -4,25 +4,15 @@
 
 #include "experiments/config/refuse.h"
 #include "experiments/config/resolve.h"
+#include "experiments/config/text.h"
 
 namespace scalselect::config {
 namespace {
 
 /// As Hydra's messages print a choice.
-std::string message_text(const DefaultElement& element) { return element.is_null() ? "None" : choice_text(element); }
+std::string message_text(const DefaultElement& element) { return element.choice_text("None"); }
 
 }  // namespace
-
-std::string join_names(const std::vector<std::string>& names, const std::string& before, const std::string& between) {
-  std::string out;
-  for (const auto& name : names) out += (out.empty() ? "" : between) + before + name;
-  return out;
-}
-
-std::string choice_text(const DefaultElement& element) {
-  if (element.options) return join_names(*element.options, "", ",");
-  return element.option.value_or("null");
-}
 
 GroupChoices::GroupChoices(const Repository& repository, const std::vector<Override>& overrides) {
   for (const auto& override : overrides) {
@@ -53,27 +43,24 @@ void GroupChoices::choose(const Override& override) {
   if (!value.is_string() && !value.is_list()) {
     refuse("Config group override must be a string or a list. Got " + kind_name(value.kind()));
   }
-  RawDefault raw;
-  raw.is_group = true;
-  raw.name = override.key;
-  raw.package = override.package;
+  DefaultElement element = DefaultElement::group(override.key, override.package);
   if (value.is_string()) {
-    raw.option = value.as_string();
+    element.option = value.as_string();
   } else {
-    raw.options.emplace();
+    element.options.emplace();
     for (const auto& item : value.items()) {
       if (!item.is_string()) refuse("Config group override must list strings: '" + override.text + "'");
-      raw.options->push_back(item.as_string());
+      element.options->push_back(item.as_string());
     }
   }
   if (override.type == OverrideType::kAdd) {
-    if (raw.name.empty()) refuse("A group to append needs a name: '" + override.text + "'");
-    appended_.push_back(std::move(raw));
+    if (element.name.empty()) refuse("A group to append needs a name: '" + override.text + "'");
+    appended_.push_back(std::move(element));
     return;
   }
-  const std::string key = override.full_key();
-  if (!choices_.count(key)) choice_order_.push_back(key);
-  choices_[key] = {raw.option, raw.options, true, false, false, ""};
+  const Choice choice{element.option, element.options, true, false, false, ""};
+  if (Choice* earlier = find(override.full_key())) *earlier = choice;
+  else choices_.emplace_back(override.full_key(), choice);
 }
 
 void GroupChoices::register_overrides(const DefaultElement& parent, std::vector<DefaultElement>& list,
@@ -95,22 +82,25 @@ void GroupChoices::register_overrides(const DefaultElement& parent, std::vector<
              "config group (override " + element.override_key() + "=" + message_text(element) + ").");
     }
     const std::string key = element.override_key();
-    const auto found = choices_.find(key);
+    const Choice choice{element.option, element.options, false, from_append, false, parent.config_path()};
+    Choice* earlier = find(key);
     // The last in depth-first order wins: what the command line appended comes after the primary file.
-    const bool replaces =
-        found != choices_.end() && !found->second.external && !found->second.from_append && from_append;
-    if (found != choices_.end() && !replaces) continue;
-    if (found == choices_.end()) choice_order_.push_back(key);
-    choices_[key] = {element.option, element.options, false, from_append, false, parent.config_path()};
+    if (!earlier) choices_.emplace_back(key, choice);
+    else if (!earlier->external && !earlier->from_append && from_append) *earlier = choice;
   }
 }
 
+GroupChoices::Choice* GroupChoices::find(const std::string& key) {
+  const auto found = std::find_if(choices_.begin(), choices_.end(), [&](const auto& c) { return c.first == key; });
+  return found == choices_.end() ? nullptr : &found->second;
+}
+
 void GroupChoices::apply(DefaultElement& element) {
-  const auto found = choices_.find(element.override_key());
-  if (found == choices_.end()) return;
-  element.option = found->second.option;
-  element.options = found->second.options;
-  found->second.used = true;
+  Choice* choice = find(element.override_key());
+  if (!choice) return;
+  element.option = choice->option;
+  element.options = choice->options;
+  choice->used = true;
 }
 
 bool GroupChoices::mark_deleted(DefaultElement& element) {
@@ -125,28 +115,23 @@ bool GroupChoices::mark_deleted(DefaultElement& element) {
 void GroupChoices::remember(const DefaultElement& element) {
   if (!element.is_group) return;
   const std::string key = element.override_key();
-  const auto [found, added] = known_.emplace(key, element.option);
-  if (added) {
-    known_order_.push_back(key);
-  } else if (found->second != element.option) {
-    refuse("Multiple values for " + key + ". To override a value use 'override " + key + ": " +
-           found->second.value_or("None") + "'");
+  const Value option = element.option ? Value::string(*element.option) : Value();
+  const Value* earlier = known_.find(key);
+  if (earlier && !(*earlier == option)) {
+    refuse("Multiple values for " + key + ". To override a value use 'override " + key + ": " + python_str(*earlier) +
+           "'");
   }
+  known_.set(key, option);
   keys_of_group_[element.group_path()].insert(key);
 }
 
-std::string GroupChoices::resolve(const std::string& text, const DefaultElement& element,
-                                  const std::vector<DefaultElement>& list, bool self_added) const {
-  if (text.starts_with("${defaults.") && text.size() > 12 && text[12] == '.') {
-    refuse("Defaults list element '" + element.override_key() + "=" + text +
-           "' is using a deprecated interpolation form.");
-  }
-  Value known = Value::map();
-  for (const auto& key : known_order_) known.set(key, known_.at(key) ? Value::string(*known_.at(key)) : Value());
+std::string GroupChoices::resolve(const std::string& text, const std::vector<DefaultElement>& list,
+                                  bool self_added) const {
+  Value known = known_;
   Value defaults = Value::list();
   for (const auto& d : list) {
     if (self_added && d.is_self()) continue;
-    defaults.items().push_back(Value::string(d.is_group ? choice_text(d) : d.config_path()));
+    defaults.items().push_back(Value::string(d.is_group ? d.choice_text() : d.config_path()));
   }
   known.set("defaults", std::move(defaults));
   known.set("_dummy_", Value::string(text));
@@ -154,15 +139,15 @@ std::string GroupChoices::resolve(const std::string& text, const DefaultElement&
     const auto result = resolve_path(known, "_dummy_");
     if (result && result->is_string()) return result->as_string();
   } catch (const UserError&) {
-    // told below, with the keys that could be used
+    // Said below, with the keys that could be used.
   }
-  refuse("Error resolving interpolation '" + text +
-         "', possible interpolation keys: " + join_names(known_order_, "", ", "));
+  std::vector<std::string> keys;
+  for (const auto& [key, option] : known_.entries()) keys.push_back(key.as_string());
+  refuse("Error resolving interpolation '" + text + "', possible interpolation keys: " + join_names(keys, "", ", "));
 }
 
 void GroupChoices::check_used() const {
-  for (const auto& key : choice_order_) {
-    const Choice& choice = choices_.at(key);
+  for (const auto& [key, choice] : choices_) {
     if (!choice.used) refuse_unused(key, choice);
   }
   for (const auto& [key, deletion] : deletions_) {
@@ -193,9 +178,9 @@ void GroupChoices::refuse_unused(const std::string& key, const Choice& choice) c
 }
 
 std::optional<std::string> GroupChoices::known(const std::string& key) const {
-  const auto found = known_.find(key);
-  if (found == known_.end()) return std::nullopt;
-  return found->second.value_or("null");
+  const Value* option = known_.find(key);
+  if (!option) return std::nullopt;
+  return option->is_null() ? "null" : option->as_string();
 }
 
 }  // namespace scalselect::config

@@ -41,16 +41,6 @@ Value with_hydra(const Value& root, const ResolveContext& context) {
   return full;
 }
 
-void collect_missing(const Value& node, const std::string& path, std::vector<std::string>& out) {
-  if (node.is_missing()) out.push_back(path);
-  if (node.is_list()) {
-    for (std::size_t i = 0; i < node.size(); ++i)
-      collect_missing(node.items()[i], join_path(path, std::to_string(i)), out);
-  } else if (node.is_map()) {
-    for (const auto& [key, item] : node.entries()) collect_missing(item, join_path(path, python_str(key)), out);
-  }
-}
-
 }  // namespace
 
 void Resolver::spend() {
@@ -229,12 +219,6 @@ std::optional<Value> resolve_path(const Value& root, const std::string& path, co
   const auto found = resolver.select(path, {&full}, false);
   if (!found) return std::nullopt;
   return found->literal ? *found->node : resolver.convert(*found->node, found->chain);
-}
-
-std::vector<std::string> missing_keys(const Value& root) {
-  std::vector<std::string> out;
-  collect_missing(root, "", out);
-  return out;
 }
 
 }  // namespace scalselect::config

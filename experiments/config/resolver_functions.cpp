@@ -41,22 +41,18 @@ Value environment(const ResolveContext& context, const std::vector<Value>& args)
   if (context.keep_environment) {
     return Value::string("${oc.env:" + key + (args.size() > 1 ? "," + escape_special(python_str(args[1])) : "") + "}");
   }
-  if (context.environment) {
-    if (auto value = context.environment(key)) return Value::string(*value);
-  } else if (const char* value = std::getenv(key.c_str())) {
-    return Value::string(value);
-  }
+  if (const char* value = std::getenv(key.c_str())) return Value::string(value);
   if (args.size() < 2) {
     refuse("KeyError raised while resolving interpolation: \"Environment variable '" + key + "' not found\"");
   }
   return args[1].is_null() ? Value() : Value::string(python_str(args[1]));
 }
 
-Value time_text(const ResolveContext& context, const std::string& pattern) {
+/// The time of the first call, kept, so that all jobs of a sweep share it.
+Value time_text(const std::string& pattern) {
   static const std::time_t started = std::time(nullptr);
-  const std::time_t when = context.now_seconds ? static_cast<std::time_t>(context.now_seconds) : started;
   std::tm local{};
-  localtime_r(&when, &local);
+  localtime_r(&started, &local);
   if (pattern.empty()) return Value::string("");
   std::string out(pattern.size() * 16 + 64, '\0');
   out.resize(std::strftime(out.data(), out.size(), pattern.c_str(), &local));
@@ -115,7 +111,7 @@ Found Resolver::call_resolver(const std::string& name, const std::vector<Value>&
   if (name == "oc.dict.keys" || name == "oc.dict.values") return dict_view(name, args, chain);
   if (name == "now") {
     check_count(name, args.size(), 1, 1);
-    return own(time_text(context_, text_argument(name, args[0])), true);
+    return own(time_text(text_argument(name, args[0])), true);
   }
   if (name == "hydra") {
     check_count(name, args.size(), 1, 1);

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
@@ -124,6 +125,10 @@ const Value* find_item(const Value& list, std::string_view step);
 /// Node at a dotted path ("a.b", "list.0", "list[0]"), no interpolation applied; null pointer if absent.
 const Value* find_path(const Value& root, std::string_view path);
 Value* find_path(Value& root, std::string_view path);
+
+/// Calls `visit` for `node`, which lies at `path`, and for everything below it, in order.
+void for_each_node(const Value& node, const std::string& path,
+                   const std::function<void(const std::string& path, const Value& node)>& visit);
 
 /// Conversion for `bind_options`: map keys become strings, integers beyond 64 bits become doubles, `???` stays text.
 nlohmann::json to_json(const Value& value);
