@@ -24,7 +24,7 @@ struct ComposeRequest {
   /// Place in the sweep, for hydra.job.num and hydra.job.id; none: they stay ???.
   std::optional<std::int64_t> job_num = std::nullopt;
   const ConfigNodes* nodes = nullptr;  ///< configs without a file; must outlive the request
-  /// Copies of a request share what was read.
+  /// Copies of a request share the files read.
   std::shared_ptr<ParsedFiles> parsed = std::make_shared<ParsedFiles>();
 };
 

@@ -1,4 +1,4 @@
-// One element of a defaults list: as it is written, and where it lies once the tree grows.
+// One element of a defaults list: as written, and its place in the tree.
 #pragma once
 
 #include <optional>
@@ -8,7 +8,7 @@
 namespace scalselect::config {
 
 struct DefaultElement {
-  // As it is written.
+  // As written.
   bool is_group = false;
   std::string name;                                 ///< group or path; a leading '/' is absolute
   std::optional<std::string> package;               ///< text after '@'

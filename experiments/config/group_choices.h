@@ -16,7 +16,7 @@ namespace scalselect::config {
 /// All functions throw UserError with Hydra's text.
 class GroupChoices {
  public:
-  /// Splits the words: those that name a group and are no dict choose, append or delete it; the others edit the config.
+  /// Splits the words: those that name a group and are not dicts choose, append or delete it; the others edit the config.
   GroupChoices(const Repository& repository, const std::vector<Override>& overrides);
 
   const std::vector<DefaultElement>& appended() const { return appended_; }
@@ -31,7 +31,7 @@ class GroupChoices {
   bool mark_deleted(DefaultElement& element);  ///< true if the command line deletes it
   void remember(const DefaultElement& element);
 
-  /// Resolves `${group}` in an option or path from the choices known so far and the list it stands in.
+  /// Resolves `${group}` in an option or path from the choices known so far and the list that holds it.
   std::string resolve(const std::string& text, const std::vector<DefaultElement>& list, bool self_added) const;
 
   void check_used() const;

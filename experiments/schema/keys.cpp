@@ -59,7 +59,7 @@ std::vector<OptionDoc> own_keys(const std::string& command) {
   if (command == "select") return with(document_options<SelectOptions>(), {kBudgets});
   if (command == "generate") {
     return with(document_options<GenerateOptions>(),
-                {{"prompt", "a string", "", "the question, taken as it is; one placeholder per image comes before it"},
+                {{"prompt", "a string", "", "the question, used as given; one placeholder per image goes before it"},
                  {"image", "a string or a list", "", "image file, or a list of files"}});
   }
   if (command == "model_assemble") return document_options<AssembleOptions>();
@@ -84,13 +84,13 @@ struct Group {
 const Group kGroups[] = {
     {"model", "the model that looks at the samples", document_options<pipeline::ModelOptions>},
     {"pool", "the samples to choose from", document_options<pipeline::PoolOptions>},
-    {"target", "samples that show what the model shall be good at, for methods that choose by a target",
+    {"target", "samples of what the model should be good at, for methods that choose by a target",
      document_options<pipeline::PoolOptions>},
     {"selector", "how token roles are read: strict, or as the authors' code does",
      [] {
        return std::vector<OptionDoc>{{"roles", "strict | compat", "strict", "token roles, for method.roles"}};
      }},
-    {"method", "how samples are chosen; `scalselect methods` tells about each", nullptr},
+    {"method", "how samples are chosen; `scalselect methods` describes each", nullptr},
     {"trainer", "the recipe of the fine-tuning", document_options<trainer::TrainOptions>},
     {"eval", "the benchmarks", document_options<pipeline::EvalOptions>},
     {"launcher", "where trainings run", document_options<launchers::LauncherOptions>},
