@@ -150,12 +150,6 @@ std::string override_dirname(const std::vector<Override>& overrides, const Value
   return out;
 }
 
-Value string_list(const std::vector<std::string>& texts) {
-  Value list = Value::list();
-  for (const auto& text : texts) list.items().push_back(Value::string(text));
-  return list;
-}
-
 void set_path(Value& root, const std::string& path, Value value) {
   const auto dot = path.rfind('.');
   Value* parent = dot == std::string::npos ? &root : find_path(root, path.substr(0, dot));
@@ -166,8 +160,12 @@ void set_path(Value& root, const std::string& path, Value value) {
 void complete_hydra(ComposedConfig& result, const ComposeRequest& request, const std::vector<Override>& overrides,
                     const std::vector<std::pair<std::string, std::string>>& choices) {
   Value& hydra = result.hydra;
-  set_path(hydra, "overrides.hydra", string_list(result.hydra_overrides));
-  set_path(hydra, "overrides.task", string_list(result.task_overrides));
+  Value own = Value::list(), task = Value::list();
+  for (const auto& override : overrides) {
+    (override.is_hydra() ? own : task).items().push_back(Value::string(override.text));
+  }
+  set_path(hydra, "overrides.hydra", std::move(own));
+  set_path(hydra, "overrides.task", std::move(task));
   Value map = Value::map();
   for (const auto& [group, option] : choices) {
     map.set(group, option == "null" ? Value() : Value::string(option));
@@ -175,7 +173,7 @@ void complete_hydra(ComposedConfig& result, const ComposeRequest& request, const
   set_path(hydra, "runtime.choices", std::move(map));
   set_path(hydra, "runtime.cwd", Value::string(std::filesystem::current_path().string()));
   const Value* name = find_path(hydra, "job.name");
-  if (!name || name->is_missing()) set_path(hydra, "job.name", Value::string(request.job_name));
+  if (!name || name->is_missing()) set_path(hydra, "job.name", Value::string("scalselect"));
   set_path(hydra, "job.config_name", Value::string(request.config_name));
   if (request.job_num) {
     set_path(hydra, "job.num", Value::integer(*request.job_num));
@@ -213,7 +211,7 @@ ComposedConfig compose(const ComposeRequest& request) {
 
   ComposedConfig result;
   for (const auto& override : overrides) {
-    (override.is_hydra() ? result.hydra_overrides : result.task_overrides).push_back(override.text);
+    if (!override.is_hydra()) result.task_overrides.push_back(override.text);
   }
   if (const Value* hydra = root.find("hydra")) result.hydra = *hydra;
   root.erase("hydra");
@@ -228,9 +226,7 @@ ComposedConfig compose(const ComposeRequest& request) {
   return result;
 }
 
-Value ComposedConfig::resolved() const { return resolve(config, context); }
-
-nlohmann::json ComposedConfig::json() const { return to_json(resolved()); }
+nlohmann::json ComposedConfig::json() const { return to_json(resolve(config, context)); }
 
 nlohmann::json ComposedConfig::json_without_environment() const {
   ResolveContext lenient = context;

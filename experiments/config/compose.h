@@ -20,7 +20,6 @@ struct ComposeRequest {
   std::string config_name;               ///< primary file without .yaml
   std::vector<std::string> overrides;    ///< command-line words
   bool multirun = false;                 ///< leave sweeps and `group: ???` alone (the sweep's own configuration)
-  std::string job_name = "scalselect";   ///< hydra.job.name
   /// Place in the sweep, for hydra.job.num and hydra.job.id; none: they stay ???.
   std::optional<std::int64_t> job_num = std::nullopt;
   const ConfigNodes* nodes = nullptr;  ///< configs without a file; must outlive the request
@@ -32,18 +31,16 @@ struct ComposedConfig {
   Value config;  ///< the job's configuration, not resolved, without `hydra`
   Value hydra;   ///< the `hydra` node (run and sweep directories, choices…)
   std::vector<std::pair<std::string, std::string>> choices;  ///< group (or group@package) -> option, in defaults order
-  std::vector<std::string> task_overrides, hydra_overrides;  ///< the words, split by what they address
+  std::vector<std::string> task_overrides;                   ///< the words that do not address `hydra`
   std::vector<DefaultsEntry> defaults;
   std::string defaults_tree;  ///< as `--info defaults-tree` prints it
   ResolveContext context;
 
-  /// Configuration with interpolations resolved. Throws UserError.
-  Value resolved() const;
-  /// Resolved and converted, for `bind_options`.
+  /// With interpolations resolved, for `bind_options`. Throws UserError.
   nlohmann::json json() const;
   /// The same for records: what comes from the environment (`${oc.env:TOKEN}`) stays unresolved.
   nlohmann::json json_without_environment() const;
-  /// Tells where a dotted key was last set, for `bind_options`.
+  /// Says where a dotted key was last set, for `bind_options`.
   KeyOrigin origin() const;
 };
 

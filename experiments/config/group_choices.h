@@ -16,7 +16,8 @@ namespace scalselect::config {
 /// All functions throw UserError with Hydra's text.
 class GroupChoices {
  public:
-  /// Splits the words: those that name a group and are not dicts choose, append or delete it; the others edit the config.
+  /// Splits the words: those that name a group and are not dicts choose, append or delete it; the others edit the
+  /// config.
   GroupChoices(const Repository& repository, const std::vector<Override>& overrides);
 
   const std::vector<DefaultElement>& appended() const { return appended_; }

@@ -110,7 +110,6 @@ std::vector<DefaultElement> read_defaults(const Value& list, const std::string& 
 
 LoadedConfig read_config(const std::string& text, const std::string& file, const std::string& path) {
   LoadedConfig loaded;
-  loaded.file = file;
   loaded.package_header = read_header(text, file);
   loaded.content = parse_yaml(text, file);
   if (!loaded.content.is_map()) return loaded;
