@@ -34,6 +34,10 @@ inline constexpr char kModelUsage[] =
 inline constexpr char kMethodsUsage[] = "scalselect methods [NAME… | --markdown]";
 inline constexpr char kMiniUsage[] =
     "scalselect mini world out=DIR | mini sheet out=FILE.png | mini pretrain out=DIR | mini probes model=DIR";
+inline constexpr char kComposeUsage[] =
+    "scalselect compose -cd DIR [-cd DIR…] -cn NAME [-m] [--cfg job|hydra|all] [--resolve] [--package KEY] [--format "
+    "json] "
+    "key=value …";
 
 /// How a command that composes a configuration is called.
 struct Usage {
@@ -56,6 +60,7 @@ inline const Usage kExtractUsage{"scalselect extract model.path=DIR pool.path=PO
 struct Flags {
   bool multirun = false, help = false, resolve = false;
   std::string cfg, info, package;        ///< --cfg job, --info defaults, --package a.b
+  std::string format = "yaml";           ///< of --cfg: yaml or json
   std::string config_name, config_path;  ///< -cn, -cp
   std::vector<std::string> config_dirs;  ///< -cd, searched after the project's own
   Words overrides;

@@ -7,7 +7,7 @@
 
 #include "core/error.h"
 #include "experiments/app/commands.h"
-#include "experiments/config/command.h"
+#include "experiments/config/answers.h"
 #include "experiments/resources.h"
 #include "experiments/schema/keys.h"
 #include "experiments/schema/nodes.h"
@@ -40,6 +40,7 @@ std::map<std::string, std::function<void(const std::string&)>> valued_of(Flags& 
       {"-i", set(flags.info)},
       {"--package", set(flags.package)},
       {"-p", set(flags.package)},
+      {"--format", set(flags.format)},
       {"--config-name", set(flags.config_name)},
       {"-cn", set(flags.config_name)},
       {"--config-path", set(flags.config_path)},
@@ -143,11 +144,12 @@ int answer_questions(const Flags& flags, const config::ComposeRequest& request, 
   if (flags.help) {
     fmt::print(
         "{}\n\nFlags: {}--cfg job|hydra|all, --resolve, --package KEY, --info defaults|defaults-tree,\n"
-        "       -cn/--config-name NAME, -cp/--config-path DIR, -cd/--config-dir DIR, -h/--help\n\n{}",
+        "       --format yaml|json, -cn/--config-name NAME, -cp/--config-path DIR, -cd/--config-dir DIR, "
+        "-h/--help\n\n{}",
         usage.text, usage.sweeps ? "-m/--multirun, " : "",
         schema::help_text(flags.config_name.empty() ? request.config_name : "config", request, composed));
   } else if (!flags.cfg.empty()) {
-    fmt::print("{}", config::cfg_text(composed, flags.cfg, flags.resolve, flags.package));
+    fmt::print("{}", config::cfg_text(composed, flags.cfg, flags.resolve, flags.package, flags.format));
   } else {
     fmt::print("{}", config::info_text(composed, flags.info));
   }

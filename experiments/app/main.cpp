@@ -1,5 +1,6 @@
 // scalselect: one program for selection, training, evaluation and reports.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -8,14 +9,13 @@
 #include <cstring>
 #include <exception>
 #include <functional>
-#include <iostream>
 
 #include "core/error.h"
 #include "core/failure.h"
 #include "core/log.h"
 #include "experiments/app/commands.h"
 #include "experiments/build_info.h"
-#include "experiments/config/command.h"
+#include "experiments/config/answers.h"
 #include "selector/linalg.h"
 
 namespace scalselect::app {
@@ -28,7 +28,23 @@ struct Command {
   const char* usage = nullptr;  ///< answer to --help; null: the command answers itself
 };
 
-int compose(const Words& words) { return config::run_compose_command(words, std::cout, std::cerr); }
+int compose(const Words& words) {
+  const Flags flags = parse_flags(words);
+  if (flags.config_dirs.empty()) {
+    throw UserError(ErrorKind::kUsage, "No folder of configurations is given.", std::string("Usage: ") + kComposeUsage);
+  }
+  const config::ComposeRequest request{flags.config_dirs, flags.config_name, flags.overrides};
+  if (flags.help || !flags.info.empty()) return answer_questions(flags, request, kComposeUsage);
+  if (flags.multirun) {
+    int number = 0;
+    for (const auto& job : config::multirun_jobs(request)) fmt::print("#{} : {}\n", number++, fmt::join(job, " "));
+    return 0;
+  }
+  const auto what = flags.cfg.empty() ? "job" : flags.cfg;
+  fmt::print("{}", config::cfg_text(config::compose(request), what, flags.resolve, flags.package, flags.format));
+  return 0;
+}
+
 int pipeline(const Words& words) { return run_pipeline(words); }
 
 const std::vector<Command>& commands() {
@@ -50,7 +66,7 @@ const std::vector<Command>& commands() {
       {"cache", "list what stages left, or remove what no run uses", run_cache, kCacheUsage},
       {"doctor", "facts for a bug report: versions, machine, libraries, paths", run_doctor, kDoctorUsage},
       {"mini", "the mini world alone: world, sheet, pretrain, probes", run_mini, kMiniUsage},
-      {"compose", "compose any folder of YAML groups as Hydra does, and print it", compose},
+      {"compose", "compose any folder of YAML groups as Hydra does, and print it", compose, kComposeUsage},
   };
   return table;
 }

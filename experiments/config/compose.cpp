@@ -4,28 +4,24 @@
 #include <filesystem>
 #include <set>
 
-#include "core/error.h"
 #include "experiments/config/defaults.h"
 #include "experiments/config/edit.h"
+#include "experiments/config/refuse.h"
 #include "experiments/config/repository.h"
 #include "experiments/config/text.h"
 
 namespace scalselect::config {
 namespace {
 
-[[noreturn]] void fail(const std::string& problem, const std::string& remedy = {}) {
-  throw UserError(ErrorKind::kUsage, problem, remedy);
-}
-
 void refuse_sweeps(const std::vector<Override>& overrides) {
   for (const auto& override : overrides) {
     if (!override.is_sweep()) continue;
     if (override.sweep.kind != SweepKind::kSimpleChoice) {
-      fail("Sweep parameters '" + override.text + "' requires --multirun");
+      refuse("Sweep parameters '" + override.text + "' requires --multirun");
     }
-    fail("Ambiguous value for argument '" + override.text + "'\n1. To use it as a list, use key=[value1,value2]\n" +
-         "2. To use it as string, quote the value: key=\\'value1,value2\\'\n" +
-         "3. To sweep over it, add --multirun to your command line");
+    refuse("Ambiguous value for argument '" + override.text + "'\n1. To use it as a list, use key=[value1,value2]\n" +
+           "2. To use it as string, quote the value: key=\\'value1,value2\\'\n" +
+           "3. To sweep over it, add --multirun to your command line");
   }
 }
 
@@ -33,29 +29,18 @@ void refuse_sweeps(const std::vector<Override>& overrides) {
 void extend_search_path(Repository& repository, const std::string& config_name,
                         const std::vector<Override>& overrides) {
   Value paths;
-  if (!config_name.empty()) {
-    if (const auto primary = repository.load(config_name)) {
-      if (!primary->content.is_map()) fail("primary config '" + config_name + "' must be a DictConfig, got ListConfig");
-      if (const auto found = resolve_path(primary->content, "hydra.searchpath")) paths = *found;
-    }
+  if (const auto primary = repository.load(config_name)) {
+    if (!primary->content.is_map()) refuse("primary config '" + config_name + "' must be a DictConfig, got ListConfig");
+    if (const auto found = resolve_path(primary->content, "hydra.searchpath")) paths = *found;
   }
-  for (const auto& override : overrides) {
-    if (override.key_element() == "hydra.searchpath") {
-      paths = override.element.value;
-      break;
-    }
-  }
+  const auto by_word = std::find_if(overrides.begin(), overrides.end(),
+                                    [](const Override& word) { return word.key_element() == "hydra.searchpath"; });
+  if (by_word != overrides.end()) paths = by_word->value;
   if (paths.is_null() || paths.is_missing()) return;
-  std::vector<std::string> folders;
-  bool good = paths.is_list();
-  if (good) {
-    for (const auto& path : paths.items()) {
-      good = good && path.is_string();
-      if (path.is_string()) folders.push_back(path.as_string());
-    }
-  }
-  if (!good) fail("hydra.searchpath must be a list of strings. Got: " + python_str(paths));
-  repository.append(folders);
+  const bool good = paths.is_list() && std::all_of(paths.items().begin(), paths.items().end(),
+                                                   [](const Value& path) { return path.is_string(); });
+  if (!good) refuse("hydra.searchpath must be a list of strings. Got: " + python_str(paths));
+  for (const auto& path : paths.items()) repository.append(path.as_string());
 }
 
 /// Everything that `request` searches.
@@ -71,7 +56,7 @@ void check_hydra_keys(const Value& source, const Value& known, const std::string
   for (const auto& [key, item] : source.entries()) {
     const std::string full = path + "." + python_str(key);
     const Value* entry = known.find(key);
-    if (!entry) fail("Key '" + python_str(key) + "' not in 'HydraConf'\n    full_key: " + full);
+    if (!entry) refuse("Key '" + python_str(key) + "' not in 'HydraConf'\n    full_key: " + full);
     check_hydra_keys(item, *entry, full);
   }
 }
@@ -82,7 +67,7 @@ Value merge_files(Repository& repository, const std::vector<DefaultsEntry>& entr
     const auto loaded = repository.load(entry.config_path);
     const Value content = under_package(loaded->content, entry.package);
     if (!entry.primary && entry.config_path != "hydra/config" && find_path(content, "hydra.searchpath")) {
-      fail("In '" + entry.config_path + "': Overriding hydra.searchpath is only supported from the primary config");
+      refuse("In '" + entry.config_path + "': Overriding hydra.searchpath is only supported from the primary config");
     }
     try {
       const Value* hydra = content.is_map() ? content.find("hydra") : nullptr;
@@ -90,97 +75,79 @@ Value merge_files(Repository& repository, const std::vector<DefaultsEntry>& entr
         check_hydra_keys(*hydra, repository.load("hydra/config")->content, "hydra");
       merge_into(root, content);
     } catch (const UserError& error) {
-      fail("In '" + entry.config_path + "': ConfigTypeError raised while composing config:\n" + error.problem());
+      refuse("In '" + entry.config_path + "': ConfigTypeError raised while composing config:\n" + error.problem());
     }
   }
   return root;
 }
 
-/// Dotted keys below a map, for "did you mean".
-void collect_keys(const Value& node, const std::string& path, std::vector<std::string>& out) {
-  if (!node.is_map()) return;
-  for (const auto& [key, item] : node.entries()) {
-    const std::string full = path.empty() ? python_str(key) : path + "." + python_str(key);
-    if (full == "hydra") continue;
-    out.push_back(full);
-    collect_keys(item, full, out);
+/// " Did you mean 'trainer.lr'?" for `lr`, if no other key ends so.
+std::string same_leaf_hint(const Value& root, const std::string& leaf) {
+  std::vector<std::string> found;
+  for_each_node(root, "", [&](const std::string& path, const Value&) {
+    if (path.ends_with("." + leaf) && !path.starts_with("hydra.")) found.push_back(path);
+  });
+  return found.size() == 1 ? " Did you mean '" + found[0] + "'?" : "";
+}
+
+/// The file that wrote `node`. The top level has many: its own keys stand in the primary one.
+std::string file_of(const Value& node) {
+  std::string file = node.origin().file;
+  if (!file.empty() || !node.is_map()) return file;
+  for (const auto& [name, item] : node.entries()) {
+    if (file.empty() && !item.is_map()) file = item.origin().file;
   }
+  return file;
 }
 
 /// " Did you mean 'lr'? 'trainer' is defined in conf/trainer/lora.yaml."
 std::string unknown_key_hint(const Value& root, const Repository& repository, const std::string& key) {
-  const auto steps = split_path(key);
   const Value* node = &root;
-  std::string reached;
-  std::string unknown = steps.empty() ? key : steps[0];
-  for (const auto& step : steps) {
+  std::string reached, unknown;
+  for (const auto& step : split_path(key)) {
     unknown = step;
-    const Value* next = node->is_map() ? node->find(step) : nullptr;
+    const Value* next = node->find(step);
     if (!next) break;
     node = next;
-    reached += (reached.empty() ? "" : ".") + step;
+    reached = join_path(reached, step);
   }
   std::vector<std::string> names;
   if (node->is_map()) {
-    for (const auto& [name, item] : node->entries()) {
-      if (!(reached.empty() && name == Value::string("hydra"))) names.push_back(python_str(name));
-    }
+    for (const auto& [name, item] : node->entries()) names.push_back(python_str(name));
   }
   if (reached.empty()) {
     for (const auto& group : repository.subgroups("")) {
-      const bool listed = std::find(names.begin(), names.end(), group) != names.end();
-      if (group != "hydra" && !listed) names.push_back(group);
+      if (!root.find(group)) names.push_back(group);
     }
+    std::erase(names, "hydra");
   }
   std::string hint = did_you_mean(unknown, names);
-  if (hint.empty()) {
-    std::vector<std::string> all, same_leaf;
-    collect_keys(root, "", all);
-    for (const auto& full : all) {
-      const auto dot = full.rfind('.');
-      if (dot != std::string::npos && full.substr(dot + 1) == steps.back()) same_leaf.push_back(full);
-    }
-    if (same_leaf.size() == 1) hint = " Did you mean '" + same_leaf[0] + "'?";
-  }
-  std::string file = node->origin().file;
-  if (file.empty() && node->is_map()) {  // the top level has many files; its own keys stand in the primary one
-    for (const auto& [name, item] : node->entries()) {
-      if (file.empty() && !item.is_map()) file = item.origin().file;
-    }
-  }
-  if (!file.empty()) {
-    hint += reached.empty() ? " The top level is defined in " + file + "."
-                            : " '" + reached + "' is defined in " + file + ".";
-  }
-  return hint;
+  if (hint.empty()) hint = same_leaf_hint(root, split_path(key).back());
+  const std::string file = file_of(*node);
+  if (file.empty()) return hint;
+  return hint + (reached.empty() ? " The top level" : " '" + reached + "'") + " is defined in " + file + ".";
 }
 
 std::string override_dirname(const std::vector<Override>& overrides, const Value& hydra) {
   const Value* settings = find_path(hydra, "job.config.override_dirname");
-  const auto text = [&](const char* key, const char* fallback) {
-    const Value* value = settings ? settings->find(std::string_view(key)) : nullptr;
-    return value && value->is_string() ? value->as_string() : std::string(fallback);
+  const auto text = [&](const char* key) {
+    const Value* value = settings ? settings->find(key) : nullptr;
+    return value ? python_str(*value) : std::string();
   };
-  const std::string kv = text("kv_sep", "="), between = text("item_sep", ",");
-  std::set<std::string> excluded;
-  if (const Value* keys = settings ? settings->find("exclude_keys") : nullptr; keys && keys->is_list()) {
-    for (const auto& key : keys->items()) excluded.insert(python_str(key));
-  }
+  const std::string kv = text("kv_sep"), between = text("item_sep");
+  const Value* keys = settings ? settings->find("exclude_keys") : nullptr;
+  const auto excluded = [&](const std::string& key) {
+    return keys && keys->is_list() &&
+           std::find(keys->items().begin(), keys->items().end(), Value::string(key)) != keys->items().end();
+  };
   std::vector<std::string> words;
   for (const auto& override : overrides) {
-    if (!override.is_hydra() && !excluded.count(override.key)) words.push_back(override.text);
+    if (!override.is_hydra() && !excluded(override.key)) words.push_back(override.text);
   }
   std::sort(words.begin(), words.end());
-  std::string joined, out;
-  for (const auto& word : words) joined += (joined.empty() ? "" : between) + word;
-  for (const char c : joined) out += c == '=' ? kv : std::string(1, c);
+  std::string out;
+  for (const char c : join_names(words, "", between)) out += c == '=' ? kv : std::string(1, c);
   return out;
-}
-
-Value string_list(const std::vector<std::string>& texts) {
-  Value list = Value::list();
-  for (const auto& text : texts) list.items().push_back(Value::string(text));
-  return list;
 }
 
 void set_path(Value& root, const std::string& path, Value value) {
@@ -193,16 +160,20 @@ void set_path(Value& root, const std::string& path, Value value) {
 void complete_hydra(ComposedConfig& result, const ComposeRequest& request, const std::vector<Override>& overrides,
                     const std::vector<std::pair<std::string, std::string>>& choices) {
   Value& hydra = result.hydra;
-  set_path(hydra, "overrides.hydra", string_list(result.hydra_overrides));
-  set_path(hydra, "overrides.task", string_list(result.task_overrides));
+  Value own = Value::list(), task = Value::list();
+  for (const auto& override : overrides) {
+    (override.is_hydra() ? own : task).items().push_back(Value::string(override.text));
+  }
+  set_path(hydra, "overrides.hydra", std::move(own));
+  set_path(hydra, "overrides.task", std::move(task));
   Value map = Value::map();
   for (const auto& [group, option] : choices) {
-    map.set(group, option == "null" ? Value::null() : Value::string(option));
+    map.set(group, option == "null" ? Value() : Value::string(option));
   }
   set_path(hydra, "runtime.choices", std::move(map));
   set_path(hydra, "runtime.cwd", Value::string(std::filesystem::current_path().string()));
   const Value* name = find_path(hydra, "job.name");
-  if (!name || name->is_missing()) set_path(hydra, "job.name", Value::string(request.job_name));
+  if (!name || name->is_missing()) set_path(hydra, "job.name", Value::string("scalselect"));
   set_path(hydra, "job.config_name", Value::string(request.config_name));
   if (request.job_num) {
     set_path(hydra, "job.num", Value::integer(*request.job_num));
@@ -211,20 +182,9 @@ void complete_hydra(ComposedConfig& result, const ComposeRequest& request, const
   set_path(hydra, "job.override_dirname", Value::string(override_dirname(overrides, hydra)));
 }
 
-void collect_groups(const Repository& repository, const std::string& parent,
-                    std::vector<std::pair<std::string, std::vector<std::string>>>& out) {
-  for (const auto& name : repository.subgroups(parent)) {
-    const std::string group = parent.empty() ? name : parent + "/" + name;
-    if (group == "hydra") continue;
-    auto options = repository.options(group);
-    if (!options.empty()) out.emplace_back(group, std::move(options));
-    collect_groups(repository, group, out);
-  }
-}
-
 /// `GROUP=all`, where the group has no option of that name.
 bool means_every_option(const Override& override, const Repository& repository) {
-  const Value& value = override.element.value;
+  const Value& value = override.value;
   if (override.is_sweep() || !value.is_string() || value.as_string() != "all") return false;
   const auto options = repository.options(override.key);
   return !options.empty() && std::find(options.begin(), options.end(), "all") == options.end();
@@ -251,7 +211,7 @@ ComposedConfig compose(const ComposeRequest& request) {
 
   ComposedConfig result;
   for (const auto& override : overrides) {
-    (override.is_hydra() ? result.hydra_overrides : result.task_overrides).push_back(override.text);
+    if (!override.is_hydra()) result.task_overrides.push_back(override.text);
   }
   if (const Value* hydra = root.find("hydra")) result.hydra = *hydra;
   root.erase("hydra");
@@ -261,14 +221,12 @@ ComposedConfig compose(const ComposeRequest& request) {
   }
   result.config = std::move(root);
   result.defaults = std::move(defaults.entries);
-  result.tree = std::move(defaults.tree);
+  result.defaults_tree = std::move(defaults.tree);
   result.context.hydra = result.hydra;
   return result;
 }
 
-Value ComposedConfig::resolved() const { return resolve(config, context); }
-
-nlohmann::json ComposedConfig::json() const { return to_json(resolved()); }
+nlohmann::json ComposedConfig::json() const { return to_json(resolve(config, context)); }
 
 nlohmann::json ComposedConfig::json_without_environment() const {
   ResolveContext lenient = context;
@@ -289,9 +247,12 @@ KeyOrigin ComposedConfig::origin() const {
 }
 
 void require_complete(const ComposedConfig& config) {
-  std::string list;
-  for (const auto& key : missing_keys(config.config)) list += (list.empty() ? "" : ", ") + key;
-  if (!list.empty()) fail("Missing mandatory value(s): " + list, "Set them on the command line: key=value.");
+  std::vector<std::string> missing;
+  for_each_node(config.config, "", [&](const std::string& path, const Value& node) {
+    if (node.is_missing()) missing.push_back(path);
+  });
+  if (missing.empty()) return;
+  refuse("Missing mandatory value(s): " + join_names(missing, "", ", "), "Set them on the command line: key=value.");
 }
 
 std::vector<std::vector<std::string>> multirun_jobs(const ComposeRequest& request) {
@@ -300,25 +261,20 @@ std::vector<std::vector<std::string>> multirun_jobs(const ComposeRequest& reques
   const ComposedConfig composed = compose(sweep_request);
   const auto overrides = parse_overrides(request.overrides);
   const Repository repository = open_repository(request, overrides);
-  const Value* params = find_path(composed.hydra, "sweeper.params");
-  std::set<std::string> swept, given;
-  if (params && params->is_map()) {
-    for (const auto& [key, value] : params->entries()) swept.insert(python_str(key));
-  }
+  const Value* sweeper = find_path(composed.hydra, "sweeper.params");
+  const Value params = sweeper && sweeper->is_map() ? *sweeper : Value::map();
+  std::set<std::string> given;
   std::vector<std::string> own_words;
   for (const auto& override : overrides) {
     const std::string key = override.key_element();
     const bool every = means_every_option(override, repository);
-    if (every && swept.count(key)) continue;  // what the experiment lists
+    if (every && params.find(key)) continue;  // what the experiment lists
     given.insert(key);
     own_words.push_back(every ? every_option(override) : override.text);
   }
   std::vector<std::string> words;
-  if (params && params->is_map()) {
-    for (const auto& [key, value] : params->entries()) {
-      const std::string text = python_str(key);
-      if (!given.count(text)) words.push_back(text + "=" + python_str(value));
-    }
+  for (const auto& [key, value] : params.entries()) {
+    if (!given.contains(python_str(key))) words.push_back(python_str(key) + "=" + python_str(value));
   }
   words.insert(words.end(), own_words.begin(), own_words.end());
   return expand_sweep(words, [&](const std::string& group) { return repository.options(group); });
@@ -333,12 +289,6 @@ std::vector<std::string> group_options(const ComposeRequest& request, const std:
   std::sort(names.begin(), names.end());
   names.erase(std::unique(names.begin(), names.end()), names.end());
   return names;
-}
-
-std::vector<std::pair<std::string, std::vector<std::string>>> list_groups(const ComposeRequest& request) {
-  std::vector<std::pair<std::string, std::vector<std::string>>> out;
-  collect_groups(open_repository(request, parse_overrides(request.overrides)), "", out);
-  return out;
 }
 
 }  // namespace scalselect::config

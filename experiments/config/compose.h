@@ -3,65 +3,44 @@
 #pragma once
 
 #include <cstdint>
-#include <iosfwd>
-#include <map>
 #include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "core/options.h"
-#include "experiments/config/override.h"
+#include "experiments/config/defaults.h"
 #include "experiments/config/repository.h"
 #include "experiments/config/resolve.h"
-#include "experiments/config/value.h"
 
 namespace scalselect::config {
 
 struct ComposeRequest {
   std::vector<std::string> config_dirs;  ///< first wins; the first one is "the" config folder
-  std::string config_name;               ///< primary file without .yaml; empty = an empty primary config
+  std::string config_name;               ///< primary file without .yaml
   std::vector<std::string> overrides;    ///< command-line words
   bool multirun = false;                 ///< leave sweeps and `group: ???` alone (the sweep's own configuration)
-  std::string job_name = "scalselect";   ///< hydra.job.name
   /// Place in the sweep, for hydra.job.num and hydra.job.id; none: they stay ???.
   std::optional<std::int64_t> job_num = std::nullopt;
   const ConfigNodes* nodes = nullptr;  ///< configs without a file; must outlive the request
-  /// Copies of a request share what was read.
+  /// Copies of a request share the files read.
   std::shared_ptr<ParsedFiles> parsed = std::make_shared<ParsedFiles>();
-};
-
-/// One line of the final defaults list.
-struct DefaultsEntry {
-  std::string config_path;  ///< "dataset/llava"
-  std::string package;      ///< "dataset"; empty = root
-  std::string parent;       ///< path of the including config; empty for the primary one
-  bool is_self = false;
-  bool primary = false;
-};
-
-/// A node of the defaults tree for `--info defaults-tree`.
-struct DefaultsTree {
-  std::string label;  ///< "group: option", "path" or "_self_"
-  std::vector<DefaultsTree> children;
 };
 
 struct ComposedConfig {
   Value config;  ///< the job's configuration, not resolved, without `hydra`
   Value hydra;   ///< the `hydra` node (run and sweep directories, choices…)
   std::vector<std::pair<std::string, std::string>> choices;  ///< group (or group@package) -> option, in defaults order
-  std::vector<std::string> task_overrides, hydra_overrides;  ///< the words, split by what they address
+  std::vector<std::string> task_overrides;                   ///< the words that do not address `hydra`
   std::vector<DefaultsEntry> defaults;
-  DefaultsTree tree;
+  std::string defaults_tree;  ///< as `--info defaults-tree` prints it
   ResolveContext context;
 
-  /// Configuration with interpolations resolved. Throws UserError.
-  Value resolved() const;
-  /// Resolved and converted, for `bind_options`.
+  /// With interpolations resolved, for `bind_options`. Throws UserError.
   nlohmann::json json() const;
   /// The same for records: what comes from the environment (`${oc.env:TOKEN}`) stays unresolved.
   nlohmann::json json_without_environment() const;
-  /// Tells where a dotted key was last set, for `bind_options`.
+  /// Says where a dotted key was last set, for `bind_options`.
   KeyOrigin origin() const;
 };
 
@@ -79,7 +58,5 @@ std::vector<std::vector<std::string>> multirun_jobs(const ComposeRequest& reques
 /// Options and sub-groups of a group over everything that `request` searches, sorted; with `below` the options of the
 /// sub-groups ("mini/demo") in place of these.
 std::vector<std::string> group_options(const ComposeRequest& request, const std::string& group, bool below = false);
-/// Every group ("method", "server/db") with its options, sorted.
-std::vector<std::pair<std::string, std::vector<std::string>>> list_groups(const ComposeRequest& request);
 
 }  // namespace scalselect::config

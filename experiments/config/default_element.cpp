@@ -24,22 +24,17 @@ std::string join(const std::string& dir, const std::string& path) {
 
 }  // namespace
 
-DefaultElement DefaultElement::from(const RawDefault& raw) {
-  DefaultElement element;
-  element.is_group = raw.is_group;
-  element.name = raw.name;
-  element.package = raw.package;
-  if (element.package == "_here_") element.package = "";
-  element.option = raw.option;
-  element.options = raw.options;
-  element.optional = raw.optional;
-  element.override = raw.override;
+DefaultElement DefaultElement::group(std::string name, std::optional<std::string> package) {
+  DefaultElement element = config(std::move(name), std::move(package));
+  element.is_group = true;
   return element;
 }
 
-DefaultElement DefaultElement::config(std::string path) {
+DefaultElement DefaultElement::config(std::string path, std::optional<std::string> package) {
   DefaultElement element;
   element.name = std::move(path);
+  element.package = std::move(package);
+  if (element.package == "_here_") element.package = "";
   return element;
 }
 
@@ -51,19 +46,13 @@ bool DefaultElement::is_interpolation() const {
 void DefaultElement::set_parent(const std::string& dir, const std::string& package_of_parent) {
   parent_dir = dir;
   parent_package = package_of_parent;
-  if (package && package->find("_group_") != std::string::npos) {
-    std::string resolved;
-    const std::string own = dots(group_path());
-    for (std::size_t i = 0; i < package->size();) {
-      if (package->compare(i, 7, "_group_") == 0) {
-        resolved += own;
-        i += 7;
-      } else {
-        resolved += (*package)[i++];
-      }
-    }
-    package = "_global_." + resolved;
+  constexpr std::string_view keyword = "_group_";
+  if (!package || package->find(keyword) == std::string::npos) return;
+  const std::string own = dots(group_path());
+  for (std::size_t at = 0; (at = package->find(keyword, at)) != std::string::npos; at += own.size()) {
+    package->replace(at, keyword.size(), own);
   }
+  package = "_global_." + *package;
 }
 
 void DefaultElement::set_header(const std::string& text) {
@@ -104,6 +93,16 @@ std::string DefaultElement::override_key() const {
   std::string key = group_path();
   if (dots(key) == package_now) return key;
   return key + "@" + (package_now.empty() ? "_global_" : package_now);
+}
+
+std::string DefaultElement::choice_text(const char* none) const {
+  return options ? join_names(*options, "", ",") : option.value_or(none);
+}
+
+std::string join_names(const std::vector<std::string>& names, const std::string& before, const std::string& between) {
+  std::string out;
+  for (const auto& name : names) out += (out.empty() ? "" : between) + before + name;
+  return out;
 }
 
 }  // namespace scalselect::config

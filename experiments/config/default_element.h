@@ -1,27 +1,28 @@
-// One element of a defaults list while the tree grows: where it lies, what it is called, which package it goes to.
+// One element of a defaults list: as written, and its place in the tree.
 #pragma once
 
 #include <optional>
 #include <string>
 #include <vector>
 
-#include "experiments/config/repository.h"
-
 namespace scalselect::config {
 
 struct DefaultElement {
+  // As written.
   bool is_group = false;
-  std::string name;  ///< group or path; a leading '/' is absolute
-  std::optional<std::string> package;
+  std::string name;                                 ///< group or path; a leading '/' is absolute
+  std::optional<std::string> package;               ///< text after '@'
   std::optional<std::string> option;                ///< of a group; nullopt = null
   std::optional<std::vector<std::string>> options;  ///< of a group with several
-  bool optional = false, override = false, deleted = false, primary = false, external_append = false;
+  bool optional = false, override = false;
 
+  // In the tree.
+  bool deleted = false, primary = false, external_append = false;
   std::string parent_dir, parent_package;
   std::optional<std::string> header;  ///< package from the file's header, absolute
 
-  static DefaultElement from(const RawDefault& raw);
-  static DefaultElement config(std::string path);
+  static DefaultElement group(std::string name, std::optional<std::string> package);
+  static DefaultElement config(std::string path, std::optional<std::string> package = std::nullopt);
 
   bool is_self() const { return is_group ? option == "_self_" : name == "_self_"; }
   bool is_null() const { return is_group && !option && !options; }
@@ -36,6 +37,10 @@ struct DefaultElement {
   std::string config_path() const;  ///< file, without .yaml
   std::string final_package(bool use_header = true) const;
   std::string override_key() const;  ///< group, or group@package if it is not the default one
+  /// "a", "a,b" for several options, `none` for none.
+  std::string choice_text(const char* none = "null") const;
 };
+
+std::string join_names(const std::vector<std::string>& names, const std::string& before, const std::string& between);
 
 }  // namespace scalselect::config

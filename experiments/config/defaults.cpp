@@ -4,23 +4,27 @@
 #include <memory>
 #include <set>
 
-#include "core/error.h"
 #include "experiments/config/group_choices.h"
+#include "experiments/config/refuse.h"
 
 namespace scalselect::config {
 namespace {
 
-[[noreturn]] void fail(const std::string& problem) { throw UserError(ErrorKind::kUsage, problem); }
-
-/// Stands for the primary config where none is named.
-constexpr const char* kNoConfig = "_dummy_empty_config_";
-
 constexpr std::size_t kMaxEntries = 10000;  // of all defaults lists together
+
+struct Node;
+using Nodes = std::vector<std::unique_ptr<Node>>;
 
 struct Node {
   DefaultElement element;
   Node* parent = nullptr;
-  std::vector<std::unique_ptr<Node>> children;
+  std::size_t depth = 0;
+  Nodes children;
+
+  /// Not yet one of the children.
+  std::unique_ptr<Node> make_child(DefaultElement child) {
+    return std::make_unique<Node>(Node{std::move(child), this, depth + 1, {}});
+  }
 };
 
 class Builder {
@@ -31,13 +35,9 @@ class Builder {
   DefaultsResult run(const std::string& config_name) {
     Node root;
     root.element.name = "<root>";
-    auto hydra = std::make_unique<Node>();
-    hydra->element = DefaultElement::config("hydra/config");
-    hydra->parent = &root;
-    auto primary = std::make_unique<Node>();
-    primary->element = DefaultElement::config(config_name.empty() ? kNoConfig : config_name);
+    auto hydra = root.make_child(DefaultElement::config("hydra/config"));
+    auto primary = root.make_child(DefaultElement::config(config_name));
     primary->element.primary = true;
-    primary->parent = &root;
     grow(*primary, /*is_root=*/true, false, false);
     grow(*hydra, false, false, false);
     root.children.push_back(std::move(hydra));
@@ -45,11 +45,10 @@ class Builder {
 
     DefaultsResult result;
     for (const auto& child : root.children) flatten(*child, result.entries);
-    check_duplicates();
     choices_.check_used();
     for (const auto& child : root.children) order_choices(*child, result.choices);
     result.config_overrides = choices_.config_overrides();
-    result.tree = describe(root);
+    describe(root, result.tree);
     return result;
   }
 
@@ -59,12 +58,8 @@ class Builder {
   void grow(Node& node, bool is_root, bool interpolated, bool from_append) {
     DefaultElement& element = node.element;
     if (++grown_ > kMaxEntries) {
-      fail("In '" + element.config_path() + "': the defaults lists come to more than " + std::to_string(kMaxEntries) +
-           " entries.");
-    }
-    if (is_root && element.name == kNoConfig) {
-      grow_children(node, LoadedConfig{}, is_root, interpolated, from_append);
-      return;
+      refuse("In '" + element.config_path() + "': the defaults lists come to more than " + std::to_string(kMaxEntries) +
+             " entries.");
     }
     if (is_root && !repository_.config_exists(element.config_path())) not_found(node);
     std::shared_ptr<const LoadedConfig> loaded;
@@ -84,28 +79,25 @@ class Builder {
       element.deleted = true;
       return;
     }
-    std::size_t depth = 0;
-    for (const Node* above = node.parent; above; above = above->parent) ++depth;
-    if (depth > 100) fail("In '" + element.config_path() + "': the defaults list includes itself.");
+    if (node.depth > kMaxDepth) refuse("In '" + element.config_path() + "': the defaults list includes itself.");
     grow_children(node, *loaded, is_root, interpolated, from_append);
   }
 
   void grow_children(Node& node, const LoadedConfig& loaded, bool is_root, bool interpolated, bool from_append) {
     const DefaultElement& parent = node.element;
-    std::vector<DefaultElement> list;
-    for (const auto& raw : loaded.defaults) list.push_back(DefaultElement::from(raw));
+    std::vector<DefaultElement> list = loaded.defaults;
     bool self_added = false;
     if (!list.empty() || (is_root && !choices_.appended().empty())) self_added = place_self(parent, list);
     if (is_root) {
-      for (const auto& raw : choices_.appended()) {
-        list.push_back(DefaultElement::from(raw));
+      for (const auto& element : choices_.appended()) {
+        list.push_back(element);
         list.back().external_append = true;
       }
     }
     choices_.register_overrides(parent, list, interpolated, from_append);
 
     // Later entries first: their overrides of groups must be known before earlier entries are looked at.
-    std::vector<std::unique_ptr<Node>> children;
+    Nodes children;
     for (auto it = list.rbegin(); it != list.rend(); ++it) {
       if (it->override && !it->is_self()) continue;
       expand(node, *it, children, interpolated, from_append || it->external_append);
@@ -115,14 +107,10 @@ class Builder {
     node.children = std::move(children);
   }
 
-  void expand(Node& node, DefaultElement element, std::vector<std::unique_ptr<Node>>& children, bool interpolated,
-              bool from_append) {
+  void expand(Node& node, DefaultElement element, Nodes& children, bool interpolated, bool from_append) {
     const DefaultElement& parent = node.element;
     const auto add = [&](DefaultElement child) {
-      children.push_back(std::make_unique<Node>());
-      children.back()->element = std::move(child);
-      children.back()->parent = &node;
-      return children.back().get();
+      return children.emplace_back(node.make_child(std::move(child))).get();
     };
     if (element.is_self()) {
       add(std::move(element));
@@ -133,10 +121,10 @@ class Builder {
     if (element.is_group && element.options) {
       for (auto option = element.options->rbegin(); option != element.options->rend(); ++option) {
         if (option->find("${") != std::string::npos) {
-          fail("In '" + parent.config_path() + "': Defaults List interpolation is not supported in options list items");
+          refuse("In '" + parent.config_path() +
+                 "': Defaults List interpolation is not supported in options list items");
         }
-        DefaultElement single = DefaultElement::config(element.name + "/" + *option);
-        single.package = element.package;
+        DefaultElement single = DefaultElement::config(element.name + "/" + *option, element.package);
         single.optional = element.optional;
         single.set_parent(parent.group_path(), parent.final_package());
         grow(*add(std::move(single)), false, interpolated, from_append);
@@ -149,15 +137,15 @@ class Builder {
   }
 
   /// `- group: ${a}_${b}`: the choices of the other groups are known only now.
-  void resolve_deferred(Node& node, const std::vector<DefaultElement>& list, bool self_added,
-                        std::vector<std::unique_ptr<Node>>& children, bool from_append) {
+  void resolve_deferred(Node& node, const std::vector<DefaultElement>& list, bool self_added, Nodes& children,
+                        bool from_append) {
     for (auto& child : children) {
       if (child->element.is_self() || !child->element.is_interpolation()) continue;
       DefaultElement& element = child->element;
       if (element.is_group) {
-        element.option = choices_.resolve(*element.option, element, list, self_added);
+        element.option = choices_.resolve(*element.option, list, self_added);
       } else {
-        element.name = choices_.resolve(element.config_path(), element, list, self_added);
+        element.name = choices_.resolve(element.config_path(), list, self_added);
       }
       element.set_parent(node.element.group_path(), node.element.final_package());
       grow(*child, false, true, from_append);
@@ -171,7 +159,7 @@ class Builder {
       has_default |= !(element.is_group && element.override);
       count += element.is_self();
     }
-    if (count > 1) fail("Duplicate _self_ defined in " + parent.config_path());
+    if (count > 1) refuse("Duplicate _self_ defined in " + parent.config_path());
     if (count == 0 && (has_default || list.empty())) list.push_back(DefaultElement::config("_self_"));
     return count == 0;
   }
@@ -185,25 +173,13 @@ class Builder {
     }
     const DefaultElement& element = node.element;
     if (element.deleted || element.is_missing() || element.is_null()) return;
-    const Node* parent = node.parent;
-    DefaultsEntry entry;
-    if (element.is_self()) {
-      entry.is_self = true;
-      entry.config_path = parent->element.config_path();
-      if (parent->parent) entry.parent = parent->parent->element.config_path();
-      entry.package = parent->element.final_package();
-      entry.primary = parent->element.primary;
-    } else {
-      entry.config_path = element.config_path();
-      if (parent) entry.parent = parent->element.config_path();
-      entry.package = element.final_package();
-      entry.primary = element.primary;
-      if (element.is_group && !listed_.insert(element.override_key()).second && duplicate_.empty()) {
-        duplicate_ = element.override_key();
-      }
+    const bool self = element.is_self();
+    if (!self && element.is_group && !listed_.insert(element.override_key()).second) {
+      refuse(element.override_key() + " appears more than once in the final defaults list");
     }
-    if (entry.config_path == kNoConfig) return;
-    out.push_back(std::move(entry));
+    const Node& file = self ? *node.parent : node;
+    const std::string parent = file.parent ? file.parent->element.config_path() : "";
+    out.push_back({file.element.config_path(), file.element.final_package(), parent, self, file.element.primary});
   }
 
   /// Choices in the order of the tree (they were met from the last one to the first).
@@ -216,17 +192,13 @@ class Builder {
     for (const auto& child : node.children) order_choices(*child, out);
   }
 
-  void check_duplicates() const {
-    if (!duplicate_.empty()) fail(duplicate_ + " appears more than once in the final defaults list");
-  }
-
   // ---- refusals ----
 
   [[noreturn]] void must_choose(const DefaultElement& element) const {
-    if (!element.is_group) fail("Missing ConfigDefault is not supported : " + element.config_path());
+    if (!element.is_group) refuse("Missing ConfigDefault is not supported : " + element.config_path());
     const std::string key = element.override_key();
-    fail("You must specify '" + key + "', e.g, " + key + "=<OPTION>\nAvailable options:\n" +
-         join_names(repository_.options(element.group_path()), "\t", "\n"));
+    refuse("You must specify '" + key + "', e.g, " + key + "=<OPTION>\nAvailable options:\n" +
+           join_names(repository_.options(element.group_path()), "\t", "\n"));
   }
 
   /// " Did you mean 'random'?", "… 'experiment=mini/demo'?" or "… 'pool=file pool.path=p.json'?"
@@ -265,18 +237,18 @@ class Builder {
       }
       if (node.parent) message = "In '" + node.parent->element.config_path() + "': " + message;
     }
-    fail(message + "\nConfig search path:\n" + repository_.describe());
+    refuse(message + "\nConfig search path:\n" + repository_.describe());
   }
 
-  static DefaultsTree describe(const Node& node) {
+  static void describe(const Node& node, std::string& out) {
     const DefaultElement& element = node.element;
-    DefaultsTree tree;
-    if (!node.parent) tree.label = "<root>";
-    else if (element.is_self()) tree.label = "_self_";
-    else if (element.is_group) tree.label = element.override_key() + ": " + choice_text(element);
-    else tree.label = element.config_path();
-    for (const auto& child : node.children) tree.children.push_back(describe(*child));
-    return tree;
+    out += std::string(node.depth * 2, ' ');
+    if (!node.parent) out += element.name;
+    else if (element.is_self()) out += "_self_";
+    else if (element.is_group) out += element.override_key() + ": " + element.choice_text();
+    else out += element.config_path();
+    out += node.children.empty() ? "\n" : ":\n";
+    for (const auto& child : node.children) describe(*child, out);
   }
 
   Repository& repository_;
@@ -284,7 +256,6 @@ class Builder {
   bool skip_missing_;
   std::size_t grown_ = 0;
   std::set<std::string> listed_;
-  std::string duplicate_;
 };
 
 }  // namespace

@@ -5,14 +5,23 @@
 #include <utility>
 #include <vector>
 
-#include "experiments/config/compose.h"
+#include "experiments/config/override.h"
 #include "experiments/config/repository.h"
 
 namespace scalselect::config {
 
+/// One line of the final defaults list.
+struct DefaultsEntry {
+  std::string config_path;  ///< "dataset/llava"
+  std::string package;      ///< "dataset"; empty = root
+  std::string parent;       ///< path of the including config; empty for the primary one
+  bool is_self = false;
+  bool primary = false;
+};
+
 struct DefaultsResult {
   std::vector<DefaultsEntry> entries;                        ///< in merge order, Hydra's own first
-  DefaultsTree tree;                                         ///< rooted at "<root>"
+  std::string tree;                                          ///< one line per node, indented, as `--info` prints it
   std::vector<std::pair<std::string, std::string>> choices;  ///< every group's final option ("null" if none)
   std::vector<Override> config_overrides;                    ///< overrides that edit the composed config
 };

@@ -1,9 +1,8 @@
 #include "experiments/config/edit.h"
 
-#include <charconv>
-
-#include "core/error.h"
+#include "experiments/config/refuse.h"
 #include "experiments/config/resolver.h"
+#include "experiments/config/text.h"
 
 namespace scalselect::config {
 namespace {
@@ -15,14 +14,10 @@ class UnknownKey : public UserError {
       : UserError(ErrorKind::kUsage, "Key '" + key + "' is not in struct\n    full_key: " + full) {}
 };
 
-[[noreturn]] void fail(const std::string& reason) { throw UserError(ErrorKind::kUsage, reason); }
-
 struct Merge {
   const Value& root;
   bool closed;
 };
-
-std::string join(const std::string& path, const std::string& step) { return path.empty() ? step : path + "." + step; }
 
 /// The container that an interpolation stands for, if it stands for one by now.
 std::optional<Value> container_behind(const Value& root, const Value& node, const std::string& path) {
@@ -32,7 +27,7 @@ std::optional<Value> container_behind(const Value& root, const Value& node, cons
   auto steps = split_path(path);
   for (const auto& step : steps) {
     chain.push_back(at);
-    at = at->is_map() ? at->find(step) : find_path(*at, step);
+    at = at->is_list() ? find_item(*at, step) : at->find(step);
     if (!at) break;
   }
   if (chain.size() != steps.size()) return std::nullopt;
@@ -47,7 +42,7 @@ std::optional<Value> container_behind(const Value& root, const Value& node, cons
 
 void merge_map(Value& dest, const Value& source, const std::string& path, const Merge& merge) {
   for (const auto& [key, from] : source.entries()) {
-    const std::string full = join(path, python_str(key));
+    const std::string full = join_path(path, python_str(key));
     Value* into = dest.find(key);
     if (!into) {
       if (merge.closed) throw UnknownKey(python_str(key), full);
@@ -60,7 +55,7 @@ void merge_map(Value& dest, const Value& source, const std::string& path, const 
     if (from.is_missing()) continue;
     if (into->is_container() && from.is_container()) {
       if (into->is_map() != from.is_map()) {
-        fail("Cannot merge DictConfig with ListConfig\n    full_key: " + full);
+        refuse("Cannot merge DictConfig with ListConfig\n    full_key: " + full);
       }
       if (into->is_map()) {
         merge_map(*into, from, full, merge);
@@ -90,22 +85,17 @@ bool equals_resolved(const Value& root, const std::string& key, const Value& exp
   return value && *value == expected;
 }
 
-std::size_t list_index(const Value& list, const std::string& step, const std::string& full) {
-  std::size_t index = 0;
-  const auto [end, error] = std::from_chars(step.data(), step.data() + step.size(), index);
-  if (error != std::errc() || end != step.data() + step.size()) {
-    fail("Index '" + step + "' (str) is not an int\n    full_key: " + full);
-  }
-  if (index >= list.size()) fail("list index out of range\n    full_key: " + full);
-  return index;
-}
-
 /// The child `step` of a container; a map that lacks it gets one if `create`.
 Value& child(Value& container, const std::string& step, bool create, const std::string& full) {
-  if (container.is_list()) return container.items()[list_index(container, step, full)];
+  if (container.is_list()) {
+    if (const Value* item = find_item(container, step)) return const_cast<Value&>(*item);
+    const bool number = !step.empty() && step.find_first_not_of("0123456789") == std::string::npos;
+    refuse((number ? "list index out of range" : "Index '" + step + "' (str) is not an int") +
+           "\n    full_key: " + full);
+  }
   if (Value* found = container.find(step)) return *found;
   if (!create) throw UnknownKey(step, full);
-  return container.set(step, Value::null());
+  return container.set(step, Value());
 }
 
 /// OmegaConf.update: walks to the parent (turning scalars on the way into maps), then merges or sets.
@@ -114,7 +104,7 @@ void update(Value& root, const std::string& key, const Value& value, bool force)
   Value* node = &root;
   std::string full;
   for (std::size_t i = 0; i + 1 < steps.size(); ++i) {
-    full = join(full, steps[i]);
+    full = join_path(full, steps[i]);
     node = &child(*node, steps[i], force, full);
     if (!node->is_container()) {
       Value map = Value::map();
@@ -122,10 +112,10 @@ void update(Value& root, const std::string& key, const Value& value, bool force)
       *node = std::move(map);
     }
   }
-  full = join(full, steps.back());
+  full = join_path(full, steps.back());
   Value& target = child(*node, steps.back(), force, full);
   if (value.is_container() && target.is_container()) {
-    if (value.is_map() != target.is_map()) fail("Cannot merge DictConfig with ListConfig\n    full_key: " + full);
+    if (value.is_map() != target.is_map()) refuse("Cannot merge DictConfig with ListConfig\n    full_key: " + full);
     if (value.is_map()) {
       merge_map(target, value, full, Merge{root, !force});
       return;
@@ -140,7 +130,7 @@ void check_texts(const Value& value) {
     for (const auto& item : value.items()) check_texts(item);
   } else if (value.is_map()) {
     for (const auto& [key, item] : value.entries()) {
-      if (key.is_null()) fail("Incompatible key type 'NoneType'");
+      if (key.is_null()) refuse("Incompatible key type 'NoneType'");
       check_texts(item);
     }
   }
@@ -149,26 +139,26 @@ void check_texts(const Value& value) {
 void remove(Value& root, const Override& override) {
   const std::string& key = override.key;
   const auto current = selected(root, key);
-  if (!current) fail("Could not delete from config. '" + key + "' does not exist.");
-  const Value& expected = override.element.value;
+  if (!current) refuse("Could not delete from config. '" + key + "' does not exist.");
+  const Value& expected = override.value;
   if (override.has_value && !expected.is_null() && !equals_resolved(root, key, expected)) {
-    fail("Could not delete from config. The value of '" + key + "' is " + python_str(*current) + " and not " +
-         python_str(expected) + ".");
+    refuse("Could not delete from config. The value of '" + key + "' is " + python_str(*current) + " and not " +
+           python_str(expected) + ".");
   }
   const auto dot = key.rfind('.');
   Value* parent = dot == std::string::npos ? &root : find_path(root, key.substr(0, dot));
   const std::string leaf = dot == std::string::npos ? key : key.substr(dot + 1);
   if (!parent || !parent->is_map() || !parent->erase(leaf)) {
-    fail("Could not delete from config. '" + key + "' is no entry of a dict.");
+    refuse("Could not delete from config. '" + key + "' is not an entry of a dict.");
   }
 }
 
 void append(Value& root, const Override& override) {
-  const Value& value = override.element.value;
+  const Value& value = override.value;
   if (!value.is_container() && selected(root, override.key)) {
-    fail("Could not append to config. An item is already at '" + override.key + "'.\nEither remove + prefix: '" +
-         override.text.substr(1) + "'\nOr add a second + to add or override '" + override.key + "': '+" +
-         override.text + "'");
+    refuse("Could not append to config. An item is already at '" + override.key + "'.\nEither remove + prefix: '" +
+           override.text.substr(1) + "'\nOr add a second + to add or override '" + override.key + "': '+" +
+           override.text + "'");
   }
   update(root, override.key, value, true);
 }
@@ -176,14 +166,14 @@ void append(Value& root, const Override& override) {
 }  // namespace
 
 void merge_into(Value& root, const Value& source) {
-  if (!source.is_map()) fail("Cannot merge DictConfig with ListConfig");
+  if (!source.is_map()) refuse("Cannot merge DictConfig with ListConfig");
   merge_map(root, source, "", Merge{root, false});
 }
 
 Value under_package(Value value, const std::string& package) {
   if (package.empty()) return value;
   const auto steps = split_path(package);
-  if (steps.size() > kMaxDepth) fail("A package has at most " + std::to_string(kMaxDepth) + " steps");
+  if (steps.size() > kMaxDepth) refuse("A package has at most " + std::to_string(kMaxDepth) + " steps");
   for (auto step = steps.rbegin(); step != steps.rend(); ++step) {
     Value map = Value::map();
     map.set_origin(value.origin());
@@ -196,24 +186,24 @@ Value under_package(Value value, const std::string& package) {
 void apply_override(Value& root, const Override& override,
                     const std::function<std::string(const std::string& key)>& unknown_key_hint) {
   if (override.package) {
-    fail("Override " + override.text + " looks like a config group override, but config group '" + override.key +
-         "' does not exist.");
+    refuse("Override " + override.text + " looks like a config group override, but config group '" + override.key +
+           "' does not exist.");
   }
   if (override.type == OverrideType::kDelete) return remove(root, override);
   try {
-    check_texts(override.element.value);
+    check_texts(override.value);
     switch (override.type) {
       case OverrideType::kAdd: append(root, override); break;
-      case OverrideType::kForceAdd: update(root, override.key, override.element.value, true); break;
-      default: update(root, override.key, override.element.value, false); break;
+      case OverrideType::kForceAdd: update(root, override.key, override.value, true); break;
+      default: update(root, override.key, override.value, false); break;
     }
   } catch (const UnknownKey& unknown) {
     const std::string hint = unknown_key_hint ? unknown_key_hint(override.key) : std::string();
-    fail("Could not override '" + override.key + "'." + (hint.empty() ? "" : hint) +
-         "\nTo append to your config use +" + override.text + "\n" + unknown.problem());
+    refuse("Could not override '" + override.key + "'." + (hint.empty() ? "" : hint) +
+           "\nTo append to your config use +" + override.text + "\n" + unknown.problem());
   } catch (const UserError& error) {
     if (error.problem().starts_with("Could not append")) throw;
-    fail("Error merging override " + override.text + "\n" + error.problem());
+    refuse("Error merging override " + override.text + "\n" + error.problem());
   }
 }
 

@@ -2,29 +2,17 @@
 
 #include <algorithm>
 
-#include "core/error.h"
+#include "experiments/config/refuse.h"
 #include "experiments/config/resolve.h"
+#include "experiments/config/text.h"
 
 namespace scalselect::config {
 namespace {
 
-[[noreturn]] void fail(const std::string& problem) { throw UserError(ErrorKind::kUsage, problem); }
-
 /// As Hydra's messages print a choice.
-std::string message_text(const DefaultElement& element) { return element.is_null() ? "None" : choice_text(element); }
+std::string message_text(const DefaultElement& element) { return element.choice_text("None"); }
 
 }  // namespace
-
-std::string join_names(const std::vector<std::string>& names, const std::string& before, const std::string& between) {
-  std::string out;
-  for (const auto& name : names) out += (out.empty() ? "" : between) + before + name;
-  return out;
-}
-
-std::string choice_text(const DefaultElement& element) {
-  if (element.options) return join_names(*element.options, "", ",");
-  return element.option.value_or("null");
-}
 
 GroupChoices::GroupChoices(const Repository& repository, const std::vector<Override>& overrides) {
   for (const auto& override : overrides) {
@@ -33,17 +21,17 @@ GroupChoices::GroupChoices(const Repository& repository, const std::vector<Overr
 }
 
 void GroupChoices::sort_override(const Repository& repository, const Override& override) {
-  const Value& value = override.element.value;
+  const Value& value = override.value;
   if (value.is_map() || !repository.group_exists(override.key)) {
     config_overrides_.push_back(override);
     return;
   }
   if (override.type == OverrideType::kForceAdd) {
-    fail("force-add of config groups is not supported: '" + override.text + "'");
+    refuse("force-add of config groups is not supported: '" + override.text + "'");
   }
   if (override.type != OverrideType::kDelete) return choose(override);
   if (override.has_value && !value.is_string() && !value.is_null()) {
-    fail("Config group override deletion value must be a string : " + override.text);
+    refuse("Config group override deletion value must be a string : " + override.text);
   }
   Deletion deletion;
   if (value.is_string()) deletion.option = value.as_string();
@@ -51,31 +39,28 @@ void GroupChoices::sort_override(const Repository& repository, const Override& o
 }
 
 void GroupChoices::choose(const Override& override) {
-  const Value& value = override.element.value;
+  const Value& value = override.value;
   if (!value.is_string() && !value.is_list()) {
-    fail("Config group override must be a string or a list. Got " + std::string(kind_name(value.kind())));
+    refuse("Config group override must be a string or a list. Got " + kind_name(value.kind()));
   }
-  RawDefault raw;
-  raw.is_group = true;
-  raw.name = override.key;
-  raw.package = override.package;
+  DefaultElement element = DefaultElement::group(override.key, override.package);
   if (value.is_string()) {
-    raw.option = value.as_string();
+    element.option = value.as_string();
   } else {
-    raw.options.emplace();
+    element.options.emplace();
     for (const auto& item : value.items()) {
-      if (!item.is_string()) fail("Config group override must list strings: '" + override.text + "'");
-      raw.options->push_back(item.as_string());
+      if (!item.is_string()) refuse("Config group override must list strings: '" + override.text + "'");
+      element.options->push_back(item.as_string());
     }
   }
   if (override.type == OverrideType::kAdd) {
-    if (raw.name.empty()) fail("A group to append needs a name: '" + override.text + "'");
-    appended_.push_back(std::move(raw));
+    if (element.name.empty()) refuse("A group to append needs a name: '" + override.text + "'");
+    appended_.push_back(std::move(element));
     return;
   }
-  const std::string key = override.full_key();
-  if (!choices_.count(key)) choice_order_.push_back(key);
-  choices_[key] = {raw.option, raw.options, true, false, false, ""};
+  const Choice choice{element.option, element.options, true, false, false, ""};
+  if (Choice* earlier = find(override.full_key())) *earlier = choice;
+  else choices_.emplace_back(override.full_key(), choice);
 }
 
 void GroupChoices::register_overrides(const DefaultElement& parent, std::vector<DefaultElement>& list,
@@ -86,33 +71,36 @@ void GroupChoices::register_overrides(const DefaultElement& parent, std::vector<
     element.set_parent(parent.group_path(), parent.final_package());
     if (seen && !element.override && !element.external_append) {
       const std::string what = element.is_group ? element.override_key() : element.config_path();
-      fail("In " + parent.config_path() + ": Override '" + seen->override_key() + " : " + message_text(*seen) +
-           "' is defined before '" + what + ": " + (element.is_group ? message_text(element) : element.base_name()) +
-           "'.\nOverrides must be at the end of the defaults list");
+      refuse("In " + parent.config_path() + ": Override '" + seen->override_key() + " : " + message_text(*seen) +
+             "' is defined before '" + what + ": " + (element.is_group ? message_text(element) : element.base_name()) +
+             "'.\nOverrides must be at the end of the defaults list");
     }
     if (!element.override) continue;
     seen = &element;
     if (interpolated) {
-      fail(parent.config_path() + ": Default List Overrides are not allowed in the subtree\nof an in interpolated " +
-           "config group (override " + element.override_key() + "=" + message_text(element) + ").");
+      refuse(parent.config_path() + ": Default List Overrides are not allowed in the subtree\nof an in interpolated " +
+             "config group (override " + element.override_key() + "=" + message_text(element) + ").");
     }
     const std::string key = element.override_key();
-    const auto found = choices_.find(key);
+    const Choice choice{element.option, element.options, false, from_append, false, parent.config_path()};
+    Choice* earlier = find(key);
     // The last in depth-first order wins: what the command line appended comes after the primary file.
-    const bool replaces =
-        found != choices_.end() && !found->second.external && !found->second.from_append && from_append;
-    if (found != choices_.end() && !replaces) continue;
-    if (found == choices_.end()) choice_order_.push_back(key);
-    choices_[key] = {element.option, element.options, false, from_append, false, parent.config_path()};
+    if (!earlier) choices_.emplace_back(key, choice);
+    else if (!earlier->external && !earlier->from_append && from_append) *earlier = choice;
   }
 }
 
+GroupChoices::Choice* GroupChoices::find(const std::string& key) {
+  const auto found = std::find_if(choices_.begin(), choices_.end(), [&](const auto& c) { return c.first == key; });
+  return found == choices_.end() ? nullptr : &found->second;
+}
+
 void GroupChoices::apply(DefaultElement& element) {
-  const auto found = choices_.find(element.override_key());
-  if (found == choices_.end()) return;
-  element.option = found->second.option;
-  element.options = found->second.options;
-  found->second.used = true;
+  Choice* choice = find(element.override_key());
+  if (!choice) return;
+  element.option = choice->option;
+  element.options = choice->options;
+  choice->used = true;
 }
 
 bool GroupChoices::mark_deleted(DefaultElement& element) {
@@ -127,28 +115,23 @@ bool GroupChoices::mark_deleted(DefaultElement& element) {
 void GroupChoices::remember(const DefaultElement& element) {
   if (!element.is_group) return;
   const std::string key = element.override_key();
-  const auto [found, added] = known_.emplace(key, element.option);
-  if (added) {
-    known_order_.push_back(key);
-  } else if (found->second != element.option) {
-    fail("Multiple values for " + key + ". To override a value use 'override " + key + ": " +
-         found->second.value_or("None") + "'");
+  const Value option = element.option ? Value::string(*element.option) : Value();
+  const Value* earlier = known_.find(key);
+  if (earlier && !(*earlier == option)) {
+    refuse("Multiple values for " + key + ". To override a value use 'override " + key + ": " + python_str(*earlier) +
+           "'");
   }
+  known_.set(key, option);
   keys_of_group_[element.group_path()].insert(key);
 }
 
-std::string GroupChoices::resolve(const std::string& text, const DefaultElement& element,
-                                  const std::vector<DefaultElement>& list, bool self_added) const {
-  if (text.starts_with("${defaults.") && text.size() > 12 && text[12] == '.') {
-    fail("Defaults list element '" + element.override_key() + "=" + text +
-         "' is using a deprecated interpolation form.");
-  }
-  Value known = Value::map();
-  for (const auto& key : known_order_) known.set(key, known_.at(key) ? Value::string(*known_.at(key)) : Value::null());
+std::string GroupChoices::resolve(const std::string& text, const std::vector<DefaultElement>& list,
+                                  bool self_added) const {
+  Value known = known_;
   Value defaults = Value::list();
   for (const auto& d : list) {
     if (self_added && d.is_self()) continue;
-    defaults.items().push_back(Value::string(d.is_group ? choice_text(d) : d.config_path()));
+    defaults.items().push_back(Value::string(d.is_group ? d.choice_text() : d.config_path()));
   }
   known.set("defaults", std::move(defaults));
   known.set("_dummy_", Value::string(text));
@@ -156,21 +139,21 @@ std::string GroupChoices::resolve(const std::string& text, const DefaultElement&
     const auto result = resolve_path(known, "_dummy_");
     if (result && result->is_string()) return result->as_string();
   } catch (const UserError&) {
-    // told below, with the keys that could be used
+    // Said below, with the keys that could be used.
   }
-  fail("Error resolving interpolation '" + text +
-       "', possible interpolation keys: " + join_names(known_order_, "", ", "));
+  std::vector<std::string> keys;
+  for (const auto& [key, option] : known_.entries()) keys.push_back(key.as_string());
+  refuse("Error resolving interpolation '" + text + "', possible interpolation keys: " + join_names(keys, "", ", "));
 }
 
 void GroupChoices::check_used() const {
-  for (const auto& key : choice_order_) {
-    const Choice& choice = choices_.at(key);
+  for (const auto& [key, choice] : choices_) {
     if (!choice.used) refuse_unused(key, choice);
   }
   for (const auto& [key, deletion] : deletions_) {
     if (deletion.used) continue;
-    fail("Could not delete '" + key + (deletion.option ? "=" + *deletion.option : "") +
-         "'. No match in the defaults list");
+    refuse("Could not delete '" + key + (deletion.option ? "=" + *deletion.option : "") +
+           "'. No match in the defaults list");
   }
 }
 
@@ -191,13 +174,13 @@ void GroupChoices::refuse_unused(const std::string& key, const Choice& choice) c
         choice.options ? "[" + join_names(*choice.options, "", ",") + "]" : choice.option.value_or("null");
     message += "\nTo append to your default list use +" + key + "=" + option;
   }
-  fail(message);
+  refuse(message);
 }
 
 std::optional<std::string> GroupChoices::known(const std::string& key) const {
-  const auto found = known_.find(key);
-  if (found == known_.end()) return std::nullopt;
-  return found->second.value_or("null");
+  const Value* option = known_.find(key);
+  if (!option) return std::nullopt;
+  return option->is_null() ? "null" : option->as_string();
 }
 
 }  // namespace scalselect::config

@@ -13,18 +13,14 @@
 
 namespace scalselect::config {
 
-/// "a", "a,b" for several options, "null" for none.
-std::string choice_text(const DefaultElement& element);
-
-std::string join_names(const std::vector<std::string>& names, const std::string& before, const std::string& between);
-
 /// All functions throw UserError with Hydra's text.
 class GroupChoices {
  public:
-  /// Splits the words: those that name a group and are no dict choose, append or delete it; the others edit the config.
+  /// Splits the words: those that name a group and are not dicts choose, append or delete it; the others edit the
+  /// config.
   GroupChoices(const Repository& repository, const std::vector<Override>& overrides);
 
-  const std::vector<RawDefault>& appended() const { return appended_; }
+  const std::vector<DefaultElement>& appended() const { return appended_; }
   const std::vector<Override>& config_overrides() const { return config_overrides_; }
 
   /// The `override` entries of the file at `parent`, which must be its last ones. An earlier registration wins, but for
@@ -36,9 +32,8 @@ class GroupChoices {
   bool mark_deleted(DefaultElement& element);  ///< true if the command line deletes it
   void remember(const DefaultElement& element);
 
-  /// Resolves `${group}` in an option or path from the choices known so far and the list it stands in.
-  std::string resolve(const std::string& text, const DefaultElement& element, const std::vector<DefaultElement>& list,
-                      bool self_added) const;
+  /// Resolves `${group}` in an option or path from the choices known so far and the list that holds it.
+  std::string resolve(const std::string& text, const std::vector<DefaultElement>& list, bool self_added) const;
 
   void check_used() const;
   /// Option of a group ("null" if it has none); nullopt if the group was never met.
@@ -62,13 +57,14 @@ class GroupChoices {
   void choose(const Override& override);
   [[noreturn]] void refuse_unused(const std::string& key, const Choice& choice) const;
 
-  std::map<std::string, Choice> choices_;
-  std::vector<std::string> choice_order_;
+  /// The choice registered for an override key; null if there is none.
+  Choice* find(const std::string& key);
+
+  std::vector<std::pair<std::string, Choice>> choices_;  // by override key, in the order in which they were met
   std::map<std::string, Deletion> deletions_;
-  std::vector<RawDefault> appended_;
+  std::vector<DefaultElement> appended_;
   std::vector<Override> config_overrides_;
-  std::map<std::string, std::optional<std::string>> known_;
-  std::vector<std::string> known_order_;
+  Value known_ = Value::map();  // option, or null, by override key, in the order in which they were met
   std::map<std::string, std::set<std::string>> keys_of_group_;
 };
 

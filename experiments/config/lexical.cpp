@@ -115,10 +115,10 @@ std::string unescape(std::string_view text) {
 
 Value token_value(const Lexeme& lexeme) {
   switch (lexeme.token) {
-    case Token::kInt: return Value::big_integer(parse_python_int(lexeme.text).value_or("0"));
+    case Token::kInt: return Value::integer(parse_python_int(lexeme.text).value_or("0"));
     case Token::kFloat: return Value::floating(parse_python_float(lexeme.text).value_or(0));
     case Token::kBool: return Value::boolean(lower_ascii(lexeme.text) == "true");
-    default: return Value::null();
+    default: return Value();
   }
 }
 

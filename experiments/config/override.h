@@ -13,16 +13,10 @@ namespace scalselect::config {
 enum class OverrideType { kChange, kAdd, kForceAdd, kDelete };
 enum class SweepKind { kNone, kSimpleChoice, kChoice, kRange, kGlob, kInterval };
 
-/// A value inside an override: what a sweep enumerates, together with how its text was quoted.
-struct Element {
-  Value value;          ///< with plain strings
-  std::string written;  ///< text that parses to the same value again, as Hydra writes it into the jobs of a sweep
-};
-
 struct Sweep {
   SweepKind kind = SweepKind::kNone;
-  std::vector<Element> choices;               ///< simple choice and choice
-  Value start, stop, step;                    ///< range (numbers); start and stop also of an interval
+  std::vector<Value> choices;                 ///< simple choice and choice
+  Value start, stop, step;                    ///< range: numbers
   std::vector<std::string> include, exclude;  ///< glob over the options of a group
 };
 
@@ -32,7 +26,7 @@ struct Override {
   std::string key;                     ///< dotted key or group path
   std::optional<std::string> package;  ///< text after '@'
   bool has_value = false;              ///< false only for `~key`
-  Element element;                     ///< if not a sweep
+  Value value;                         ///< if not a sweep
   Sweep sweep;
   std::string text;  ///< the word as given
 

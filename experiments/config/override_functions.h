@@ -11,9 +11,11 @@ namespace scalselect::config {
 
 /// What an element of the grammar evaluates to: a value, or a sweep.
 struct Argument {
-  Element element;
+  Value value;
   Sweep sweep;
-  bool quoted = false;  ///< the element was a quoted string
+
+  bool is_sweep() const { return sweep.kind != SweepKind::kNone; }
+  bool is_choice() const { return sweep.kind == SweepKind::kChoice || sweep.kind == SweepKind::kSimpleChoice; }
 };
 
 struct FunctionCall {
@@ -21,9 +23,6 @@ struct FunctionCall {
   std::vector<Argument> positional;
   std::vector<std::pair<std::string, Argument>> named;
 };
-
-/// A value without quotes, with the text that reads back as it.
-Argument plain_argument(Value value);
 
 /// `a,b,c`.
 Argument simple_choice(std::vector<Argument> elements);

@@ -46,23 +46,21 @@ class ValueParser {
 
   Argument element() {
     switch (peek()) {
-      case Token::kBracketOpen: return list();
-      case Token::kBraceOpen: return map();
+      case Token::kBracketOpen: return {list(), {}};
+      case Token::kBraceOpen: return {map(), {}};
       case Token::kQuoted: return quoted();
       case Token::kId:
         if (peek(1) == Token::kParenOpen) return function();
         break;
       default: break;
     }
-    return primitive(/*is_key=*/false);
+    return {primitive(/*is_key=*/false), {}};
   }
 
   Argument quoted() {
     const std::string& token = take().text;
-    const std::string text = unquote(token);
-    Argument result;
-    result.element = {Value::string(text), with_quotes(text, token[0])};
-    result.quoted = true;
+    Argument result{Value::string(unquote(token)), {}};
+    result.value.set_quote(token[0]);
     return result;
   }
 
@@ -82,7 +80,7 @@ class ValueParser {
     }
   }
 
-  Argument primitive(bool is_key) {
+  Value primitive(bool is_key) {
     std::vector<Lexeme> parts;
     while (is_primitive(peek(), is_key)) parts.push_back(take());
     if (parts.empty()) fail(empty() ? "a value is missing" : "unexpected '" + tokens_[at_].text + "'");
@@ -94,7 +92,7 @@ class ValueParser {
         case Token::kInt:
         case Token::kFloat:
         case Token::kBool:
-        case Token::kNull: return plain_argument(lexical::token_value(parts[0]));
+        case Token::kNull: return lexical::token_value(parts[0]);
         default: break;
       }
     }
@@ -102,7 +100,7 @@ class ValueParser {
     for (const auto& part : parts) {
       text += part.token == Token::kEscape ? lexical::unescape(part.text) : part.text;
     }
-    return plain_argument(Value::string(text));
+    return Value::string(text);
   }
 
   /// Counts what is open while it lives.
@@ -115,48 +113,37 @@ class ValueParser {
     ValueParser& parser;
   };
 
-  Argument list() {
+  Value list() {
     const Nested nested(*this);
     take();
     Value value = Value::list();
-    std::string written;
     while (peek() != Token::kBracketClose) {
       if (value.size() > 0) expect(Token::kComma, "',' or ']'");
-      Element item = plain_element(element());
-      written += (written.empty() && value.size() == 0 ? "" : ",") + item.written;
-      value.items().push_back(std::move(item.value));
+      value.items().push_back(plain_element());
     }
     take();
-    Argument result;
-    result.element = {std::move(value), "[" + written + "]"};
-    return result;
+    return value;
   }
 
-  Argument map() {
+  Value map() {
     const Nested nested(*this);
     take();
     Value value = Value::map();
-    std::string written;
-    bool first = true;
     while (peek() != Token::kBraceClose) {
-      if (!first) expect(Token::kComma, "',' or '}'");
-      const Element key = primitive(/*is_key=*/true).element;
+      if (value.size() > 0) expect(Token::kComma, "',' or '}'");
+      const Value key = primitive(/*is_key=*/true);
       expect(Token::kColon, "':'");
-      Element item = plain_element(element());
-      written += (first ? "" : ",") + key.written + ":" + item.written;
-      value.set(key.value, std::move(item.value));
-      first = false;
+      value.set(key, plain_element());
     }
     take();
-    Argument result;
-    result.element = {std::move(value), "{" + written + "}"};
-    return result;
+    return value;
   }
 
   /// Hydra lets a sweep stand inside a list only to fail on it later; say so at once.
-  Element plain_element(Argument argument) {
-    if (argument.sweep.kind != SweepKind::kNone) fail("a sweep cannot stand inside a list or a dict");
-    return std::move(argument.element);
+  Value plain_element() {
+    Argument argument = element();
+    if (argument.is_sweep()) fail("a sweep cannot stand inside a list or a dict");
+    return std::move(argument.value);
   }
 
   Argument function() {
@@ -285,12 +272,12 @@ Override parse_override(const std::string& text) {
   result.has_value = true;
   ValueParser parser(text, at);
   if (parser.empty()) {
-    result.element = {Value::string(""), ""};
+    result.value = Value::string("");
     return result;
   }
   Argument value = parser.parse();
-  result.element = std::move(value.element);
-  result.element.value.set_origin_deep({"the override '" + text + "'", 0});
+  result.value = std::move(value.value);
+  result.value.set_origin_deep({"the override '" + text + "'", 0});
   result.sweep = std::move(value.sweep);
   return result;
 }

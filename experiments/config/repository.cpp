@@ -7,21 +7,20 @@
 #include <set>
 #include <sstream>
 
-#include "core/error.h"
 #include "core/log.h"
 #include "experiments/config/edit.h"
 #include "experiments/config/python_text.h"
+#include "experiments/config/refuse.h"
 #include "experiments/config/text.h"
 
 namespace scalselect::config {
 namespace fs = std::filesystem;
 namespace {
 
-[[noreturn]] void fail(const std::string& problem, const std::string& remedy = {}) {
-  throw UserError(ErrorKind::kUsage, problem, remedy);
+/// "x" and "x.yaml" both name the file x.yaml.
+fs::path yaml_file(const std::string& folder, const std::string& path) {
+  return fs::path(folder) / (path.ends_with(".yaml") ? path : path + ".yaml");
 }
-
-fs::path inside(const std::string& folder, const std::string& path) { return fs::path(folder) / path; }
 
 /// `# @package a.b` among the leading comment lines that start with '@'.
 std::optional<std::string> read_header(const std::string& text, const std::string& file) {
@@ -37,22 +36,22 @@ std::optional<std::string> read_header(const std::string& text, const std::strin
     rest.remove_prefix(rest.find_first_not_of('#'));
     std::istringstream words{std::string(strip(rest))};
     const std::vector<std::string> parts{std::istream_iterator<std::string>(words), {}};
-    if (parts.size() < 2) fail(file + ": Expected header format: KEY VALUE, got '" + line + "'");
-    if (parts.size() > 2) fail(file + ": Too many components in '" + line + "'");
+    if (parts.size() < 2) refuse(file + ": Expected header format: KEY VALUE, got '" + line + "'");
+    if (parts.size() > 2) refuse(file + ": Too many components in '" + line + "'");
     if (parts[0] == "@package") package = parts[1];
   }
   return package;
 }
 
-/// "group@pkg" into group and pkg; a rename ("@a:b") keeps its first half.
-std::pair<std::string, std::optional<std::string>> split_package(const std::string& text) {
+/// "group@pkg"; a rename ("@a:b") keeps its first half.
+DefaultElement read_name(const std::string& text) {
   const auto at = text.find('@');
-  if (at == std::string::npos) return {text, std::nullopt};
+  if (at == std::string::npos) return DefaultElement::config(text);
   const std::string package = text.substr(at + 1);
-  return {text.substr(0, at), package.substr(0, package.find(':'))};
+  return DefaultElement::config(text.substr(0, at), package.substr(0, package.find(':')));
 }
 
-void read_keywords(RawDefault& entry) {
+void read_keywords(DefaultElement& entry) {
   std::istringstream stream(entry.name);
   std::string word;
   std::vector<std::string> words;
@@ -66,48 +65,44 @@ void read_keywords(RawDefault& entry) {
   entry.name = words.back();
 }
 
-RawDefault read_group(const Value& item, const std::string& config) {
+DefaultElement read_group(const Value& item, const std::string& config) {
   const std::string where = "In " + config + ": ";
-  if (item.size() > 1) fail(where + "Too many keys in default item " + python_str(item));
-  if (item.size() == 0) fail(where + "Missing group name in " + python_str(item));
+  if (item.size() > 1) refuse(where + "Too many keys in default item " + python_str(item));
+  if (item.size() == 0) refuse(where + "Missing group name in " + python_str(item));
   const auto& [key, value] = item.entries()[0];
-  if (!key.is_string()) fail(where + "a group must be named by a string, not " + python_str(key));
-  RawDefault entry;
+  if (!key.is_string()) refuse(where + "a group must be named by a string, not " + python_str(key));
+  DefaultElement entry = read_name(key.as_string());
   entry.is_group = true;
-  std::tie(entry.name, entry.package) = split_package(key.as_string());
   read_keywords(entry);
-  if (entry.name.empty()) fail(where + "Missing group name in " + python_str(item));
+  if (entry.name.empty()) refuse(where + "Missing group name in " + python_str(item));
   if (value.is_string()) {
     entry.option = value.as_string();
   } else if (value.is_list()) {
     entry.options.emplace();
     for (const auto& option : value.items()) {
       if (!option.is_string()) {
-        fail("Unsupported item value in defaults : " + std::string(kind_name(option.kind())) +
-             ", nested list items must be strings");
+        refuse("Unsupported item value in defaults : " + kind_name(option.kind()) +
+               ", nested list items must be strings");
       }
       entry.options->push_back(option.as_string());
     }
   } else if (!value.is_null()) {
-    fail("Unsupported item value in defaults : " +
-         (value.is_map() ? std::string("DictConfig") : std::string(kind_name(value.kind()))) +
-         ". Supported: string or list");
+    refuse("Unsupported item value in defaults : " +
+           (value.is_map() ? std::string("DictConfig") : kind_name(value.kind())) + ". Supported: string or list");
   }
   return entry;
 }
 
-std::vector<RawDefault> read_defaults(const Value& list, const std::string& config) {
-  std::vector<RawDefault> result;
+std::vector<DefaultElement> read_defaults(const Value& list, const std::string& config) {
+  std::vector<DefaultElement> result;
   for (const auto& item : list.items()) {
     if (item.is_map()) {
       result.push_back(read_group(item, config));
     } else if (item.is_string()) {
-      RawDefault entry;
-      std::tie(entry.name, entry.package) = split_package(item.as_string());
-      if (entry.name == "_self_" && entry.package) fail("_self_@PACKAGE is not supported");
-      result.push_back(std::move(entry));
+      result.push_back(read_name(item.as_string()));
+      if (result.back().is_self() && result.back().package) refuse("_self_@PACKAGE is not supported");
     } else {
-      fail("Unsupported type in defaults : " + std::string(item.is_list() ? "ListConfig" : kind_name(item.kind())));
+      refuse("Unsupported type in defaults : " + std::string(item.is_list() ? "ListConfig" : kind_name(item.kind())));
     }
   }
   return result;
@@ -115,14 +110,13 @@ std::vector<RawDefault> read_defaults(const Value& list, const std::string& conf
 
 LoadedConfig read_config(const std::string& text, const std::string& file, const std::string& path) {
   LoadedConfig loaded;
-  loaded.file = file;
   loaded.package_header = read_header(text, file);
   loaded.content = parse_yaml(text, file);
   if (!loaded.content.is_map()) return loaded;
   if (const Value* defaults = loaded.content.find("defaults")) {
     if (!defaults->is_list()) {
-      fail("Invalid defaults list in '" + path + "', defaults must be a list (got " +
-           (defaults->is_map() ? "mapping" : std::string(kind_name(defaults->kind()))) + ")");
+      refuse("Invalid defaults list in '" + path + "', defaults must be a list (got " +
+             (defaults->is_map() ? "mapping" : kind_name(defaults->kind())) + ")");
     }
     loaded.defaults = read_defaults(*defaults, path);
     loaded.content.erase("defaults");
@@ -132,35 +126,31 @@ LoadedConfig read_config(const std::string& text, const std::string& file, const
 
 }  // namespace
 
-std::string with_extension(const std::string& path) { return path.ends_with(".yaml") ? path : path + ".yaml"; }
-
 Repository::Repository(std::vector<std::string> folders, const ConfigNodes* nodes, std::shared_ptr<ParsedFiles> parsed)
     : folders_(std::move(folders)), nodes_{&hydra_nodes()}, parsed_(std::move(parsed)) {
   if (nodes) nodes_.push_back(nodes);
   if (!parsed_) parsed_ = std::make_shared<ParsedFiles>();
   for (const auto& folder : folders_) {
     if (fs::is_directory(folder)) continue;
-    if (folder != folders_[0]) fail("Additional config directory '" + folder + "' not found");
-    fail("Primary config directory not found.\nCheck that the config directory '" + folder + "' exists and readable");
+    if (folder != folders_[0]) refuse("Additional config directory '" + folder + "' not found");
+    refuse("Primary config directory not found.\nCheck that the config directory '" + folder + "' exists and readable");
   }
 }
 
-void Repository::append(const std::vector<std::string>& folders) {
-  for (const auto& folder : folders) {
-    const auto scheme = folder.find("://");
-    if (scheme != std::string::npos && !folder.starts_with("file://")) {
-      fail("hydra.searchpath: '" + folder + "' is not a folder.", "Give folders, as file:///DIR or DIR.");
-    }
-    const std::string path = folder.starts_with("file://") ? folder.substr(7) : folder;
-    if (fs::is_directory(path)) folders_.push_back(path);
-    else if (parsed_->emplace("no folder " + path, nullptr).second)
-      log_warning("hydra.searchpath: there is no folder '{}'", path);
+void Repository::append(const std::string& folder) {
+  const bool is_url = folder.starts_with("file://");
+  if (!is_url && folder.find("://") != std::string::npos) {
+    refuse("hydra.searchpath: '" + folder + "' is not a folder.", "Give folders, as file:///DIR or DIR.");
   }
+  const std::string path = is_url ? folder.substr(7) : folder;
+  if (fs::is_directory(path)) folders_.push_back(path);
+  else if (parsed_->emplace("no folder " + path, nullptr).second)
+    log_warning("hydra.searchpath: there is no folder '{}'", path);
 }
 
 bool Repository::group_exists(const std::string& path) const {
   for (const auto& folder : folders_) {
-    if (fs::is_directory(inside(folder, path))) return true;
+    if (fs::is_directory(fs::path(folder) / path)) return true;
   }
   for (const auto* nodes : nodes_) {
     const auto after = nodes->lower_bound(path + "/");
@@ -171,7 +161,7 @@ bool Repository::group_exists(const std::string& path) const {
 
 bool Repository::config_exists(const std::string& path) const {
   for (const auto& folder : folders_) {
-    if (fs::is_regular_file(inside(folder, with_extension(path)))) return true;
+    if (fs::is_regular_file(yaml_file(folder, path))) return true;
   }
   return std::any_of(nodes_.begin(), nodes_.end(), [&](const ConfigNodes* nodes) { return nodes->contains(path); });
 }
@@ -189,12 +179,12 @@ std::shared_ptr<const LoadedConfig> Repository::load_node(const std::string& pat
 
 std::shared_ptr<const LoadedConfig> Repository::load_file(const std::string& path) {
   for (const auto& folder : folders_) {
-    const fs::path file = inside(folder, with_extension(path));
+    const fs::path file = yaml_file(folder, path);
     if (!fs::is_regular_file(file)) continue;
     auto& kept = (*parsed_)[file.string()];
     if (!kept) {
       std::ifstream stream(file, std::ios::binary);
-      if (!stream) fail("The file '" + file.string() + "' cannot be read.", "Check its permissions.");
+      if (!stream) refuse("The file '" + file.string() + "' cannot be read.", "Check its permissions.");
       const std::string text{std::istreambuf_iterator<char>(stream), {}};
       kept = std::make_shared<LoadedConfig>(read_config(text, file.string(), path));
     }
@@ -216,45 +206,37 @@ std::shared_ptr<const LoadedConfig> Repository::load(const std::string& path) {
   return cache_[path] = file ? file : node;
 }
 
-std::vector<std::string> Repository::options(const std::string& group) const {
-  std::set<std::string> names;
+Repository::Listing Repository::list(const std::string& group) const {
+  Listing found;
+  const std::string prefix = group.empty() ? "" : group + "/";
   for (const auto* nodes : nodes_) {
     for (const auto& [path, text] : *nodes) {
-      const auto slash = path.rfind('/');
-      if (slash != std::string::npos && path.substr(0, slash) == group) names.insert(path.substr(slash + 1));
+      if (!path.starts_with(prefix)) continue;
+      const auto end = path.find('/', prefix.size());
+      auto& names = end == std::string::npos ? found.options : found.subgroups;
+      names.insert(path.substr(prefix.size(), end - prefix.size()));
     }
   }
   for (const auto& folder : folders_) {
-    const fs::path base = inside(folder, group);
+    const fs::path base = fs::path(folder) / group;
     if (!fs::is_directory(base)) continue;
     for (const auto& entry : fs::directory_iterator(base)) {
-      const std::string name = entry.path().filename().string();
-      if (entry.is_regular_file() && name.ends_with(".yaml")) names.insert(name.substr(0, name.size() - 5));
+      const fs::path name = entry.path().filename();
+      if (entry.is_directory() && name != "__pycache__") found.subgroups.insert(name.string());
+      if (entry.is_regular_file() && name.extension() == ".yaml") found.options.insert(name.stem().string());
     }
   }
-  return {names.begin(), names.end()};
+  return found;
+}
+
+std::vector<std::string> Repository::options(const std::string& group) const {
+  const auto found = list(group).options;
+  return {found.begin(), found.end()};
 }
 
 std::vector<std::string> Repository::subgroups(const std::string& group) const {
-  const std::string prefix = group.empty() ? "" : group + "/";
-  std::set<std::string> names;
-  for (const auto* nodes : nodes_) {
-    for (const auto& [path, text] : *nodes) {
-      const auto end = path.find('/', prefix.size());
-      if (path.starts_with(prefix) && end != std::string::npos) {
-        names.insert(path.substr(prefix.size(), end - prefix.size()));
-      }
-    }
-  }
-  for (const auto& folder : folders_) {
-    const fs::path base = inside(folder, group);
-    if (!fs::is_directory(base)) continue;
-    for (const auto& entry : fs::directory_iterator(base)) {
-      const std::string name = entry.path().filename().string();
-      if (entry.is_directory() && name != "__pycache__") names.insert(name);
-    }
-  }
-  return {names.begin(), names.end()};
+  const auto found = list(group).subgroups;
+  return {found.begin(), found.end()};
 }
 
 std::vector<std::string> Repository::options_below(const std::string& group) const {

@@ -5,26 +5,18 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
+#include "experiments/config/default_element.h"
 #include "experiments/config/value.h"
 
 namespace scalselect::config {
 
-/// One entry of a defaults list as it is written.
-struct RawDefault {
-  bool is_group = false;
-  std::string name;                                 ///< group (without keywords and package), or path of a config entry
-  std::optional<std::string> package;               ///< text after '@'
-  std::optional<std::vector<std::string>> options;  ///< group: [a, b]
-  std::optional<std::string> option;                ///< group: a; neither this nor `options`: null
-  bool optional = false, override = false;
-};
-
 struct LoadedConfig {
   Value content;  ///< without the defaults list
-  std::vector<RawDefault> defaults;
+  std::vector<DefaultElement> defaults;
   std::optional<std::string> package_header;
   std::string file;
 };
@@ -42,8 +34,8 @@ class Repository {
   explicit Repository(std::vector<std::string> folders, const ConfigNodes* nodes = nullptr,
                       std::shared_ptr<ParsedFiles> parsed = nullptr);
 
-  /// Adds folders after the present ones (`hydra.searchpath`). One that does not exist has nothing to add.
-  void append(const std::vector<std::string>& folders);
+  /// Adds a folder after the present ones (`hydra.searchpath`). One that does not exist has nothing to add.
+  void append(const std::string& folder);
 
   bool group_exists(const std::string& path) const;
   bool config_exists(const std::string& path) const;
@@ -60,16 +52,19 @@ class Repository {
   std::shared_ptr<const LoadedConfig> load_node(const std::string& path);
   std::shared_ptr<const LoadedConfig> load_file(const std::string& path);
 
+  /// What lies in a group.
+  struct Listing {
+    std::set<std::string> options, subgroups;
+  };
+  Listing list(const std::string& group) const;
+
   std::vector<std::string> folders_;
   std::vector<const ConfigNodes*> nodes_;
   std::shared_ptr<ParsedFiles> parsed_;
   ParsedFiles cache_;
 };
 
-/// "x" and "x.yaml" both name the file x.yaml.
-std::string with_extension(const std::string& path);
-
-/// Hydra's own files ("hydra/config", "hydra/output/default"…).
+/// Hydra's own file, "hydra/config".
 const ConfigNodes& hydra_nodes();
 
 }  // namespace scalselect::config

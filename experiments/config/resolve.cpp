@@ -2,13 +2,12 @@
 
 #include <algorithm>
 
-#include "core/error.h"
+#include "experiments/config/refuse.h"
 #include "experiments/config/resolver.h"
+#include "experiments/config/text.h"
 
 namespace scalselect::config {
 namespace {
-
-[[noreturn]] void fail(const std::string& reason) { throw UserError(ErrorKind::kUsage, reason); }
 
 /// Removes the entry when the scope ends.
 template <class T>
@@ -42,28 +41,18 @@ Value with_hydra(const Value& root, const ResolveContext& context) {
   return full;
 }
 
-void collect_missing(const Value& node, const std::string& path, std::vector<std::string>& out) {
-  if (node.is_missing()) out.push_back(path);
-  const auto join = [&](const std::string& step) { return path.empty() ? step : path + "." + step; };
-  if (node.is_list()) {
-    for (std::size_t i = 0; i < node.size(); ++i) collect_missing(node.items()[i], join(std::to_string(i)), out);
-  } else if (node.is_map()) {
-    for (const auto& [key, item] : node.entries()) collect_missing(item, join(python_str(key)), out);
-  }
-}
-
 }  // namespace
 
 void Resolver::spend() {
   if (++spent_ > kMaxNodes) {
-    fail("The configuration's interpolations expand to more than " + std::to_string(kMaxNodes) + " values");
+    refuse("The configuration's interpolations expand to more than " + std::to_string(kMaxNodes) + " values");
   }
 }
 
 Found Resolver::dereference(const Value& node, const Chain& chain) {
   if (!node.is_interpolation()) return {&node, chain, nullptr, false};
   spend();
-  if (holds(active_, &node) || active_.size() > 200) fail("Recursive interpolation detected");
+  if (holds(active_, &node) || active_.size() > 200) refuse("Recursive interpolation detected");
   const Pushed<const Value*> guard(active_, &node);
   return evaluate(parse_interpolated(node.as_string()), chain, node);
 }
@@ -75,7 +64,7 @@ Found Resolver::evaluate(const Expression& e, const Chain& chain, const Value& r
       std::string name;
       for (const auto& part : e.name) {
         const Value step = evaluate_value(part, chain, reader);
-        if (!step.is_string()) fail("The name of a resolver must be a string, not " + python_str(step));
+        if (!step.is_string()) refuse("The name of a resolver must be a string, not " + python_str(step));
         name += (name.empty() ? "" : ".") + step.as_string();
       }
       std::vector<Value> args;
@@ -94,7 +83,7 @@ Value Resolver::evaluate_value(const Expression& e, const Chain& chain, const Va
       for (const auto& part : e.parts) {
         text += python_str(evaluate_value(part, chain, reader));
         if (text.size() > kMaxText) {
-          fail("An interpolation expands to more than " + std::to_string(kMaxText) + " bytes");
+          refuse("An interpolation expands to more than " + std::to_string(kMaxText) + " bytes");
         }
       }
       return Value::string(text);
@@ -119,13 +108,13 @@ Found Resolver::node_interpolation(const Expression& e, const Chain& chain, cons
   for (const auto& part : e.parts) {
     const Value step = evaluate_value(part, chain, reader);
     if (!step.is_string())
-      fail("An interpolation denotes a config key but gave " + python_str(step) + ", not a string");
+      refuse("An interpolation denotes a config key but gave " + python_str(step) + ", not a string");
     key += step.as_string();
   }
   auto found = select(key, chain, /*throw_on_missing=*/true);
   if (!found)
-    fail("Interpolation key '" + key.substr(std::min(key.find_first_not_of('.'), key.size())) + "' not found");
-  if (holds(chain, found->node)) fail("Interpolation to parent node detected");
+    refuse("Interpolation key '" + key.substr(std::min(key.find_first_not_of('.'), key.size())) + "' not found");
+  if (holds(chain, found->node)) refuse("Interpolation to parent node detected");
   return std::move(*found);
 }
 
@@ -134,7 +123,7 @@ std::optional<Found> Resolver::select(const std::string& key, const Chain& chain
   while (dots < key.size() && key[dots] == '.') ++dots;
   Found start{&root_, {}, nullptr, false};
   if (dots > 0) {
-    if (dots > chain.size()) fail("Error resolving key '" + key + "'");
+    if (dots > chain.size()) refuse("Error resolving key '" + key + "'");
     const std::size_t level = chain.size() - dots;
     start = {chain[level], Chain(chain.begin(), chain.begin() + static_cast<std::ptrdiff_t>(level)), nullptr, false};
   }
@@ -148,20 +137,20 @@ std::optional<Found> Resolver::descend(Found at, const std::vector<std::string>&
   std::string walked;
   for (const auto& step : steps) {
     if (!at.node->is_container()) {
-      fail("Error trying to access " + key + ": node `" + walked + "` is not a container and thus cannot contain `" +
-           step + "`");
+      refuse("Error trying to access " + key + ": node `" + walked + "` is not a container and thus cannot contain `" +
+             step + "`");
     }
-    walked += (walked.empty() ? "" : ".") + step;
+    walked = join_path(walked, step);
     const bool number = !step.empty() && step.find_first_not_of("0123456789") == std::string::npos;
-    if (at.node->is_list() && !number) fail("Index '" + step + "' (str) is not an int");
+    if (at.node->is_list() && !number) refuse("Index '" + step + "' (str) is not an int");
     const Value* child = nullptr;
     if (at.node->is_map()) {
       child = at.node->find(step);
-    } else if (step.size() < 10 && std::stoul(step) < at.node->size()) {
-      child = &at.node->items()[std::stoul(step)];
+    } else {
+      child = find_item(*at.node, step);
     }
     if (!child) return std::nullopt;
-    if (child->is_missing() && throw_on_missing) fail("Missing mandatory value: " + walked);
+    if (child->is_missing() && throw_on_missing) refuse("Missing mandatory value: " + walked);
     Chain chain = at.chain;
     chain.push_back(at.node);
     const auto keep = at.owned;
@@ -177,7 +166,7 @@ Value Resolver::convert(const Value& node, const Chain& chain) {
   if (node.is_interpolation()) {
     const Found found = dereference(node, chain);
     if (found.literal) return *found.node;
-    if (holds(converting_, found.node) || converting_.size() > 200) fail("Recursive interpolation detected");
+    if (holds(converting_, found.node) || converting_.size() > 200) refuse("Recursive interpolation detected");
     return convert(*found.node, found.chain);
   }
   if (!node.is_container() || &node == left_out_) return node;
@@ -198,7 +187,7 @@ Value Resolver::convert(const Value& node, const Chain& chain) {
       std::string full;
       for (const auto& s : path_) full += (full.empty() ? "" : ".") + s;
       const std::string origin = source.origin().text();
-      fail(error.problem() + "\n    full_key: " + full + (origin.empty() ? "" : "\n    set in " + origin));
+      refuse(error.problem() + "\n    full_key: " + full + (origin.empty() ? "" : "\n    set in " + origin));
     }
     target.set_origin(source.origin());
   };
@@ -230,12 +219,6 @@ std::optional<Value> resolve_path(const Value& root, const std::string& path, co
   const auto found = resolver.select(path, {&full}, false);
   if (!found) return std::nullopt;
   return found->literal ? *found->node : resolver.convert(*found->node, found->chain);
-}
-
-std::vector<std::string> missing_keys(const Value& root) {
-  std::vector<std::string> out;
-  collect_missing(root, "", out);
-  return out;
 }
 
 }  // namespace scalselect::config

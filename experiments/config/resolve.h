@@ -3,11 +3,8 @@
 // Resolvers: oc.env, oc.decode, oc.select, oc.create, oc.dict.keys, oc.dict.values, now, hydra.
 #pragma once
 
-#include <functional>
-#include <map>
 #include <optional>
 #include <string>
-#include <vector>
 
 #include "experiments/config/value.h"
 
@@ -15,10 +12,8 @@ namespace scalselect::config {
 
 /// What the tree does not know itself.
 struct ResolveContext {
-  Value hydra;  ///< answers `${hydra:…}` and `${hydra.…}`
-  std::function<std::optional<std::string>(const std::string&)> environment;  ///< default: getenv
+  Value hydra;                    ///< answers `${hydra:…}` and `${hydra.…}`
   bool keep_environment = false;  ///< `${oc.env:NAME}` stays as it is written, for records that hold no secrets
-  std::int64_t now_seconds = 0;   ///< time for `${now:…}`, seconds since 1970; 0 = the time of the first call, kept
 };
 
 /// Checks the grammar of a string that holds `${`. Throws UserError(kUsage).
@@ -30,8 +25,5 @@ Value resolve(const Value& root, const ResolveContext& context = {});
 
 /// One node (a dotted path) with its interpolations resolved; nullopt if it does not exist.
 std::optional<Value> resolve_path(const Value& root, const std::string& path, const ResolveContext& context = {});
-
-/// Dotted keys of every `???` left in the tree, in order.
-std::vector<std::string> missing_keys(const Value& root);
 
 }  // namespace scalselect::config

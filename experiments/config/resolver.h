@@ -1,4 +1,4 @@
-// The machinery behind resolve.h: finding what an interpolation refers to inside a tree.
+// The machinery behind resolve.h: finding what an interpolation refers to in a tree.
 #pragma once
 
 #include <memory>
@@ -31,7 +31,7 @@ class Resolver {
   Found dereference(const Value& node, const Chain& chain);
 
   /// `key` from the container `chain.back()` (if it starts with dots) or from the root. nullopt: no such key.
-  /// Throws UserError if a step is no container, or is missing and `throw_on_missing`.
+  /// Throws UserError if a step is not a container, or is missing and `throw_on_missing`.
   std::optional<Found> select(const std::string& key, const Chain& chain, bool throw_on_missing);
 
   /// A copy of `node` with every interpolation below replaced.

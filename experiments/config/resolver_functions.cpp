@@ -2,16 +2,14 @@
 #include <cstdlib>
 #include <ctime>
 
-#include "core/error.h"
 #include "experiments/config/override_lexer.h"
 #include "experiments/config/python_text.h"
+#include "experiments/config/refuse.h"
 #include "experiments/config/resolver.h"
 #include "experiments/config/text.h"
 
 namespace scalselect::config {
 namespace {
-
-[[noreturn]] void fail(const std::string& reason) { throw UserError(ErrorKind::kUsage, reason); }
 
 Found own(Value value, bool literal, Chain chain = {}) {
   Found found;
@@ -24,15 +22,16 @@ Found own(Value value, bool literal, Chain chain = {}) {
 
 void check_count(const std::string& name, std::size_t count, std::size_t low, std::size_t high) {
   if (count < low || count > high) {
-    fail("TypeError raised while resolving interpolation: " + name + " takes " + std::to_string(low) +
-         (high > low ? " to " + std::to_string(high) : "") + " arguments but " + std::to_string(count) + " were given");
+    refuse("TypeError raised while resolving interpolation: " + name + " takes " + std::to_string(low) +
+           (high > low ? " to " + std::to_string(high) : "") + " arguments but " + std::to_string(count) +
+           " were given");
   }
 }
 
 const std::string& text_argument(const std::string& name, const Value& value) {
   if (!value.is_string()) {
-    fail("TypeError raised while resolving interpolation: `" + name + "` takes a string, but `" + python_str(value) +
-         "` is of type " + std::string(kind_name(value.kind())));
+    refuse("TypeError raised while resolving interpolation: `" + name + "` takes a string, but `" + python_str(value) +
+           "` is of type " + kind_name(value.kind()));
   }
   return value.as_string();
 }
@@ -42,22 +41,18 @@ Value environment(const ResolveContext& context, const std::vector<Value>& args)
   if (context.keep_environment) {
     return Value::string("${oc.env:" + key + (args.size() > 1 ? "," + escape_special(python_str(args[1])) : "") + "}");
   }
-  if (context.environment) {
-    if (auto value = context.environment(key)) return Value::string(*value);
-  } else if (const char* value = std::getenv(key.c_str())) {
-    return Value::string(value);
-  }
+  if (const char* value = std::getenv(key.c_str())) return Value::string(value);
   if (args.size() < 2) {
-    fail("KeyError raised while resolving interpolation: \"Environment variable '" + key + "' not found\"");
+    refuse("KeyError raised while resolving interpolation: \"Environment variable '" + key + "' not found\"");
   }
-  return args[1].is_null() ? Value::null() : Value::string(python_str(args[1]));
+  return args[1].is_null() ? Value() : Value::string(python_str(args[1]));
 }
 
-Value time_text(const ResolveContext& context, const std::string& pattern) {
+/// The time of the first call, kept, so that all jobs of a sweep share it.
+Value time_text(const std::string& pattern) {
   static const std::time_t started = std::time(nullptr);
-  const std::time_t when = context.now_seconds ? static_cast<std::time_t>(context.now_seconds) : started;
   std::tm local{};
-  localtime_r(&when, &local);
+  localtime_r(&started, &local);
   if (pattern.empty()) return Value::string("");
   std::string out(pattern.size() * 16 + 64, '\0');
   out.resize(std::strftime(out.data(), out.size(), pattern.c_str(), &local));
@@ -70,10 +65,10 @@ Found Resolver::dict_view(const std::string& name, const std::vector<Value>& arg
   check_count(name, args.size(), 1, 1);
   const std::string& key = text_argument(name, args[0]);
   const auto found = select(key, chain, true);
-  if (!found) fail("ConfigKeyError raised while resolving interpolation: Key not found: '" + key + "'");
+  if (!found) refuse("ConfigKeyError raised while resolving interpolation: Key not found: '" + key + "'");
   if (!found->node->is_map()) {
-    fail("TypeError raised while resolving interpolation: `" + name + "` cannot be applied to objects of type " +
-         std::string(kind_name(found->node->kind())));
+    refuse("TypeError raised while resolving interpolation: `" + name + "` cannot be applied to objects of type " +
+           kind_name(found->node->kind()));
   }
   Value list = Value::list();
   for (const auto& [entry_key, item] : found->node->entries()) {
@@ -96,35 +91,35 @@ Found Resolver::call_resolver(const std::string& name, const std::vector<Value>&
   }
   if (name == "oc.decode") {
     check_count(name, args.size(), 1, 1);
-    if (args[0].is_null()) return own(Value::null(), true);
+    if (args[0].is_null()) return own(Value(), true);
     return own(evaluate_value(parse_single_element(text_argument(name, args[0])), chain, reader), true);
   }
   if (name == "oc.select") {
     check_count(name, args.size(), 1, 2);
     auto found = select(text_argument(name, args[0]), chain, false);
     if (found && !found->node->is_missing()) return std::move(*found);
-    return own(args.size() > 1 ? args[1] : Value::null(), true);
+    return own(args.size() > 1 ? args[1] : Value(), true);
   }
   if (name == "oc.create") {
     check_count(name, args.size(), 1, 1);
     if (args[0].is_container()) return own(args[0], false, chain);
     if (args[0].is_string()) return own(parse_yaml(args[0].as_string(), "oc.create"), false, chain);
     if (args[0].is_null()) return own(Value::map(), false, chain);
-    fail("ValidationError raised while resolving interpolation: Object of unsupported type: '" +
-         std::string(kind_name(args[0].kind())) + "'");
+    refuse("ValidationError raised while resolving interpolation: Object of unsupported type: '" +
+           kind_name(args[0].kind()) + "'");
   }
   if (name == "oc.dict.keys" || name == "oc.dict.values") return dict_view(name, args, chain);
   if (name == "now") {
     check_count(name, args.size(), 1, 1);
-    return own(time_text(context_, text_argument(name, args[0])), true);
+    return own(time_text(text_argument(name, args[0])), true);
   }
   if (name == "hydra") {
     check_count(name, args.size(), 1, 1);
     auto found = select("hydra." + text_argument(name, args[0]), chain, false);
     if (found && !found->node->is_missing()) return std::move(*found);
-    return own(Value::null(), true);
+    return own(Value(), true);
   }
-  fail("Unsupported interpolation type " + name);
+  refuse("Unsupported interpolation type " + name);
 }
 
 }  // namespace scalselect::config

@@ -1,23 +1,19 @@
 #include "experiments/config/scalar_rules.h"
 
-#include <array>
+#include <algorithm>
 #include <cmath>
 #include <cstdlib>
 #include <regex>
 #include <string_view>
 
-#include "core/error.h"
 #include "experiments/config/python_text.h"
-#include "experiments/config/text.h"
+#include "experiments/config/refuse.h"
 
 namespace scalselect::config {
 namespace {
 
 bool any_of(const std::string& text, std::initializer_list<std::string_view> words) {
-  for (const auto word : words) {
-    if (text == word) return true;
-  }
-  return false;
+  return std::find(words.begin(), words.end(), text) != words.end();
 }
 
 bool is_bool_word(const std::string& text) {
@@ -59,19 +55,24 @@ bool is_time_stamp(const std::string& text) {
   return std::regex_match(text, rule);
 }
 
-std::string without_underscores(const std::string& text) {
-  std::string out;
-  for (const char c : text) {
-    if (c != '_') out += c;
-  }
-  return out;
+/// A number's digits in lower case, without underscores and sign, and whether the sign was a minus.
+struct Digits {
+  std::string text;
+  bool negative;
+};
+
+Digits digits_of(const std::string& raw) {
+  std::string text = lower_ascii(raw);
+  std::erase(text, '_');
+  const bool negative = text.starts_with('-');
+  if (negative || text.starts_with('+')) text.erase(0, 1);
+  return {text, negative};
 }
 
 /// "1:30:05" in base 60, least significant last.
 double sexagesimal(const std::string& text) {
   double total = 0;
-  std::size_t start = 0;
-  while (start <= text.size()) {
+  for (std::size_t start = 0; start <= text.size();) {
     const auto colon = std::min(text.find(':', start), text.size());
     total = total * 60 + std::strtod(text.substr(start, colon - start).c_str(), nullptr);
     start = colon + 1;
@@ -80,35 +81,24 @@ double sexagesimal(const std::string& text) {
 }
 
 Value make_float(const std::string& raw) {
-  std::string text = lower_ascii(without_underscores(raw));
-  double sign = 1;
-  if (text[0] == '-') sign = -1;
-  if (text[0] == '-' || text[0] == '+') text.erase(0, 1);
-  if (text == ".inf") return Value::floating(sign * HUGE_VAL);
-  if (text == ".nan") return Value::floating(std::nan(""));
-  if (text.find(':') != std::string::npos) return Value::floating(sign * sexagesimal(text));
-  return Value::floating(sign * std::strtod(text.c_str(), nullptr));
+  const auto [text, negative] = digits_of(raw);
+  const double size = text == ".inf"                        ? HUGE_VAL
+                      : text == ".nan"                      ? std::nan("")
+                      : text.find(':') != std::string::npos ? sexagesimal(text)
+                                                            : std::strtod(text.c_str(), nullptr);
+  return Value::floating(negative ? -size : size);
 }
 
 Value make_int(const std::string& raw) {
-  std::string text = without_underscores(raw);
-  const bool negative = text[0] == '-';
-  if (text[0] == '-' || text[0] == '+') text.erase(0, 1);
-  const auto signed_value = [&](unsigned long long v) {
-    return Value::big_integer((negative && v ? "-" : "") + std::to_string(v));
-  };
-  const auto in_base = [&](const std::string& digits, int base) {
-    if (digits.empty()) {
-      throw UserError(ErrorKind::kUsage, "'" + raw + "' is not a number.", "Quote it if it is meant as text.");
-    }
-    return signed_value(std::strtoull(digits.c_str(), nullptr, base));
-  };
-  if (text == "0") return Value::integer(0);
-  if (text.starts_with("0b")) return in_base(text.substr(2), 2);
-  if (text.starts_with("0x")) return in_base(text.substr(2), 16);
-  if (text[0] == '0') return in_base(text, 8);
-  if (text.find(':') != std::string::npos) return signed_value(static_cast<unsigned long long>(sexagesimal(text)));
-  return Value::big_integer((negative ? "-" : "") + text);
+  const auto [text, negative] = digits_of(raw);
+  const std::string sign = negative ? "-" : "";
+  const int base = text.starts_with("0b") ? 2 : text.starts_with("0x") ? 16 : text.starts_with('0') ? 8 : 10;
+  if (base == 10 && text.find(':') == std::string::npos) return Value::integer(sign + text);
+  const char* digits = text.c_str() + (base == 2 || base == 16 ? 2 : 0);
+  if (*digits == '\0') refuse("'" + raw + "' is not a number.", "Quote it if it is meant as text.");
+  const auto size =
+      base == 10 ? static_cast<unsigned long long>(sexagesimal(text)) : std::strtoull(digits, nullptr, base);
+  return Value::integer((size == 0 ? "" : sign) + std::to_string(size));
 }
 
 }  // namespace
@@ -124,7 +114,7 @@ bool looks_like_number_or_bool(const std::string& text) {
 }
 
 Value type_plain_scalar(const std::string& text) {
-  if (is_null_word(text)) return Value::null();
+  if (is_null_word(text)) return Value();
   if (is_bool_word(text)) {
     const std::string word = lower_ascii(text);
     return Value::boolean(word == "yes" || word == "true" || word == "on");

@@ -3,7 +3,12 @@
 
 #include <string>
 
+#include "experiments/config/value.h"
+
 namespace scalselect::config {
+
+/// One plain YAML scalar. Throws UserError for a number without digits ("0x_").
+Value type_plain_scalar(const std::string& text);
 
 /// True if PyYAML's plain resolver (time stamps, `=` and `<<` included) leaves the text a string.
 bool resolves_to_string(const std::string& text);

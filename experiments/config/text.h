@@ -1,4 +1,5 @@
-// Reading and printing configuration trees: YAML as OmegaConf and PyYAML do, JSON as Python's json module does.
+// Reading and printing configuration trees: YAML as OmegaConf and PyYAML do, one line as Python, its json module or the
+// command line write it.
 #pragma once
 
 #include <string>
@@ -13,14 +14,16 @@ namespace scalselect::config {
 /// Throws UserError(kUsage) naming file and line.
 Value parse_yaml(const std::string& text, const std::string& file);
 
-/// One plain YAML scalar, typed by the rules above.
-Value type_plain_scalar(const std::string& text);
-
 /// Block style as `OmegaConf.to_yaml` prints it (PyYAML's emitter at 80 columns, unicode kept), ending in a newline.
 std::string to_yaml(const Value& value);
 
-/// Python's `json.dumps(value, indent=indent, ensure_ascii=False)`; indent < 0 prints one line. NaN and infinities are
-/// printed as Python does (NaN, Infinity). Ends in a newline.
-std::string to_json_text(const Value& value, int indent = 2);
+/// Python's `str(value)`: null is "None", true is "True", 1.0 is "1.0", containers are printed as Python prints them.
+std::string python_str(const Value& value);
+/// Python's `repr(value)`: strings quoted.
+std::string python_repr(const Value& value);
+/// Python's `json.dumps(value, ensure_ascii=False)`, with its NaN and Infinity.
+std::string json_line(const Value& value);
+/// The value part of an override that reads back as `value`, as Hydra writes it into the jobs of a sweep.
+std::string override_text(const Value& value);
 
 }  // namespace scalselect::config

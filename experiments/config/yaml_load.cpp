@@ -9,20 +9,24 @@
 #include <set>
 #include <sstream>
 
-#include "core/error.h"
 #include "experiments/config/python_text.h"
+#include "experiments/config/refuse.h"
 #include "experiments/config/resolve.h"
+#include "experiments/config/scalar_rules.h"
 #include "experiments/config/text.h"
 
 namespace scalselect::config {
 namespace {
+
+/// yaml-cpp closes an open single quote at the end of the file by itself. A comment with this word after the text is
+/// part of a scalar only inside such a quote.
+constexpr const char* kEndOfText = "end-of-text-7f3a";
 
 /// Builds one document. Mappings collect their children flat (key, value, key, value) until they end.
 class TreeBuilder : public YAML::EventHandler {
  public:
   TreeBuilder(const std::string& text, std::string file) : text_(text), file_(std::move(file)) {}
 
-  bool has_root() const { return has_root_; }
   Value take_root() { return std::move(root_); }
 
   void OnDocumentStart(const YAML::Mark&) override {}
@@ -33,7 +37,7 @@ class TreeBuilder : public YAML::EventHandler {
     if (!open_.empty() && open_.back().flow_list && at < text_.size() && text_[at] == ',') {
       fail(mark, "expected a value, but found ','", "Write null for an empty element.");
     }
-    add(Value::null(), mark, anchor);
+    add(Value(), mark, anchor);
   }
 
   void OnAnchor(const YAML::Mark& mark, const std::string& name) override {
@@ -53,6 +57,7 @@ class TreeBuilder : public YAML::EventHandler {
 
   void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
                 const std::string& text) override {
+    if (text.find(kEndOfText) != std::string::npos) fail(mark, "a quoted text is not closed", "Add the quote.");
     const bool merge = tag == "?" && text == "<<";
     if (tag == "?" && (merge || text == "=") && !at_key()) {
       fail(mark, "'" + text + "' cannot be a value", "Quote it.");
@@ -92,7 +97,7 @@ class TreeBuilder : public YAML::EventHandler {
   bool at_key() const { return !open_.empty() && open_.back().value.is_map() && open_.back().children.size() % 2 == 0; }
 
   [[noreturn]] void fail(const YAML::Mark& mark, const std::string& problem, const std::string& remedy) const {
-    throw UserError(ErrorKind::kUsage, origin(mark).text() + ": " + problem + ".", remedy);
+    refuse(origin(mark).text() + ": " + problem + ".", remedy);
   }
 
   void check_depth(const YAML::Mark& mark) const {
@@ -121,7 +126,7 @@ class TreeBuilder : public YAML::EventHandler {
       if (tag == "?") return value.is_string() ? checked(mark, text) : value;
       if (tag == "tag:yaml.org,2002:int" && value.is_int()) return value;
       if (tag == "tag:yaml.org,2002:bool" && value.is_bool()) return value;
-      if (tag == "tag:yaml.org,2002:null") return Value::null();
+      if (tag == "tag:yaml.org,2002:null") return Value();
       if (tag == "tag:yaml.org,2002:float") {
         if (value.is_float()) return value;
         if (const auto number = parse_python_float(text)) return Value::floating(*number);
@@ -137,7 +142,7 @@ class TreeBuilder : public YAML::EventHandler {
     try {
       if (text.find("${") != std::string::npos) check_interpolation(text);
     } catch (const UserError& error) {
-      throw UserError(ErrorKind::kUsage, error.problem(), "It is written in " + origin(mark).text() + ".");
+      refuse(error.problem(), "It is written in " + origin(mark).text() + ".");
     }
     return Value::string(text);
   }
@@ -150,12 +155,8 @@ class TreeBuilder : public YAML::EventHandler {
   }
 
   void place(Value value, bool merge_key) {
-    if (open_.empty()) {
-      root_ = std::move(value);
-      has_root_ = true;
-    } else {
-      open_.back().children.push_back({std::move(value), merge_key});
-    }
+    if (open_.empty()) root_ = std::move(value);
+    else open_.back().children.push_back({std::move(value), merge_key});
   }
 
   void close() {
@@ -192,16 +193,14 @@ class TreeBuilder : public YAML::EventHandler {
   }
 
   void check_key(const YAML::Mark& mark, const Value& key, const Value::Map& own) const {
-    const YAML::Mark& place = mark;
     if (key.is_container() || key.is_null()) {
-      fail(place, "a " + std::string(kind_name(key.kind())) + " is used as a key",
-           "Use a text, a number or a boolean.");
+      fail(mark, "a " + kind_name(key.kind()) + " is used as a key", "Use a text, a number or a boolean.");
     }
     if (!key.is_string()) return;  // PyYAML lets numbers repeat; the last one wins
     for (const auto& entry : own) {
       if (!entry.first.is_string() || !(entry.first == key)) continue;
-      throw UserError(ErrorKind::kUsage, key.origin().text() + ": found duplicate key " + key.as_string() + ".",
-                      "It is also written in line " + std::to_string(entry.first.origin().line) + "; keep one.");
+      refuse(key.origin().text() + ": found duplicate key " + key.as_string() + ".",
+             "It is also written in line " + std::to_string(entry.first.origin().line) + "; keep one.");
     }
   }
 
@@ -223,79 +222,35 @@ class TreeBuilder : public YAML::EventHandler {
   std::set<std::string> anchor_names_;
   std::map<YAML::anchor_t, Value> anchors_;
   Value root_;
-  bool has_root_ = false;
 };
 
-/// Looks for a word inside the scalars of a document.
-class WordFinder : public YAML::EventHandler {
- public:
-  explicit WordFinder(std::string word) : word_(std::move(word)) {}
-  bool found() const { return found_; }
-
-  void OnDocumentStart(const YAML::Mark&) override {}
-  void OnDocumentEnd() override {}
-  void OnNull(const YAML::Mark&, YAML::anchor_t) override {}
-  void OnAlias(const YAML::Mark&, YAML::anchor_t) override {}
-  void OnScalar(const YAML::Mark&, const std::string&, YAML::anchor_t, const std::string& text) override {
-    found_ = found_ || text.find(word_) != std::string::npos;
-  }
-  void OnSequenceStart(const YAML::Mark&, const std::string&, YAML::anchor_t, YAML::EmitterStyle::value) override {}
-  void OnSequenceEnd() override {}
-  void OnMapStart(const YAML::Mark&, const std::string&, YAML::anchor_t, YAML::EmitterStyle::value) override {}
-  void OnMapEnd() override {}
-
- private:
-  std::string word_;
-  bool found_ = false;
-};
-
-/// yaml-cpp closes an open single quote at the end of the file by itself. A comment added behind the text is seen as
-/// text only inside such a quote.
-void refuse_open_quote(const std::string& text, const std::string& file) {
-  if (text.find('\'') == std::string::npos) return;
-  const std::string word = "end-of-text-7f3a";
-  WordFinder finder(word);
-  std::istringstream stream(text + "\n# " + word + "\n");
-  YAML::Parser(stream).HandleNextDocument(finder);
-  if (finder.found()) throw UserError(ErrorKind::kUsage, file + ": a quoted text is not closed.", "Add the quote.");
-}
-
-/// Directives need a `---` line behind them.
-void refuse_stray_directive(const std::string& text, const std::string& file) {
-  if (text.starts_with("%") && text.find("\n---") == std::string::npos) {
-    throw UserError(ErrorKind::kUsage, file + ":1: a line that starts with '%' is a directive.", "Quote the text.");
-  }
+/// The first document of `text`; null if it is empty.
+Value parse_document(const std::string& text, const std::string& file) {
+  TreeBuilder first(text, file), second(text, file);
+  std::istringstream stream(text);
+  YAML::Parser parser(stream);
+  parser.HandleNextDocument(first);
+  if (parser.HandleNextDocument(second)) refuse(file + " holds more than one YAML document.", "Keep one.");
+  return first.take_root();
 }
 
 }  // namespace
 
 Value parse_yaml(const std::string& text, const std::string& file) {
-  TreeBuilder builder(text, file);
+  if (text.starts_with("%") && text.find("\n---") == std::string::npos) {
+    refuse(file + ":1: a line that starts with '%' is a directive, which '---' follows.", "Quote the text.");
+  }
+  Value root;
   try {
-    refuse_stray_directive(text, file);
-    refuse_open_quote(text, file);
-    std::istringstream stream(text);
-    YAML::Parser parser(stream);
-    parser.HandleNextDocument(builder);
-    TreeBuilder second(text, file);
-    if (parser.HandleNextDocument(second)) {
-      throw UserError(ErrorKind::kUsage, file + " holds more than one YAML document.", "Keep one.");
-    }
+    if (text.find('\'') != std::string::npos) parse_document(text + "\n# " + kEndOfText + "\n", file);
+    root = parse_document(text, file);
   } catch (const YAML::Exception& error) {
-    throw UserError(ErrorKind::kUsage, file + ":" + std::to_string(error.mark.line + 1) + ": " + error.msg + ".",
-                    "Mend the YAML.");
+    refuse(file + ":" + std::to_string(error.mark.line + 1) + ": " + error.msg + ".", "Mend the YAML.");
   }
-  Value root = builder.has_root() ? builder.take_root() : Value::null();
   if (root.is_null()) root = Value::map();
-  if (root.is_string()) {
-    // A document that is one word is that word as a key without value.
-    Value map = Value::map();
-    map.set(root, Value::null());
-    root = std::move(map);
-  }
+  if (root.is_string()) root = Value::map({{root, Value()}});  // a word alone is a key without value
   if (!root.is_container()) {
-    throw UserError(ErrorKind::kUsage, file + " holds a single " + std::string(kind_name(root.kind())) + ".",
-                    "A configuration is a mapping of keys to values.");
+    refuse(file + " holds a single " + kind_name(root.kind()) + ".", "A configuration is a mapping of keys to values.");
   }
   if (root.origin().file.empty()) root.set_origin({file, 1});
   return root;

@@ -1,9 +1,11 @@
 // PyYAML's block emitter at 80 columns, as OmegaConf.to_yaml drives it (yaml/emitter.py, omegaconf/_utils.py).
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 
+#include "core/utf8.h"
 #include "experiments/config/python_text.h"
 #include "experiments/config/scalar_rules.h"
 #include "experiments/config/text.h"
@@ -11,8 +13,9 @@
 namespace scalselect::config {
 namespace {
 
-constexpr int kBestWidth = 80;
-constexpr int kBestIndent = 2;
+using namespace std::string_view_literals;
+
+constexpr std::size_t kWidth = 80, kIndent = 2;
 
 bool is_break(char32_t c) { return c == U'\n' || c == 0x85 || c == 0x2028 || c == 0x2029; }
 bool is_blank(char32_t c) { return c == 0 || c == U' ' || c == U'\t' || c == U'\r' || is_break(c); }
@@ -22,6 +25,16 @@ bool printable(char32_t c) {
   if (c == U'\n' || (c >= 0x20 && c <= 0x7E) || c == 0x85) return true;
   if (c == 0xFEFF) return false;
   return (c >= 0xA0 && c <= 0xD7FF) || (c >= 0xE000 && c <= 0xFFFD) || (c >= 0x10000 && c < 0x10FFFF);
+}
+
+std::u32string to_code_points(const std::string& text) {
+  std::u32string out;
+  for (std::size_t at = 0; at < text.size();) {
+    const auto next = decode_utf8(text, at);
+    out += next.point;
+    at += next.bytes;
+  }
+  return out;
 }
 
 /// Which styles a text may be written in (block context only; the emitter never leaves it).
@@ -67,62 +80,94 @@ Analysis analyze(const std::u32string& text) {
   return result;
 }
 
+/// Inside double quotes.
+std::string escaped(char32_t c) {
+  constexpr std::u32string_view known = U"\0\a\b\t\n\v\f\r\x1B\"\\\u0085\u00A0\u2028\u2029"sv;
+  constexpr std::string_view letters = "0abtnvfre\"\\N_LP";
+  if (const auto at = known.find(c); at != known.npos) return {'\\', letters[at]};
+  const auto code = static_cast<unsigned>(c);
+  if (code <= 0xFF) return fmt::format("\\x{:02X}", code);
+  return code <= 0xFFFF ? fmt::format("\\u{:04X}", code) : fmt::format("\\U{:08X}", code);
+}
+
+bool needs_escape(char32_t c) {
+  if (one_of(c, U"\"\\") || c == 0x85 || c == 0x2028 || c == 0x2029 || c == 0xFEFF) return true;
+  return !((c >= 0x20 && c <= 0x7E) || (c >= 0xA0 && c <= 0xD7FF) || (c >= 0xE000 && c <= 0xFFFD));
+}
+
+/// A scalar that is not a string.
+std::string typed_text(const Value& value) {
+  if (value.is_null()) return "null";
+  if (value.is_bool()) return value.as_bool() ? "true" : "false";
+  if (!value.is_float()) return python_str(value);
+  const double number = value.as_float();
+  if (std::isnan(number)) return ".nan";
+  if (std::isinf(number)) return number < 0 ? "-.inf" : ".inf";
+  std::string text = float_repr(number);
+  const auto e = text.find('e');
+  if (e != std::string::npos && text.find('.') == std::string::npos) text.insert(e, ".0");
+  return text;
+}
+
+bool is_block(const Value& value) { return value.is_container() && value.size() > 0; }
+
 class Emitter {
  public:
   std::string run(const Value& root) {
-    node(root, /*in_map=*/false);
-    indent_ = 0;
-    write_indent();
-    return std::move(out_);
+    if (is_block(root)) block(root, 0);
+    else leaf(root, kIndent);
+    return out_ + "\n";
   }
 
  private:
-  void node(const Value& value, bool in_map) {
-    if (value.is_list() && value.size() > 0) return block_list(value, in_map);
-    if (value.is_map() && value.size() > 0) return block_map(value);
-    const int saved = indent_;
-    indent_ = indent_ < 0 ? kBestIndent : indent_ + kBestIndent;
-    if (value.is_container()) {
-      indicator(value.is_list() ? "[" : "{", true, true);
-      indicator(value.is_list() ? "]" : "}", false);
-    } else {
-      scalar(value, false);
-    }
-    indent_ = saved;
-  }
+  // ---- structure; each begins where the cursor is, and `indent` is the column of the lines that follow ----
 
-  void block_list(const Value& value, bool in_map) {
-    const int saved = indent_;
-    const bool indentless = in_map && !indention_;
-    indent_ = indent_ < 0 ? 0 : indentless ? indent_ : indent_ + kBestIndent;
-    for (const auto& item : value.items()) {
-      write_indent();
-      indicator("-", true, false, true);
-      node(item, false);
-    }
-    indent_ = saved;
-  }
-
-  void block_map(const Value& value) {
-    const int saved = indent_;
-    indent_ = indent_ < 0 ? 0 : indent_ + kBestIndent;
-    for (const auto& [key, item] : value.entries()) {
-      write_indent();
-      if (simple_key(key)) {
-        const int inner = indent_;
-        indent_ += kBestIndent;
-        scalar(key, true);
-        indent_ = inner;
-        indicator(":", false);
-      } else {
-        indicator("?", true, false, true);
-        node(key, true);
-        write_indent();
-        indicator(":", true, false, true);
+  void block(const Value& value, std::size_t indent) {
+    const std::size_t start = out_.size();
+    const auto next_line = [&] {
+      if (out_.size() > start) new_line(indent);
+    };
+    if (value.is_list()) {
+      for (const auto& item : value.items()) {
+        next_line();
+        marked("- ", item, indent);
       }
-      node(item, true);
+      return;
     }
-    indent_ = saved;
+    for (const auto& [key, item] : value.entries()) {
+      next_line();
+      if (simple_key(key)) {
+        scalar(key, indent, /*as_key=*/true);
+        after_key(item, indent);
+      } else {
+        marked("? ", key, indent);
+        new_line(indent);
+        marked(": ", item, indent);
+      }
+    }
+  }
+
+  void marked(const char* mark, const Value& item, std::size_t indent) {
+    put(mark);
+    if (is_block(item)) block(item, indent + kIndent);
+    else leaf(item, indent + kIndent);
+  }
+
+  void after_key(const Value& item, std::size_t indent) {
+    put(":");
+    if (is_block(item)) {
+      const std::size_t inner = item.is_map() ? indent + kIndent : indent;
+      new_line(inner);
+      block(item, inner);
+    } else {
+      put(" ");
+      leaf(item, indent + kIndent);
+    }
+  }
+
+  void leaf(const Value& value, std::size_t indent) {
+    if (value.is_container()) put(value.is_list() ? "[]" : "{}");
+    else scalar(value, indent, /*as_key=*/false);
   }
 
   static bool simple_key(const Value& key) {
@@ -131,198 +176,94 @@ class Emitter {
     return text.size() < 128 && !text.empty() && !analyze(text).multiline;
   }
 
-  void scalar(const Value& value, bool as_key) {
-    if (!value.is_string()) return plain(to_code_points(typed_text(value)), !as_key);
+  // ---- scalars ----
+
+  void scalar(const Value& value, std::size_t indent, bool as_key) {
+    if (!value.is_string()) return put(typed_text(value));
     const auto text = to_code_points(value.as_string());
     const Analysis analysis = analyze(text);
     // Quoted: whatever Python could take for a number or YAML for a boolean, and whatever a reader would not take for a
     // string.
     const bool looks_typed = looks_like_number_or_bool(value.as_string());
     if (!looks_typed && !analysis.empty && analysis.plain && resolves_to_string(value.as_string())) {
-      return plain(text, !as_key);
-    }
-    if (analysis.single && !(as_key && analysis.multiline)) return single_quoted(text, !as_key);
-    double_quoted(text, !as_key);
-  }
-
-  static std::string typed_text(const Value& value) {
-    if (value.is_null()) return "null";
-    if (value.is_bool()) return value.as_bool() ? "true" : "false";
-    if (!value.is_float()) return python_str(value);
-    const double number = value.as_float();
-    if (std::isnan(number)) return ".nan";
-    if (std::isinf(number)) return number < 0 ? "-.inf" : ".inf";
-    std::string text = float_repr(number);
-    const auto e = text.find('e');
-    if (e != std::string::npos && text.find('.') == std::string::npos) text.insert(e, ".0");
-    return text;
-  }
-
-  void put(std::u32string_view text) {
-    for (const char32_t c : text) append_utf8(out_, c);
-    column_ += static_cast<int>(text.size());
-  }
-
-  void put_ascii(std::string_view text) {
-    out_ += text;
-    column_ += static_cast<int>(text.size());
-  }
-
-  void indicator(std::string_view text, bool need_blank, bool blank = false, bool indention = false) {
-    if (need_blank && !whitespace_) put_ascii(" ");
-    put_ascii(text);
-    whitespace_ = blank;
-    indention_ = indention_ && indention;
-  }
-
-  void write_indent() {
-    const int indent = std::max(indent_, 0);
-    if (!indention_ || column_ > indent || (column_ == indent && !whitespace_)) line_break();
-    if (column_ < indent) {
-      whitespace_ = true;
-      put_ascii(std::string(static_cast<std::size_t>(indent - column_), ' '));
+      folded(text, indent, !as_key, /*quoted=*/false);
+    } else if (analysis.single && !(as_key && analysis.multiline)) {
+      put("'");
+      folded(text, indent, !as_key, /*quoted=*/true);
+      put("'");
+    } else {
+      double_quoted(text, indent, !as_key);
     }
   }
 
-  void line_break(char32_t c = U'\n') {
-    append_utf8(out_, c);
-    whitespace_ = indention_ = true;
-    column_ = 0;
+  /// Plain text, or what stands between single quotes: a full line ends at the next single blank.
+  void folded(std::u32string_view text, std::size_t indent, bool split, bool quoted) {
+    for (std::size_t start = 0, end = 0; start < text.size(); start = end) {
+      const auto same = [&](char32_t c) {
+        return text[start] == U' ' ? c == U' ' : c != U' ' && is_break(c) == is_break(text[start]);
+      };
+      while (end < text.size() && same(text[end])) ++end;
+      const auto run = text.substr(start, end - start);
+      if (is_break(run[0])) {
+        line_breaks(run, indent);
+      } else if (run == U" " && split && column_ > kWidth && start > 0 && end < text.size()) {
+        new_line(indent);
+      } else {
+        for (const char32_t c : run) put(c, quoted && c == U'\'' ? 2 : 1);
+      }
+    }
   }
 
-  void line_breaks(std::u32string_view text) {
-    if (text[0] == U'\n') line_break();
-    for (const char32_t c : text) line_break(c);
-    write_indent();
-  }
-
-  void plain(const std::u32string& text, bool split) {
-    if (text.empty()) return;
-    if (!whitespace_) put_ascii(" ");
-    whitespace_ = indention_ = false;
-    std::size_t start = 0;
-    bool spaces = false;
+  void double_quoted(std::u32string_view text, std::size_t indent, bool split) {
+    put("\"");
+    std::size_t start = 0;  // of what is not written yet
+    const auto write_until = [&](std::size_t end) {
+      for (; start < end; ++start) put(text[start]);
+    };
     for (std::size_t end = 0; end <= text.size(); ++end) {
       const bool done = end == text.size();
-      const char32_t c = done ? 0 : text[end];
-      if (spaces) {
-        if (done || c != U' ') {
-          if (start + 1 == end && column_ > kBestWidth && split) {
-            write_indent();
-            whitespace_ = indention_ = false;
-          } else {
-            put(std::u32string_view(text).substr(start, end - start));
-          }
-          start = end;
-        }
-      } else if (done || c == U' ') {
-        put(std::u32string_view(text).substr(start, end - start));
-        start = end;
+      if (done || needs_escape(text[end])) {
+        write_until(end);
+        if (!done) put(escaped(text[start++]));
       }
-      spaces = !done && c == U' ';
-    }
-  }
-
-  void single_quoted(const std::u32string& text, bool split) {
-    indicator("'", true);
-    const std::u32string_view view = text;
-    std::size_t start = 0;
-    bool spaces = false, breaks = false;
-    for (std::size_t end = 0; end <= text.size(); ++end) {
-      const bool done = end == text.size();
-      const char32_t c = done ? 0 : text[end];
-      if (spaces) {
-        if (done || c != U' ') {
-          if (start + 1 == end && column_ > kBestWidth && split && start != 0 && !done) {
-            write_indent();
-          } else {
-            put(view.substr(start, end - start));
-          }
-          start = end;
-        }
-      } else if (breaks) {
-        if (done || !is_break(c)) {
-          line_breaks(view.substr(start, end - start));
-          start = end;
-        }
-      } else if (done || c == U' ' || is_break(c) || c == U'\'') {
-        if (start < end) put(view.substr(start, end - start));
-        start = end;
-      }
-      if (!done && c == U'\'') {
-        put_ascii("''");
-        start = end + 1;
-      }
-      spaces = !done && c == U' ';
-      breaks = !done && is_break(c);
-    }
-    indicator("'", false);
-  }
-
-  static std::string escape(char32_t c) {
-    switch (c) {
-      case 0: return "\\0";
-      case 7: return "\\a";
-      case 8: return "\\b";
-      case 9: return "\\t";
-      case 10: return "\\n";
-      case 11: return "\\v";
-      case 12: return "\\f";
-      case 13: return "\\r";
-      case 27: return "\\e";
-      case U'"': return "\\\"";
-      case U'\\': return "\\\\";
-      case 0x85: return "\\N";
-      case 0xA0: return "\\_";
-      case 0x2028: return "\\L";
-      case 0x2029: return "\\P";
-      default: break;
-    }
-    const auto code = static_cast<unsigned>(c);
-    if (code <= 0xFF) return fmt::format("\\x{:02X}", code);
-    return code <= 0xFFFF ? fmt::format("\\u{:04X}", code) : fmt::format("\\U{:08X}", code);
-  }
-
-  static bool needs_escape(char32_t c) {
-    if (one_of(c, U"\"\\") || c == 0x85 || c == 0x2028 || c == 0x2029 || c == 0xFEFF) return true;
-    return !((c >= 0x20 && c <= 0x7E) || (c >= 0xA0 && c <= 0xD7FF) || (c >= 0xE000 && c <= 0xFFFD));
-  }
-
-  void double_quoted(const std::u32string& text, bool split) {
-    indicator("\"", true);
-    const std::u32string_view view = text;
-    std::size_t start = 0;
-    for (std::size_t end = 0; end <= text.size(); ++end) {
-      const bool done = end == text.size();
-      const char32_t c = done ? 0 : text[end];
-      if (done || needs_escape(c)) {
-        if (start < end) put(view.substr(start, end - start));
-        start = end;
-        if (!done) {
-          put_ascii(escape(c));
-          start = end + 1;
-        }
-      }
-      const int pending = static_cast<int>(end) - static_cast<int>(start);
-      if (split && end > 0 && end + 1 < text.size() && (c == U' ' || start >= end) && column_ + pending > kBestWidth) {
-        if (start < end) {
-          put(view.substr(start, end - start));
-          start = end;
-        }
-        put_ascii("\\");
-        write_indent();
-        whitespace_ = indention_ = false;
-        if (text[start] == U' ') put_ascii("\\");
+      const bool may_break = split && end > 0 && end + 1 < text.size() && (text[end] == U' ' || start >= end);
+      if (may_break && column_ + end > kWidth + start) {
+        write_until(end);
+        put("\\");
+        new_line(indent);
+        if (text[start] == U' ') put("\\");
       }
     }
-    indicator("\"", false);
+    put("\"");
+  }
+
+  // ---- output ----
+
+  void put(std::string_view ascii) {
+    out_ += ascii;
+    column_ += ascii.size();
+  }
+
+  void put(char32_t c, std::size_t times = 1) {
+    column_ += times;
+    while (times-- > 0) append_utf8(out_, c);
+  }
+
+  void new_line(std::size_t indent) {
+    out_ += '\n' + std::string(indent, ' ');
+    column_ = indent;
+  }
+
+  /// In a quoted text one break is a blank, so a line's end is written as two.
+  void line_breaks(std::u32string_view breaks, std::size_t indent) {
+    if (breaks[0] == U'\n') out_ += '\n';
+    for (const char32_t c : breaks) append_utf8(out_, c);
+    out_ += std::string(indent, ' ');
+    column_ = indent;
   }
 
   std::string out_;
-  int indent_ = -1;  // -1: not inside any collection yet
-  int column_ = 0;
-  bool whitespace_ = true;
-  bool indention_ = true;
+  std::size_t column_ = 0;
 };
 
 }  // namespace

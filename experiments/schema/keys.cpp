@@ -59,7 +59,7 @@ std::vector<OptionDoc> own_keys(const std::string& command) {
   if (command == "select") return with(document_options<SelectOptions>(), {kBudgets});
   if (command == "generate") {
     return with(document_options<GenerateOptions>(),
-                {{"prompt", "a string", "", "the question, taken as it is; one placeholder per image comes before it"},
+                {{"prompt", "a string", "", "the question, used as given; one placeholder per image goes before it"},
                  {"image", "a string or a list", "", "image file, or a list of files"}});
   }
   if (command == "model_assemble") return document_options<AssembleOptions>();
@@ -84,7 +84,7 @@ struct Group {
 const Group kGroups[] = {
     {"model", "the model that looks at the samples", document_options<pipeline::ModelOptions>},
     {"pool", "the samples to choose from", document_options<inputs::PoolOptions>},
-    {"target", "samples that show what the model should be good at, for methods that choose by a target",
+    {"target", "samples of what the model should be good at, for methods that choose by a target",
      document_options<inputs::PoolOptions>},
     {"selector", "how token roles are read: strict, or as the authors' code does",
      [] {
@@ -123,10 +123,7 @@ std::string value_text(const Value& value) {
   const bool rows = value.is_list() && std::any_of(value.items().begin(), value.items().end(),
                                                    [](const Value& item) { return item.is_container(); });
   if (rows) return fmt::format("[{} entries]", value.size());
-  if (!value.is_container()) return config::python_str(value);
-  auto text = config::to_json_text(value, -1);
-  text.erase(std::remove(text.begin(), text.end(), '\n'), text.end());
-  return text;
+  return value.is_container() ? config::json_line(value) : config::python_str(value);
 }
 
 void walk(const Value& node, const std::string& path, const Docs& docs, std::vector<KeyDoc>& out) {

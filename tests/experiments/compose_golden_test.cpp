@@ -8,11 +8,9 @@
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
-#include <sstream>
 
 #include "core/error.h"
-#include "experiments/config/command.h"
-#include "experiments/config/compose.h"
+#include "experiments/config/answers.h"
 
 namespace scalselect::config {
 namespace {
@@ -25,11 +23,13 @@ struct Output {
   std::string out, err;
 };
 
-Output run(std::vector<std::string> flags, const ordered_json& words) {
-  for (const auto& word : words) flags.push_back(word);
-  std::ostringstream out, err;
-  const int code = run_compose_command(flags, out, err);
-  return {code, out.str(), err.str()};
+/// What `--cfg job` prints for the words of a case.
+Output run(const ComposeRequest& request, bool resolve, const std::string& format) {
+  try {
+    return {0, cfg_text(compose(request), "job", resolve, "", format), ""};
+  } catch (const UserError& error) {
+    return {exit_code(error.kind()), "", error.problem()};
+  }
 }
 
 /// Python's JSON (which has NaN and Infinity) compared as text without layout.
@@ -62,10 +62,8 @@ class ComposeGolden : public testing::Test {
   }
   void TearDown() override { fs::remove_all(root_); }
 
-  std::vector<std::string> flags(const ordered_json& c, std::vector<std::string> more = {}) const {
-    more.insert(more.end(), {"--config-dir", (root_ / c["folder"].get<std::string>()).string(), "--config-name",
-                             c["config"].get<std::string>()});
-    return more;
+  ComposeRequest request(const ordered_json& c) const {
+    return {{(root_ / c["folder"].get<std::string>()).string()}, c["config"], c["overrides"]};
   }
 
   ordered_json data_;
@@ -76,8 +74,7 @@ TEST_F(ComposeGolden, AgreesWithHydra) {
   std::size_t compositions = 0, refusals = 0;
   for (const auto& c : data_["cases"]) {
     SCOPED_TRACE(c["folder"].get<std::string>() + "/" + c["config"].get<std::string>() + " " + c["overrides"].dump());
-    const ordered_json& words = c["overrides"];
-    const Output yaml = run(flags(c), words);
+    const Output yaml = run(request(c), false, "yaml");
     if (c.contains("refused")) {
       ++refusals;
       EXPECT_EQ(yaml.code, 2) << yaml.out;
@@ -87,15 +84,14 @@ TEST_F(ComposeGolden, AgreesWithHydra) {
     ++compositions;
     EXPECT_EQ(yaml.code, 0) << yaml.err;
     EXPECT_EQ(yaml.out, c["yaml"].get<std::string>());
-    EXPECT_EQ(squeezed(run(flags(c, {"--format", "json"}), words).out), squeezed(c["json"].get<std::string>()));
-    const Output resolved = run(flags(c, {"--resolve"}), words);
+    EXPECT_EQ(squeezed(run(request(c), false, "json").out), squeezed(c["json"].get<std::string>()));
+    const Output resolved = run(request(c), true, "yaml");
     if (c["resolved_yaml"].is_null()) {
       EXPECT_EQ(resolved.code, 2) << resolved.out;
       continue;
     }
     EXPECT_EQ(resolved.out, c["resolved_yaml"].get<std::string>()) << resolved.err;
-    EXPECT_EQ(squeezed(run(flags(c, {"--resolve", "--format=json"}), words).out),
-              squeezed(c["resolved_json"].get<std::string>()));
+    EXPECT_EQ(squeezed(run(request(c), true, "json").out), squeezed(c["resolved_json"].get<std::string>()));
   }
   EXPECT_GE(compositions, 60u);
   EXPECT_GE(refusals, 60u);

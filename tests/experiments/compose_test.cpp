@@ -7,10 +7,9 @@
 
 #include <filesystem>
 #include <fstream>
-#include <sstream>
 
 #include "core/error.h"
-#include "experiments/config/command.h"
+#include "experiments/config/answers.h"
 #include "experiments/config/text.h"
 
 namespace scalselect::config {
@@ -228,16 +227,10 @@ TEST_F(Compose, Texts) {
   EXPECT_THAT(cfg_text(config, "hydra", false, ""), HasSubstr("      method: random\n      trainer: lora\n"));
   EXPECT_THAT(info_text(config, "defaults"), HasSubstr("| trainer/lora"));
   EXPECT_THAT(info_text(config, "defaults-tree"), HasSubstr("  config:\n    method: random\n"));
-  EXPECT_THAT(help_text(request(), config), HasSubstr("method: length, random\ntrainer: lora\n"));
-}
-
-TEST(Command, WrongFlagsAreRefused) {
-  std::ostringstream out, err;
-  EXPECT_EQ(run_compose_command({"--config-dri", "x"}, out, err), 2);
-  EXPECT_THAT(err.str(), HasSubstr("'--config-dir'"));
-  EXPECT_EQ(run_compose_command({"--config-dir", "/no/such/folder", "--config-name", "x"}, out, err), 2);
-  EXPECT_EQ(run_compose_command({"a=1"}, out, err), 2);
-  EXPECT_EQ(run_compose_command({"--help"}, out, err), 0);
+  EXPECT_EQ(cfg_text(config, "job", true, "trainer", "json"), "{\"lr\": 0.1, \"data\": \"???\"}\n");
+  EXPECT_THROW(cfg_text(config, "jobs", false, ""), UserError);
+  EXPECT_THROW(cfg_text(config, "job", false, "", "toml"), UserError);
+  EXPECT_THROW(info_text(config, "all"), UserError);
 }
 
 }  // namespace

@@ -98,8 +98,9 @@ TEST(Limits, SweepsAreCountedBeforeTheyAreMade) {
   EXPECT_THAT(sweep_refusal({"seed=range(1,1000000)", "budget=range(1,1000000)"}),
               HasSubstr("The sweep has 999998000001 jobs (999999 of seed x 999999 of budget)"));
   EXPECT_THAT(sweep_refusal({"seed=range(1,1000000)"}), HasSubstr("at most 10000"));
-  EXPECT_THAT(sweep_refusal({"a=range(0,900000000000000)", "b=range(0,900000000000000,0.1)", "c=range(0,1e15,1e-3)"}),
+  EXPECT_THAT(sweep_refusal({"a=range(0,900000000000000)", "b=range(0,900000000000000,0.1)", "c=range(0,1e12,1e-3)"}),
               HasSubstr("at most 10000"));
+  EXPECT_THAT(sweep_refusal({"x=range(0,1e15,1e-3)"}), HasSubstr("a bound or a step of too many digits"));
   EXPECT_EQ(sweep_refusal({"seed=range(10000)"}), "taken");
   EXPECT_EQ(sweep_refusal({"seed=range(-10)", "budget=range(1,10)"}), "taken");  // no value, no job
 }
