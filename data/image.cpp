@@ -47,7 +47,7 @@ Image allocate(const Source& source, std::int64_t width, std::int64_t height, st
                                 source.name, width, height, bytes >> 20, limits.max_bytes >> 20),
                     "Make it smaller.");
   }
-  if (source.claim) source.claim->take(bytes);
+  if (source.claim) source.claim->acquire(bytes);
   Image image;
   image.width = static_cast<int>(width);
   image.height = static_cast<int>(height);
@@ -63,30 +63,7 @@ bool starts_with(std::span<const std::uint8_t> bytes, const char* magic, std::si
   return bytes.size() >= at + count && std::memcmp(bytes.data() + at, magic, count) == 0;
 }
 
-/// EXIF orientation o: where pixel (x, y) of the upright image comes from.
-Image upright(const Image& image, int orientation) {
-  if (orientation <= 1 || orientation > 8) return image;
-  const bool transposed = orientation >= 5;
-  Image out;
-  out.width = transposed ? image.height : image.width;
-  out.height = transposed ? image.width : image.height;
-  out.rgb.resize(image.rgb.size());
-  const bool flip_x = orientation == 2 || orientation == 3 || orientation == 7 || orientation == 8;
-  const bool flip_y = orientation == 3 || orientation == 4 || orientation == 6 || orientation == 7;
-  for (int y = 0; y < out.height; ++y) {
-    for (int x = 0; x < out.width; ++x) {
-      int from_x = transposed ? y : x;
-      int from_y = transposed ? x : y;
-      if (flip_x) from_x = image.width - 1 - from_x;
-      if (flip_y) from_y = image.height - 1 - from_y;
-      std::memcpy(&out.rgb[3 * (static_cast<std::size_t>(y) * out.width + x)],
-                  &image.rgb[3 * (static_cast<std::size_t>(from_y) * image.width + from_x)], 3);
-    }
-  }
-  return out;
-}
-
-/// Bytes of a file. What the path says wrong is the input's fault, anything else the machine's.
+/// Bytes of a file. A wrong path is an error of the input, anything else one of the environment.
 std::string read_picture(const std::filesystem::path& file, std::int64_t limit) {
   const auto refuse = [&](ErrorKind kind, const std::string& what, const char* remedy) {
     throw UserError(kind, fmt::format("Image '{}' {}.", file.string(), what), remedy);
@@ -122,16 +99,14 @@ Image decode(const codecs::Source& source) {
   if (bytes.empty()) throw UserError(ErrorKind::kInput, fmt::format("Image '{}' is empty.", name));
   if (starts_with(bytes, "\x89PNG\r\n\x1a\n", 8)) return codecs::decode_png(source);
   if (starts_with(bytes, "\xff\xd8\xff", 3)) {
-    int orientation = 1;
-    auto image = codecs::decode_jpeg(source, orientation);
-    return options.apply_exif_orientation ? upright(image, orientation) : image;
+    return codecs::decode_jpeg(source);
   }
   if (starts_with(bytes, "RIFF", 4) && starts_with(bytes, "WEBP", 4, 8)) return codecs::decode_webp(source);
   if (starts_with(bytes, "GIF87a", 6) || starts_with(bytes, "GIF89a", 6)) return codecs::decode_gif(source);
   if (starts_with(bytes, "BM", 2)) return codecs::decode_bmp(source);
   throw UserError(ErrorKind::kInput,
                   fmt::format("'{}' is not an image in a known format (PNG, JPEG, WebP, GIF, BMP).", name),
-                  "Its contents count, not its name: convert it or fetch it again.");
+                  "Formats are recognised by content, not by name: convert it or fetch it again.");
 }
 
 Image decode_file(const std::filesystem::path& file, const DecodeOptions& options, ByteClaim* claim) {
@@ -140,13 +115,13 @@ Image decode_file(const std::filesystem::path& file, const DecodeOptions& option
   return decode({{reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()}, name, options, claim});
 }
 
-/// Runs `body`; what it cannot get memory for is the machine's fault.
+/// Runs `body`; too little memory is an error of the environment.
 template <class Body>
 auto with_memory(const std::string& name, const Body& body) {
   try {
     return body();
   } catch (const std::bad_alloc&) {
-    throw UserError(ErrorKind::kEnvironment, fmt::format("There is no memory to decode the image '{}'.", name),
+    throw UserError(ErrorKind::kEnvironment, fmt::format("There is not enough memory to decode the image '{}'.", name),
                     "Free memory, or use fewer threads.");
   }
 }

@@ -29,7 +29,7 @@ std::uint32_t number(const Source& source, std::size_t at, std::size_t bytes) {
 
 constexpr std::uint32_t kBitFields = 3;
 
-/// The layouts that Pillow reads: whole bytes, and two of 16 bits. No masks at all stand for the usual ones.
+/// The layouts that Pillow reads: whole bytes, and two of 16 bits. Without masks it is the usual one.
 void check_masks(const Source& source, Header& header) {
   if (header.bits == 32 && header.masks == Masks{}) header.masks = kBgr;
   if (header.bits == 16 && (header.masks == k555 || header.masks == k565)) return;

@@ -1,4 +1,4 @@
-// The decoders behind data/image.h, one source file a format.
+// The decoders for data/image.h, one source file per format.
 #pragma once
 
 #include <cstdint>
@@ -9,7 +9,7 @@
 
 namespace scalselect::codecs {
 
-/// What a decoder is given.
+/// The input of a decoder.
 struct Source {
   std::span<const std::uint8_t> bytes;
   const std::string& name;  ///< for messages
@@ -19,8 +19,7 @@ struct Source {
 
 /// Each throws UserError(kInput).
 Image decode_png(const Source& source);
-/// `orientation`: EXIF's value 1..8, 1 if there is none.
-Image decode_jpeg(const Source& source, int& orientation);
+Image decode_jpeg(const Source& source);
 Image decode_webp(const Source& source);
 Image decode_gif(const Source& source);
 Image decode_bmp(const Source& source);
@@ -31,8 +30,8 @@ Image decode_bmp(const Source& source);
 [[noreturn]] void damaged(const Source& source, const char* format, const std::string& why);
 [[noreturn]] void unsupported(const Source& source, const char* format, const std::string& what);
 
-/// An image of that size; `beside` are the bytes that its decoder takes beside the pixels. Refuses sizes below 1 and
-/// above the limits, and waits for its share of a budget, before it takes memory.
+/// An image of that size; `beside`: bytes that its decoder needs besides the pixels. Refuses sizes below 1 and
+/// above the limits, and waits for its share of a budget, before it allocates.
 Image allocate(const Source& source, std::int64_t width, std::int64_t height, std::int64_t beside = 0);
 
 }  // namespace scalselect::codecs

@@ -38,7 +38,7 @@ using Gif = std::unique_ptr<GifFileType, Close>;
   damaged(source, "GIF", why ? why : "unknown error");
 }
 
-/// Skips to the first image's descriptor; returns the transparent colour on the way, or -1.
+/// Skips to the first image's descriptor; returns the transparent colour, or -1.
 int find_first_image(const Source& source, const Input& input, GifFileType* gif) {
   int transparent = -1;
   for (;;) {

@@ -41,7 +41,7 @@ void on_error(j_common_ptr common) {
   std::longjmp(reader->jump, 1);
 }
 
-/// libjpeg goes on with grey where the data end and only warns; Pillow refuses, and so do we.
+/// Where the data end libjpeg fills in grey and only warns; Pillow refuses the file, as done here.
 void on_message(j_common_ptr common, int level) {
   if (level >= 0) return;
   ++common->err->num_warnings;
@@ -54,13 +54,12 @@ bool read_header(Reader& reader, const Source& source) {
   if (setjmp(reader.jump)) return false;
   jpeg_create_decompress(&reader.jpeg);
   reader.created = true;
-  jpeg_save_markers(&reader.jpeg, JPEG_APP0 + 1, 0xffff);
   jpeg_mem_src(&reader.jpeg, source.bytes.data(), source.bytes.size());
   jpeg_read_header(&reader.jpeg, TRUE);
   return true;
 }
 
-/// Bytes that libjpeg takes for the coefficients of a file whose scans do not bring whole pixels.
+/// Bytes that libjpeg needs for coefficients if no scan holds complete pixels.
 std::int64_t coefficient_bytes(jpeg_decompress_struct& jpeg) {
   if (!jpeg_has_multiple_scans(&jpeg)) return 0;
   std::int64_t blocks = 0;
@@ -70,7 +69,7 @@ std::int64_t coefficient_bytes(jpeg_decompress_struct& jpeg) {
   return blocks * std::int64_t{sizeof(JBLOCK)};
 }
 
-/// A scan costs time whether it brings anything or not: a small file of many empty scans is a bomb.
+/// Even an empty scan costs time, so a small file with many of them is a decompression bomb.
 constexpr std::int64_t kMostScanned = std::int64_t{1} << 32;  // pixels, over all scans
 
 void on_progress(j_common_ptr common) {
@@ -110,28 +109,9 @@ bool read_pixels(Reader& reader) {
   return true;
 }
 
-/// Tag 0x0112 of the first directory of an EXIF block; 1 if there is none.
-int exif_orientation(const std::uint8_t* data, std::size_t size) {
-  if (size < 14 || std::memcmp(data, "Exif\0\0", 6) != 0) return 1;
-  const auto* tiff = data + 6;
-  size -= 6;
-  const bool big = tiff[0] == 'M';
-  const auto u16 = [&](std::size_t at) -> unsigned {
-    if (at + 2 > size) return 0;
-    return big ? tiff[at] << 8 | tiff[at + 1] : tiff[at + 1] << 8 | tiff[at];
-  };
-  const std::size_t directory = big ? (std::size_t{u16(4)} << 16 | u16(6)) : (std::size_t{u16(6)} << 16 | u16(4));
-  const unsigned entries = u16(directory);
-  for (unsigned i = 0; i < entries; ++i) {
-    const std::size_t entry = directory + 2 + 12 * std::size_t{i};
-    if (u16(entry) == 0x0112) return static_cast<int>(u16(entry + 8));
-  }
-  return 1;
-}
-
 }  // namespace
 
-Image decode_jpeg(const Source& source, int& orientation) {
+Image decode_jpeg(const Source& source) {
   Reader reader;
   reader.jpeg.err = jpeg_std_error(&reader.errors);
   reader.errors.error_exit = on_error;
@@ -142,9 +122,6 @@ Image decode_jpeg(const Source& source, int& orientation) {
     damaged(source, "JPEG", reader.error);
   };
   if (!read_header(reader, source)) fail();
-  for (auto* marker = reader.jpeg.marker_list; marker != nullptr; marker = marker->next) {
-    if (orientation == 1) orientation = exif_orientation(marker->data, marker->data_length);
-  }
   reader.image = allocate(source, reader.jpeg.image_width, reader.jpeg.image_height, coefficient_bytes(reader.jpeg));
   if (!read_pixels(reader)) fail();
   return std::move(reader.image);

@@ -15,7 +15,7 @@ namespace scalselect {
 namespace codecs {
 namespace {
 
-// libpng leaves by longjmp; everything with a destructor lives in here, outside the frames that it jumps over.
+// libpng reports errors by longjmp; everything with a destructor is in here, outside the frames that it jumps over.
 struct Reader {
   const Source& source;
   png_structp png = nullptr;
@@ -25,8 +25,8 @@ struct Reader {
   std::string error;
   Image image;
   std::vector<std::uint8_t> wide;  // 16-bit grey before clipping
-  bool last_row = false;           // libpng was asked for it
-  bool complete = false;           // every pixel is there; what comes after does not count
+  bool last_row = false;           // libpng was asked to convert it
+  bool complete = false;           // every pixel is there; what follows is ignored
   bool mismatch = false;           // of the pixels' checksum
 
   explicit Reader(const Source& s) : source(s) {}
@@ -37,13 +37,13 @@ void on_error(png_structp png, png_const_charp message) {
   static_cast<Reader*>(png_get_error_ptr(png))->error = message;
   png_longjmp(png, 1);
 }
-/// Past the last pixel libpng only warns of a wrong Adler-32.
+/// After the last pixel libpng only warns of a wrong Adler-32.
 void on_warning(png_structp png, png_const_charp message) {
   auto& reader = *static_cast<Reader*>(png_get_error_ptr(png));
   if (std::strstr(message, "incorrect data check")) reader.mismatch = true;
 }
 
-/// A row is whole; libpng only looks for the end of the data after it.
+/// The last row is complete; libpng is only looking for the end of the data.
 void on_row(png_structp png, png_row_infop, png_bytep) {
   auto& reader = *static_cast<Reader*>(png_get_user_transform_ptr(png));
   reader.complete = reader.last_row;
@@ -94,7 +94,7 @@ bool read_pixels(Reader& reader) {
   for (int pass = 0; pass < passes; ++pass) {
     for (int y = 0; y < reader.image.height; ++y) {
       reader.last_row = pass + 1 == passes && y + 1 == reader.image.height;
-      // The last pass of an interlaced image brings the odd rows only.
+      // The last pass of an interlaced image holds the odd rows only.
       if (reader.last_row && passes > 1 && y % 2 == 0) reader.complete = true;
       png_read_row(reader.png, pixels + stride * y, nullptr);
     }
@@ -102,7 +102,7 @@ bool read_pixels(Reader& reader) {
   return true;
 }
 
-/// As Pillow, which reads the names and lengths of the chunks after the pixels, until something is no chunk.
+/// As Pillow, which reads the names and lengths of the chunks after the pixels, up to the first that is not a chunk.
 bool cut_after_pixels(std::span<const std::uint8_t> bytes) {
   constexpr std::size_t kSignature = 8, kHeader = 8, kChecksum = 4;
   for (std::size_t at = kSignature; at + kHeader <= bytes.size();) {

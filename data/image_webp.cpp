@@ -53,7 +53,7 @@ void read_first_frame(const Source& source, Image& image) {
 
 // As Pillow: of an animation the first frame on its canvas; alpha dropped.
 Image decode_webp(const Source& source) {
-  constexpr std::int64_t kStill = 4, kCanvases = 12;  // bytes a pixel: lossless pixels, and two RGBA canvases beside
+  constexpr std::int64_t kStill = 4, kCanvases = 12;  // bytes per pixel: lossless pixels, and two RGBA canvases
   WebPBitstreamFeatures features;
   const auto status = WebPGetFeatures(source.bytes.data(), source.bytes.size(), &features);
   if (status == VP8_STATUS_NOT_ENOUGH_DATA) cut_short(source);

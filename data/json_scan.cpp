@@ -5,7 +5,7 @@ namespace {
 
 bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
 
-/// Walks over a text and knows the line it is on.
+/// A position in a text that counts lines.
 class Cursor {
  public:
   explicit Cursor(std::string_view text) : text_(text) {}
@@ -23,7 +23,7 @@ class Cursor {
     while (!at_end() && is_blank(peek())) step();
   }
 
-  /// Moves past the value that begins here; false if the text ends first.
+  /// Skips the value that begins here; false if the text ends first.
   bool skip_value() {
     if (peek() == '"') return skip_string();
     if (peek() != '{' && peek() != '[') {
@@ -96,7 +96,7 @@ JsonScanError scan_json_array(std::string_view text, std::vector<JsonSpan>& valu
   }
   cursor.step();
   cursor.skip_blanks();
-  if (!cursor.at_end()) return stopped(cursor, "goes on after its closing ']'");
+  if (!cursor.at_end()) return stopped(cursor, "continues after its closing ']'");
   return {};
 }
 
@@ -112,7 +112,8 @@ JsonScanError scan_json_lines(std::string_view text, std::vector<JsonSpan>& valu
     at = end + 1;
     if (begin == stop) continue;
     Cursor cursor(text.substr(begin, stop - begin));
-    if (!cursor.skip_value()) return {"ends in the middle of a value (JSON lines hold one object a line)", stop, line};
+    if (!cursor.skip_value())
+      return {"ends in the middle of a value (JSON lines hold one object per line)", stop, line};
     if (!cursor.at_end()) return {"has more than one value on a line", begin + cursor.byte(), line};
     values.push_back({begin, stop - begin, line});
   }

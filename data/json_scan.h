@@ -18,19 +18,19 @@ struct JsonSpan {
 
 /// Why and where a scan stopped before the end.
 struct JsonScanError {
-  std::string what;  ///< empty: the text is whole
+  std::string what;  ///< empty: the text is complete
   std::size_t byte = 0;
   std::int64_t line = 1;
 };
 
-/// `text` without the byte order mark that some programs put before UTF-8.
+/// `text` without the byte order mark that some programs write before UTF-8.
 std::string_view after_byte_order_mark(std::string_view text);
 
-/// The values of the array that `text` is. Brackets and strings are balanced, nothing else is checked: a parser reads
+/// The values of the array in `text`. Only the balance of brackets and strings is checked: a parser reads
 /// each value afterwards. Text after the closing bracket, a missing comma or an end in the middle is an error.
 JsonScanError scan_json_array(std::string_view text, std::vector<JsonSpan>& values);
 
-/// One value a line, blank lines skipped.
+/// One value per line, blank lines skipped.
 JsonScanError scan_json_lines(std::string_view text, std::vector<JsonSpan>& values);
 
 }  // namespace scalselect

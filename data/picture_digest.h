@@ -1,4 +1,4 @@
-// The identity of picture files, and of any others that a result depends on, as a part of cache keys.
+// The identity of picture files, and of other files that a result depends on, for cache keys.
 #pragma once
 
 #include <span>
@@ -8,9 +8,9 @@
 
 namespace scalselect {
 
-/// SHA-256 over the contents of `files` in their order: neither names nor times count (the list that names them belongs
-/// into the key beside it). A file that is missing or cannot be read counts as such. Files that have not changed since
-/// their digests were remembered are only looked at, not read.
+/// SHA-256 over the contents of `files` in their order: names and times do not matter (the list of names belongs in the
+/// key, too). A file that is missing or cannot be read counts as such. Files that have not changed since their digests
+/// were remembered are not read again.
 std::string digest_files(std::span<const std::string> files, const FileDigests& digests);
 
 }  // namespace scalselect

@@ -12,7 +12,7 @@
 
 namespace scalselect {
 
-/// Counts decoded pictures by their files. Safe to share by threads.
+/// Counts decoded pictures by file. Thread-safe.
 class PictureTally {
  public:
   void add(std::string_view file, const Image& image);

@@ -19,7 +19,7 @@
 namespace scalselect {
 namespace {
 
-constexpr std::int64_t kParseBlock = 2048;  // rows a thread parses at a time
+constexpr std::int64_t kParseBlock = 2048;  // rows that a thread parses at a time
 
 [[noreturn]] void refuse(const std::filesystem::path& file, const std::string& what, const std::string& remedy) {
   throw UserError(ErrorKind::kInput, fmt::format("The pool '{}' {}.", file.string(), what), remedy);
@@ -115,7 +115,7 @@ void Pool::report_problems() const {
   }
   for (const auto& [kind_name, kind] : kinds) {
     log_warning("{}: {} row{} {}: {} ({}row {}, line {})", file_.string(), kind.count, kind.count == 1 ? "" : "s",
-                kind.first->rejected ? "left out" : "used all the same", kind.first->reason,
+                kind.first->rejected ? "left out" : "used nevertheless", kind.first->reason,
                 kind.count == 1 ? "" : "first: ", kind.first->row, kind.first->line);
   }
 }

@@ -4,8 +4,8 @@
 // use either spelling:
 //   {"id": .., "image": "a.jpg" | ["a.jpg", ..], "conversations": [{"from": "human", "value": ".."}, ..]}
 //   {"id": .., "images": ["a.jpg", ..], "messages": [{"role": "user", "content": ".."}, ..]}
-// Where a row uses both spellings of one thing, it is said once: LLaVA's `conversations` go before `messages`, and the
-// pictures are those of the conversation's spelling. null, [] and "" mean absent. JSON is read as Python reads it
+// If a row has both spellings, one counts and a warning says so: `conversations` before `messages`, and the
+// pictures are those of the same spelling. null, [] and "" mean absent. JSON is read as Python reads it
 // (data/python_json.h). The original bytes of every object are kept, so that a selection can repeat them without
 // changing a comma.
 #pragma once
@@ -37,7 +37,7 @@ struct PoolProblem {
 class Pool {
  public:
   /// Reads the whole file. Relative image paths start from `image_root`, or from the pool file's folder if that is not
-  /// given. Nothing is asked of the images here: whether they exist is found out when they are read. A row that is not
+  /// given. Images are not checked here: whether they exist is found out when they are read. A row that is not
   /// JSON is rejected. Throws UserError(kInput): unreadable or empty file, neither array nor lines, JSON that ends in
   /// the middle (with row, line, byte and the last good row), no usable row at all.
   explicit Pool(const std::filesystem::path& file, const std::optional<std::filesystem::path>& image_root = {});
@@ -46,9 +46,9 @@ class Pool {
   /// All rows in file order; samples()[i].row == i. Rejected rows have no turns.
   const std::vector<Sample>& samples() const { return samples_; }
   const Sample& sample(std::int64_t row) const { return samples_[static_cast<std::size_t>(row)]; }
-  /// The row's JSON value exactly as it stands in the file, without separators around it. Valid as long as the pool.
+  /// The row's JSON value exactly as written in the file, without separators around it. Valid as long as the pool.
   std::string_view raw(std::int64_t row) const;
-  /// By row; a row may have several. Reported once to the log by the constructor, in summary.
+  /// By row; a row may have several. The constructor logs a summary.
   const std::vector<PoolProblem>& problems() const { return problems_; }
   /// Reason of rejection, or an empty string.
   std::string reject_reason(std::int64_t row) const;
@@ -56,8 +56,8 @@ class Pool {
   PoolLayout layout() const { return layout_; }
   const std::filesystem::path& file() const { return file_; }
   /// SHA-256 over the bytes of the file and of its images, in the order in which rows name them: the identity of the
-  /// pool as an input of a cached stage, the same wherever pool and images lie. Reads every image unless `digests`
-  /// knows it.
+  /// pool as an input of a cached stage, independent of where pool and images are. Reads every image whose digest
+  /// `digests` does not have.
   std::string digest(const FileDigests& digests) const;
 
  private:

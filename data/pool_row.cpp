@@ -15,7 +15,7 @@ namespace {
 
 namespace dom = simdjson::dom;
 
-/// The two spellings of a conversation; the first that is there counts.
+/// The two spellings of a conversation; the first that is present counts.
 struct Spelling {
   const char *list, *role, *text;
 };
@@ -34,7 +34,7 @@ std::optional<std::string_view> text_of(dom::object object, const char* key) {
   return text;
 }
 
-/// A path with ".." is left as it is: what that means after a symbolic link only the system knows.
+/// A path with ".." is left as it is: after a symbolic link only the system can resolve it.
 std::string join(const std::filesystem::path& root, std::string_view path) {
   const auto joined = root / path;
   const bool up = std::find(joined.begin(), joined.end(), "..") != joined.end();
@@ -72,7 +72,7 @@ bool same(const std::vector<Turn>& a, const std::vector<Turn>& b) {
                     [](const Turn& x, const Turn& y) { return x.role == y.role && x.text == y.text; });
 }
 
-/// The turns under `spelling`, if they are there; returns why they cannot be read, or nothing.
+/// The turns under `spelling`, if present; returns why they cannot be read, or nothing.
 std::string read_spelling(dom::object object, const Spelling& spelling, std::vector<Turn>& turns) {
   dom::array list;
   if (object[spelling.list].get(list) != simdjson::SUCCESS) return fmt::format("'{}' is not a list", spelling.list);
@@ -100,7 +100,7 @@ std::string read_images(dom::object object, const char* key, const std::filesyst
   return add(value) ? std::string{} : fmt::format("'{}' is neither a path nor a list of paths", key);
 }
 
-/// The id as text, with a remark if there is none worth the name.
+/// The id as text, with a remark if there is none that can be used.
 std::pair<std::string, std::string> read_id(dom::object object) {
   dom::element value;
   if (object["id"].get(value) != simdjson::SUCCESS || value.is_null()) return {"", "no id"};
@@ -175,7 +175,7 @@ class RowParts {
   dom::object object_;
   const std::filesystem::path& root_;
   PoolRow& row_;
-  const Spelling* spelling_ = nullptr;  ///< that counts
+  const Spelling* spelling_ = nullptr;  ///< the one that counts
 };
 
 }  // namespace

@@ -11,14 +11,14 @@
 
 namespace scalselect {
 
-/// What reading one row gave.
+/// The result of reading one row.
 struct PoolRow {
   Sample sample;
   std::string rejected;              ///< why the row cannot be used; its sample has no turns then
-  std::vector<std::string> remarks;  ///< what is odd about a row that is used all the same
+  std::vector<std::string> remarks;  ///< what is odd about a row that is used nevertheless
 };
 
-/// Reads rows one after the other; one reader a thread.
+/// Reads one row at a time; use one reader per thread.
 class PoolRowReader {
  public:
   explicit PoolRowReader(std::filesystem::path image_root);

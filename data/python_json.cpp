@@ -11,7 +11,7 @@
 namespace scalselect {
 namespace {
 
-constexpr std::size_t kSafeDigits = 18;                // of an integer that surely fits into 64 bits
+constexpr std::size_t kSafeDigits = 18;                // of an integer that fits into 64 bits in any case
 constexpr std::string_view kUnknown = "\xEF\xBF\xBD";  // U+FFFD
 
 /// Length of the well-formed UTF-8 sequence at `at`, or 0.

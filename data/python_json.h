@@ -1,4 +1,4 @@
-// JSON as Python's json module reads and writes it, which is more than the standard has.
+// JSON as Python's json module reads and writes it, which is a superset of the standard.
 #pragma once
 
 #include <string>
@@ -13,7 +13,7 @@ struct StandardJson {
   explicit StandardJson(std::string_view python);
 
   std::string text;
-  bool replaced = false;  ///< there were characters that Unicode does not have
+  bool replaced = false;  ///< there were characters that are not in Unicode
 };
 
 }  // namespace scalselect

@@ -103,7 +103,7 @@ Image resize_rows(const Image& image, std::int64_t width, const Window& window) 
   return out;
 }
 
-/// Vertical pass over an image that begins at row `first` of the one that `kernel` speaks of.
+/// Vertical pass over an image that begins at row `first` of the one that `kernel` was made for.
 Image resize_columns(const Image& image, const Kernel& kernel, int first) {
   Image out = blank(image.width, static_cast<int>(kernel.first.size()));
   const std::size_t stride = static_cast<std::size_t>(image.width) * 3;
@@ -123,8 +123,8 @@ Image resize_columns(const Image& image, const Kernel& kernel, int first) {
 void check_side(const Image& image, int in, std::int64_t out) {
   if (out >= in || in <= kLongestSide) return;
   throw UserError(ErrorKind::kInput,
-                  fmt::format("An image of {} x {} pixels is too long to be made smaller.", image.width, image.height),
-                  "Cut it, or leave it out.");
+                  fmt::format("An image of {} x {} pixels is too long to be reduced.", image.width, image.height),
+                  "Crop it, or leave it out.");
 }
 
 }  // namespace
@@ -138,7 +138,7 @@ Image resize_bicubic(const Image& image, std::int64_t width, std::int64_t height
   if (height == image.height) return resize_rows(image, width, window);
   const Kernel kernel = make_kernel(image.height, height, window.top, window.height);
   const int first = kernel.first.front(), last = kernel.first.back() + kernel.count.back();
-  // Columns are independent of each other: a strip of them at a time bounds what lies between the passes.
+  // Columns are independent of each other: working in strips bounds the memory between the passes.
   const auto strip = std::clamp<std::int64_t>(kBetweenBytes / (3 * std::int64_t{last - first}), 1, window.width);
   if (strip == window.width) {
     return resize_columns(resize_rows(image, width, {window.left, first, window.width, last - first}), kernel, first);

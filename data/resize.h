@@ -15,10 +15,10 @@ struct Window {
 
 /// Antialiased bicubic (a = -0.5): horizontal pass, then vertical, each rounded to 8 bits; a pass whose size does not
 /// change is left out. `width`, `height` >= 1. (As Pillow up to version 12; version 13 takes the vertical pass first
-/// where an image is enlarged in width and reduced in height, which no processor here asks for.)
+/// where an image is enlarged in width and reduced in height, which no processor here does.)
 Image resize_bicubic(const Image& image, int width, int height);
 
-/// The same pixels of `window` alone, which must lie within width x height; nothing is computed beyond it. Throws
+/// The pixels of `window` alone, which must lie within width x height; nothing else is computed. Throws
 /// UserError(kInput) for a side of more than 2^24 pixels that is reduced.
 Image resize_bicubic(const Image& image, std::int64_t width, std::int64_t height, const Window& window);
 

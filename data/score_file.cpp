@@ -36,7 +36,7 @@ std::int64_t row_number(const std::string& id, const Pool& pool, const std::file
   const auto [end, code] = std::from_chars(id.data(), id.data() + id.size(), row);
   if (code != std::errc{} || end != id.data() + id.size() || row < 0 || row >= pool.size()) {
     throw UserError(ErrorKind::kInput,
-                    fmt::format("'{}' scores '{}', which is no row of '{}' (rows 0 to {}).", file.string(), id,
+                    fmt::format("'{}' scores '{}', which is not a row of '{}' (rows 0 to {}).", file.string(), id,
                                 pool.file().string(), pool.size() - 1),
                     "If the file is keyed by the pool's ids, say ids=id.");
   }
@@ -54,7 +54,7 @@ void write_scores(const std::vector<ScoredId>& entries, const std::filesystem::p
                    [&](std::size_t a, std::size_t b) { return entries[a].score > entries[b].score; });
   std::string text;
   for (const auto i : order) {
-    // Python's json.dumps puts a blank behind ':' and ','; the authors' files look like that.
+    // Python's json.dumps writes a space after ':' and ','; the authors' files look like that.
     text += fmt::format("{{\"sample_id\": {}, \"importance\": {}}}\n", id_value(entries[i].id).dump(),
                         nlohmann::ordered_json(entries[i].score).dump());
   }
@@ -77,7 +77,7 @@ std::vector<ScoredId> read_scores(const std::filesystem::path& file) {
                       (value["sample_id"].is_string() || value["sample_id"].is_number_integer()) &&
                       value["importance"].is_number();
     if (!good) {
-      throw UserError(ErrorKind::kInput, fmt::format("Line {} of '{}' is no score.", span.line, file.string()),
+      throw UserError(ErrorKind::kInput, fmt::format("Line {} of '{}' is not a score.", span.line, file.string()),
                       kRemedy);
     }
     entries.push_back({id_text(value["sample_id"]), value["importance"].get<double>()});

@@ -1,4 +1,4 @@
-// The authors' `importance_scores.jsonl`: {"sample_id": 17, "importance": 0.0123} a line, best first.
+// The authors' `importance_scores.jsonl`: one {"sample_id": 17, "importance": 0.0123} per line, best first.
 // (ChangtiWu/ScalSelect, scripts/cur.py writes it, scripts/select_sharegpt.py reads it.)
 #pragma once
 
@@ -16,7 +16,7 @@ struct ScoredId {
   double score = 0;
 };
 
-/// What the ids of a feature or score file are.
+/// The kind of ids in a feature or score file.
 enum class IdKind {
   kRow,  ///< 0-based rows of the pool
   kId,   ///< the pool's own ids

@@ -27,8 +27,8 @@ std::int64_t checked_row(const nlohmann::json& value, const Pool& pool, const st
                          std::int64_t place) {
   const auto& number = value.is_object() && value.contains("row") ? value["row"] : value;
   if (!number.is_number_integer()) {
-    throw UserError(ErrorKind::kInput, fmt::format("Entry {} of '{}' is no row number.", place, file.string()),
-                    "Give a JSON array of row numbers, one number a line, or a ranking file.");
+    throw UserError(ErrorKind::kInput, fmt::format("Entry {} of '{}' is not a row number.", place, file.string()),
+                    "Give a JSON array of row numbers, one number per line, or a ranking file.");
   }
   const auto row = number.get<std::int64_t>();
   if (row < 0 || row >= pool.size()) {
@@ -74,7 +74,7 @@ std::vector<std::int64_t> read_rows(const Pool& pool, const std::filesystem::pat
   const auto error = array ? scan_json_array(text, spans) : scan_json_lines(text, spans);
   if (!error.what.empty()) {
     throw UserError(ErrorKind::kInput, fmt::format("'{}' {} at line {}.", file.string(), error.what, error.line),
-                    "Give a JSON array of row numbers, one number a line, or a ranking file.");
+                    "Give a JSON array of row numbers, one number per line, or a ranking file.");
   }
   std::vector<std::int64_t> rows;
   for (const auto& span : spans) {

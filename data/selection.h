@@ -1,4 +1,4 @@
-// What a selection looks like on disk: subset files, ranking files, lists of rows or ids.
+// Selections on disk: subset files, ranking files, lists of rows or ids.
 #pragma once
 
 #include <cstdint>
@@ -14,17 +14,17 @@ namespace scalselect {
 /// pool. `rows` in any order. Throws UserError(kEnvironment) if the file cannot be written; asserts rows in range.
 void write_subset(const Pool& pool, std::vector<std::int64_t> rows, const std::filesystem::path& file);
 
-/// One line a row, best first: {"rank": 1, "row": 17, "id": "..", "score": 0.25}. `rows` in rank order; `scores` is
+/// One line per row, best first: {"rank": 1, "row": 17, "id": "..", "score": 0.25}. `rows` in rank order; `scores` is
 /// pool-sized (indexed by row) or empty (then "score" is null).
 void write_ranking(const Pool& pool, const std::vector<std::int64_t>& rows, const std::vector<double>& scores,
                    const std::filesystem::path& file);
 
-/// Row numbers, a JSON array or one a line, or a ranking file ("row" of each line), in file order.
+/// Row numbers, a JSON array or one per line, or a ranking file ("row" of each line), in file order.
 /// Throws UserError(kInput) naming file and line for anything else or a row outside [0, pool.size()).
 std::vector<std::int64_t> read_rows(const Pool& pool, const std::filesystem::path& file);
 
 /// The rows of `ids`, in the order of `ids`. Throws UserError(kInput) for an id that is unknown or that several rows
-/// share, with the way out (keys by row).
+/// share, with the remedy (keys by row).
 std::vector<std::int64_t> rows_of_ids(const Pool& pool, const std::vector<std::string>& ids);
 
 }  // namespace scalselect

@@ -37,7 +37,7 @@ class Reader {
       if (!consume(',') && peek() != close) throw std::invalid_argument("a comma is missing");
     }
     skip_blanks();
-    if (at_ < text_.size()) throw std::invalid_argument("it goes on after its end");
+    if (at_ < text_.size()) throw std::invalid_argument("it continues after its end");
     return items;
   }
 

@@ -13,7 +13,7 @@
 namespace scalselect::mini {
 namespace {
 
-/// Percent of a skill's questions that a benchmark asks. A skill's rows add up to 100 (POPE comes on top).
+/// Percentage of a skill's questions that a benchmark asks. A skill's rows add up to 100 (POPE is extra).
 struct Cell {
   const char* benchmark;
   const char* group;  ///< MME's category
@@ -113,7 +113,7 @@ class Planner {
     }
   }
 
-  /// Types of scene take turns within a skill, so that each serves it about equally often.
+  /// The types of scene alternate within a skill, so that each is used about equally often.
   std::size_t next_type(Skill skill) {
     std::size_t& turn = turn_[static_cast<int>(skill)];
     do turn = (turn + 1) % kSceneTypes;

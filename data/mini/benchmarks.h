@@ -1,6 +1,6 @@
-// Held-out benchmarks in the file layouts of the real ones (evaluation.md sections 2 and 3), small.
+// Small held-out benchmarks in the file layouts of the real ones (docs/benchmarks.md).
 //
-// folder            layout                                                             asks by
+// folder            layout                                                             answer
 // mini-mmbench/     MMBench_DEV_EN.tsv: every rotation a row, later ones refer to the   letters
 //                   first one's image by index
 // mini-pope/        coco_pope_{adversarial,popular,random}.json (JSON Lines), images/  yes/no
@@ -10,8 +10,8 @@
 //                   images/test/<id>/image.png
 // mini-ocrbench/    OCRBench.json, OCRBench_Images/                                    words
 //
-// Beside each lies skills.jsonl: {"id", "skill", "form", "scene", "chance"}; ids as eval/skills.h wants them. Scenes
-// are of Split::kBenchmark, so no layout and no word of theirs occurs in the pool or in pre-training, and none is used
+// Beside each lies skills.jsonl: {"id", "skill", "form", "scene", "chance"}; ids as in eval/skills.h. Scenes
+// are of Split::kBenchmark, so none of their layouts and words occurs in the pool or in pre-training, and none is used
 // twice.
 #pragma once
 
@@ -36,7 +36,7 @@ struct SkillTag {
   double chance = 0;  ///< of a guess at one row
 };
 
-/// One question as the benchmark states it; what the layouts are written from.
+/// One question of a benchmark, from which its files are written.
 struct BenchmarkItem {
   int picture = 0;  ///< index into BenchmarkPlan::pictures
   Asked asked;
@@ -51,7 +51,7 @@ struct BenchmarkPlan {
   std::int64_t questions() const { return static_cast<std::int64_t>(items.size()); }
 };
 
-/// All six, decided but not drawn. A pure function of the options.
+/// All six, planned but not drawn. A pure function of the options.
 std::vector<BenchmarkPlan> plan_benchmarks(const MiniWorldOptions& options);
 
 /// The files of a benchmark: path below its folder -> bytes, skills.jsonl among them.

@@ -44,7 +44,7 @@ class FactMaker {
     fact.choices = static_cast<int>(lookup.domain.size());
     push(fact, ":", false);
     for (const std::string& piece : lookup.answer) push(fact, piece, true);
-    // A spelled word has an end that must be known; every other answer is one piece long.
+    // The end of a spelled word must be predicted; every other answer is one piece long.
     push(fact, ".", lookup.type == FactType::kWord);
   }
 
@@ -182,7 +182,7 @@ class FactMaker {
   std::vector<Fact> facts_;
 };
 
-/// Up to `most` noise words put before position `at`.
+/// Inserts up to `most` noise words before position `at`.
 void insert_noise(Fact& fact, std::size_t at, int most, Rng& rng) {
   const auto count = static_cast<std::size_t>(rng.between(0, most));
   for (std::size_t i = 0; i < count; ++i) {

@@ -1,6 +1,6 @@
 // Short facts about a scene for pre-training, and the lookups by which a checkpoint is judged.
 //
-// A fact is a sequence of lexicon pieces of which some are *values*: only these carry loss. Keys always stand before
+// A fact is a sequence of lexicon pieces of which some are *values*: only these carry loss. Keys always come before
 // their values, so a value is determined by the picture and the words before it. Facts are statements
 // ("circle color : red ."), never instructions.
 #pragma once
@@ -17,7 +17,7 @@
 
 namespace scalselect::mini {
 
-/// What must be looked up to know the value. Wordings vary; the examples show one.
+/// What must be looked up to find the value. Wordings vary; the examples show one.
 enum class FactType : std::uint8_t {
   kShapeColor,      ///< circle color : red
   kColorShape,      ///< red shape : circle
@@ -52,7 +52,7 @@ enum class FactType : std::uint8_t {
   kArrowOut,        ///< arrow from k : right        (letters and shapes)
   kArrowIn,         ///< arrow to m : right
   kRecord,          ///< circle : red large topleft .  or  color : circle red , square blue .   several values
-  kDescription,     ///< at the topleft a large red circle , ...   the text that the skill `describe` wants
+  kDescription,     ///< at the topleft a large red circle , ...   the answer to the skill `describe`
   kOptionText,      ///< A . red B . blue : blue B , red A          needs no picture
   kOptionPicture,   ///< circle color A . red B . blue : A          option letters by content
 };
@@ -64,7 +64,7 @@ struct Fact {
   FactType type{};
   std::vector<std::string> pieces;     ///< lexicon pieces, no specials
   std::vector<std::uint8_t> is_value;  ///< parallel to pieces: 1 = predict this piece
-  int choices = 0;                     ///< how many values the first value's place allows; 0: open (words, records)
+  int choices = 0;                     ///< how many values are possible for the first one; 0: open (words, records)
 };
 
 /// Every fact that holds in the scene, without noise words. Types come in very different numbers. `rng` decides
@@ -75,15 +75,15 @@ std::vector<Fact> all_facts(const Scene& scene, Rng& rng);
 /// arrows, options over the picture) weigh most, records little.
 std::array<double, kFactTypes> late_weights();
 
-/// For a model that has the lookups: option letters by content, which put a lookup and a comparison behind each other,
+/// For a model that has learned the lookups: option letters by content, a lookup followed by a comparison,
 /// weigh most.
 std::array<double, kFactTypes> choice_weights();
 
 struct FactSampling {
-  int facts = 12;                          ///< drawn a scene
+  int facts = 12;                          ///< drawn per scene
   double noise_share = 0.0;                ///< facts that get noise words
-  int noise_before = 5;                    ///< at most so many before the fact
-  int noise_between = 11;                  ///< at most so many before the first value
+  int noise_before = 5;                    ///< at most this many before the fact
+  int noise_between = 11;                  ///< at most this many before the first value
   std::array<double, kFactTypes> weights;  ///< relative weight of a type among those present; see default_weights
 
   FactSampling();
@@ -103,11 +103,11 @@ struct Probe {
   double chance = 0;  ///< of a guess among the values that the question allows
 };
 
-/// Whether some skill asks for it. The others are there to learn from: records and descriptions hold several values,
-/// counts of one shape are no question of the mini world.
+/// Whether a skill asks for it. The others are for learning only: records and descriptions hold several values,
+/// and no question of the mini world asks for counts of one shape.
 bool is_lookup_of_a_skill(FactType type);
 
-/// At most one probe a type: the lookups of skills that the scene supports. Use scenes of Split::kProbe.
+/// At most one probe per type: the lookups of skills that the scene supports. Use scenes of Split::kProbe.
 std::vector<Probe> lookup_probes(const Scene& scene, Rng& rng);
 
 }  // namespace scalselect::mini

@@ -7,7 +7,7 @@
 namespace scalselect::mini {
 namespace {
 
-// Seven rows a letter, joined.
+// Seven rows per letter, joined.
 constexpr std::array<std::string_view, 26> kLetters = {
     ".###.#...##...#######...##...##...#",  // a
     "####.#...##...#####.#...##...#####.",  // b

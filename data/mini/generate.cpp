@@ -62,7 +62,7 @@ Json describe_benchmarks(const std::vector<BenchmarkPlan>& plans) {
   return {{"questions", total}, {"questions_by_skill", questions_by_skill(plans)}, {"benchmarks", by_name}};
 }
 
-/// Removes what an earlier world left; nothing else.
+/// Removes the files of an earlier world and nothing else.
 void clear(const fs::path& folder) {
   std::error_code error;
   for (const char* part : {"manifest.json", "pool.json", "pool_truth.jsonl", "images", "benchmarks"}) {
@@ -107,10 +107,10 @@ nlohmann::ordered_json write_mini_world(const fs::path& folder, const MiniWorldO
   return manifest;
 }
 
-void write_contact_sheet(const fs::path& file, std::int64_t seed, int per_type) {
+void write_contact_sheet(const fs::path& file, int per_type) {
+  Rng rng(1, "sheet");
   std::vector<Image> pictures;
   for (int type = 0; type < kSceneTypes; ++type) {
-    Rng rng(static_cast<std::uint64_t>(seed), "mini/contact_sheet/" + std::to_string(type));
     for (int i = 0; i < per_type; ++i) {
       const Scene scene = sample_scene(rng, static_cast<SceneType>(type), Split::kTraining);
       pictures.push_back(render(scene, rng));

@@ -18,7 +18,7 @@ struct LabelTask {
 
 /// In order: what the patch itself shows (glyph 27, shape 8, color 9, size 3, value 10, arrow 5, cell 36, word_index
 /// 6), then what belongs to it: the letter of its shape or column, the shape, colour and size that its letter stands
-/// for, the ways of the arrows that leave and reach it, its neighbours' letters and shapes, and counts: of all things,
+/// for, the directions of the arrows from and to it, its neighbours' letters and shapes, and counts: of all things,
 /// of its own shape and colour, of its word's letters, of arrows. Class 0 is "none" everywhere but in "cell", where
 /// class c is patch number c.
 const std::vector<LabelTask>& label_tasks();

@@ -8,7 +8,7 @@
 namespace scalselect::mini {
 namespace {
 
-// Words beside the names of shapes, colours, sizes and positions, by where they come from. One may stand in several.
+// Words besides the names of shapes, colours, sizes and positions, by origin. A word may occur in several lists.
 constexpr std::string_view kSystemPrompt =
     "A chat between curious user and an artificial intelligence assistant The gives helpful detailed polite answers to "
     "the questions USER ASSISTANT human";

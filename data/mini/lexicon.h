@@ -18,7 +18,7 @@ const std::vector<std::string>& lexicon();
 /// Id of a piece; nothing if it is not in the lexicon.
 std::optional<std::int64_t> piece_id(std::string_view piece);
 
-/// WordPiece over the lexicon: white space splits, every ASCII punctuation mark stands alone, then the longest piece
+/// WordPiece over the lexicon: white space splits, every ASCII punctuation mark is a word, then the longest piece
 /// first. A word that cannot be covered gives "<unk>". `<image>` is recognised as one piece.
 std::vector<std::string> to_pieces(std::string_view text);
 
@@ -28,7 +28,7 @@ std::vector<std::string> spell(std::string_view word);
 /// True if some lexicon word of two or more letters is a prefix of `word` (such a word would not be spelled).
 bool starts_with_lexicon_word(std::string_view word);
 
-/// Neutral words ("please", "see", ...) that may stand between a key and its value without meaning.
+/// Neutral words ("please", "see", ...) that may occur between a key and its value without meaning.
 const std::vector<std::string>& noise_words();
 
 }  // namespace scalselect::mini

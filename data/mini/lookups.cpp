@@ -141,7 +141,7 @@ class LookupMaker {
       if (item.shape) ++shapes[*item.shape];
     }
     for (const Column& column : scene_.columns) ++colors[column.color];
-    // Most kinds occur once; without a sieve "1" would be the answer to most counts.
+    // Most kinds occur once; without this filter "1" would be the answer to most counts.
     const auto kept = [&](int count) { return count > 1 || rng_.chance(0.4); };
     for (const auto& [color, count] : colors) {
       if (!kept(count)) continue;
@@ -187,7 +187,7 @@ class LookupMaker {
       if (!thing.letter.empty()) present.insert(thing.letter);
     }
     if (present.empty()) return;
-    std::set<std::string> shown = present;  // letters of a caption are there too, but nobody asks for them
+    std::set<std::string> shown = present;  // letters of a caption are present too, but are never asked for
     if (scene_.word) {
       for (char c : scene_.word->text) shown.emplace(1, c);
     }

@@ -1,4 +1,4 @@
-// Everything that one look at a scene can tell: a key, and the value that belongs to it.
+// Every lookup that a scene supports: a key, and the value that belongs to it.
 #pragma once
 
 #include <optional>
@@ -14,9 +14,9 @@ namespace scalselect::mini {
 
 struct Lookup {
   FactType type{};
-  std::vector<std::string> prompt;  ///< pieces without the ':' ("circle", "color"); the wording is drawn
+  std::vector<std::string> prompt;  ///< pieces without the ':' ("circle", "color"), in a random wording
   std::vector<std::string> answer;  ///< one piece, or a spelled word
-  std::vector<std::string> domain;  ///< the values that are possible here, the answer among them; empty for words
+  std::vector<std::string> domain;  ///< the possible values, including the answer; empty for words
 };
 
 /// All lookups that have exactly one right value, in a fixed order. True and false statements in equal numbers.

@@ -16,7 +16,7 @@ namespace {
 constexpr std::array<int, kSkills> kShares = {1500, 1250, 1000, 750, 700, 650, 600, 550, 350, 300, 250, 200, 140, 70};
 constexpr int kMostTurns = 10, kMostSamplesOfAnImage = 6;
 
-/// A scene that may get further samples.
+/// A scene that may receive further samples.
 struct OpenImage {
   int image = 0;
   int room = 0;  ///< samples still to come
@@ -39,7 +39,7 @@ class Planner {
     }
     rng_.shuffle(wanted);
     for (Skill skill : wanted) add_sample(skill);
-    spoil();
+    add_mistakes();
     for (int s = 0; s < kSkills; ++s) add_duplicates(static_cast<Skill>(s), exact[s], near[s]);
     shuffle_samples();
     number_images();
@@ -61,7 +61,7 @@ class Planner {
         OpenImage& open = open_[rng_.below(open_.size())];
         const bool repeated = std::find(open.used.begin(), open.used.end(), skill) != open.used.end();
         if (repeated || questions(scene(open.image), skill, rng_).empty()) continue;
-        return take(open, skill);
+        return use(open, skill);
       }
     }
     std::vector<SceneType> types;
@@ -73,10 +73,10 @@ class Planner {
     do drawn = sample_scene(rng_, type, Split::kTraining);
     while (questions(drawn, skill, rng_).empty());
     open_.push_back({new_image(std::move(drawn)), static_cast<int>(rng_.between(1, kMostSamplesOfAnImage)), {}});
-    return take(open_.back(), skill);
+    return use(open_.back(), skill);
   }
 
-  int take(OpenImage& open, Skill skill) {
+  int use(OpenImage& open, Skill skill) {
     const int image = open.image;
     open.used.push_back(skill);
     if (--open.room == 0) {
@@ -117,7 +117,7 @@ class Planner {
     return static_cast<Skill>(skill);
   }
 
-  /// False if the scene has nothing of the skill that was not asked before.
+  /// False if everything that the skill can ask about the scene was asked before.
   bool add_turn(PoolSample& sample, Skill skill) {
     if (skill == Skill::kDescribe && !sample.turns.empty()) return false;
     std::vector<Question> fresh;
@@ -153,7 +153,7 @@ class Planner {
     return ask_open(question, rng_);
   }
 
-  /// Yes and no in equal numbers for each skill: every pair holds one of each.
+  /// Yes and no in equal numbers for each skill: every pair has one of each.
   bool next_truth(Skill skill) {
     auto& pending = pending_truth_[static_cast<int>(skill)];
     if (pending) {
@@ -174,7 +174,7 @@ class Planner {
 
   // ---- mistakes and duplicates ----
 
-  void spoil() {
+  void add_mistakes() {
     const auto share = [&](double part) {
       return static_cast<std::size_t>(std::llround(part * static_cast<double>(options_.pool_size)));
     };
@@ -214,7 +214,7 @@ class Planner {
   }
 
   /// The conversation of a sample of the same skill about another type of scene; very small pools may have none, then
-  /// about another scene, of another skill.
+  /// of another skill about another scene.
   void make_irrelevant(PoolSample& sample, const std::vector<PoolSample>& clean) {
     for (int attempt = 0;; ++attempt) {
       const PoolSample& donor = rng_.pick(clean);

@@ -18,7 +18,7 @@ enum class SampleKind : std::uint8_t {
   kWrong,       ///< every answer is wrong
   kIrrelevant,  ///< question and answers were asked of another scene
   kExact,       ///< copy of another sample, id apart
-  kNear,        ///< the same questions and answers in other words, on the same picture or one drawn anew
+  kNear,        ///< the same questions and answers in other words, on the same picture or a newly drawn one
 };
 inline constexpr int kSampleKinds = 5;
 std::string_view name(SampleKind kind);  ///< "clean", "wrong", "irrelevant", "exact_duplicate", "near_duplicate"
@@ -26,7 +26,7 @@ std::string_view name(SampleKind kind);  ///< "clean", "wrong", "irrelevant", "e
 struct PoolTurn {
   Question question;
   Asked asked;
-  std::string user, assistant;  ///< as they stand in the pool, image tag included
+  std::string user, assistant;  ///< as written in the pool, image tag included
 };
 
 struct PoolSample {
@@ -51,7 +51,7 @@ struct PoolPlan {
 /// Samples of each skill in a pool of `size`: a long tail, largest to smallest 21:1, adding up to `size`.
 std::array<std::int64_t, kSkills> skill_counts(std::int64_t size);
 
-/// Decides everything but the pixels. Scenes are of Split::kTraining. A pure function of the options.
+/// Everything but the pixels. Scenes are of Split::kTraining. A pure function of the options.
 PoolPlan plan_pool(const MiniWorldOptions& options);
 
 /// "000017.png"
@@ -59,10 +59,10 @@ std::string image_name(int image);
 /// "mini-000017"
 std::string sample_id(std::int64_t row);
 
-/// pool.json: LLaVA's layout, one sample a line. `source` is "<skill>/<scene type>".
+/// pool.json: LLaVA's layout, one sample per line. `source` is "<skill>/<scene type>".
 std::string pool_json(const PoolPlan& plan);
 
-/// One line a sample: row, id, skill, scene, kind, origin, and skill, form and key of each turn. For analysis only.
+/// One line per sample: row, id, skill, scene, kind, origin, and skill, form and key of each turn. For analysis only.
 std::string pool_truth_jsonl(const PoolPlan& plan);
 
 }  // namespace scalselect::mini

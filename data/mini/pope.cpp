@@ -100,7 +100,7 @@ BenchmarkPlan plan_pope(const MiniWorldOptions& options, std::set<std::string>& 
                          [&](const Object& a, const Object& b) { return frequency[a] > frequency[b]; });
       }
       absent = first_of(std::move(absent), kAbsent);
-      for (std::size_t k = 0; k < kAbsent; ++k) {  // yes and no take turns, as in POPE
+      for (std::size_t k = 0; k < kAbsent; ++k) {  // yes and no alternate, as in POPE
         plan.items.push_back({static_cast<int>(i), ask(candidates[i].present[k], true), "", name});
         plan.items.push_back({static_cast<int>(i), ask(absent[k], false), "", name});
       }

@@ -10,7 +10,7 @@
 namespace scalselect::mini {
 
 /// Objects are pairs of colour and shape ("a red circle"). Each picture has three present ones, asked in all three
-/// files as POPE does, and three absent ones a file:
+/// files as POPE does, and three absent ones per file:
 ///   random       any absent pair;
 ///   popular      the absent pairs that are commonest over all pictures of the benchmark;
 ///   adversarial  pairs whose colour and whose shape both occur in the picture, but not together.

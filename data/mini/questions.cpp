@@ -71,7 +71,7 @@ class Asker {
     return found_.back();
   }
 
-  /// Yes/no wordings from patterns in which '*' stands for the value; at most six wrong values.
+  /// Yes/no wordings from patterns with '*' in place of the value; at most six wrong values.
   void add_claims(Question& question, const Texts& patterns) {
     const auto fill = [&](const std::string& value) {
       std::string text = rng_.pick(patterns);
@@ -269,7 +269,7 @@ class Asker {
     add_claims(question, {"is the number of " + what + " *?"});
   }
 
-  /// Of everything and of one colour; counts of one shape stay below the gate in pre-training.
+  /// Of everything and of one colour; counts of one shape do not reach the gate in pre-training.
   void counts() {
     if (!things_.empty()) count_of(nouns(scene_.type), things_.size());
     if (!scene_.arrows.empty()) count_of("arrows", scene_.arrows.size());

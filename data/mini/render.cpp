@@ -25,7 +25,7 @@ constexpr Rgb kLabelInk = {70, 70, 78}, kSignInk = {255, 255, 255}, kArrowInk = 
 constexpr double kNoiseSigma = 6;
 constexpr int kColorVariation = 10;
 
-/// Draws onto the picture; without a stream there is neither jitter nor variation.
+/// Draws onto the picture; without a random stream there is neither jitter nor variation.
 class Painter {
  public:
   Painter(const Scene& scene, Rng* noise) : noise_(noise) {

@@ -1,4 +1,4 @@
-// Random scenes, one recipe a scene type; rejection keeps those whose template belongs to the split asked for.
+// Random scenes, one recipe per scene type; rejection keeps those whose template belongs to the requested split.
 #include <algorithm>
 #include <numeric>
 
@@ -14,7 +14,7 @@ E draw(Rng& rng, int count) {
 }
 
 /// The first `count` of 0..size-1 in random order.
-std::vector<int> some(Rng& rng, int size, int count) {
+std::vector<int> sample_indices(Rng& rng, int size, int count) {
   std::vector<int> all(size);
   std::iota(all.begin(), all.end(), 0);
   rng.shuffle(all);
@@ -25,17 +25,17 @@ std::vector<int> some(Rng& rng, int size, int count) {
 /// Distinct values for part of the scenes, so that lookups by them are unambiguous; repeated ones for the rest, so
 /// that counting means something.
 std::vector<int> attributes(Rng& rng, int kinds, int count, double distinct) {
-  if (rng.chance(distinct)) return some(rng, kinds, count);
+  if (rng.chance(distinct)) return sample_indices(rng, kinds, count);
   std::vector<int> values(count);
-  const std::vector<int> few = some(rng, kinds, std::max(1, std::min(kinds, (count + 1) / 2)));
+  const std::vector<int> few = sample_indices(rng, kinds, std::max(1, std::min(kinds, (count + 1) / 2)));
   for (int& value : values) value = rng.pick(few);
   return values;
 }
 
-// 'a' is left out of labels: in a text it would read as the article.
+// 'a' is not used as a label: in a text it would read as the article.
 std::vector<char> letters(Rng& rng, int count) {
   std::vector<char> result;
-  for (int i : some(rng, 25, count)) result.push_back(static_cast<char>('b' + i));
+  for (int i : sample_indices(rng, 25, count)) result.push_back(static_cast<char>('b' + i));
   return result;
 }
 
@@ -68,7 +68,7 @@ void add_shapes(Scene& scene, Rng& rng, const std::vector<std::pair<int, int>>& 
 /// `count` of the cells in rows from `first_row` (in cells) on.
 std::vector<std::pair<int, int>> cells(Rng& rng, int first_row, int columns, int width, int count) {
   std::vector<std::pair<int, int>> result;
-  for (int i : some(rng, (3 - first_row) * columns, count)) {
+  for (int i : sample_indices(rng, (3 - first_row) * columns, count)) {
     result.emplace_back(2 * (first_row + i / columns), width * (i % columns));
   }
   return result;
@@ -106,7 +106,7 @@ void fill_columns(Scene& scene, Rng& rng, int highest, bool stacks) {
   const auto names = letters(rng, count);
   const auto colors = attributes(rng, kColors, count, 0.85);
   const auto shapes = attributes(rng, kShapes, count, 0.7);
-  auto places = some(rng, kGrid, count);
+  auto places = sample_indices(rng, kGrid, count);
   std::sort(places.begin(), places.end());
   for (int i = 0; i < count; ++i) {
     Column column;
@@ -158,7 +158,7 @@ void fill_graph(Scene& scene, Rng& rng, Split split, bool shapes) {
   add_caption(scene, rng, split, 0.15);
   const auto places = cells(rng, scene.word ? 1 : 0, 3, 2, static_cast<int>(rng.between(3, scene.word ? 5 : 6)));
   const int count = static_cast<int>(places.size());
-  const auto kinds = some(rng, kShapes, count);
+  const auto kinds = sample_indices(rng, kShapes, count);
   const auto names = letters(rng, count);
   const auto colors = attributes(rng, kColors, count, 0.8);
   for (int i = 0; i < count; ++i) {
@@ -173,7 +173,7 @@ void fill_graph(Scene& scene, Rng& rng, Split split, bool shapes) {
   add_arrows(scene, rng);
 }
 
-Scene draft(Rng& rng, SceneType type, Split split) {
+Scene random_scene(Rng& rng, SceneType type, Split split) {
   Scene scene;
   scene.type = type;
   scene.background = static_cast<int>(rng.below(6));
@@ -189,7 +189,7 @@ Scene draft(Rng& rng, SceneType type, Split split) {
   return scene;
 }
 
-/// A label that also stands in the caption could be meant twice.
+/// A label that also occurs in the caption would be ambiguous.
 bool has_twin_letters(const Scene& scene) {
   const auto in_word = [&](char letter) { return letter && scene.word->text.find(letter) != std::string::npos; };
   if (!scene.word) return false;
@@ -209,7 +209,7 @@ bool is_sound(const Scene& scene) {
 
 Scene sample_scene(Rng& rng, SceneType type, Split split) {
   for (;;) {
-    Scene scene = draft(rng, type, split);
+    Scene scene = random_scene(rng, type, split);
     if (is_sound(scene) && split_of(template_key(scene)) == split) return scene;
   }
 }

@@ -16,8 +16,8 @@
 
 namespace scalselect::mini {
 
-inline constexpr int kPatchSize = 8;                        ///< pixels a patch, each way
-inline constexpr int kGrid = 6;                             ///< patches an image, each way
+inline constexpr int kPatchSize = 8;                        ///< pixels per patch, each way
+inline constexpr int kGrid = 6;                             ///< patches per image, each way
 inline constexpr int kPatches = kGrid * kGrid;              ///< 36, numbered row * 6 + column
 inline constexpr int kImageSize = kGrid * kPatchSize;       ///< 48 pixels
 inline constexpr int kShapes = 7, kColors = 8, kSizes = 2;  ///< sizes of the enumerations below
@@ -47,7 +47,7 @@ struct Item {
   std::optional<Shape> shape;  ///< none: the item is its letter
   Color color = Color::kRed;   ///< of the shape, or of the letter if there is no shape
   Size size = Size::kSmall;
-  char letter = 0;  ///< 'b'..'z' or 0. Beside a shape it stands in patch (row, col + 2), dark ink
+  char letter = 0;  ///< 'b'..'z' or 0. Beside a shape it is in patch (row, col + 2), in dark ink
 };
 
 /// A bar or a stack of small shapes over the letter in row 5.
@@ -55,7 +55,7 @@ struct Column {
   int col = 0;
   char letter = 'b';
   Color color = Color::kRed;
-  int value = 1;               ///< bar: 1-9, 4 pixels a unit; stack: 1-5 shapes
+  int value = 1;               ///< bar: 1-9, 4 pixels per unit; stack: 1-5 shapes
   std::optional<Shape> shape;  ///< stacks only
 };
 
@@ -87,7 +87,7 @@ std::string_view name(Color color);     ///< "red"
 std::string_view name(Size size);       ///< "small"
 std::string_view name(SceneType type);  ///< "objects"
 
-/// One-word name of where a patch-aligned item stands: rows 0-1, 2-3, 4-5 by columns 0-1, 2-3, 4-5 (in kLabels scenes
+/// One-word name of a patch-aligned item's position: rows 0-1, 2-3, 4-5 by columns 0-1, 2-3, 4-5 (in kLabels scenes
 /// columns 0-2, 3-5): "topleft", "top", "topright", "left", "center", "right", "bottomleft", "bottom", "bottomright".
 std::string_view position_name(const Scene& scene, const Item& item);
 /// All nine, row by row.
@@ -97,7 +97,7 @@ const std::array<std::string_view, 9>& position_names();
 /// only: one cell is 2 patches (3 across in kLabels scenes).
 std::optional<int> neighbor(const Scene& scene, int item, int row_step, int col_step);
 
-/// What sits where, without colours, sizes and background: the scene's template.
+/// What is where, without colours, sizes and background: the scene's template.
 std::string template_key(const Scene& scene);
 /// A word or template belongs to exactly one split, by a hash of its text (6/8 training, 1/8 probe, 1/8 benchmark).
 Split split_of(std::string_view key);

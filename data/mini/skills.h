@@ -19,7 +19,7 @@ enum class Skill : std::uint8_t {
   kCount,     ///< how many ...
   kOcr,       ///< read the word
   kDescribe,  ///< long answers; in the pool only
-  kRelation,  ///< what stands directly right of ...
+  kRelation,  ///< what is directly right of ...
   kShape,     ///< what shape is ...
   kPosition,  ///< where is ...
   kValue,     ///< how high is bar k
@@ -33,7 +33,7 @@ inline constexpr int kSkills = 14;
 
 std::string_view name(Skill skill);  ///< "exist"
 
-/// How a question is put.
+/// The form of a question.
 enum class Form : std::uint8_t {
   kOpen,    ///< answered by a word, a number, or a description
   kChoice,  ///< options with letters; answered by a letter
@@ -41,10 +41,10 @@ enum class Form : std::uint8_t {
 };
 std::string_view name(Form form);  ///< "open", "choice", "yesno"
 
-/// One thing to know about a scene, with everything needed to ask for it in each form.
+/// One fact about a scene, with everything needed to ask for it in each form.
 struct Question {
   Skill skill{};
-  std::string key;                 ///< equal keys in one scene ask for the same thing
+  std::string key;                 ///< equal keys in one scene ask for the same fact
   std::vector<std::string> open;   ///< wordings; empty if only yes/no makes sense
   std::string answer;              ///< to the open question
   std::vector<std::string> near;   ///< wrong answers that other parts of the scene suggest
@@ -61,7 +61,7 @@ std::vector<Question> questions(const Scene& scene, Skill skill, Rng& rng);
 /// Whether scenes of this type can serve the skill at all.
 bool serves(SceneType type, Skill skill);
 
-/// A question put in one form, without prompt formatting.
+/// A question in one form, without prompt formatting.
 struct Asked {
   Skill skill{};
   Form form{};
@@ -74,7 +74,7 @@ struct Asked {
 
 /// `options`: 2-4 for kChoice (fewer if the question has fewer answers). The right letter is uniform.
 Asked ask_choice(const Question& question, int options, Rng& rng);
-/// `truth`: whether the answer shall be yes.
+/// `truth`: whether the answer is to be yes.
 Asked ask_yes_no(const Question& question, bool truth, Rng& rng);
 Asked ask_open(const Question& question, Rng& rng);
 

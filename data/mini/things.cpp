@@ -55,7 +55,7 @@ std::vector<std::string> make_domain(Attribute attribute, SceneType type) {
   return words;
 }
 
-/// The one word for a thing in relations: its shape if that is unique, or its letter.
+/// The word for a thing in relations: its shape if that is unique, or its letter.
 std::string relation_word(const std::vector<Thing>& all, int index, bool letters) {
   const Attribute wanted = letters ? Attribute::kLetter : Attribute::kShape;
   const auto keys = keys_of(all, index);

@@ -1,5 +1,5 @@
-// One view on whatever can be asked about: shapes, letters and columns with their attributes, and the words by which
-// exactly one of them can be meant. Facts and questions are both built on it.
+// Everything that can be asked about, in one form: shapes, letters and columns with their attributes, and the words by
+// which exactly one of them is identified. Facts and questions are both built on it.
 #pragma once
 
 #include <cstdint>
@@ -44,7 +44,7 @@ const std::vector<std::string>& domain(Attribute attribute, SceneType type);
 
 /// The thing next to another: shapes and letters in neighbouring cells, columns by order, letters of the word.
 struct Neighborhood {
-  std::string from;       ///< word that names the first thing (its shape, or its letter)
+  std::string from;       ///< the word for the first thing (its shape, or its letter)
   std::string direction;  ///< "right", "left", "above", "below": where the second is, seen from the first
   std::string to;         ///< shape or letter of the second thing
   bool letters = false;   ///< both are letters, else both are shapes
@@ -54,7 +54,7 @@ std::vector<Neighborhood> neighborhoods(const Scene& scene);
 /// An arrow by the words (shapes or letters) that name its ends; an end that no word names alone is empty.
 struct ArrowWords {
   std::string from, to;
-  std::string way;  ///< one of `ways()`: where it points
+  std::string way;  ///< one of `ways()`: the direction in which it points
 };
 std::vector<ArrowWords> arrow_words(const Scene& scene);
 /// "right", "left", "up", "down".
@@ -63,7 +63,7 @@ const std::vector<std::string>& ways();
 /// "top", "center" or "bottom".
 std::string word_position(const Word& word);
 
-/// A text in reading order ("at the topleft a large red circle , ..."), with the pieces that only the picture can tell.
+/// A text in reading order ("at the topleft a large red circle , ..."), with the pieces that the picture determines.
 struct Description {
   std::vector<std::string> pieces;
   std::vector<std::uint8_t> is_value;

@@ -5,9 +5,7 @@
 #include "core/files.h"
 #include "core/log.h"
 #include "core/parallel.h"
-#include "data/image.h"
 #include "data/mini/generate.h"
-#include "data/mini/render.h"
 #include "experiments/app/commands.h"
 #include "experiments/pipeline/run_config.h"
 #include "trainer/pretrain/pretrain.h"
@@ -50,16 +48,8 @@ int write_world(const Words& words) {
 
 /// Pictures of every scene type, enlarged, for people to look at.
 int write_sheet(const Words& words) {
-  Rng rng(1, "sheet");
-  std::vector<Image> pictures;
-  for (int type = 0; type < mini::kSceneTypes; ++type) {
-    for (int i = 0; i < 8; ++i) {
-      const auto scene = mini::sample_scene(rng, static_cast<mini::SceneType>(type), mini::Split::kTraining);
-      pictures.push_back(mini::render(scene, rng));
-    }
-  }
   const std::string out = word_value(words, "out");
-  write_png(out, mini::contact_sheet(pictures, 8));
+  mini::write_contact_sheet(out);
   fmt::print("{}: one row a scene type\n", out);
   return 0;
 }

@@ -21,7 +21,7 @@ class FileDigestsTest : public testing::Test {
     fs::remove_all(folder_);
     write_file_atomically(file_, "weights");
   }
-  /// The one note, changed so that it can be told from a computed digest.
+  /// The only note, changed so that it differs from a computed digest.
   void falsify() {
     ASSERT_EQ(std::distance(fs::directory_iterator(notes_), {}), 1);
     const fs::path note = fs::directory_iterator(notes_)->path();

@@ -45,7 +45,7 @@ class SketchKinds : public testing::TestWithParam<SketchKind> {};
 INSTANTIATE_TEST_SUITE_P(All, SketchKinds,
                          testing::Values(SketchKind::kRademacher, SketchKind::kGaussian, SketchKind::kSparse));
 
-/// Over many seeds the error of an inner product has mean 0 and the variance that theory gives:
+/// Over many seeds the error of an inner product has mean 0 and the theoretical variance:
 /// (|x|^2 |y|^2 + <x, y>^2 - 2 sum x_j^2 y_j^2) / dim for signs, without the last term for normals.
 TEST_P(SketchKinds, KeepsInnerProductsOnAverage) {
   constexpr int kSeeds = 300, kDim = 64;

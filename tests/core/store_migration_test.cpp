@@ -49,7 +49,7 @@ TEST(StoreMigration, AnOlderStoreKeepsItsRunsAndWhatBelongsToThem) {
   store.finish_run("abc", "interrupted");
   EXPECT_THAT(store.run("abc").warnings, ::testing::ElementsAre("2 rows left out"));
   EXPECT_TRUE(fs::exists(file.string() + ".schema1"));
-  // What belongs to a run still goes with it.
+  // Everything that belongs to a run is still deleted with it.
   SQLite::Database db(file.string(), SQLite::OPEN_READWRITE);
   db.exec("PRAGMA foreign_keys = ON; DELETE FROM runs");
   EXPECT_EQ(db.execAndGet("SELECT count(*) FROM metrics").getInt(), 0);

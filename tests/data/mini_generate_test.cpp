@@ -82,7 +82,7 @@ TEST_F(MiniGenerate, ThePoolReaderTakesIt) {
 
 TEST_F(MiniGenerate, ContactSheetIsAPicture) {
   fs::create_directories(folder_);
-  write_contact_sheet(folder_ / "sheet.png", 1, 3);
+  write_contact_sheet(folder_ / "sheet.png", 3);
   EXPECT_GT(decode_image(folder_ / "sheet.png").height, 7 * 48);
 }
 

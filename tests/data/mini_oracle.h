@@ -1,4 +1,4 @@
-// Answers questions straight from a scene, by other code than the generator's: the question's key says what is asked.
+// Answers questions directly from a scene, by other code than the generator's: the question's key says what is asked.
 #pragma once
 
 #include <optional>

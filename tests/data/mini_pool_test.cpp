@@ -44,7 +44,7 @@ TEST(MiniPool, EverySkillIsServedBySeveralSceneTypesAndTheReverse) {
       all += count;
       largest = std::max(largest, count);
     }
-    EXPECT_LE(largest, 0.65 * all) << name(skill);  // a choice by appearance is no choice by skill
+    EXPECT_LE(largest, 0.65 * all) << name(skill);  // choosing by appearance is not choosing by skill
   }
   for (const auto& [scene, skills] : by_scene) EXPECT_GE(skills.size(), 6u) << name(scene);
 }
@@ -110,7 +110,7 @@ TEST(MiniPool, EveryTextIsWithinTheVocabulary) {
   }
 }
 
-/// The answer to the open question that a turn gives, or claims or denies.
+/// The answer to the open question that a turn states, claims or denies.
 void check_turn(const Scene& scene, const PoolTurn& turn) {
   const auto right = oracle(scene, turn.question.key);
   if (!right) return;

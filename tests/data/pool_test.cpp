@@ -106,7 +106,7 @@ TEST(Pool, SaysWhereAFileWasCut) {
   EXPECT_THAT(refusal(good + "\n" + good.substr(0, 30)), HasSubstr("at line 2"));
   EXPECT_THAT(refusal("[" + good + good + "]"), HasSubstr("lacks a comma"));
   EXPECT_THAT(refusal("[" + good + ",]"), HasSubstr("comma without a value"));
-  EXPECT_THAT(refusal("[" + good + "] x"), HasSubstr("goes on after"));
+  EXPECT_THAT(refusal("[" + good + "] x"), HasSubstr("continues after"));
 }
 
 TEST(Pool, EveryCutOfAnArrayIsRefused) {

@@ -56,7 +56,7 @@ TEST(Ranking, IsWrittenAndReadBack) {
   EXPECT_THAT(read_rows(pool, write("rows.json", "[2, 0]")), ElementsAre(2, 0));
   EXPECT_THAT(read_rows(pool, write("rows.txt", "2\n0\n")), ElementsAre(2, 0));
   EXPECT_THAT(message_of([&] { read_rows(pool, write("bad.txt", "1\n3\n")); }), HasSubstr("Entry 2"));
-  EXPECT_THAT(message_of([&] { read_rows(pool, write("bad.txt", "x\n")); }), HasSubstr("no row number"));
+  EXPECT_THAT(message_of([&] { read_rows(pool, write("bad.txt", "x\n")); }), HasSubstr("not a row number"));
 }
 
 TEST(Ids, FindRowsUnlessAmbiguous) {
@@ -84,7 +84,7 @@ TEST(ScoreFile, MapsToRows) {
   EXPECT_EQ(by_row[0], 0.25);
   EXPECT_TRUE(std::isnan(by_row[1]));
   EXPECT_EQ(scores_by_row({{"5", 0.5}}, pool, IdKind::kId, "s.jsonl")[1], 0.5);
-  EXPECT_THAT(message_of([&] { scores_by_row({{"3", 1}}, pool, IdKind::kRow, "s.jsonl"); }), HasSubstr("no row of"));
+  EXPECT_THAT(message_of([&] { scores_by_row({{"3", 1}}, pool, IdKind::kRow, "s.jsonl"); }), HasSubstr("not a row of"));
   EXPECT_THAT(message_of([&] {
                 scores_by_row({{"1", 1}, {"1", 2}}, pool, IdKind::kRow, "s.jsonl");
               }),

@@ -8,7 +8,6 @@ using namespace scalselect;
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   DecodeOptions options;
   options.max_pixels = 1 << 18;
-  options.apply_exif_orientation = true;
   fuzz::expect_value_or_refusal([&] {
     const auto image = decode_image(std::span(data, size), "input", options);
     const auto pixels = std::int64_t{image.width} * image.height;

@@ -1,4 +1,4 @@
-"""Arrays as numpy writes them, for npz_test.cpp. `make_npz.py FILE`: instead, check a file that our writer made.
+"""Arrays as numpy writes them, for npz_test.cpp. `make_npz.py FILE`: instead, check a file that NpzWriter made.
 
 Made with numpy 2.4.
 """

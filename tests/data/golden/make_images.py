@@ -2,8 +2,8 @@
 
     pip install pillow==11.3.0 numpy && python make_images.py
 
-images.tsv: file, width, height, SHA-256 of the bytes of Image.open(file).convert("RGB"). A name with "#upright" is the
-same file after ImageOps.exif_transpose. resize.tsv: file, width, height, SHA-256 after resize((w, h), BICUBIC).
+images.tsv: file, width, height, SHA-256 of the bytes of Image.open(file).convert("RGB").
+resize.tsv: file, width, height, SHA-256 after resize((w, h), BICUBIC).
 """
 import hashlib
 import io
@@ -107,7 +107,7 @@ for name in ("1x1.png", "1x1.jpg", "1x1.webp", "1x1.gif", "1x1.bmp"):
 stripes = np.packbits((np.add.outer(np.arange(9000) // 500, np.arange(12000) // 750) % 2).astype(np.uint8), axis=1)
 Image.frombytes("1", (12000, 9000), stripes.tobytes()).save(OUT / "12000x9000.png", optimize=True)
 
-# Bombs: sound headers that declare 60,000 x 60,000 pixels, and hardly anything behind them.
+# Bombs: valid headers that declare 60,000 x 60,000 pixels, followed by hardly anything.
 BOMBS = OUT.parent / "bombs"
 BOMBS.mkdir(exist_ok=True)
 (BOMBS / "bomb.png").write_bytes(raw_png(60000, 60000, 8, 2, [b"\0" * 100]))
@@ -145,9 +145,6 @@ with open(OUT.parent / "images.tsv", "w") as table:
         with Image.open(file) as image:
             plain = image.convert("RGB")
             print(file.name, *plain.size, digest(plain), sep="\t", file=table)
-            if file.name.startswith("orientation"):
-                upright = ImageOps.exif_transpose(image).convert("RGB")
-                print(file.name + "#upright", *upright.size, digest(upright), sep="\t", file=table)
 
 with open(OUT.parent / "resize.tsv", "w") as table:
     noise = Image.fromarray(rng.integers(0, 256, (97, 131, 3), dtype=np.uint8))
