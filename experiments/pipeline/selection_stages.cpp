@@ -101,13 +101,11 @@ StageKey scores_key(const RunConfig& config, const Method& method, const OpenPoo
 template <class Fill>
 StageRecord ensure(const ArtifactCache& cache, const std::string& stage, const StageKey& key, const Fill& fill) {
   const Meter meter;
-  if (const auto folder = cache.find(key)) return {row_of(stage, key, true, meter), *folder};
-  auto work = cache.begin(key);
-  if (const auto folder = cache.find(key)) return {row_of(stage, key, true, meter), *folder};
-  fill(work.folder());
-  const auto folder =
-      work.commit({{"wall_s", meter.wall_s()}, {"cpu_s", meter.cpu_s()}, {"added_bytes", meter.added_bytes()}});
-  return {row_of(stage, key, false, meter), folder};
+  const auto [folder, cached] = ensure_artifact(cache, key, [&](const fs::path& fresh) {
+    fill(fresh);
+    return nlohmann::json{{"wall_s", meter.wall_s()}, {"cpu_s", meter.cpu_s()}, {"added_bytes", meter.added_bytes()}};
+  });
+  return {row_of(stage, key, cached, meter), folder};
 }
 
 /// The sum over the artifacts of `records`, whenever they were made.

@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/artifact_cache.h"
@@ -23,6 +24,18 @@ struct StageRecord {
   StageRow row;
   std::filesystem::path folder;
 };
+
+/// An artifact and whether the cache had it. If not, `fill(folder)` makes it, alone among all processes, and returns
+/// the facts to keep with it; it may find what an earlier, killed attempt left.
+template <class Fill>
+std::pair<std::filesystem::path, bool> ensure_artifact(const ArtifactCache& cache, const StageKey& key,
+                                                       const Fill& fill) {
+  if (const auto folder = cache.find(key)) return {*folder, true};
+  auto work = cache.begin(key);
+  if (const auto folder = cache.find(key)) return {*folder, true};  // made by another process meanwhile
+  const nlohmann::json facts = fill(work.folder());
+  return {work.commit(facts), false};
+}
 
 /// A pool ready to use, with the folder of the mini world's benchmarks if it is one.
 struct OpenPool {
