@@ -10,6 +10,7 @@
 #include "core/hash.h"
 #include "core/log.h"
 #include "experiments/resources.h"
+#include "experiments/runs/warnings.h"
 
 namespace scalselect::inputs {
 namespace fs = std::filesystem;
@@ -35,19 +36,14 @@ OpenPool open_pool(const PoolOptions& options, const ArtifactCache& cache) {
   OpenPool open;
   if (options.kind == PoolOptions::Kind::kMini) {
     StageKey key{"world", kWorldVersion, nlohmann::json::object(), nlohmann::json(dump_options(options.world))};
-    auto folder = cache.find(key);
-    if (!folder) {
-      auto work = cache.begin(key);
-      folder = cache.find(key);
-      if (!folder) {
-        log_info("rendering the mini world (pool and benchmarks)");
-        mini::write_mini_world(work.folder(), options.world);
-        folder = work.commit();
-      }
-    }
-    open.path = *folder / "pool.json";
-    open.benchmarks = *folder / "benchmarks";
-    open.image_root = *folder / "images";
+    const auto [folder, cached] = pipeline::ensure_artifact(cache, key, [&](const fs::path& fresh) {
+      log_info("rendering the mini world (pool and benchmarks)");
+      mini::write_mini_world(fresh, options.world);
+      return nlohmann::json::object();
+    });
+    open.path = folder / "pool.json";
+    open.benchmarks = folder / "benchmarks";
+    open.image_root = folder / "images";
   } else {
     open.path = find_path(options.path);
     if (options.image_root) open.image_root = *options.image_root;

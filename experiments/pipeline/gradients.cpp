@@ -95,21 +95,11 @@ std::optional<StageKey> warm_up_key(const GradientOptions& options, const WarmUp
 StageRecord ensure_warm_up(const GradientOptions& options, const WarmUpPlace& place, const ArtifactCache& cache) {
   const auto key = *warm_up_key(options, place);
   const Meter meter;
-  auto folder = cache.find(key);
-  const bool cached = folder.has_value();
-  if (!cached) {
-    auto work = cache.begin(key);
-    folder = cache.find(key);
-    if (!folder) {
-      Warnings collected;
-      train_warm_up(options, place, work.folder());
-      folder = work.commit({{"warnings", collected.take()}});
-    }
-  }
-  if (cached) {  // repeated for the run that uses it now
-    for (const auto& warning : remembered_warnings(*folder)) log_warning("{}", warning);
-  }
-  return {{"warm_up", key.digest(), cached, meter.wall_s(), meter.cpu_s(), Meter::peak_rss()}, *folder};
+  const auto [folder, cached] = ensure_artifact(cache, key, [&](const fs::path& fresh) {
+    train_warm_up(options, place, fresh);
+    return nlohmann::json::object();
+  });
+  return {{"warm_up", key.digest(), cached, meter.wall_s(), meter.cpu_s(), Meter::peak_rss()}, folder};
 }
 
 std::unique_ptr<GradientProbe> open_gradients(const GradientPoint& point, const ModelOptions& model,

@@ -101,28 +101,15 @@ StageKey scores_key(const RunConfig& config, const Method& method, const OpenPoo
   return key;
 }
 
-/// The finished folder of `key`, if the cache has it; what was warned of when it was made is warned of again.
-std::optional<fs::path> find_again(const ArtifactCache& cache, const StageKey& key) {
-  const auto folder = cache.find(key);
-  if (!folder) return {};
-  for (const auto& text : remembered_warnings(*folder)) log_warning("{}", text);
-  return folder;
-}
-
 /// Runs `fill` into the cache unless the key is there; returns the folder and what it cost.
 template <class Fill>
 StageRecord ensure(const ArtifactCache& cache, const std::string& stage, const StageKey& key, const Fill& fill) {
   const Meter meter;
-  if (const auto folder = find_again(cache, key)) return {row_of(stage, key, true, meter), *folder};
-  auto work = cache.begin(key);
-  if (const auto folder = find_again(cache, key)) return {row_of(stage, key, true, meter), *folder};
-  Warnings heard;
-  fill(work.folder());
-  const auto folder = work.commit({{"wall_s", meter.wall_s()},
-                                   {"cpu_s", meter.cpu_s()},
-                                   {"added_bytes", meter.added_bytes()},
-                                   {"warnings", heard.take()}});
-  return {row_of(stage, key, false, meter), folder};
+  const auto [folder, cached] = ensure_artifact(cache, key, [&](const fs::path& fresh) {
+    fill(fresh);
+    return nlohmann::json{{"wall_s", meter.wall_s()}, {"cpu_s", meter.cpu_s()}, {"added_bytes", meter.added_bytes()}};
+  });
+  return {row_of(stage, key, cached, meter), folder};
 }
 
 /// The sum over the artifacts of `records`, whenever they were made.
@@ -207,9 +194,9 @@ FeatureBundle ensure_features(const std::vector<FeatureSpec>& specs, const OpenP
   for (const auto& [text, spec] : requested) {
     const auto key = features_key(spec, pool, place);
     bundle.keys[text] = key.digest();
-    if (find_again(cache, key)) continue;
+    if (cache.find(key)) continue;
     auto work = cache.begin(key);
-    if (!find_again(cache, key)) missing.emplace(key.digest(), std::pair(text, std::move(work)));
+    if (!cache.find(key)) missing.emplace(key.digest(), std::pair(text, std::move(work)));
   }
   std::map<std::string, std::vector<ExtractionJob>> passes;
   for (auto& [digest, entry] : missing) {
@@ -230,6 +217,9 @@ FeatureBundle ensure_features(const std::vector<FeatureSpec>& specs, const OpenP
     const auto folder = cache.find(key);
     bundle.tables[text] = FeatureStore::table(*folder);
     const bool cached = !missing.contains(key.digest());
+    if (cached) {
+      for (const auto& text : remembered_warnings(*folder)) log_warning("{}", text);
+    }
     bundle.records[text] = {row_of("features/" + feature_name(spec), key, cached, meter), *folder};
     if (const auto found = trained.find(text); found != trained.end()) bundle.warm_ups.insert(*found);
     else if (const auto warm_up = cached_warm_up(spec, place, cache)) bundle.warm_ups.emplace(text, *warm_up);

@@ -210,35 +210,25 @@ void run_train_job(const TrainJob& job, launchers::Reporter& reporter) {
   JobProgress progress(reporter, job.predictions.empty() ? 1.0 : 0.9, job.label);
 
   const Meter training;
-  auto adapter = cache.find(job.adapter);
-  const bool cached = adapter.has_value();
-  if (!adapter) {
-    auto work = cache.begin(job.adapter);
-    adapter = cache.find(job.adapter);
-    if (!adapter) {
-      fine_tune(job, work.folder(), progress);
-      adapter = work.commit(facts_of(warnings));
-    }
-  }
-  stages.push_back(stage_json("adapter", job.adapter, cached, training));
+  const auto [adapter, trained_before] = ensure_artifact(cache, job.adapter, [&](const fs::path& folder) {
+    fine_tune(job, folder, progress);
+    return facts_of(warnings);
+  });
+  stages.push_back(stage_json("adapter", job.adapter, trained_before, training));
 
   std::unique_ptr<TextGenerator> generator;
   for (std::size_t i = 0; i < job.predictions.size(); ++i) {
     const Meter answering;
     const std::string stage = "predictions/" + job.eval.benchmarks[i].name;
-    if (cache.find(job.predictions[i])) {
-      stages.push_back(stage_json(stage, job.predictions[i], true, answering));
-      continue;
-    }
-    auto work = cache.begin(job.predictions[i]);
-    if (!cache.find(job.predictions[i])) {
-      if (!generator)
-        generator =
-            vlm::open_generator(job.model, *adapter / "adapter", job.model_options.dtype, pixels_of(job.model_options));
-      answer(job, i, *generator, work.folder(), progress);
-      work.commit(facts_of(warnings));
-    }
-    stages.push_back(stage_json(stage, job.predictions[i], false, answering));
+    const bool answered_before =
+        ensure_artifact(cache, job.predictions[i], [&, &adapter = adapter](const fs::path& folder) {
+          if (!generator)
+            generator = vlm::open_generator(job.model, adapter / "adapter", job.model_options.dtype,
+                                            pixels_of(job.model_options));
+          answer(job, i, *generator, folder, progress);
+          return facts_of(warnings);
+        }).second;
+    stages.push_back(stage_json(stage, job.predictions[i], answered_before, answering));
   }
   reporter.result({{"stages", stages}});
 }

@@ -8,6 +8,8 @@
 #include <string>
 #include <vector>
 
+#include "core/artifact_cache.h"
+#include "core/log.h"
 #include "core/log_listener.h"
 
 namespace scalselect::pipeline {
@@ -34,5 +36,26 @@ nlohmann::json artifact_facts(const std::filesystem::path& folder);
 
 /// Its fact `warnings`; empty if it has none.
 std::vector<std::string> remembered_warnings(const std::filesystem::path& folder);
+
+/// An artifact and whether the cache had it. If not, `fill(folder)` makes it, alone among all processes, and returns
+/// the facts to keep with it; it may find what an earlier, killed attempt left. What is warned of meanwhile is kept
+/// with the artifact, and logged again when the cache has it.
+template <class Fill>
+std::pair<std::filesystem::path, bool> ensure_artifact(const ArtifactCache& cache, const StageKey& key,
+                                                       const Fill& fill) {
+  const auto found = [&]() -> std::optional<std::filesystem::path> {
+    const auto folder = cache.find(key);
+    if (!folder) return {};
+    for (const auto& text : remembered_warnings(*folder)) log_warning("{}", text);
+    return folder;
+  };
+  if (const auto folder = found()) return {*folder, true};
+  auto work = cache.begin(key);
+  if (const auto folder = found()) return {*folder, true};  // made by another process meanwhile
+  Warnings collected;
+  nlohmann::json facts = fill(work.folder());
+  facts["warnings"] = collected.take();
+  return {work.commit(facts), false};
+}
 
 }  // namespace scalselect::pipeline
