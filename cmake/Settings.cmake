@@ -21,6 +21,8 @@ if(MOLD)
 endif()
 
 add_compile_options(-Wall -Wextra)
+# a * b + c rounds twice everywhere: where every processor can fuse it (aarch64), GCC would.
+add_compile_options($<$<COMPILE_LANGUAGE:CXX>:-ffp-contract=off>)
 # Checks name their file by its path in the repository, and the program does not hold the path of the machine that built it.
 add_compile_options(-fmacro-prefix-map=${PROJECT_SOURCE_DIR}/=)
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
