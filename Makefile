@@ -24,6 +24,7 @@ install: program ## install into PREFIX (/usr/local); `make package` makes a .de
 	@cmake --install $(BUILD) --prefix $(or $(PREFIX),/usr/local)
 
 package: program ## build/release/scalselect-*.deb and .tar.gz, LibTorch's CPU half inside
+	@scripts/setup.sh --package
 	@cd $(BUILD) && cpack -G "DEB;TGZ"
 
 test: build ## all tests

@@ -3,6 +3,7 @@
 #
 #   scripts/setup.sh           what `make build`, `make demo` and `make test` need
 #   scripts/setup.sh --lint    also clang-format and clang-tidy
+#   scripts/setup.sh --package also what finds the dependencies of a .deb
 #
 # LIBTORCH=/path/to/site-packages/torch uses a LibTorch that you have already (2.6 or newer; 2.11.0 is the supported one).
 set -euo pipefail
@@ -16,6 +17,7 @@ packages=(
   libgtest-dev libgmock-dev libbenchmark-dev gnuplot-nox fonts-dejavu-core
 )
 [ "${1:-}" = --lint ] && packages+=(clang-format-14 clang-tidy-14)
+[ "${1:-}" = --package ] && packages+=(file dpkg-dev)
 
 missing=()
 for package in "${packages[@]}"; do
