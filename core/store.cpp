@@ -399,7 +399,7 @@ RunRow read_run(SQLite::Statement& query) {
 std::vector<RunRow> Store::runs(const std::string& experiment) const {
   return impl_->use([&] {
     SQLite::Statement query(impl_->db,
-                            run_columns(impl_->schema) + "WHERE ?1 = '' OR e.name = ?1 ORDER BY r.started_ms, r.id");
+                            run_columns(impl_->schema) + "WHERE ?1 = '' OR e.name = ?1 ORDER BY r.started_ms, r.rowid");
     query.bind(1, experiment);
     std::vector<RunRow> rows;
     while (query.executeStep()) rows.push_back(read_run(query));

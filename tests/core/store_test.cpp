@@ -87,6 +87,14 @@ TEST_F(StoreTest, TheSameConfigIsTheSameRunAndKeepsItsMetrics) {
   EXPECT_EQ(store.runs("other").size(), 0u);
 }
 
+TEST_F(StoreTest, RunsThatStartTogetherAreListedAsTheyWereStarted) {
+  Store store(file());
+  std::vector<std::string> started, listed;
+  for (int i = 0; i < 40; ++i) started.push_back(store.start_run(start(std::to_string(i))));  // many in one millisecond
+  for (const auto& run : store.runs("exp")) listed.push_back(run.id);
+  EXPECT_EQ(listed, started);
+}
+
 TEST_F(StoreTest, ReadersSeeWhatAWriterHasCommitted) {
   Store writer(file());
   const auto id = writer.start_run(start("a"));
