@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Seconds against size, both logarithmic, a line a benchmark: log_log.sh GROWTH.csv PLOT.svg
+# Seconds against size, both logarithmic, one line per benchmark: log_log.sh GROWTH.csv PLOT.svg
 # GROWTH.csv: Google Benchmark's CSV of benchmarks named NAME/SIZE or NAME/SIZE/real_time.
 set -euo pipefail
 [ $# = 2 ] || { sed -n '2,3s/^# //p' "$0"; exit 2; }
@@ -11,7 +11,7 @@ tr -d '"' < "$1" | awk -F, '
     split($1, part, "/")
     if (part[1] != name) { if (name != "") print "\n"; name = part[1]; print name }
     scale = $5 == "ns" ? 1e-9 : $5 == "us" ? 1e-6 : $5 == "ms" ? 1e-3 : 1
-    if ($3 * scale >= 1e-6) print part[2], $3 * scale  # less is no work
+    if ($3 * scale >= 1e-6) print part[2], $3 * scale  # less is not measurable
   }' > "$work/data"
 sets=$(grep -c '^[a-z]' "$work/data") || { echo "no benchmark with sizes in '$1'" >&2; exit 1; }
 gnuplot <<GNUPLOT

@@ -8,10 +8,10 @@
                                     [--threads 1] [--repeat 3] [--only extract,train,generate] [--share 1]
                                     [--device cuda] [--dtype bfloat16]
 
-Both sides use the same device, threads, pool and dtype (but that trainer.dtype=bfloat16 keeps ours in float32 and multiplies in bfloat16,
+Both sides use the same device, threads, pool and dtype (except that trainer.dtype=bfloat16 keeps ours in float32 and multiplies in bfloat16,
 while theirs holds its weights in bfloat16). They take turns (ours, theirs, ours, ...), the best repetition counts. Ours is a
-program, so what it costs to start is taken out by running it at two sizes and subtracting; theirs is timed around the loop, behind one
-sample (step) that warms it up. Each time is taken twice, on the wall and on the processor: with one thread the second says what the
+program, so its start-up cost is removed by running it at two sizes and subtracting; theirs is timed around the loop, after one
+sample (step) that warms it up. Each time is measured twice, wall and processor: with one thread the second says what the
 first would be on a machine without other work. Results are compared as well: vectors, tokens trained on, generated ids.
 """
 import argparse
@@ -154,7 +154,7 @@ def gemm(options, repeat=5):
 
 
 def flops(config, visual, before, length, asking):
-    """FLOPs a sample: (early stopping, the whole model). Multiply and add count as two, causal products as half.
+    """FLOPs per sample: (early stopping, the whole model). Multiply and add count as two, causal products as half.
 
     before: tokens up to the last visual one; asking: those whose attention is read."""
     v, t = config.vision_config, config.text_config
@@ -214,7 +214,7 @@ def extraction(bench):
     share = [early * (large - small) / seconds / top for seconds, top in zip(mine, peak)]
     whole_share = [whole * len(vectors) / seconds / top for seconds, top in zip(other, peak)]
     bench.notes.append(
-        f"extraction: smallest cosine of the vectors {cosine.min():.7f}; GFLOP a sample {early / 1e9:.2f} (ours) and {whole / 1e9:.1f} "
+        f"extraction: smallest cosine of the vectors {cosine.min():.7f}; GFLOP per sample {early / 1e9:.2f} (ours) and {whole / 1e9:.1f} "
         f"(whole model), ratio {whole / early:.1f}; share of the speed of a large square product, wall and processor: ours {share[0]:.2f}, "
         f"{share[1]:.2f}, theirs {whole_share[0]:.2f}, {whole_share[1]:.2f}; that product: {peak[1] / 1e9:.0f} GFLOP/s")
 
@@ -356,7 +356,7 @@ def main():
     parser.add_argument("--repeat", type=int, default=3)
     parser.add_argument("--only", default="extract,train,generate")
     parser.add_argument("--samples", type=int, nargs=2, default=(8, 72), help="sizes of the extracted pools; theirs takes the first")
-    parser.add_argument("--share", type=int, default=1, help="samples that look at one picture")
+    parser.add_argument("--share", type=int, default=1, help="samples that share a picture")
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
     parser.add_argument("--dtype", default="float32", help="float32 or bfloat16")
     parser.add_argument("--batch", type=int, default=4)

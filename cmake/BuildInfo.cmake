@@ -14,7 +14,7 @@ endif()
 find_program(GIT git)
 set(COMMIT unknown)
 set(DIRTY false)
-# A tarball inside of someone's checkout is not that checkout.
+# A tarball inside another project's checkout does not belong to that checkout.
 if(GIT AND EXISTS ${SOURCE}/.git)
   execute_process(COMMAND ${GIT} -C ${SOURCE} rev-parse HEAD OUTPUT_VARIABLE head RESULT_VARIABLE failed
                   OUTPUT_STRIP_TRAILING_WHITESPACE ERROR_QUIET)

@@ -1,4 +1,4 @@
-# LibTorch as the `torch` wheel of PyPI carries it, without its own CMake files (those demand a CUDA toolkit).
+# LibTorch from the `torch` wheel of PyPI, without the wheel's own CMake files (those require a CUDA toolkit).
 # Looks at -DLIBTORCH=DIR, the environment's LIBTORCH, then .deps/torch, which scripts/setup.sh fills.
 # Makes the imported target LibTorch::LibTorch. The CUDA half is opened at run time, never linked.
 set(_libtorch_hint "${LIBTORCH}")
@@ -12,7 +12,7 @@ find_path(LibTorch_INCLUDE_DIR torch/csrc/api/include/torch/torch.h PATHS ${_lib
 find_library(LibTorch_CPU torch_cpu PATHS ${_libtorch_hint}/lib NO_DEFAULT_PATH)
 find_library(LibTorch_C10 c10 PATHS ${_libtorch_hint}/lib NO_DEFAULT_PATH)
 if(LibTorch_INCLUDE_DIR)
-  # Before 2.10 the version header lay elsewhere.
+  # Before 2.10 the version header was elsewhere.
   foreach(_libtorch_header torch/headeronly/version.h torch/csrc/api/include/torch/version.h)
     if(EXISTS ${LibTorch_INCLUDE_DIR}/${_libtorch_header} AND NOT LibTorch_VERSION)
       file(STRINGS ${LibTorch_INCLUDE_DIR}/${_libtorch_header} _libtorch_lines REGEX "#define TORCH_VERSION_(MAJOR|MINOR|PATCH) ")

@@ -1,4 +1,4 @@
-# One static library a folder: scalselect_folder(core PUBLIC fmt::fmt PRIVATE SQLite::SQLite3) makes target
+# One static library per folder: scalselect_folder(core PUBLIC fmt::fmt PRIVATE SQLite::SQLite3) makes target
 # `scalselect_core` from every .cpp under the folder (so a new method or model is one file), alias scalselect::core.
 function(scalselect_folder name)
   cmake_parse_arguments(ARG "" "" "PUBLIC;PRIVATE;EXCLUDE" ${ARGN})
@@ -23,7 +23,7 @@ function(scalselect_torch_program target)
   target_precompile_headers(${target} REUSE_FROM scalselect_vlm)
 endfunction()
 
-# One GoogleTest program a folder: scalselect_test(core LABELS fast LINK scalselect::core) takes tests/core/*.cpp.
+# One GoogleTest program per folder: scalselect_test(core LABELS fast LINK scalselect::core) takes tests/core/*.cpp.
 function(scalselect_test name)
   cmake_parse_arguments(ARG "" "" "LABELS;LINK" ${ARGN})
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${name}/*.cpp)

@@ -14,8 +14,8 @@ install(DIRECTORY ${PROJECT_SOURCE_DIR}/experiments/conf DESTINATION share/scals
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/data/mini/model DESTINATION share/scalselect/data/mini)
 install(FILES ${PROJECT_SOURCE_DIR}/README.md ${PROJECT_SOURCE_DIR}/LICENSE DESTINATION share/doc/scalselect)
 
-# What libtorch_cpu.so names and Debian does not have lies beside it; the loader looks there ($ORIGIN is in its RPATH).
-# LibTorch's CUDA half (half a gigabyte, and more of NVIDIA's libraries) is opened at run time if it is there, too.
+# Libraries that libtorch_cpu.so needs and Debian does not have are installed beside it ($ORIGIN is in its RPATH).
+# LibTorch's CUDA half (half a gigabyte, and more of NVIDIA's libraries) is opened at run time if it is installed, too.
 install(FILES ${LibTorch_CPU} ${LibTorch_C10} DESTINATION ${private_lib})
 foreach(library libgomp.so.1 libcudart.so.13 libcupti.so.13)
   unset(found CACHE)

@@ -11,7 +11,7 @@ set(CMAKE_RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR})
 
 find_program(CCACHE ccache)
 if(CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
-  # A precompiled header is part of the cache key only if ccache is told to look past its time stamp.
+  # A precompiled header is part of the cache key only if ccache ignores its time stamp.
   set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env
       CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime ${CCACHE})
 endif()
@@ -23,7 +23,7 @@ endif()
 add_compile_options(-Wall -Wextra)
 # a * b + c rounds twice everywhere: where every processor can fuse it (aarch64), GCC would.
 add_compile_options($<$<COMPILE_LANGUAGE:CXX>:-ffp-contract=off>)
-# Checks name their file by its path in the repository, and the program does not hold the path of the machine that built it.
+# Checks name their file by its path in the repository, and the program does not contain the path of the machine that built it.
 add_compile_options(-fmacro-prefix-map=${PROJECT_SOURCE_DIR}/=)
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
   add_compile_options(-Wno-restrict -Wno-maybe-uninitialized)  # GCC 12 sees ghosts in its own std::string (bug 105651)

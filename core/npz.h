@@ -62,7 +62,7 @@ class NpzWriter {
   /// Writes beside `file` and puts the result in place in `finish`. `deflate`: like numpy.savez_compressed.
   /// Throws UserError(kEnvironment) if the place cannot be written, here and in every call.
   explicit NpzWriter(const std::filesystem::path& file, bool deflate = false);
-  ~NpzWriter();  ///< without `finish`: nothing is left behind
+  ~NpzWriter();  ///< without `finish` nothing is left
 
   void add(const std::string& name, const RowSource& rows);  ///< '<f4' N x d, in blocks
   void add(const std::string& name, std::span<const float> values);

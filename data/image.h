@@ -40,7 +40,7 @@ struct DecodeOptions {
 /// memory.
 Image decode_image(const std::filesystem::path& file, const DecodeOptions& options = {});
 
-/// The same from memory; `name` stands for the file in messages.
+/// The same from memory; `name` is the file's name in messages.
 Image decode_image(std::span<const std::uint8_t> bytes, const std::string& name, const DecodeOptions& options = {});
 
 /// As decode_image, and passes the picture to `use`. All pictures in use at a time, over all threads, share

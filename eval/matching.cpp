@@ -67,7 +67,7 @@ Parsed label_by_text(const std::string& answer, const std::vector<Option>& optio
   return found.size() == 1 ? Parsed{found[0], "text"} : kNone;
 }
 
-// Punctuation and blanks that may stand around a lone letter, as UTF-8 strings.
+// Punctuation and blanks that are allowed around a lone letter, as UTF-8 strings.
 constexpr std::string_view kMarks[] = {" ",  "\n", "\t", ".",  ",",  ":",  ";",  "!", "?", "(", ")", "[",
                                        "]",  "{",  "}",  "<",  ">",  "*",  "\"", "'", "`", "#", "/", "。",
                                        "，", "、", "：", "；", "！", "（", "）", "“", "”", "．"};

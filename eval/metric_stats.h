@@ -11,7 +11,7 @@
 
 namespace scalselect::eval {
 
-/// Collects amounts by (cluster, slot) and hands them out in the order that MetricStats wants.
+/// Collects amounts by (cluster, slot) and returns them in the order that MetricStats requires.
 class SumCollector {
  public:
   void add(std::int32_t cluster, std::int32_t slot, double amount) { sums_[{cluster, slot}] += amount; }

@@ -28,7 +28,7 @@ seed() {
   done
 }
 for file in $golden/torch_files/*.bin $golden/assemble/*.bin $golden/assemble/*/*.bin; do
-  # an old file is no archive and has none
+  # an old file is not an archive and has none
   unzip -p "$file" '*/data.pkl' > "$scratch/$(basename "$file").pkl" 2> /dev/null || rm "$scratch/$(basename "$file").pkl"
 done
 cat > "$scratch/llava.json" <<'JSON'

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Formatting, include arrows and clang-tidy: a fast list of checks, or all of .clang-tidy with --tidy. CI runs the first;
-# `make format` mends formatting.
+# `make format` fixes formatting.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 build=${BUILD:-build/release}
@@ -17,9 +17,9 @@ fi
 shellcheck=$(command -v shellcheck || true)
 [ -z "$shellcheck" ] || git ls-files '*.sh' .ci/run | xargs "$shellcheck" --severity=warning
 
-# clang-tidy wants the compile commands only, not the build.
+# clang-tidy needs only the compile commands, not the build.
 [ -e "$build/compile_commands.json" ] || cmake --preset release --log-level=WARNING
-# The analyser and the checks that look at every token of every header are left to --tidy: they are three quarters of the time.
+# The analyser and the checks of every token of every header run only with --tidy: they take three quarters of the time.
 fast=(
   bugprone-{use-after-move,unused-raii,dangling-handle,string-constructor,integer-division}
   bugprone-{swapped-arguments,copy-constructor-init,parent-virtual-call,inaccurate-erase,move-forwarding-reference}
@@ -31,7 +31,7 @@ chosen=()
 [ "${1:-}" = --tidy ] || chosen=("--checks=-*,$(IFS=,; echo "${fast[*]}")")
 # Files that include LibTorch cost clang-tidy a minute each; the compiler's own warnings are errors there (preset dev).
 mapfile -t checked < <(git ls-files 'core/*.cpp' 'data/*.cpp' 'selector/*.cpp' 'baselines/*.cpp' 'eval/*.cpp' 'experiments/config/*.cpp' 'experiments/report/*.cpp' 'experiments/schema/*.cpp' 'experiments/launchers/*.cpp' 'experiments/runs/*.cpp')
-# Without a CUDA Toolkit its half is not built, nor can it be looked at.
+# Without a CUDA Toolkit the CUDA half is not built and cannot be checked.
 grep -q selector/cuda/ "$build/compile_commands.json" || mapfile -t checked < <(printf '%s\n' "${checked[@]}" | grep -v ^selector/cuda/)
 printf '%s\n' "${checked[@]}" | xargs -P "$jobs" -n 2 clang-tidy-14 --quiet -p "$build" "${chosen[@]}" 2>/dev/null
 echo "lint: clang-tidy is content with ${#checked[@]} files"

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what the project needs on Debian 12: system packages and LibTorch. Safe to run again; does nothing if all is there.
+# Installs what the project needs on Debian 12: system packages and LibTorch. Safe to run again; does nothing if everything is installed.
 #
 #   scripts/setup.sh           what `make build`, `make demo` and `make test` need
 #   scripts/setup.sh --lint    also clang-format and clang-tidy

@@ -1,4 +1,4 @@
-// AdamW with decoupled weight decay (Loshchilov and Hutter), clipping, and a state that can be stored bit for bit.
+// AdamW with decoupled weight decay (Loshchilov and Hutter), clipping, and a state that can be stored exactly.
 #pragma once
 
 #include <torch/torch.h>

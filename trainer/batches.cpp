@@ -19,7 +19,7 @@ void sort_blocks(std::vector<std::int64_t>& order, const std::vector<std::int64_
   }
 }
 
-/// Brings the batch that holds the longest sample to the front.
+/// Moves the batch with the longest sample to the front.
 void longest_first(std::vector<std::vector<std::int64_t>>& batches, const std::vector<std::int64_t>& lengths) {
   const auto longest = [&](const std::vector<std::int64_t>& batch) {
     std::int64_t most = 0;

@@ -1,5 +1,5 @@
-// Which samples make up which batch: seeded, grouped by length, and addressable, so that a resumed run needs only two
-// numbers to go on.
+// The order of samples in batches: seeded, grouped by length, and addressable, so that two numbers are enough to resume
+// a run.
 #pragma once
 
 #include <cstdint>
@@ -17,8 +17,8 @@ struct BatchOptions {
 /// options, epoch) alone.
 /// Without grouping: a random permutation, cut. With grouping: HF's get_length_grouped_indices (random mega-batches of
 /// min(N / (4 batch), 50) batches, each sorted by length, descending), after which whole batches are shuffled, so that
-/// length does not rise and fall with the step; the batch with the longest sample opens epoch 0 (too little memory
-/// shows at once).
+/// length does not rise and fall with the step; the batch with the longest sample opens epoch 0 (so that too little
+/// memory shows at once).
 std::vector<std::vector<std::int64_t>> epoch_batches(const std::vector<std::int64_t>& lengths,
                                                      const BatchOptions& options, std::int64_t epoch);
 
@@ -30,14 +30,14 @@ class BatchStream {
  public:
   BatchStream(std::vector<std::int64_t> lengths, BatchOptions options);
 
-  /// The next `count` batches, fewer if the epoch ends before (as HF's Trainer, a step never spans two epochs).
+  /// The next `count` batches, fewer if the epoch ends first (as in HF's Trainer, a step never spans two epochs).
   std::vector<std::vector<std::int64_t>> next(int count);
 
-  /// Position: epoch and number of batches of it that were taken.
+  /// Position: epoch and number of its batches that were used.
   std::int64_t epoch() const { return epoch_; }
   std::int64_t batch() const { return batch_; }
   std::int64_t batches() const { return static_cast<std::int64_t>(batches_.size()); }  ///< of this epoch
-  /// All batches of the epoch were taken.
+  /// All batches of the epoch were used.
   bool at_end() const { return batch_ == batches(); }
   void seek(std::int64_t epoch, std::int64_t batch);
 

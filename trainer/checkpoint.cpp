@@ -28,18 +28,18 @@ std::optional<SavedState> SavedState::open(const std::filesystem::path& file, co
   state.file_ = file;
   state.facts_ = stored.metadata();
   const auto before = nlohmann::json::parse(state.facts_["identity"], nullptr, false);
-  if (before.is_discarded()) state.refuse("is not the checkpoint of a training");
+  if (before.is_discarded()) state.refuse("is not a training checkpoint");
   if (before != identity) {
     throw UserError(ErrorKind::kUsage,
-                    file.string() + " belongs to another training (" + first_difference(before, identity) + ")",
-                    "Delete the file to start afresh, or give that run's options and data.");
+                    file.string() + " belongs to another training run (" + first_difference(before, identity) + ")",
+                    "Delete the file to start again, or use that run's options and data.");
   }
   for (const auto& name : stored.names()) state.tensors_[name] = stored.tensor(name).clone();
   return state;
 }
 
 void SavedState::refuse(const std::string& what) const {
-  throw UserError(ErrorKind::kInput, file_.string() + " " + what, "Delete the file to start afresh.");
+  throw UserError(ErrorKind::kInput, file_.string() + " " + what, "Delete the file to start again.");
 }
 
 std::int64_t SavedState::position(const std::string& name, std::int64_t most) const {
@@ -50,7 +50,7 @@ std::int64_t SavedState::position(const std::string& name, std::int64_t most) co
     const auto end = std::from_chars(text.data(), text.data() + text.size(), value).ptr;
     if (end != text.data() + text.size()) value = -1;
   }
-  if (value < 0 || value > most) refuse(fmt::format("gives no '{}' from 0 to {}", name, most));
+  if (value < 0 || value > most) refuse(fmt::format("has no '{}' from 0 to {}", name, most));
   return value;
 }
 
@@ -58,7 +58,7 @@ const torch::Tensor& SavedState::tensor(const std::string& name, const torch::Te
   const auto found = tensors_.find(name);
   if (found == tensors_.end()) refuse("lacks the tensor '" + name + "'");
   if (found->second.sizes() != like.sizes() || found->second.scalar_type() != like.scalar_type()) {
-    refuse("holds the tensor '" + name + "' in another shape or type than this training has");
+    refuse("holds the tensor '" + name + "' in another shape or type than this run");
   }
   return found->second;
 }

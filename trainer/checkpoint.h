@@ -1,4 +1,4 @@
-// Where a training stands, in one file that is replaced atomically: there is always exactly one whole checkpoint.
+// The state of a training run in one file that is replaced atomically: there is always exactly one whole checkpoint.
 #pragma once
 
 #include <cstdint>
@@ -21,11 +21,11 @@ std::filesystem::path state_file(const std::filesystem::path& folder);
 void save_state(const std::filesystem::path& file, const std::map<std::string, std::int64_t>& position,
                 const NamedTensors& tensors, const nlohmann::json& identity);
 
-/// The state that an earlier process left. Whatever a run needs and the file does not hold, or holds in another shape
+/// The state that an earlier process left. Anything that a run needs and the file lacks, or has in another shape
 /// or type, is a UserError(kInput) that names file and entry.
 class SavedState {
  public:
-  /// Nothing if there is no such file. Throws UserError(kUsage) if the state belongs to another identity, naming the
+  /// Nothing if there is no such file. Throws UserError(kUsage) if the state has another identity, naming the
   /// first difference; UserError(kInput) if the file is damaged.
   static std::optional<SavedState> open(const std::filesystem::path& file, const nlohmann::json& identity);
 

@@ -22,7 +22,7 @@ class ImageTable {
     if (fresh) paths_.push_back(path);
     return entry->second;
   }
-  /// Asks the file system once a path.
+  /// Asks the file system once per path.
   bool exists(const std::string& path) { return known_.contains(path) || vlm::is_file(path); }
 
  private:
@@ -33,7 +33,7 @@ class ImageTable {
 /// Visual tokens of a sample's images.
 using ImageTokens = std::function<std::vector<std::int64_t>(std::span<const std::string>)>;
 
-/// Cuts what is longer than `max_length`; returns why the sample cannot be used then, or nothing. `visual`: image
+/// Truncates to `max_length`; returns why the sample then cannot be used, or nothing. `visual`: image
 /// tokens of the sample.
 std::string cut(TrainingSample& made, std::int64_t image_id, std::int64_t visual, std::int64_t max_length) {
   if (made.length() > max_length) {
@@ -62,7 +62,7 @@ class SetBuilder {
     set_.samples.push_back(std::move(row.sample));
   }
 
-  TrainingSet take() { return std::move(set_); }
+  TrainingSet finish() { return std::move(set_); }
 
  private:
   RenderedRow render(const Sample& sample) {
@@ -141,7 +141,7 @@ TrainingSet make_set(std::span<const Sample> samples, const vlm::ChatTemplate& c
                      std::int64_t max_length) {
   SetBuilder builder(chat, std::move(image_tokens), max_length);
   for (const auto& sample : samples) builder.add(sample);
-  auto set = builder.take();
+  auto set = builder.finish();
   if (set.samples.empty()) {
     throw UserError(
         ErrorKind::kInput,

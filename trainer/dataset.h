@@ -1,4 +1,4 @@
-// Pool rows turned into token ids with targets, and the images they look at.
+// Pool rows turned into token ids with targets, and the images that they use.
 #pragma once
 
 #include <cstdint>
@@ -14,7 +14,7 @@ namespace scalselect::trainer {
 struct TrainingSample {
   std::int64_t row = 0;                  ///< of the pool
   std::vector<std::int64_t> ids;         ///< image placeholders expanded
-  std::vector<std::uint8_t> supervised;  ///< one a token: 1 = to be predicted from the tokens before it
+  std::vector<std::uint8_t> supervised;  ///< one per token: 1 = to be predicted from the tokens before it
   std::vector<std::int64_t> images;      ///< indices into TrainingSet::images, in order of their placeholders
 
   std::int64_t length() const { return static_cast<std::int64_t>(ids.size()); }
@@ -37,8 +37,8 @@ struct TrainingSet {
   std::string digest() const;
 };
 
-/// One row rendered as in training, or why it cannot be used (`reject`); see make_training_set. `images` of the sample
-/// are 0, 1, ... in the row's own list.
+/// One row rendered as in training, or why it cannot be used (`reject`); see make_training_set. The sample's `images`
+/// are indices into the row's own list: 0, 1, ...
 struct RenderedRow {
   TrainingSample sample;
   std::string reject;
@@ -48,8 +48,8 @@ RenderedRow render_row(const Sample& sample, const vlm::ChatTemplate& chat, std:
                        std::int64_t max_length);
 
 /// Renders `samples` as in training (answers and their end tokens are targets). Rows without a target, without turns,
-/// with a missing image, or with another number of placeholders than images are listed in `skipped`, and a warning says
-/// how many. Text-only rows are kept. A row longer than `max_length` tokens is cut there; a cut inside of an image's
+/// with a missing image, or with unequal numbers of placeholders and images are listed in `skipped`, and a warning says
+/// how many. Text-only rows are kept. A row longer than `max_length` tokens is cut there; a cut within an image's
 /// placeholders skips the row. Throws UserError(kInput) if no row is left.
 TrainingSet make_training_set(std::span<const Sample> samples, const vlm::ChatTemplate& chat, vlm::ImageReader& images,
                               std::int64_t max_length);

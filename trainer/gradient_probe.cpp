@@ -7,7 +7,7 @@
 #include "core/parallel.h"
 #include "core/sketch.h"
 #include "vlm/image_cache.h"
-#include "vlm/pattern.h"
+#include "vlm/module_pattern.h"
 #include "vlm/sample_threads.h"
 
 namespace scalselect::trainer {
@@ -26,19 +26,19 @@ class VlmGradients final : public GradientProbe {
       : model_(std::move(model.model)),
         chat_(std::move(model.chat)),
         images_(std::move(model.images)),
-        taker_(model_, names),
+        computer_(model_, names),
         moments_(std::move(moments)),
         options_(options),
         cache_(options.cache_mb << 20) {}
 
-  std::int64_t size() const override { return taker_.size(); }
+  std::int64_t size() const override { return computer_.size(); }
 
   void differentiate(std::span<const Sample> samples, const GradientRequest& request,
                      const GradientSink& sink) override {
     for (const auto& spec : request.sketches) {
       if (spec.step != GradientStep::kAdam || !moments_.empty()) continue;
-      throw UserError(ErrorKind::kUsage, "an Adam step needs the moments of a warm-up, and there is none",
-                      "Set warm_up.share above 0 with weights=lora, or take the plain gradient.");
+      throw UserError(ErrorKind::kUsage, "an Adam step needs the moments of a warm-up, and there are none",
+                      "Set warm_up.share above 0 with weights=lora, or use the plain gradient.");
     }
     const auto threads = model_->device().is_cpu() ? static_cast<std::int64_t>(thread_count()) : 1;
     const auto fitting = (options_.held_mb << 20) / (4 * std::max<std::int64_t>(1, size()));
@@ -49,22 +49,22 @@ class VlmGradients final : public GradientProbe {
   }
 
  private:
-  /// A group whose gradients are held together.
+  /// A group whose gradients are in memory together.
   void run(std::span<const Sample> samples, const GradientRequest& request, const GradientSink& sink) {
     const auto count = static_cast<std::int64_t>(samples.size());
-    std::vector<SampleGradients> seen(samples.size());
+    std::vector<SampleGradients> results(samples.size());
     std::vector<std::vector<float>> gradients(samples.size());
     const auto body = [&](std::int64_t i) {
-      seen[i].row = samples[i].row;
+      results[i].row = samples[i].row;
       gradients[i].resize(static_cast<std::size_t>(size()));
-      seen[i].reject = take(samples[i], gradients[i].data());
-      if (seen[i].reject.empty() && request.norm) seen[i].norm = norm_of(gradients[i].data(), size());
+      results[i].reject = differentiate(samples[i], gradients[i].data());
+      if (results[i].reject.empty() && request.norm) results[i].norm = norm_of(gradients[i].data(), size());
     };
     const auto each = model_->device().is_cpu() ? vlm::parallel_samples : vlm::samples_in_turn;
     each(count, body);
     std::vector<std::int64_t> usable;
     for (std::int64_t i = 0; i < count; ++i) {
-      if (seen[i].reject.empty()) usable.push_back(i);
+      if (results[i].reject.empty()) usable.push_back(i);
     }
     for (const auto& spec : request.sketches) {
       auto sketches = sketch(spec.sketch, static_cast<std::int64_t>(usable.size()), size(),
@@ -72,19 +72,19 @@ class VlmGradients final : public GradientProbe {
                                std::copy_n(gradients[usable[u]].data() + first, length, out);
                                if (spec.step == GradientStep::kAdam) adam_step(moments_, first, length, out);
                              });
-      for (std::size_t u = 0; u < usable.size(); ++u) seen[usable[u]].sketches.push_back(std::move(sketches[u]));
+      for (std::size_t u = 0; u < usable.size(); ++u) results[usable[u]].sketches.push_back(std::move(sketches[u]));
     }
-    for (const auto& item : seen) sink(item);
+    for (const auto& item : results) sink(item);
   }
 
   /// Writes the sample's gradient; returns why there is none, or nothing.
-  std::string take(const Sample& sample, float* out) {
+  std::string differentiate(const Sample& sample, float* out) {
     try {
       const auto row = render_row(sample, chat_, images_->image_tokens(sample.images), options_.max_length);
       if (!row.reject.empty()) return row.reject;
-      std::vector<vlm::TowerOutput> seen;
-      for (const auto& path : sample.images) seen.push_back(look_at(path));
-      taker_.take(row.sample, vlm::concatenate(seen), out);
+      std::vector<vlm::TowerOutput> encoded;
+      for (const auto& path : sample.images) encoded.push_back(encode(path));
+      computer_.compute(row.sample, vlm::concatenate(encoded), out);
     } catch (const UserError& error) {
       if (error.kind() != ErrorKind::kInput) throw;
       return error.problem();
@@ -92,29 +92,29 @@ class VlmGradients final : public GradientProbe {
     return "";
   }
 
-  vlm::TowerOutput look_at(const std::string& path) {
+  vlm::TowerOutput encode(const std::string& path) {
     if (const auto kept = cache_.find(path)) return *kept;
     const torch::NoGradGuard no_grad;
-    auto seen = std::make_shared<vlm::TowerOutput>(model_->encode({images_->pixels(path).to(model_->dtype())}));
-    cache_.insert(path, seen, vlm::bytes_of(seen->features, seen->deep));
-    return *seen;
+    auto encoded = std::make_shared<vlm::TowerOutput>(model_->encode({images_->pixels(path).to(model_->dtype())}));
+    cache_.insert(path, encoded, vlm::bytes_of(encoded->features, encoded->deep));
+    return *encoded;
   }
 
   vlm::Vlm model_;
   vlm::ChatTemplate chat_;
   std::shared_ptr<vlm::ImageReader> images_;
-  GradientTaker taker_;
+  GradientComputer computer_;
   AdamMoments moments_;
   GradientProbeOptions options_;
   vlm::BoundedCache<vlm::TowerOutput> cache_;
 };
 
 std::vector<std::string> parameters_matching(const vlm::Vlm& model, const std::string& pattern) {
-  const vlm::Pattern wanted(pattern);
+  const vlm::ModulePattern chosen(pattern);
   std::vector<std::string> names;
   std::string examples;
   for (const auto& item : model->named_parameters()) {
-    if (wanted.matches_all(item.key())) names.push_back(item.key());
+    if (chosen.matches_all(item.key())) names.push_back(item.key());
     if (item.key().find("layers.0.") != std::string::npos && examples.size() < 200) examples += " " + item.key();
   }
   if (names.empty()) {

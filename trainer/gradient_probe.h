@@ -1,9 +1,9 @@
 // Gradients of an HF folder's model, sample by sample: core's GradientProbe.
 //
-// Every sample is a forward and a backward pass of its own, so its bits do not depend on its neighbours, on how calls
-// are cut, or on the number of threads (on the CPU samples run side by side on threads, each with its own graph).
-// Images are shared: the tower runs once an image while its features are kept. Whole gradients are held for a group of
-// samples at a time (`held_mb`) and sketched block by block; the projection's matrix is never held.
+// Every sample is a forward and a backward pass of its own, so its bits do not depend on other samples, on how they are
+// grouped into calls, or on the number of threads (on the CPU samples run in parallel, each with its own graph).
+// Images are shared: the tower runs once per image while its features are kept. Whole gradients are in memory for a
+// group of samples at a time (`held_mb`) and sketched block by block; the projection's matrix is never stored.
 #pragma once
 
 #include <cstdint>
@@ -19,7 +19,7 @@
 
 namespace scalselect::trainer {
 
-/// Which weights the gradient is taken for, and at which values.
+/// The weights of which the gradient is computed, and their values.
 struct GradientSource {
   /// Branches to attach (r > 0) if there is no adapter to load. Modules that the model keeps frozen are never targets,
   /// whatever exclude_pattern says.
@@ -31,8 +31,8 @@ struct GradientSource {
 };
 
 struct GradientProbeOptions {
-  std::int64_t held_mb = 1024;     ///< whole gradients held at once, MiB (one a thread at least)
-  std::int64_t cache_mb = 256;     ///< tower features kept over calls, MiB
+  std::int64_t held_mb = 1024;     ///< whole gradients in memory at once, MiB (at least one per thread)
+  std::int64_t cache_mb = 256;     ///< tower features kept across calls, MiB
   std::int64_t max_length = 2048;  ///< tokens of a sample; the rest is cut off as in training
   std::optional<vlm::PixelBounds> pixels = vlm::kAuthorsPixels;  ///< see open_model
 };

@@ -18,7 +18,7 @@ void append(const torch::Tensor& tensor, std::vector<float>& out) {
 
 }  // namespace
 
-GradientTaker::GradientTaker(vlm::Vlm model, const std::vector<std::string>& names)
+GradientComputer::GradientComputer(vlm::Vlm model, const std::vector<std::string>& names)
     : model_(std::move(model)), names_(names) {
   model_->eval();
   auto all = model_->named_parameters();
@@ -31,14 +31,14 @@ GradientTaker::GradientTaker(vlm::Vlm model, const std::vector<std::string>& nam
   }
 }
 
-double GradientTaker::take(const TrainingSample& sample, const vlm::TowerOutput& seen, float* out) const {
+double GradientComputer::compute(const TrainingSample& sample, const vlm::TowerOutput& tower, float* out) const {
   TrainingSet alone;
   alone.samples.push_back(sample);
   const std::int64_t only[] = {0};
   auto batch = collate(alone, only, 0);
   batch.to(model_->device());
   const torch::AutoGradMode with_gradients(true);
-  const auto loss = loss_sum(model_, batch, seen) / static_cast<double>(batch.supervised);
+  const auto loss = loss_sum(model_, batch, tower) / static_cast<double>(batch.supervised);
   const auto gradients = torch::autograd::grad({loss}, parameters_, {}, /*retain_graph=*/false, /*create_graph=*/false,
                                                /*allow_unused=*/true);
   for (std::size_t i = 0; i < parameters_.size(); ++i) {

@@ -13,20 +13,20 @@
 
 namespace scalselect::trainer {
 
-class GradientTaker {
+class GradientComputer {
  public:
   /// `names`: of parameters of `model` as named_parameters() spells them, differentiated in this order; every other
   /// parameter is frozen. Asserts that they exist.
-  GradientTaker(vlm::Vlm model, const std::vector<std::string>& names);
+  GradientComputer(vlm::Vlm model, const std::vector<std::string>& names);
 
-  std::int64_t size() const { return size_; }  ///< scalars in all
+  std::int64_t size() const { return size_; }  ///< total number of scalars
   const std::vector<std::string>& names() const { return names_; }
 
   /// Writes the gradient of the sample's mean negative log-likelihood over its targets (HF's loss of a batch of one) to
-  /// out[0, size()), each tensor row-major, one behind the other; zeros where the loss does not depend on a parameter.
-  /// Returns the loss. `seen`: the tower's output for the sample's images; empty without images. May be called from
+  /// out[0, size()), each tensor row-major, one after another; zeros where the loss does not depend on a parameter.
+  /// Returns the loss. `tower`: the tower's output for the sample's images; empty without images. May be called from
   /// several threads at once.
-  double take(const TrainingSample& sample, const vlm::TowerOutput& seen, float* out) const;
+  double compute(const TrainingSample& sample, const vlm::TowerOutput& tower, float* out) const;
 
  private:
   mutable vlm::Vlm model_;

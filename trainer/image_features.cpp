@@ -8,7 +8,7 @@
 namespace scalselect::trainer {
 namespace {
 
-/// Takes samples that look at an image of `broken` (index -> problem) out of the set.
+/// Removes samples that use an image of `broken` (index -> problem) from the set.
 void drop_samples(TrainingSet& set, const std::vector<std::string>& broken) {
   const auto bad = [&](const TrainingSample& sample) {
     for (const auto image : sample.images) {
@@ -61,7 +61,7 @@ ImageFeatures::ImageFeatures(vlm::Vlm model, std::shared_ptr<vlm::ImageReader> i
 
 vlm::TowerOutput ImageFeatures::look_at(std::int64_t index) const {
   const auto pixels = images_->pixels(paths_[index]).to(model_->dtype());
-  const vlm::DeviceTurn turn(model_->device());
+  const vlm::DevicePermit permit(model_->device());
   return model_->encode({pixels});
 }
 

@@ -1,4 +1,4 @@
-// The frozen tower's output for the images of a training set, computed once per image where memory allows.
+// The frozen tower's output for the images of a training set, computed once per image if memory allows.
 #pragma once
 
 #include <torch/torch.h>
@@ -20,11 +20,11 @@ class ImageFeatures {
   /// Given features [n, V, F] of a model with one size of images, float32 or bfloat16, row i for image i of the set.
   explicit ImageFeatures(const torch::Tensor& features);
 
-  /// Images that cannot be decoded take their samples out of `set` (listed there as skipped, with a warning), whether
-  /// or not anything is cached: that is found out here, by decoding each once. What they look like to `model`'s tower
-  /// is computed image by image, so that it depends neither on company nor on threads; if it needs no more than
-  /// `limit_mb` MiB it is kept, else `fetch` computes it again. Throws UserError(kEnvironment) if a picture cannot be
-  /// read for a reason that is not its own.
+  /// Samples whose images cannot be decoded are removed from `set` (listed there as skipped, with a warning), whether
+  /// or not anything is cached: each image is decoded once here to find out. Features of `model`'s tower are computed
+  /// one image at a time, so that they depend neither on other images nor on threads; if they need no more than
+  /// `limit_mb` MiB they are kept, else `fetch` computes them again. Throws UserError(kEnvironment) if a picture cannot
+  /// be read for a reason outside the file.
   ImageFeatures(vlm::Vlm model, std::shared_ptr<vlm::ImageReader> images, TrainingSet& set, std::int64_t limit_mb);
 
   /// Of images by index, in that order.
@@ -35,7 +35,7 @@ class ImageFeatures {
  private:
   vlm::TowerOutput look_at(std::int64_t index) const;
 
-  std::vector<vlm::TowerOutput> cache_;  // one an image; features [1, V, F], or [P, F] where sizes differ
+  std::vector<vlm::TowerOutput> cache_;  // one per image; features [1, V, F], or [P, F] where sizes differ
   mutable vlm::Vlm model_{nullptr};
   std::shared_ptr<vlm::ImageReader> images_;
   std::vector<std::string> paths_;

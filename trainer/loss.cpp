@@ -63,8 +63,8 @@ namespace {
 torch::Tensor attend(const torch::Tensor& q, const torch::Tensor& k, const torch::Tensor& v, const Batch& batch) {
   const auto rows = k.size(0), per_row = batch.targets_per_row, heads = q.size(1), width = q.size(3);
   const auto slotted = q[0].index_select(1, batch.fill).view({heads, rows, per_row, width}).transpose(0, 1);
-  const auto seen = batch.positions.index_select(0, batch.fill).view({rows, 1, per_row, 1});
-  const auto allowed = torch::arange(k.size(2), seen.options()).view({1, 1, 1, -1}).le(seen);
+  const auto last = batch.positions.index_select(0, batch.fill).view({rows, 1, per_row, 1});
+  const auto allowed = torch::arange(k.size(2), last.options()).view({1, 1, 1, -1}).le(last);
   const bool grouped = k.size(1) != heads;
   const auto mixed = at::scaled_dot_product_attention(slotted, k, v, allowed, 0.0, false, std::nullopt, grouped);
   return mixed.transpose(1, 2).reshape({rows * per_row, heads * width}).index_select(0, batch.slots);
@@ -103,9 +103,9 @@ torch::Tensor supervised_states(vlm::Vlm model, const vlm::DecoderInput& input, 
   return decoder->norm(attended + layer->mlp(layer->post_attention_layernorm(attended)));
 }
 
-torch::Tensor loss_sum(vlm::Vlm model, const Batch& batch, const vlm::TowerOutput& seen) {
+torch::Tensor loss_sum(vlm::Vlm model, const Batch& batch, const vlm::TowerOutput& tower) {
   vlm::VisualTokens visual;
-  if (!batch.images.empty()) visual = model->project(seen);
+  if (!batch.images.empty()) visual = model->project(tower);
   const auto input = model->assemble(batch.ids, visual);
   const auto logits = model->logits(supervised_states(model, input, batch)).to(torch::kFloat32);
   return torch::nll_loss(torch::log_softmax(logits, -1), batch.targets, {}, at::Reduction::Sum, kNoTarget);

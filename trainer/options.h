@@ -34,7 +34,7 @@ struct LoraOptions {
 enum class Schedule { kCosine, kLinear, kConstant };
 enum class ComputeType { kFloat32, kBFloat16 };
 
-/// Defaults: the mini world's recipe (mini-world.md section 1); real models' recipes are configurations.
+/// Defaults: the mini world's recipe; real models' recipes are configurations.
 struct TrainOptions {
   LoraOptions lora;
   bool train_projector = true;   ///< in full
@@ -50,7 +50,7 @@ struct TrainOptions {
   double max_grad_norm = 1.0;  ///< 0 = no clipping
 
   int batch_size = 16;
-  int accumulation = 1;  ///< batches a step
+  int accumulation = 1;  ///< batches per step
   double epochs = 3;
   std::optional<std::int64_t> max_steps;  ///< overrides epochs and cycles over the data: the equal-steps control
   bool group_by_length = true;
@@ -58,11 +58,11 @@ struct TrainOptions {
 
   std::int64_t seed = 1;
   ComputeType dtype = ComputeType::kFloat32;  ///< of matrix products; trained weights stay in float32
-  /// Threads inside of operators on the CPU. Sums are split among them, so the last bits of the result depend on it: it
-  /// is an option of the training, not of the machine. (Images are read and looked at by all threads there are.)
+  /// Threads inside operators on the CPU. Sums are split among them, so the last bits of the result depend on it: it is
+  /// an option of the training, not of the machine. (Images are read and encoded by all available threads.)
   int threads = 1;
   std::int64_t checkpoint_every = 100;   ///< steps; 0 = only at the end
-  std::int64_t feature_cache_mb = 4096;  ///< room for the tower's features; beyond it they are made batch by batch
+  std::int64_t feature_cache_mb = 4096;  ///< room for the tower's features; beyond it they are computed per batch
 
   template <class Visitor>
   static void describe(Visitor& v, TrainOptions& o) {
@@ -78,20 +78,19 @@ struct TrainOptions {
     v.field("eps", o.eps, "AdamW's epsilon", Range{0, 1});
     v.choice("schedule", o.schedule,
              {{"cosine", Schedule::kCosine}, {"linear", Schedule::kLinear}, {"constant", Schedule::kConstant}},
-             "course of the learning rate after warm-up");
+             "schedule of the learning rate after warm-up");
     v.field("warmup_ratio", o.warmup_ratio, "share of the steps with a rising rate", Range{0, 1});
     v.field("max_grad_norm", o.max_grad_norm, "gradients are clipped to this global norm; 0 = never", Range{0, 1e9});
-    v.field("batch_size", o.batch_size, "samples a forward pass", Range{1, 65536});
-    v.field("accumulation", o.accumulation, "forward passes a step", Range{1, 65536});
+    v.field("batch_size", o.batch_size, "samples per forward pass", Range{1, 65536});
+    v.field("accumulation", o.accumulation, "forward passes per step", Range{1, 65536});
     v.field("epochs", o.epochs, "passes over the data; may be a fraction", Range{0, 1e6});
     v.field("max_steps", o.max_steps, "steps in all, whatever the epochs; null = by epochs", Range{1, 1e12});
-    v.field("group_by_length", o.group_by_length, "samples of like length share a batch");
+    v.field("group_by_length", o.group_by_length, "samples of similar length share a batch");
     v.field("max_length", o.max_length, "tokens of a sample, image tokens included", Range{2, 1e7});
     v.field("seed", o.seed, "of initial adapters, dropout and data order");
     v.choice("dtype", o.dtype, {{"float32", ComputeType::kFloat32}, {"bfloat16", ComputeType::kBFloat16}},
              "of matrix products; trained weights and the optimiser stay in float32");
-    v.field("threads", o.threads, "threads inside of operators on the CPU; part of the result's identity",
-            Range{1, 1024});
+    v.field("threads", o.threads, "threads inside operators on the CPU; part of the result's identity", Range{1, 1024});
     v.field("checkpoint_every", o.checkpoint_every, "steps between checkpoints; 0 = only at the end", Range{0, 1e12});
     v.field("feature_cache_mb", o.feature_cache_mb, "room for cached image features, MiB", Range{0, 1e9});
   }

@@ -1,4 +1,4 @@
-// Course of the learning rate, as transformers/optimization.py computes it.
+// The learning rate's schedule, as transformers/optimization.py computes it.
 #pragma once
 
 #include <cstdint>

@@ -24,7 +24,7 @@ double seconds_since(std::chrono::steady_clock::time_point begin) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
 }
 
-/// History as it is stored: one row a step; wall times are left out, they are never the same twice.
+/// History as it is stored: one row per step; wall times are left out, since they differ in every run.
 torch::Tensor pack_history(const std::vector<StepRecord>& history) {
   auto table = torch::empty({static_cast<std::int64_t>(history.size()), 7}, torch::kFloat64);
   auto* cell = table.data_ptr<double>();
@@ -57,7 +57,7 @@ nlohmann::json identity(const TrainOptions& options, const TrainingSet& set) {
   return {{"options", tree}, {"data", set.digest()}};
 }
 
-/// What dropout on that device draws from.
+/// The generator for dropout on that device.
 at::Generator generator(torch::Device device) { return at::globalContext().defaultGenerator(device); }
 
 class Trainer {
@@ -102,7 +102,7 @@ class Trainer {
   }
 
  private:
-  /// Attaches the adapter and says what is trained, at which rate.
+  /// Attaches the adapter and decides which parameters are trained, at which rate.
   void choose_parameters() {
     const auto spec = adapter_spec(options_, model_);
     for (auto& parameter : model_->parameters()) parameter.requires_grad_(false);
@@ -167,12 +167,12 @@ class Trainer {
 
   /// Adds the gradient of (sum over the batch) / targets; returns the sum.
   double backward(const Batch& batch, std::int64_t targets) {
-    vlm::TowerOutput seen;
-    if (!batch.images.empty()) seen = vlm::to_device(features_.fetch(batch.images), model_->device());
+    vlm::TowerOutput tower;
+    if (!batch.images.empty()) tower = vlm::to_device(features_.fetch(batch.images), model_->device());
     torch::Tensor sum;
     {
       const BFloat16Products products(options_.dtype == ComputeType::kBFloat16, model_->device());
-      sum = loss_sum(model_, batch, seen);
+      sum = loss_sum(model_, batch, tower);
     }
     (sum / static_cast<double>(targets)).backward();
     return sum.item<double>();
@@ -224,7 +224,7 @@ class Trainer {
     restore("random", torch::kCPU);
     if (model_->device().is_cuda() && state->has("random.cuda")) restore("random.cuda", model_->device());
     step_ = resumed_from_ = saved_step_ = step;
-    log_info("training goes on at step {} of {}", step_, total_);
+    log_info("training resumes at step {} of {}", step_, total_);
   }
 
   TrainResult finish(double seconds) {

@@ -32,20 +32,18 @@ struct StepRecord {
   std::int64_t tokens = 0;      ///< real tokens of the step (no padding)
   std::int64_t supervised = 0;  ///< targets of the step
   double seconds = 0;  ///< wall time of the step; not part of the checkpoint (0 for steps of earlier processes)
-
-  double tokens_per_second() const { return seconds > 0 ? static_cast<double>(tokens) / seconds : 0; }
 };
 
 struct TrainCallbacks {
   std::function<void(const StepRecord&)> on_step;  ///< after every step of this process; may throw to stop
   bool progress = true;                            ///< a progress line on stderr
   /// After the last step of each epoch (1-based), with AdamW::state, before any checkpoint of that step is written: a
-  /// run that is killed here comes back to it.
+  /// run that is killed here repeats it.
   std::function<void(std::int64_t epoch, const NamedTensors& optimizer)> on_epoch = {};
 };
 
 struct TrainResult {
-  std::int64_t steps = 0;               ///< optimiser steps in all
+  std::int64_t steps = 0;               ///< all optimiser steps
   std::int64_t resumed_from = 0;        ///< steps that an earlier process had done
   double final_loss = 0;                ///< mean over the last 10 % of the steps (at least one)
   std::vector<StepRecord> history;      ///< every step, those before a resume included
@@ -54,10 +52,10 @@ struct TrainResult {
   double seconds = 0;                   ///< wall time of this process's steps
 };
 
-/// Number of optimiser steps that `options` ask for on `samples` samples.
+/// Number of optimiser steps for `samples` samples with `options`.
 std::int64_t total_steps(const TrainOptions& options, std::int64_t samples);
 
-/// The adapter that a run with `options` makes of `model`, as `vlm::attach_adapter` and `vlm::save_adapter` take it.
+/// The adapter of a run with `options` on `model`, for `vlm::attach_adapter` and `vlm::save_adapter`.
 /// With a tied head, train_head means the embedding table.
 vlm::AdapterSpec adapter_spec(const TrainOptions& options, const vlm::Vlm& model,
                               const std::string& base_model_path = {});
@@ -68,9 +66,9 @@ vlm::AdapterSpec adapter_spec(const TrainOptions& options, const vlm::Vlm& model
 ///
 /// `checkpoint_folder` (may be empty: no checkpoints) holds `train-state.safetensors`, replaced atomically every
 /// `checkpoint_every` steps and at the end: trained weights, optimiser, random generator, data position, history. If it
-/// is there, training goes on from it and the result is bit-identical to an uninterrupted run on the CPU.
+/// exists, training resumes from it and the result is bit-identical to an uninterrupted run on the CPU.
 ///
-/// Deterministic in (model, set, options), whatever number of threads the process has. Seeds torch's default generator.
+/// Deterministic in (model, set, options), whatever the process's number of threads. Seeds torch's default generator.
 /// Throws UserError: kDiverged (loss or gradient not finite; names the step; the last checkpoint stays as it is),
 /// kUsage (a checkpoint of other options or data; targets that match no module), kInput (a damaged checkpoint),
 /// kEnvironment (disk full).

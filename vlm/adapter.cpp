@@ -8,7 +8,7 @@
 #include "core/error.h"
 #include "core/files.h"
 #include "vlm/checkpoint.h"
-#include "vlm/pattern.h"
+#include "vlm/module_pattern.h"
 #include "vlm/safetensors.h"
 
 namespace scalselect::vlm {
@@ -16,7 +16,7 @@ namespace {
 
 const std::string kPrefix = "base_model.model.";
 
-/// PEFT's rule for lists: the whole name, or the end of it behind a dot.
+/// PEFT's rule for lists: the whole name, or its end after a dot.
 bool is_suffix(const std::string& name, const std::string& entry) {
   return name == entry || name.ends_with("." + entry);
 }
@@ -38,7 +38,7 @@ double AdapterSpec::scaling() const {
 std::vector<std::string> adapter_targets(const Vlm& model, const AdapterSpec& spec) {
   std::vector<std::string> found;
   if (spec.r == 0) return found;
-  const Pattern target(spec.target_pattern), exclude(spec.exclude_pattern);
+  const ModulePattern target(spec.target_pattern), exclude(spec.exclude_pattern);
   for (const auto& [name, linear] : linears(model)) {
     if (!spec.exclude_pattern.empty() && exclude.matches_all(name)) continue;
     const bool listed = std::any_of(spec.target_modules.begin(), spec.target_modules.end(),
@@ -88,10 +88,6 @@ std::vector<std::string> saved_parameters(const Vlm& model, const AdapterSpec& s
 
 void merge_adapter(Vlm model) {
   for (auto& [name, linear] : linears(model)) linear->merge_lora();
-}
-
-void detach_adapter(Vlm model) {
-  for (auto& [name, linear] : linears(model)) linear->detach_lora();
 }
 
 namespace {

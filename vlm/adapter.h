@@ -11,7 +11,7 @@
 
 namespace scalselect::vlm {
 
-/// What PEFT's LoraConfig says, as far as we use it.
+/// The part of PEFT's LoraConfig that is used here.
 struct AdapterSpec {
   std::int64_t r = 8;  ///< 0: no branches, only modules_to_save
   double alpha = 8;
@@ -36,7 +36,7 @@ struct AdapterSpec {
 std::vector<std::string> adapter_targets(const Vlm& model, const AdapterSpec& spec);
 
 /// Gives every target a branch (A uniform in +-1/sqrt(in) from torch's default generator, B zero; both require grad)
-/// and returns the targets' names. A target that carries a branch already keeps it: training goes on from a loaded
+/// and returns the targets' names. A target that has a branch already keeps it: training continues from a loaded
 /// adapter. Throws UserError(kUsage) if spec.r > 0 and nothing matches, naming some linears of the model.
 std::vector<std::string> attach_adapter(Vlm model, const AdapterSpec& spec);
 
@@ -44,11 +44,8 @@ std::vector<std::string> attach_adapter(Vlm model, const AdapterSpec& spec);
 /// UserError(kUsage) for an entry that matches no module.
 std::vector<std::string> saved_parameters(const Vlm& model, const AdapterSpec& spec);
 
-/// Adds every branch to its weight and drops it.
+/// Adds every branch to its weight and removes the branch.
 void merge_adapter(Vlm model);
-
-/// Drops every branch.
-void detach_adapter(Vlm model);
 
 /// Writes `folder`: branches as float32 under base_model.model.<module>.lora_{A,B}.weight, spec.modules_to_save under
 /// base_model.model.<parameter>. PEFT's PeftModel.from_pretrained loads it. Throws UserError(kEnvironment).

@@ -7,7 +7,7 @@
 #include "core/log.h"
 #include "vlm/adapter.h"
 #include "vlm/checkpoint.h"
-#include "vlm/pattern.h"
+#include "vlm/module_pattern.h"
 #include "vlm/weight_files.h"
 
 namespace scalselect::vlm {
@@ -28,7 +28,7 @@ T get(const json& tree, const std::filesystem::path& file, const char* key, T ot
   try {
     return found->template get<T>();
   } catch (const json::exception&) {
-    refuse(file, std::string("has a wrong type for '") + key + "'", "Write the adapter anew with PEFT.");
+    refuse(file, std::string("has a wrong type for '") + key + "'", "Write the adapter again with PEFT.");
   }
 }
 
@@ -80,8 +80,8 @@ class ModulePatterns {
   ModulePatterns(const json& tree, const std::filesystem::path& file, const char* which) : file_(file), which_(which) {
     const auto patterns = get<json>(tree, file, which, json::object());
     for (const auto& [key, value] : patterns.items()) {
-      if (!value.is_number()) refuse(file, fmt::format("gives no number for '{}.{}'", which, key), "Mend that entry.");
-      entries_.push_back({key, Pattern("(.*\\.)?(" + key + ")"), value.template get<double>()});
+      if (!value.is_number()) refuse(file, fmt::format("has no number for '{}.{}'", which, key), "Correct that entry.");
+      entries_.push_back({key, ModulePattern("(.*\\.)?(" + key + ")"), value.template get<double>()});
     }
   }
 
@@ -94,7 +94,7 @@ class ModulePatterns {
     return otherwise;
   }
 
-  /// A word about keys that never decided anything.
+  /// Warns of keys that were never used.
   void tell_unused() const {
     for (const auto& entry : entries_) {
       if (!entry.used) log_warning("{}: '{}' of {} matches no adapted module", file_.string(), entry.key, which_);
@@ -104,7 +104,7 @@ class ModulePatterns {
  private:
   struct Entry {
     std::string key;
-    Pattern pattern;
+    ModulePattern pattern;
     double value;
     bool used = false;
   };
@@ -116,7 +116,7 @@ class ModulePatterns {
 /// The stored name without PEFT's prefix, in the newest transformers' layout.
 std::string model_name(const std::filesystem::path& file, const std::string& stored, const std::string& ending) {
   if (!stored.starts_with(kPrefix)) {
-    refuse(file, "holds '" + stored + "', which does not begin with " + kPrefix, "Write the adapter anew with PEFT.");
+    refuse(file, "holds '" + stored + "', which does not begin with " + kPrefix, "Write the adapter again with PEFT.");
   }
   const auto inner = stored.substr(kPrefix.size(), stored.size() - kPrefix.size() - ending.size());
   if (ending.empty()) return canonical_tensor_name(inner);
@@ -150,7 +150,7 @@ class AdapterReader {
 
  private:
   void need(const std::string& name, const std::string& partner) const {
-    if (!file_.has(name)) refuse(file_.path(), "holds " + partner + " but not " + name, "Write the adapter anew.");
+    if (!file_.has(name)) refuse(file_.path(), "holds " + partner + " but not " + name, "Write the adapter again.");
   }
 
   void attach(const AdapterSpec& spec, const std::string& a_name, const std::string& b_name, const std::string& end) {
@@ -161,7 +161,7 @@ class AdapterReader {
     const auto linear = found == nullptr ? nullptr : std::dynamic_pointer_cast<LinearImpl>(*found);
     if (!linear && model_->is_dead(module)) return;  // plain suffixes match the tower too
     if (!linear) {
-      refuse(file_.path(), "has an adapter for '" + module + "', which is no linear layer of the model",
+      refuse(file_.path(), "has an adapter for '" + module + "', which is not a linear layer of the model",
              "Check that the adapter was trained on this base model.");
     }
     const auto device = linear->weight.device();
@@ -190,7 +190,7 @@ class AdapterReader {
     auto parameters = model_->named_parameters();
     auto* target = parameters.find(name);
     if (target == nullptr) {
-      refuse(file_.path(), "holds '" + stored + "', which is no parameter of the model",
+      refuse(file_.path(), "holds '" + stored + "', which is not a parameter of the model",
              "Only LoRA on linear layers and modules_to_save are supported (no DoRA, no biases).");
     }
     const auto value = file_.tensor(stored);

@@ -109,12 +109,12 @@ torch::Tensor extend(const torch::Tensor& table, std::int64_t rows) {
   return out;
 }
 
-bool fits(const torch::Tensor& found, at::IntArrayRef wanted, bool extendable) {
-  if (!extendable || found.dim() != 2 || wanted.size() != 2) return found.sizes() == wanted;
-  return found.size(0) > 0 && found.size(0) <= wanted[0] && found.size(1) == wanted[1];
+bool fits(const torch::Tensor& found, at::IntArrayRef expected, bool extendable) {
+  if (!extendable || found.dim() != 2 || expected.size() != 2) return found.sizes() == expected;
+  return found.size(0) > 0 && found.size(0) <= expected[0] && found.size(1) == expected[1];
 }
 
-/// What is written for `name`, made when its turn comes; its shape is checked now.
+/// The tensor that is written for `name`, made when it is written; its shape is checked now.
 LazyTensor plan(const Sources& sources, const std::string& name, at::IntArrayRef shape, torch::ScalarType type) {
   const bool table = name == kEmbeddings || name == kHead;
   const auto found = sources.tensor(name);

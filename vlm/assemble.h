@@ -11,10 +11,10 @@
 namespace scalselect::vlm {
 
 struct AssembleSources {
-  std::filesystem::path llm;        ///< Llama folder: config.json, weights (safetensors or .bin, sharded or not),
-                                    ///< tokenizer.json or tokenizer.model
-  std::filesystem::path tower;      ///< CLIP folder: config.json, weights, preprocessor_config.json
-  std::filesystem::path projector;  ///< mm_projector.bin: mm_projector.{0,2}.{weight,bias}, whatever stands before
+  std::filesystem::path llm;              ///< Llama folder: config.json, weights (safetensors or .bin, sharded or not),
+                                          ///< tokenizer.json or tokenizer.model
+  std::filesystem::path tower;            ///< CLIP folder: config.json, weights, preprocessor_config.json
+  std::filesystem::path projector;        ///< mm_projector.bin: mm_projector.{0,2}.{weight,bias}, with any prefix
   std::optional<std::string> dtype = {};  ///< of the written weights; none: that of the decoder's
 };
 

@@ -27,7 +27,7 @@ void add_token(json& list, std::int64_t id, const std::string& content) {
   list.push_back(std::move(token));
 }
 
-/// Everything that HF's class needs to know; the decoder's own entries are kept.
+/// Everything that HF's class needs; the decoder's own entries are kept.
 json tokenizer_config(const fs::path& llm, const Tokenizer& tokenizer, const AddedVocabulary& added) {
   auto config = tok::optional_object(llm / "tokenizer_config.json");
   const auto name = [&](const char* key, const std::optional<std::int64_t>& id) {

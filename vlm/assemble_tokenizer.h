@@ -13,7 +13,7 @@ struct AddedVocabulary {
   std::int64_t image_id = 0, pad_id = 0;
 };
 
-/// The ids that the two tokens have, or get behind the last one. Throws UserError(kInput) if the folder has no
+/// The ids that the two tokens have, or get after the last one. Throws UserError(kInput) if the folder has no
 /// readable tokenizer.
 AddedVocabulary plan_tokenizer(const std::filesystem::path& llm);
 

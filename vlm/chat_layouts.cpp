@@ -8,8 +8,8 @@
 namespace scalselect::vlm {
 namespace {
 
-/// chat_template of llava-1.5-hf: no system prompt of its own; every text is followed by a blank; nothing ends a turn
-/// but, in training, the answer's </s>.
+/// chat_template of llava-1.5-hf: no system prompt of its own; every text is followed by a space; nothing ends a turn
+/// except, in training, the answer's </s>.
 ChatLayout llava() {
   ChatLayout layout;
   layout.name = "llava-1.5";

@@ -16,7 +16,7 @@ void remove_all(std::string& text, std::string_view tag) {
   for (auto at = text.find(tag); at != text.npos; at = text.find(tag, at)) text.erase(at, tag.size());
 }
 
-/// The first user message of a row with images: its tags go, whatever the template's own placeholder is.
+/// The first user message of a row with images: its tags are removed, whatever the template's own placeholder is.
 std::string without_tags(std::string text) {
   remove_all(text, "<image>");
   remove_all(text, "<img>");
@@ -45,7 +45,7 @@ MessageLayout message_layout(const ChatLayout& layout, Role role, bool training)
           TokenRoleTag::kAssistant};
 }
 
-/// Appends one message; which stretches of the text it made goes into `spans`.
+/// Appends one message and records its parts in `spans`.
 void add_message(const ChatLayout& layout, const Turn& turn, std::int32_t index, std::int64_t images, bool training,
                  ChatText& out) {
   const std::string text = images > 0 ? without_tags(turn.text) : turn.text;
@@ -66,7 +66,7 @@ void add_message(const ChatLayout& layout, const Turn& turn, std::int32_t index,
   if (!text.empty() || !layout.end_needs_text) add(message.end, TokenRoleTag::kTemplate, answer);
 }
 
-/// A token crosses borders; the message's own text wins over the template, and the target over what is none.
+/// A token may cross borders; the message's own text wins over the template, and a target over anything else.
 struct Label {
   TokenRoleTag role = TokenRoleTag::kTemplate;
   std::int32_t turn = -1;
@@ -103,7 +103,7 @@ std::string mismatch(std::int64_t placeholders, std::size_t images) {
 bool is_file(const std::string& path) {
   std::error_code code;
   const auto status = std::filesystem::status(path, code);
-  // A path that cannot name a file is as good as a missing one; whatever else stops the question is not the path's.
+  // A path that cannot name a file counts as missing; any other failure is not the path's fault.
   const bool unusable = code == std::errc::too_many_symbolic_link_levels || code == std::errc::filename_too_long ||
                         code == std::errc::invalid_argument;
   if (status.type() != std::filesystem::file_type::none || unusable) return std::filesystem::is_regular_file(status);
@@ -117,7 +117,7 @@ ChatTemplate::ChatTemplate(ChatLayout layout, std::shared_ptr<const Tokenizer> t
   const auto id = tokenizer_->token_to_id(layout_.image_token);
   if (!id || std::count(encoded.ids.begin(), encoded.ids.end(), *id) != 1) {
     throw UserError(ErrorKind::kInput,
-                    fmt::format("'{}' has no added token '{}', which the chat template '{}' puts where images go.",
+                    fmt::format("'{}' has no added token '{}', which the chat template '{}' puts in place of images.",
                                 tokenizer_->path().string(), layout_.image_token, layout_.name),
                     "Choose the template that belongs to the model.");
   }
@@ -161,7 +161,7 @@ RenderedChat ChatTemplate::render(std::span<const Turn> turns, std::span<const s
       continue;
     }
     label.role = TokenRoleTag::kImage;
-    // Nothing lies between repeated placeholders, so repeating the id is what tokenising the repeated text gives.
+    // Nothing is between repeated placeholders, so repeating the id equals tokenising the repeated text.
     for (std::int64_t k = 0; k < image_tokens[image]; ++k) push(out, image_id_, label);
     ++image;
   }

@@ -1,7 +1,7 @@
 // From messages to token ids, with the role of every token.
 //
 // A layout is data (headers, ends of turns, the image placeholder), not a program: the few templates that vision-
-// language models use all fit (HF chat template of llava-1.5-hf; Qwen's ChatML). Rendering follows parity.md section 1:
+// language models use all fit (HF chat template of llava-1.5-hf; Qwen's ChatML). Rendering (docs/extraction.md, 1.1):
 // the first user message of a row with images loses its `<image>`/`<img>` tags, is stripped, and gets one placeholder
 // per image before its text; the whole string is tokenised once; roles come from character spans.
 #pragma once
@@ -19,11 +19,11 @@
 namespace scalselect::vlm {
 
 enum class TokenRoleTag : std::uint8_t {
-  kTemplate,   ///< BOS, headers, separators, end-of-turn tokens, the newline behind an image
-  kSystem,     ///< holds a character of a system message
-  kUser,       ///< holds a character of a user message's text as rendered
+  kTemplate,   ///< BOS, headers, separators, end-of-turn tokens, the newline after an image
+  kSystem,     ///< includes a character of a system message
+  kUser,       ///< includes a character of a user message's text as rendered
   kImage,      ///< image placeholder
-  kAssistant,  ///< holds a character of an assistant message
+  kAssistant,  ///< includes a character of an assistant message
 };
 
 /// The strings of a prompt format.
@@ -32,12 +32,12 @@ struct ChatLayout {
   std::string system_header, user_header, assistant_header;
   std::string system_end, user_end;
   std::string default_system;          ///< system message of conversations that do not begin with one; empty: none
-  std::string assistant_end;           ///< behind an assistant message where features are read
-  std::string assistant_end_training;  ///< behind an assistant message in training; a target as a whole
-  std::string image_token;             ///< placeholder, one added token: repeated once a visual token
+  std::string assistant_end;           ///< after an assistant message when features are read
+  std::string assistant_end_training;  ///< after an assistant message in training; a target as a whole
+  std::string image_token;             ///< placeholder, one added token: repeated once per visual token
   std::string image_before, image_after;
   std::string generation_prompt;
-  bool drop_empty_messages = false;  ///< a message with neither text nor image vanishes, header included
+  bool drop_empty_messages = false;  ///< a message with neither text nor image is dropped, header included
   bool end_needs_text = false;       ///< user_end / assistant_end only follow a text (LLaVA: "text + ' '")
 };
 
@@ -48,7 +48,7 @@ const ChatLayout& chat_layout(const std::string& name);
 std::vector<std::string> chat_layout_names();
 
 struct RenderOptions {
-  /// false: the authors' feature template (HF's, no end-of-sequence between turns); true: as trained (`</s>` behind
+  /// false: the authors' feature template (HF's, no end-of-sequence between turns); true: as trained (`</s>` after
   /// each answer).
   bool training = false;
   bool generation_prompt = false;  ///< end with the header that asks for an answer ("ASSISTANT:")
@@ -57,7 +57,7 @@ struct RenderOptions {
 
 struct RenderedChat {
   std::vector<std::int64_t> ids;
-  std::vector<TokenRoleTag> roles;  ///< one a token
+  std::vector<TokenRoleTag> roles;  ///< one per token
   std::vector<std::int32_t> turns;  ///< index into the messages given, -1 for BOS, default system and generation prompt
   std::vector<std::uint8_t> supervised;  ///< 1 where the token is a training target: the answer's tokens and its end
   std::int64_t placeholders = 0;         ///< image placeholders before expansion
@@ -65,7 +65,7 @@ struct RenderedChat {
   std::int64_t size() const { return static_cast<std::int64_t>(ids.size()); }
 };
 
-/// A stretch of rendered text that belongs to one message.
+/// A range of rendered text that belongs to one message.
 struct ChatSpan {
   ByteSpan bytes;
   TokenRoleTag role = TokenRoleTag::kTemplate;
@@ -73,17 +73,17 @@ struct ChatSpan {
   bool supervised = false;
 };
 
-/// The string before tokenisation (placeholders not expanded) and what its parts are.
+/// The string before tokenisation (placeholders not expanded) and its parts.
 struct ChatText {
   std::string text;
   std::vector<ChatSpan> spans;  ///< ascending; between them the text is template
 };
 
-/// Whether there is a file (or a link to one). Throws UserError(kEnvironment) if the system does not tell, for lack of
-/// permission say: that is no fault of whoever names the file.
+/// Whether there is a file (or a link to one). Throws UserError(kEnvironment) if the system cannot say, for example for
+/// lack of permission.
 bool is_file(const std::string& path);
 
-/// What the model that reads the ids was made for.
+/// Limits of the model that reads the ids.
 struct ChatLimits {
   std::int64_t ids = std::numeric_limits<std::int64_t>::max();        ///< token ids are below it
   std::int64_t positions = std::numeric_limits<std::int64_t>::max();  ///< tokens of a sequence
@@ -98,18 +98,17 @@ class ChatTemplate {
   ChatText text(std::span<const Turn> turns, std::int64_t images, const RenderOptions& options = {}) const;
 
   /// Ids and roles. `image_tokens[i]`: visual tokens of image i, to which its placeholder is expanded (in order). If
-  /// the text holds another number of placeholders, throws UserError(kInput) with both numbers; as well for a token
+  /// the text has another number of placeholders, throws UserError(kInput) with both numbers; also for a token
   /// that the tokenizer knows and the model does not.
   RenderedChat render(std::span<const Turn> turns, std::span<const std::int64_t> image_tokens,
                       const RenderOptions& options = {}) const;
 
-  /// What is wrong with a sequence of that many tokens: that it has more than the model has positions. Empty: nothing.
+  /// Why the model cannot read that many tokens: they are more than its positions. Empty: it can.
   std::string too_long(std::int64_t tokens) const;
 
-  /// Why strict extraction must skip this row (parity.md section 1.2), without decoding its images: no image; an image
-  /// file that is missing; a number of placeholders that differs from the number of images. Empty: use it. Images that
-  /// cannot be decoded are the third reason of that list: take UserError::problem() of `decode_image`. Throws
-  /// UserError(kEnvironment) as is_file does.
+  /// Why strict extraction must skip this row (docs/extraction.md, item 1.2), without decoding its images: no image; an
+  /// image file that is missing; a number of placeholders that differs from the number of images. Empty: use it if its
+  /// images can be decoded. Throws UserError(kEnvironment) as is_file does.
   std::string reject_reason(const Sample& sample) const;
 
   const ChatLayout& layout() const { return layout_; }

@@ -57,7 +57,7 @@ class Weights {
     return files_.shape(found->second);
   }
 
-  /// Refuses sizes that the weights do not have, and weights that the memory does not hold.
+  /// Refuses sizes that differ from the weights', and weights that do not fit into memory.
   template <class Config>
   void check(const Config& config, const ModelParts& parts, std::int64_t tower_layers,
              const LoadOptions& options) const {
@@ -78,11 +78,11 @@ class Weights {
         ErrorKind::kEnvironment,
         fmt::format("The weights of '{}' take {:.1f} GB of memory, of which {:.1f} GB are free", files_.path().string(),
                     1e-9 * static_cast<double>(needed), 1e-9 * static_cast<double>(*free)),
-        "Take model.dtype=bfloat16, a smaller model or a larger machine.");
+        "Use model.dtype=bfloat16, a smaller model or a larger machine.");
   }
 
-  /// Copies tensor `name` over `target`'s storage-to-be, converted; a float checkpoint is never aliased.
-  torch::Tensor take(const std::string& name, at::IntArrayRef shape, const LoadOptions& options) const {
+  /// A copy of tensor `name`, converted; the checkpoint's memory is never aliased.
+  torch::Tensor load(const std::string& name, at::IntArrayRef shape, const LoadOptions& options) const {
     const auto found = names_.find(name);
     if (found == names_.end()) {
       refuse("tensor '" + name + "' is missing",
@@ -97,12 +97,12 @@ class Weights {
     const auto stored = quantised_.empty() ? files_.tensor(found->second) : plain_tensor(found->second);
     check_finite(stored, found->second);
     auto taken = stored.to(options.device, options.dtype, /*non_blocking=*/false, /*copy=*/true);
-    files_.release(found->second);  // otherwise the file's pages would count beside the weights made of them
+    files_.release(found->second);  // otherwise the file's pages would take memory besides the weights made of them
     return taken;
   }
 
  private:
-  /// The method by which config.json says that the weights are quantised, or nothing.
+  /// How the weights are quantised according to config.json; empty: not at all.
   static std::string quantisation(const std::filesystem::path& folder) {
     const auto tree = nlohmann::json::parse(read_file(folder / "config.json", kConfigBytes), nullptr, false);
     const auto found = tree.is_object() ? tree.find("quantization_config") : tree.end();
@@ -120,7 +120,7 @@ class Weights {
     throw UserError(ErrorKind::kInput,
                     "The weights of '" + files_.path().string() + "' are quantised (quant_method '" + quantised_ +
                         "'), which is not supported: " + problem,
-                    "Take the model's folder with bfloat16, float16 or float32 weights.");
+                    "Use the model's folder with bfloat16, float16 or float32 weights.");
   }
 
   torch::Tensor plain_tensor(const std::string& name) const {
@@ -131,7 +131,7 @@ class Weights {
     }
   }
 
-  /// Scalars of the parts to be built; of the tower all, whatever is left out of it.
+  /// Scalars of the parts to be built; of the tower all, even if some blocks are left out.
   std::int64_t numbers(const ModelParts& parts, std::int64_t layers) const {
     const std::string list = "model.language_model.layers.";
     std::int64_t total = 0;
@@ -147,11 +147,11 @@ class Weights {
     return total;
   }
 
-  /// NaN and infinity survive a sum; only a sum that is not finite needs the closer look.
+  /// NaN and infinity survive a sum; only a sum that is not finite needs a closer check.
   void check_finite(const torch::Tensor& stored, const std::string& name) const {
     if (std::isfinite(stored.sum(torch::kFloat32).item<float>()) || torch::isfinite(stored).all().item<bool>()) return;
     throw UserError(ErrorKind::kInput, files_.path().string() + ": tensor '" + name + "' holds NaN or infinity",
-                    "The file is damaged, or its training diverged: fetch it again or take another checkpoint.");
+                    "The file is damaged, or its training diverged: fetch it again or use another checkpoint.");
   }
 
   SafetensorsFolder files_;
@@ -188,7 +188,7 @@ namespace {
 void fill(torch::nn::Module& model, const Weights& weights, const LoadOptions& options) {
   for (auto& item : model.named_parameters()) {
     auto& parameter = item.value();
-    parameter.set_data(weights.take(item.key(), parameter.sizes(), options));
+    parameter.set_data(weights.load(item.key(), parameter.sizes(), options));
     parameter.set_requires_grad(false);
   }
   model.eval();

@@ -24,14 +24,14 @@ struct LoadOptions {
 torch::ScalarType weight_dtype(const std::string& name);
 
 /// HF's name in the newest layout for a tensor name in any known one ("language_model.model.layers.0..." ->
-/// "model.language_model.layers.0...", "vision_tower..." -> "model.vision_tower...", and so on). vlm.md section 1.3.
+/// "model.language_model.layers.0...", "vision_tower..." -> "model.vision_tower...", and so on).
 std::string canonical_tensor_name(const std::string& name);
 
 /// Builds the model of `folder`/config.json and fills it, reading only the tensors that `options.parts` need. In
 /// evaluation mode, no parameter requires grad. Throws UserError(kInput), naming folder or file, tensor, expected and
-/// found shape, for a missing tensor, a wrong shape (both before anything is built where a size of config.json is to
-/// blame), a dtype that is not read, weights of NaN or infinity, or an unknown architecture; UserError(kEnvironment) if
-/// the weights do not fit into free memory.
+/// found shape, for a missing tensor, a wrong shape (before anything is built if a size of config.json is wrong), a
+/// dtype that is not supported, weights of NaN or infinity, or an unknown architecture; UserError(kEnvironment) if the
+/// weights do not fit into free memory.
 Vlm load_vlm(const std::filesystem::path& folder, const LoadOptions& options = {});
 
 /// The same for a folder that must hold a LLaVA model.

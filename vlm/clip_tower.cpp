@@ -93,9 +93,9 @@ std::vector<torch::Tensor> ClipTowerImpl::states(const torch::Tensor& pixels, co
   TORCH_CHECK(deepest <= built_layers(), "tower layer ", deepest, " was not built");
   std::vector<torch::Tensor> every = {pre_layrnorm(embeddings(pixels))};
   for (std::int64_t i = 0; i < deepest; ++i) every.push_back(blocks_[i](every.back()));
-  std::vector<torch::Tensor> wanted;
-  for (const auto layer : layers) wanted.push_back(every[layer]);
-  return wanted;
+  std::vector<torch::Tensor> selected;
+  for (const auto layer : layers) selected.push_back(every[layer]);
+  return selected;
 }
 
 }  // namespace scalselect::vlm

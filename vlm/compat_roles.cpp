@@ -11,7 +11,7 @@ namespace scalselect::vlm {
 
 namespace {
 
-/// Which ids the authors take for visual.
+/// Which ids the authors' code counts as visual.
 class VisualIds {
  public:
   explicit VisualIds(const ChatTemplate& chat) : image_(chat.image_id()) {

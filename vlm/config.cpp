@@ -106,7 +106,7 @@ LlavaConfig parse_llava_config(const json& tree, const std::string& file) {
   if (tree.at("model_type") != "llava") {
     throw UserError(ErrorKind::kInput,
                     file + ": model_type '" + tree.at("model_type").get<std::string>() + "' is not 'llava'",
-                    "This step takes models of LLaVA's architecture only.");
+                    "This step supports models of LLaVA's architecture only.");
   }
   LlavaConfig config;
   const JsonReader top(tree, file, "");
@@ -134,7 +134,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// What somebody who gave the folder may have meant.
+/// Guesses what a user who gave that folder meant.
 [[noreturn]] void refuse_folder(const fs::path& folder) {
   if (!fs::exists(folder)) {
     throw UserError(ErrorKind::kInput, "There is no model folder '" + folder.string() + "'",
@@ -162,7 +162,7 @@ json parse_file(const std::filesystem::path& file) {
   }
 }
 
-/// What generation_config.json says beyond config.json.
+/// Adds what only generation_config.json says.
 void read_generation(const std::filesystem::path& folder, LlamaConfig& text) {
   const auto file = folder / "generation_config.json";
   if (!std::filesystem::exists(file)) return;

@@ -47,7 +47,7 @@ struct LlamaConfig {
   bool qkv_bias = false;        ///< of q, k and v alone (Qwen2)
   bool qk_norm = false;         ///< an RMS norm over each query and key head before RoPE (Qwen3)
   bool mlp_bias = false;
-  /// Frequencies that turn with the time, height and width positions (M-RoPE, Qwen-VL); empty = one position a token.
+  /// Frequencies that turn with the time, height and width positions (M-RoPE, Qwen-VL); empty = one position per token.
   std::vector<std::int64_t> mrope_section;
   bool mrope_interleaved = false;  ///< true: t h w t h w ... (Qwen3-VL); false: all t, all h, all w (Qwen2.5-VL)
   bool tie_word_embeddings = false;
@@ -64,15 +64,15 @@ struct LlavaConfig {
   std::int64_t image_token_id = 32000;
   std::optional<std::int64_t> pad_token_id;
   std::vector<std::int64_t> vision_feature_layers = {-2};  ///< as in the file: negative counts from the end
-  bool feature_layer_is_list = false;                      ///< written back as it was read
+  bool feature_layer_is_list = false;                      ///< kept to write it back as it was read
   bool keep_class_token = false;  ///< vision_feature_select_strategy: false = "default", true = "full"
   std::string projector_act = "gelu";
   bool projector_bias = true;
-  std::string dtype = "float32";  ///< of the stored weights ("float32", "float16", "bfloat16"); a hint only
+  std::string dtype = "float32";  ///< of the stored weights ("float32", "float16", "bfloat16"); only a hint
 
   /// Indices into the tower's hidden states (0 = after pre_layrnorm, n = after block n), each in [0, layers].
   std::vector<std::int64_t> feature_layers() const;
-  /// Tower blocks that the features need; later blocks are dead weight.
+  /// Tower blocks that the features need; later blocks are not used.
   std::int64_t tower_layers_needed() const;
   /// Rows that one image adds to the prompt.
   std::int64_t tokens_per_image() const { return vision.patches() + (keep_class_token ? 1 : 0); }
@@ -98,7 +98,7 @@ struct QwenVisionConfig {
   std::int64_t num_heads = 0;
   std::int64_t in_channels = 3;
   std::int64_t patch_size = 0;           ///< pixels, square
-  std::int64_t temporal_patch_size = 2;  ///< frames a patch spans; a still image is repeated
+  std::int64_t temporal_patch_size = 2;  ///< frames per patch; a still image is repeated
   std::int64_t spatial_merge_size = 2;   ///< merge x merge patches become one visual token
   std::int64_t out_hidden_size = 0;      ///< width of the decoder
   std::string hidden_act;

@@ -27,7 +27,7 @@ class Checker {
     for (std::size_t i = 0; i < sizes.size(); ++i) {
       if (shape->size() == sizes.size() && (*shape)[i] == sizes[i].value) continue;
       refuse(sizes[i], fmt::format("tensor '{}' of the weights has shape [{}], where config.json asks for [{}]", tensor,
-                                   fmt::join(*shape, ", "), wanted(sizes)));
+                                   fmt::join(*shape, ", "), expected(sizes)));
     }
   }
 
@@ -37,7 +37,7 @@ class Checker {
   }
 
  private:
-  static std::string wanted(const std::vector<Size>& sizes) {
+  static std::string expected(const std::vector<Size>& sizes) {
     std::string text;
     for (const auto& size : sizes) text += (text.empty() ? "" : ", ") + std::to_string(size.value);
     return text;
@@ -121,15 +121,15 @@ void check_sizes(const QwenVlConfig& config, const BuiltParts& parts, const Shap
 std::optional<std::int64_t> free_memory() {
   std::ifstream in("/proc/meminfo");
   std::int64_t total = 0;
-  bool told = false;
+  bool known = false;
   for (std::string line; std::getline(in, line);) {
     for (const char* key : {"MemAvailable:", "SwapFree:"}) {
       if (!line.starts_with(key)) continue;
       total += std::atoll(line.c_str() + std::string(key).size()) * 1024;
-      told = true;
+      known = true;
     }
   }
-  if (!told) return std::nullopt;
+  if (!known) return std::nullopt;
   std::int64_t most = 0, used = 0;
   std::ifstream limit("/sys/fs/cgroup/memory.max"), current("/sys/fs/cgroup/memory.current");
   if (limit >> most && current >> used) total = std::min(total, std::max<std::int64_t>(0, most - used));

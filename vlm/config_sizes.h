@@ -1,5 +1,5 @@
-// Whether the sizes that a config.json asks for are those of the weights beside it: a look at the weights' header
-// before anything is built, so that no configuration can make us take memory that its weights do not fill.
+// Whether the sizes in a config.json are those of the weights beside it: checked against the weights' header before
+// anything is built, so that no configuration can make the program allocate more than its weights need.
 #pragma once
 
 #include <cstdint>
@@ -27,7 +27,7 @@ void check_sizes(const LlavaConfig& config, const BuiltParts& parts, const Shape
 void check_sizes(const QwenVlConfig& config, const BuiltParts& parts, const ShapeOf& shape_of, const std::string& file);
 
 /// Bytes that a process can still take: free memory and swap as the kernel counts them, within the limit of its control
-/// group. Nothing where the system does not say.
+/// group. Nothing if the system does not say.
 std::optional<std::int64_t> free_memory();
 
 }  // namespace scalselect::vlm

@@ -15,7 +15,7 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr char kDriverRemedy[] =
-    "Look at what nvidia-smi says: the driver must be there and serve CUDA 13 (580 or newer); or use device=cpu.";
+    "Check nvidia-smi: the driver must be installed and support CUDA 13 (580 or newer); or use device=cpu.";
 
 /// The folder of the libtorch_cpu.so that this process runs on.
 fs::path libtorch_folder() {
@@ -25,7 +25,7 @@ fs::path libtorch_folder() {
 }
 
 void open_cuda_half() {
-  // cuBLAS keeps a workspace for every thread, of 32 MiB on recent cards unless told.
+  // cuBLAS keeps a workspace per thread, of 32 MiB on recent cards by default.
   ::setenv("CUBLAS_WORKSPACE_CONFIG", ":4096:2", /*overwrite=*/0);
   const auto library = libtorch_folder() / "libtorch_cuda.so";
   if (!fs::exists(library)) {
@@ -40,7 +40,7 @@ void open_cuda_half() {
   }
   at::globalContext().setAllowTF32CuBLAS(false);
   at::globalContext().setAllowTF32CuDNN(false);
-  // cuDNN plans anew for every shape and thread, some 40 ms each; our sequences all differ in length.
+  // cuDNN plans again for every shape and thread, some 40 ms each, and sequences differ in length.
   at::globalContext().setSDPUseCuDNN(false);
   at::globalContext().setUserEnabledCuDNN(false);
 }
@@ -59,7 +59,7 @@ torch::Device open_device(const ComputeDevice& device) {
     throw UserError(ErrorKind::kEnvironment, fmt::format("The GPU cannot be used: {}.", error.what_without_backtrace()),
                     kDriverRemedy);
   }
-  if (count == 0) throw UserError(ErrorKind::kEnvironment, "LibTorch sees no GPU on this machine.", kDriverRemedy);
+  if (count == 0) throw UserError(ErrorKind::kEnvironment, "LibTorch finds no GPU on this machine.", kDriverRemedy);
   check_gpu(device.index, count);
   return {torch::kCUDA, static_cast<c10::DeviceIndex>(device.index)};
 }

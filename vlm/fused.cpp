@@ -18,7 +18,7 @@ bool products_in_bfloat16() {
   return at::autocast::is_autocast_enabled(at::kCPU) && at::autocast::get_autocast_dtype(at::kCPU) == at::kBFloat16;
 }
 
-/// Matrix products inside of our functions say their dtype themselves.
+/// Matrix products inside these functions choose their dtype themselves.
 using NoAutocast = c10::impl::ExcludeDispatchKeyGuard;
 constexpr auto kAutocast = c10::DispatchKey::AutocastCPU;
 

@@ -1,6 +1,6 @@
-// CPU kernels with hand-written gradients for the steps of a decoder layer that otherwise cost many passes over memory:
+// CPU kernels with hand-written gradients for steps of a decoder layer that otherwise take many passes over memory:
 // RMS norm, rotary positions, and a linear layer with its LoRA branch. Float32 results agree with the plain formulas up
-// to rounding; where a `can_...` says no, the plain formulas are used.
+// to rounding; where a `can_...` is false, the plain formulas are used.
 #pragma once
 
 #include <torch/torch.h>
@@ -17,7 +17,7 @@ torch::Tensor fused_rms_norm(const torch::Tensor& x, const torch::Tensor& weight
 /// Float32 or bfloat16 on the CPU, rows without gaps, float32 angles.
 bool can_fuse_rope(const torch::Tensor& x, const torch::Tensor& cos);
 
-/// x [B, heads, S, hd], cos and sin [B or 1, 1, S, hd / 2] -> x turned, dtype and memory layout of x.
+/// x [B, heads, S, hd], cos and sin [B or 1, 1, S, hd / 2] -> x rotated, dtype and memory layout of x.
 torch::Tensor fused_rope(const torch::Tensor& x, const torch::Tensor& cos, const torch::Tensor& sin);
 
 /// Float32 on the CPU, small enough that W + scaling B A may be kept for the backward pass.

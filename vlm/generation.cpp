@@ -38,7 +38,7 @@ Prefill prepare(Vlm& model, const std::vector<GreedyPrompt>& prompts, const Gree
   return out;
 }
 
-/// Which ids a row has seen, bool [B, vocab], and what that does to its logits.
+/// Which ids each row has seen, bool [B, vocab], and the effect on its logits.
 class Repetition {
  public:
   Repetition(const Prefill& prefill, std::int64_t vocab, double penalty) : penalty_(penalty) {
@@ -53,7 +53,7 @@ class Repetition {
     if (!seen_.defined()) return logits;
     return torch::where(seen_, torch::where(logits.lt(0), logits * penalty_, logits / penalty_), logits);
   }
-  void take(const torch::Tensor& next) {
+  void add(const torch::Tensor& next) {
     if (seen_.defined()) seen_.scatter_(1, next.unsqueeze(1), true);
   }
 
@@ -62,7 +62,7 @@ class Repetition {
   torch::Tensor seen_;
 };
 
-/// Where each row goes on, int64 [B, 1] (or [3, B, 1]).
+/// The next position of each row, int64 [B, 1] (or [3, B, 1]).
 torch::Tensor next_position(const torch::Tensor& positions, const torch::Tensor& keep) {
   const auto largest = std::get<0>((positions * keep).max(-1, true));
   return positions.dim() == 3 ? largest.amax(0, true).expand({3, -1, -1}) + 1 : largest + 1;
@@ -72,8 +72,8 @@ class Answers {
  public:
   Answers(std::int64_t rows, const GreedyOptions& options) : options_(options), ids_(rows), done_(rows, false) {}
 
-  /// Records one id a row; true when every row has ended.
-  bool take(const torch::Tensor& next) {
+  /// Appends one id per row; true when every row has ended.
+  bool append(const torch::Tensor& next) {
     const auto* values = next.const_data_ptr<std::int64_t>();
     bool all = true;
     for (std::size_t row = 0; row < ids_.size(); ++row) {
@@ -99,8 +99,8 @@ class Answers {
 /// `best`: the largest logit of each row, NaN if any is.
 void check_finite(const torch::Tensor& best) {
   if (torch::isfinite(best).all().item<bool>()) return;
-  throw UserError(ErrorKind::kDiverged, "The model's logits are NaN or infinite, so that there is no answer",
-                  "Take dtype=float32 or bfloat16; if that does not help, model or adapter are damaged or diverged.");
+  throw UserError(ErrorKind::kDiverged, "The model's logits are NaN or infinite, so there is no answer",
+                  "Use dtype=float32 or bfloat16; if that does not help, the model or adapter is damaged or diverged.");
 }
 
 }  // namespace
@@ -145,8 +145,8 @@ std::vector<std::vector<std::int64_t>> generate_greedy(Vlm model, const std::vec
     const auto logits = repetition.apply(model->logits(states.squeeze(1)).to(torch::kFloat32));
     const auto next = logits.argmax(-1);
     check_finite(logits.gather(1, next.unsqueeze(1)));
-    repetition.take(next);
-    if (answers.take(next.narrow(0, 0, rows).contiguous().cpu())) break;
+    repetition.add(next);
+    if (answers.append(next.narrow(0, 0, rows).contiguous().cpu())) break;
     if (prefill.padded) {
       keep = torch::cat({keep, torch::ones({filled, 1}, keep.options())}, 1);
       decode.mask = causal_mask(keep, 1, model->dtype());

@@ -15,16 +15,16 @@ struct GreedyOptions {
   /// != 1: logits of ids that the prompt or the answer holds already are divided by it (multiplied, if negative), as
   /// transformers' RepetitionPenaltyLogitsProcessor does.
   double repetition_penalty = 1.0;
-  std::vector<std::int64_t> stop_ids;  ///< generation ends behind the first of these
-  std::int64_t pad_id = 0;             ///< any id of the vocabulary; never seen by real tokens
-  /// Prompts are padded to a multiple of this, which depends on the prompt alone, so that its company cannot move it.
+  std::vector<std::int64_t> stop_ids;  ///< generation ends after the first of these
+  std::int64_t pad_id = 0;             ///< any id of the vocabulary; real tokens never attend to it
+  /// Prompts are padded to a multiple of this: the length depends on the prompt alone, not on the others in its batch.
   std::int64_t length_multiple = 8;
   /// Decoding steps are run with at least this many rows: below about 16 rows matrix libraries take other code paths,
-  /// whose last bits differ, and an answer could depend on how many others are asked with it.
+  /// whose last bits differ, and an answer could depend on how many others are in the batch.
   std::int64_t least_rows = 16;
 };
 
-/// One prompt: token ids with the image placeholders expanded, and what its images look like to the decoder.
+/// One prompt: token ids with the image placeholders expanded, and the visual tokens of its images.
 struct GreedyPrompt {
   std::vector<std::int64_t> ids;
   VisualTokens visual;  ///< of its images; rows undefined without images

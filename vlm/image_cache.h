@@ -1,4 +1,4 @@
-// A bounded store of what was computed once per image (or per prompt prefix), least recently used out first.
+// A bounded cache of what is computed per image (or per prompt prefix); the least recently used is evicted first.
 #pragma once
 
 #include <cstdint>
@@ -16,7 +16,7 @@ class BoundedCache {
  public:
   explicit BoundedCache(std::int64_t limit_bytes) : limit_(limit_bytes) {}
 
-  /// Null if it is not there.
+  /// Null if absent.
   std::shared_ptr<Value> find(const std::string& key) {
     const std::lock_guard lock(mutex_);
     const auto found = where_.find(key);

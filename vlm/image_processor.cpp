@@ -23,7 +23,7 @@ using Json = nlohmann::json;
 }
 
 template <class T>
-void take(const std::filesystem::path& file, const Json& tree, const char* key, T& target) {
+void read_key(const std::filesystem::path& file, const Json& tree, const char* key, T& target) {
   const auto found = tree.find(key);
   if (found == tree.end() || found->is_null()) return;
   try {
@@ -37,49 +37,49 @@ void take(const std::filesystem::path& file, const Json& tree, const char* key, 
 }
 
 /// `size` is a number (old files) or an object with shortest_edge or height and width.
-void take_size(const std::filesystem::path& file, const Json& tree, ImageProcessorOptions& options) {
+void read_size(const std::filesystem::path& file, const Json& tree, ImageProcessorOptions& options) {
   if (!tree.contains("size") || tree["size"].is_null()) return;
   const auto& size = tree["size"];
   options.shortest_edge = 0;
   if (size.is_number_integer()) {
-    take(file, tree, "size", options.shortest_edge);
+    read_key(file, tree, "size", options.shortest_edge);
   } else if (size.is_object() && size.contains("shortest_edge")) {
-    take(file, size, "shortest_edge", options.shortest_edge);
+    read_key(file, size, "shortest_edge", options.shortest_edge);
   } else if (size.is_object() && size.contains("height") && size.contains("width")) {
-    take(file, size, "height", options.height);
-    take(file, size, "width", options.width);
+    read_key(file, size, "height", options.height);
+    read_key(file, size, "width", options.width);
   } else {
     refuse(file, fmt::format("'size' must hold shortest_edge, or height and width, but is {}", size.dump()));
   }
 }
 
-void take_crop(const std::filesystem::path& file, const Json& tree, ImageProcessorOptions& options) {
+void read_crop(const std::filesystem::path& file, const Json& tree, ImageProcessorOptions& options) {
   if (!tree.contains("crop_size") || tree["crop_size"].is_null()) return;
   const auto& size = tree["crop_size"];
   if (size.is_number_integer()) {
-    take(file, tree, "crop_size", options.crop_height);
+    read_key(file, tree, "crop_size", options.crop_height);
     options.crop_width = options.crop_height;
   } else if (size.is_object() && size.contains("height") && size.contains("width")) {
-    take(file, size, "height", options.crop_height);
-    take(file, size, "width", options.crop_width);
+    read_key(file, size, "height", options.crop_height);
+    read_key(file, size, "width", options.crop_width);
   } else {
     refuse(file, fmt::format("'crop_size' must hold height and width, but is {}", size.dump()));
   }
 }
 
 /// Qwen-VL: patch blocks, and an area from `size` (edges there are areas) or, older, min_pixels and max_pixels.
-void take_blocks(const std::filesystem::path& file, const Json& tree, ImageProcessorOptions& options) {
+void read_blocks(const std::filesystem::path& file, const Json& tree, ImageProcessorOptions& options) {
   int patch = 14, merge = 2;
-  take(file, tree, "patch_size", patch);
-  take(file, tree, "merge_size", merge);
+  read_key(file, tree, "patch_size", patch);
+  read_key(file, tree, "merge_size", merge);
   options.size_factor = patch * merge;
   options.bounds = {56 * 56, 28 * 28 * 1280};
   if (const auto size = tree.find("size"); size != tree.end() && size->is_object()) {
-    take(file, *size, "shortest_edge", options.bounds.least);
-    take(file, *size, "longest_edge", options.bounds.most);
+    read_key(file, *size, "shortest_edge", options.bounds.least);
+    read_key(file, *size, "longest_edge", options.bounds.most);
   }
-  take(file, tree, "min_pixels", options.bounds.least);
-  take(file, tree, "max_pixels", options.bounds.most);
+  read_key(file, tree, "min_pixels", options.bounds.least);
+  read_key(file, tree, "max_pixels", options.bounds.most);
 }
 
 bool is_qwen(const Json& tree) {
@@ -103,7 +103,7 @@ void check(const std::filesystem::path& file, const ImageProcessorOptions& optio
   }
 }
 
-/// A canvas of one colour with `image` at (left, top); what sticks out is cut off.
+/// A canvas of one colour with `image` at (left, top), cropped to the canvas.
 Image paste(const Image& image, int width, int height, int left, int top, const std::array<std::uint8_t, 3>& color) {
   Image out{width, height, {}};
   out.rgb.resize(static_cast<std::size_t>(width) * height * 3);
@@ -116,17 +116,17 @@ Image paste(const Image& image, int width, int height, int left, int top, const 
   return out;
 }
 
-/// Where HF's center_crop puts the image: too large, floor of the surplus is cut; too small, ceil of the gap is padded.
+/// Offset of HF's center_crop: floor of half the surplus is cut, or ceil of half the gap is padded.
 std::int64_t crop_offset(std::int64_t target, std::int64_t size) {
   return target >= size ? (target - size + 1) / 2 : -((size - target) / 2);
 }
 
-/// Of an image that may never exist as a whole.
+/// Of an image that may never be computed as a whole.
 struct Extent {
   std::int64_t height = 0, width = 0;
 };
 
-/// The image must become one whole: refused if that is more than a picture may have.
+/// For an image that is computed as a whole: refused if it is larger than a picture may be.
 ImageSize whole(const Extent& extent) {
   constexpr auto most = DecodeOptions().max_pixels;
   if (extent.width > most / extent.height) {
@@ -178,7 +178,7 @@ ImageSize smart_resize(const ImageSize& size, int factor, const PixelBounds& bou
 }
 
 ImageProcessor::ImageProcessor(ImageProcessorOptions options) : options_(options) {
-  // As HF: the product in double, rounded to float; the rest in float.
+  // As in HF: the product in double, rounded to float; the rest in float.
   for (std::size_t c = 0; c < 3; ++c) {
     for (int level = 0; level < 256; ++level) {
       float value = static_cast<float>(level);
@@ -223,25 +223,25 @@ ImageProcessor ImageProcessor::load(const std::filesystem::path& folder, bool pa
   const auto [file, tree] = read_processor(folder);
   ImageProcessorOptions options;
   int resample = 3;
-  take(file, tree, "resample", resample);
-  take(file, tree, "do_resize", options.do_resize);
+  read_key(file, tree, "resample", resample);
+  read_key(file, tree, "do_resize", options.do_resize);
   if (options.do_resize && resample != 3) {
     refuse(file, fmt::format("'resample' is {}, but only 3 (bicubic) is supported", resample));
   }
   if (is_qwen(tree)) {
-    take_blocks(file, tree, options);
+    read_blocks(file, tree, options);
     options.do_center_crop = false;
     if (bounds) options.bounds = *bounds;
   } else {
-    take_size(file, tree, options);
-    take(file, tree, "do_center_crop", options.do_center_crop);
-    take_crop(file, tree, options);
+    read_size(file, tree, options);
+    read_key(file, tree, "do_center_crop", options.do_center_crop);
+    read_crop(file, tree, options);
   }
-  take(file, tree, "do_rescale", options.do_rescale);
-  take(file, tree, "rescale_factor", options.rescale_factor);
-  take(file, tree, "do_normalize", options.do_normalize);
-  take(file, tree, "image_mean", options.mean);
-  take(file, tree, "image_std", options.std);
+  read_key(file, tree, "do_rescale", options.do_rescale);
+  read_key(file, tree, "rescale_factor", options.rescale_factor);
+  read_key(file, tree, "do_normalize", options.do_normalize);
+  read_key(file, tree, "image_mean", options.mean);
+  read_key(file, tree, "image_std", options.std);
   options.pad_to_square = pad_to_square;
   check(file, options);
   return ImageProcessor(options);
@@ -274,7 +274,7 @@ Image ImageProcessor::resized(const Image& image) const {
     const auto all = whole(size);
     return resize_bicubic(image, all.width, all.height);
   }
-  // Of the resized image only what the crop keeps is computed.
+  // Only the part of the resized image that the crop keeps is computed.
   const int width = options_.crop_width, height = options_.crop_height;
   const auto left = crop_offset(width, size.width), top = crop_offset(height, size.height);
   const Window kept{std::max<std::int64_t>(0, -left), std::max<std::int64_t>(0, -top),

@@ -21,8 +21,8 @@ struct PixelBounds {
   bool operator==(const PixelBounds&) const = default;
 };
 
-/// What the authors of ScalSelect set for Qwen models: 256 to 576 visual tokens of 32 x 32 pixels (parity.md section
-/// 1).
+/// The authors' setting for Qwen models: 256 to 576 visual tokens of 32 x 32 pixels (ChangtiWu/ScalSelect,
+/// scripts/feature_extract.py).
 inline constexpr PixelBounds kAuthorsPixels{262144, 589824};
 
 struct ImageSize {
@@ -30,7 +30,7 @@ struct ImageSize {
   bool operator==(const ImageSize&) const = default;
 };
 
-/// Qwen's smart_resize: the multiples of `factor` next to the sides (half to even), scaled down or up if their area is
+/// Qwen's smart_resize: the multiples of `factor` nearest to the sides (half to even), scaled if their area is
 /// out of bounds. Throws UserError(kInput) for sides more than 200 : 1.
 ImageSize smart_resize(const ImageSize& size, int factor, const PixelBounds& bounds);
 
@@ -47,7 +47,7 @@ struct ImageProcessorOptions {
   std::array<double, 3> std{0.26862954, 0.26130258, 0.27577711};
   int size_factor = 0;  ///< > 0: smart_resize with this factor (patch_size * merge_size) and `bounds`; no edge, no crop
   PixelBounds bounds;
-  /// Paste on a square canvas of colour int(255 * mean) first, as the original LLaVA-1.5 did (vlm.md section 4.3).
+  /// Paste on a square canvas of colour int(255 * mean) first, as LLaVA-1.5 did (mm_utils.py, expand2square).
   bool pad_to_square = false;
 };
 
@@ -65,8 +65,8 @@ class ImageProcessor {
   /// True if all images come out at one size.
   bool fixed_size() const;
 
-  /// Of the pixels that `process` makes of an image of that size. Throws UserError(kInput) as smart_resize does, and
-  /// where an image that is not cropped would become larger than one may be (DecodeOptions::max_pixels).
+  /// Size of `process`'s output for an image of that size. Throws UserError(kInput) as smart_resize does, and
+  /// if an image that is not cropped would become too large (DecodeOptions::max_pixels).
   ImageSize output_size(const ImageSize& input) const;
 
   /// Padded, resized and cropped pixels, before any arithmetic; only what the crop keeps is computed.

@@ -50,7 +50,7 @@ class JsonReader {
     if (read(key, target) && (target <= 0 || target > kMost)) fail(key, "a positive integer below 2^31");
   }
 
-  /// As read_size; the key must be there.
+  /// As read_size; the key must be present.
   void require_size(const char* key, std::int64_t& target) const {
     if (find(key) == nullptr) fail(key, "given");
     read_size(key, target);

@@ -28,7 +28,7 @@ torch::Tensor LinearImpl::forward(const torch::Tensor& x) {
 
 void LinearImpl::attach_lora(std::int64_t rank, double scaling, double dropout) {
   const double bound = 1.0 / std::sqrt(static_cast<double>(in_features()));
-  // Drawn on the CPU: a seed means the same matrices on every device.
+  // Drawn on the CPU, so that a seed gives the same matrices on every device.
   const auto drawn = torch::empty({rank, in_features()}, torch::kFloat32).uniform_(-bound, bound);
   const auto options = torch::TensorOptions().device(weight.device()).dtype(torch::kFloat32);
   attach_lora(drawn.to(weight.device()).requires_grad_(),

@@ -25,9 +25,9 @@ class LinearImpl : public torch::nn::Module {
   void attach_lora(std::int64_t rank, double scaling, double dropout);
   /// Adds a branch with given matrices (A [r, in], B [out, r]); they are used as they are, not copied.
   void attach_lora(torch::Tensor A, torch::Tensor B, double scaling, double dropout);
-  /// Drops the branch without a trace.
+  /// Removes the branch.
   void detach_lora();
-  /// W += scaling * B A (product in float32), then drops the branch.
+  /// W += scaling * B A (product in float32), then removes the branch.
   void merge_lora();
   bool has_lora() const { return lora_A.defined(); }
 

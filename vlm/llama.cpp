@@ -18,7 +18,7 @@ torch::Tensor RmsNormImpl::forward(const torch::Tensor& x) {
 }
 
 torch::Tensor rope_frequencies(std::int64_t width, double theta, torch::Device device) {
-  // On the CPU, whose powers those of a GPU need not equal to the last bit: far positions multiply the difference.
+  // On the CPU: a GPU's powers may differ in the last bit, and far positions multiply the difference.
   const auto exponents = torch::arange(0, width, 2, torch::kFloat32) / static_cast<double>(width);
   return (1.0 / torch::pow(theta, exponents)).to(device);
 }
@@ -85,7 +85,7 @@ void KvCache::select_rows(const torch::Tensor& rows) {
 
 namespace {
 
-/// Repeats key/value heads so that query head i meets kv head i / (heads / kv).
+/// Repeats key/value heads so that query head i is paired with kv head i / (heads / kv).
 torch::Tensor repeat_heads(const torch::Tensor& x, std::int64_t heads) {
   return x.size(1) == heads ? x : x.repeat_interleave(heads / x.size(1), 1);
 }
@@ -136,7 +136,7 @@ torch::Tensor LlamaAttentionImpl::forward(const torch::Tensor& x, const Rope& ro
   const auto q = queries(asking, tail > 0 ? rope.last(tail) : rope);
   auto k = keys(x, rope), v = values(x);
   if (cache != nullptr) std::tie(k, v) = cache->append(layer, k, v);
-  // SDPA's own causal flag aligns the triangle to the upper left, so it serves only where nothing is cached.
+  // SDPA's own causal flag aligns the triangle to the upper left, so it can be used only if nothing is cached.
   const bool causal = !mask.defined() && q.size(2) == k.size(2) && q.size(2) > 1;
   auto bias = mask.defined() && tail > 0 ? mask.slice(2, mask.size(2) - tail) : mask;
   if (!mask.defined() && !causal && q.size(2) > 1) {
@@ -256,14 +256,6 @@ torch::Tensor causal_mask(const torch::Tensor& keep, std::int64_t queries, torch
   const auto triangle = index.unsqueeze(0) <= index.narrow(0, total - queries, queries).unsqueeze(1);
   return additive(triangle.unsqueeze(0).unsqueeze(0).logical_and(keep.to(torch::kBool).unsqueeze(1).unsqueeze(1)),
                   dtype);
-}
-
-torch::Tensor packed_mask(const torch::Tensor& segments, torch::ScalarType dtype) {
-  const auto length = segments.size(1);
-  const auto key = segments.unsqueeze(1), query = segments.unsqueeze(2);
-  const auto visible = key.eq(query).logical_or(key.eq(0)).logical_and(query.ge(0));
-  const auto triangle = torch::ones({length, length}, visible.options()).tril();
-  return additive(visible.logical_and(triangle).unsqueeze(1), dtype);
 }
 
 }  // namespace scalselect::vlm

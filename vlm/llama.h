@@ -1,6 +1,6 @@
 // A Llama decoder (transformers: models/llama/modeling_llama.py), with HF's parameter names, in pieces that can be run
-// alone: layers up to n, keys and queries without values, attention of chosen rows. Qwen2's and Qwen3's decoders are
-// the same but for biases, norms of queries and keys, positions with three axes (M-RoPE) and DeepStack.
+// separately: layers up to n, keys and queries without values, attention of chosen rows. Qwen2's and Qwen3's decoders
+// are the same except for biases, norms of queries and keys, positions with three axes (M-RoPE) and DeepStack.
 #pragma once
 
 #include <torch/torch.h>
@@ -25,7 +25,7 @@ class RmsNormImpl : public torch::nn::Module {
 };
 TORCH_MODULE(RmsNorm);
 
-/// How far each of `width` / 2 channel pairs turns a position: theta^(-2 j / width), float32 [width / 2] on `device`.
+/// Rotation per position of each of `width` / 2 channel pairs: theta^(-2 j / width), float32 [width / 2] on `device`.
 torch::Tensor rope_frequencies(std::int64_t width, double theta, torch::Device device);
 
 /// cos and sin of the rotary angles, [B or 1, 1, S, head_dim / 2] in the activation's dtype (angles in float32).
@@ -33,8 +33,8 @@ struct Rope {
   torch::Tensor cos, sin;
   /// positions int64 [B, S] (or [1, S], shared by the batch).
   static Rope at(const torch::Tensor& positions, std::int64_t head_dim, double theta, torch::ScalarType dtype);
-  /// M-RoPE: positions int64 [3, B or 1, S] (time, height, width); axes int64 [head_dim / 2] says which of the three
-  /// turns a frequency.
+  /// M-RoPE: positions int64 [3, B or 1, S] (time, height, width); axes int64 [head_dim / 2] selects which of the three
+  /// applies to a frequency.
   static Rope at(const torch::Tensor& positions, const torch::Tensor& axes, double theta, torch::ScalarType dtype);
   /// Of the last `count` positions.
   Rope last(std::int64_t count) const;
@@ -43,7 +43,7 @@ struct Rope {
 /// The axis (0 time, 1 height, 2 width) of each of the head_dim / 2 frequencies, int64 on the CPU.
 torch::Tensor mrope_axes(const std::vector<std::int64_t>& section, bool interleaved);
 
-/// x [B, heads, S, head_dim] turned by `rope`; pairs are (j, j + head_dim / 2).
+/// x [B, heads, S, head_dim] rotated by `rope`; pairs are (j, j + head_dim / 2).
 torch::Tensor apply_rope(const torch::Tensor& x, const Rope& rope);
 
 /// Keys and values of earlier positions, after RoPE. Buffers grow by doubling; rows of a batch share one length, so
@@ -58,7 +58,7 @@ class KvCache {
   std::int64_t bytes() const;
   /// Called once after all layers have appended their S positions.
   void advance(std::int64_t positions) { length_ += positions; }
-  /// Forgets all but the first `positions` (no more than there are).
+  /// Drops all but the first `positions` (at most as many as there are).
   void truncate(std::int64_t positions) { length_ = positions; }
   /// Keeps only these rows of the batch (int64 [n]).
   void select_rows(const torch::Tensor& rows);
@@ -71,7 +71,7 @@ class KvCache {
 };
 
 /// Softmax probabilities in float32 of chosen queries, without values and without an S x S map.
-/// q [B, heads, U, hd], k [B, kv, K, hd] (both after RoPE); `allowed` bool [B or 1, 1, U, K], true = may look; every
+/// q [B, heads, U, hd], k [B, kv, K, hd] (both after RoPE); `allowed` bool [B or 1, 1, U, K], true = may attend; every
 /// row needs at least one. -> float32 [B, heads, U, K].
 torch::Tensor attention_rows(const torch::Tensor& q, const torch::Tensor& k, const torch::Tensor& allowed);
 
@@ -80,11 +80,11 @@ class LlamaAttentionImpl : public torch::nn::Module {
   explicit LlamaAttentionImpl(const LlamaConfig& config);
   /// x [B, S, d] (normed). `mask`: undefined = causal among the S positions (and everything in the cache); else
   /// additive, in x's dtype, [B or 1, 1 or heads, S, K]. `cache` may be null; `layer` is its 0-based slot. `tail` > 0:
-  /// only the last `tail` positions ask (all positions are seen): [B, tail, d].
+  /// only the last `tail` positions are queries (all positions are keys): [B, tail, d].
   torch::Tensor forward(const torch::Tensor& x, const Rope& rope, const torch::Tensor& mask, KvCache* cache,
                         std::int64_t layer, std::int64_t tail = 0);
-  torch::Tensor queries(const torch::Tensor& x, const Rope& rope);  ///< [B, S, d] -> [B, heads, S, hd], turned
-  torch::Tensor keys(const torch::Tensor& x, const Rope& rope);     ///< [B, S, d] -> [B, kv, S, hd], turned
+  torch::Tensor queries(const torch::Tensor& x, const Rope& rope);  ///< [B, S, d] -> [B, heads, S, hd], rotated
+  torch::Tensor keys(const torch::Tensor& x, const Rope& rope);     ///< [B, S, d] -> [B, kv, S, hd], rotated
   torch::Tensor values(const torch::Tensor& x);                     ///< [B, S, d] -> [B, kv, S, hd]
 
   Linear q_proj{nullptr}, k_proj{nullptr}, v_proj{nullptr}, o_proj{nullptr};
@@ -120,13 +120,13 @@ class LlamaLayerImpl : public torch::nn::Module {
 };
 TORCH_MODULE(LlamaLayer);
 
-/// Features of deeper tower blocks that enter behind the first decoder layers (DeepStack, arXiv:2406.04334).
+/// Features of deeper tower blocks that are added after the first decoder layers (DeepStack, arXiv:2406.04334).
 struct DeepStack {
   torch::Tensor rows;                   ///< int64 [n]: flat index b * S + position of each visual token
   std::vector<torch::Tensor> features;  ///< entry j [n, d] is added to those rows of layer j + 1's output
 };
 
-/// How a stack of layers is to be run.
+/// How to run a stack of layers.
 struct DecodeOptions {
   torch::Tensor positions;   ///< int64 [B or 1, S], or [3, B or 1, S] with M-RoPE; undefined = cache length + 0 .. S-1
   DeepStack deep;            ///< no features: nothing is added
@@ -170,9 +170,5 @@ TORCH_MODULE(LlamaModel);
 /// Additive mask [B, 1, S, past + S] in `dtype` from int64/bool keep [B, past + S] (1 = real token, 0 = padding):
 /// causal and not padding, the most negative finite number elsewhere (a padded row must stay finite).
 torch::Tensor causal_mask(const torch::Tensor& keep, std::int64_t queries, torch::ScalarType dtype);
-
-/// Additive mask [B, 1, S, S] of sequences packed behind a shared prefix: position i sees j <= i if segment[j] equals
-/// segment[i] or is 0 (the prefix that everything sees); segment -1 is padding. segments int64 [B, S].
-torch::Tensor packed_mask(const torch::Tensor& segments, torch::ScalarType dtype);
 
 }  // namespace scalselect::vlm

@@ -33,7 +33,7 @@ class LlavaModelImpl : public VlmImpl {
   /// pixels float [n, 3, size, size] (any float dtype) -> features [n, tokens_per_image, feature_size].
   torch::Tensor encode_images(const torch::Tensor& pixels);
 
-  /// One row of tokens_per_image: positions along the image mean nothing to LLaVA.
+  /// One row of tokens_per_image: LLaVA does not use positions within the image.
   VisualGrid grid(std::int64_t height, std::int64_t width) const override;
   TowerOutput encode(const std::vector<torch::Tensor>& images) override;
   using VlmImpl::project;
@@ -44,7 +44,7 @@ class LlavaModelImpl : public VlmImpl {
   std::string projector_module() const override { return "multi_modal_projector"; }
   std::string frozen_pattern() const override { return R"(.*vision_tower\..*)"; }
 
-  bool is_dead(const std::string& module) const override;  ///< tower blocks behind the features
+  bool is_dead(const std::string& module) const override;  ///< tower blocks after the features
 
   ClipTower& tower() { return tower_; }
   LlavaProjector& projector() { return projector_; }

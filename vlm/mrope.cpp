@@ -19,14 +19,14 @@ class Walk {
   Walk(const std::vector<VisualGrid>& grids, std::size_t& image) : grids_(grids), image_(image) {}
 
   void text(const std::array<std::int64_t*, 3>& axes, std::int64_t at) {
-    if (left_ > 0) refuse("image tokens of one image must stand together");
+    if (left_ > 0) refuse("the image tokens of one image must be contiguous");
     for (auto* axis : axes) axis[at] = next_;
     ++next_;
   }
 
   void visual(const std::array<std::int64_t*, 3>& axes, std::int64_t at) {
     if (left_ == 0) {
-      if (image_ == grids_.size()) refuse("the prompt has more image tokens than its images give features");
+      if (image_ == grids_.size()) refuse("the prompt has more image tokens than its images have features");
       left_ = grids_[image_++].tokens();
     }
     const auto& grid = grids_[image_ - 1];

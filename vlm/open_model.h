@@ -19,16 +19,16 @@
 
 namespace scalselect::vlm {
 
-/// Turns image files into what a model reads, and tells how many visual tokens they become. Safe to share by threads.
+/// Turns image files into a model's input, and says how many visual tokens they become. Thread-safe.
 class ImageReader {
  public:
   ImageReader(Vlm model, ImageProcessor processor) : model_(std::move(model)), processor_(std::move(processor)) {}
-  /// Warns of pictures that it read and that cannot tell samples apart (data/picture_tally.h).
+  /// Warns of pictures that cannot tell samples apart (data/picture_tally.h).
   ~ImageReader();
   ImageReader(const ImageReader&) = delete;
   ImageReader& operator=(const ImageReader&) = delete;
 
-  /// Visual tokens of each image. Where images keep their own sizes, each file is decoded once for it and its size
+  /// Visual tokens of each image. If images keep their own sizes, each file is decoded once for that and its size
   /// remembered. Throws UserError(kInput) for an image that cannot be decoded or does not fit the model.
   std::vector<std::int64_t> image_tokens(std::span<const std::string> paths);
 
@@ -41,7 +41,7 @@ class ImageReader {
 
  private:
   std::int64_t tokens(const std::string& path);
-  /// with_image whose errors name the file, also those of `use`.
+  /// with_image whose errors name the file, including those of `use`.
   static void read(const std::string& path, const std::function<void(const Image&)>& use);
 
   Vlm model_;

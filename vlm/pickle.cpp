@@ -14,7 +14,7 @@ namespace scalselect::vlm {
 namespace {
 
 struct Value;
-using Ref = Value*;  // into the machine's own store: a pickle can nest or tie its values as it likes
+using Ref = Value*;  // an index into the machine's store: values of a pickle can be nested or shared
 
 struct None {};
 struct Mark {};
@@ -103,7 +103,7 @@ class Machine {
     return *found;
   }
 
-  /// What lies above the last mark, which goes too.
+  /// Pops everything above the last mark, and the mark.
   std::vector<Ref> pop_to_mark() {
     std::size_t begin = stack_.size();
     while (begin > 0 && !std::holds_alternative<Mark>(stack_[begin - 1]->v)) --begin;
@@ -215,7 +215,7 @@ class Machine {
 
   void recall(std::uint64_t key) {
     const auto found = memo_.find(key);
-    if (found == memo_.end()) refuse("has a damaged pickle: it recalls what it never stored.");
+    if (found == memo_.end()) refuse("has a damaged pickle: it reads what it never stored.");
     stack_.push_back(found->second);
   }
 
@@ -250,12 +250,13 @@ class Machine {
     for (const std::string type : kStorageTypes) {
       if (full == "torch." + type + "Storage") return push(StorageType{type});
     }
-    refuse(fmt::format("asks for the Python name '{}', which is no part of a tensor; nothing of it was run.", full));
+    refuse(fmt::format("asks for the Python name '{}', which is not part of a tensor; nothing of it was run.", full));
   }
 
   void push_storage(const List& description) {
     if (description.items.size() != 5) refuse("describes a storage in an unknown way.");
-    if (as<std::string>(description.items[0], "a storage") != "storage") refuse("refers to something but a storage.");
+    if (as<std::string>(description.items[0], "a storage") != "storage")
+      refuse("refers to something other than a storage.");
     Storage storage;
     storage.type = as<StorageType>(description.items[1], "a storage's type").type;
     storage.key = as<std::string>(description.items[2], "a storage's name");
@@ -304,7 +305,7 @@ class Machine {
     return out;
   }
 
-  /// The last element must lie inside of the storage, and the element count must be a number.
+  /// The last element must lie inside the storage, and the element count must not overflow.
   void check_window(const PickledTensor& tensor) const {
     const auto beyond = [&] { refuse("has a tensor that reaches beyond its storage."); };
     if (tensor.shape.size() != tensor.stride.size() || tensor.shape.size() > 64) beyond();

@@ -1,5 +1,5 @@
-// A reader for the pickles inside of PyTorch checkpoints that runs nothing: it knows plain values, dictionaries and the
-// few names that stand for tensors, and refuses every other name (Python's pickletools; torch/_utils.py,
+// A reader for the pickles inside PyTorch checkpoints that runs nothing: it knows plain values, dictionaries and the
+// few names that make tensors, and refuses every other name (Python's pickletools; torch/_utils.py,
 // torch/serialization.py). Free of LibTorch, so that it can be fuzzed on its own.
 #pragma once
 
@@ -21,7 +21,7 @@ struct PickledTensor {
 };
 
 /// The tensors of a pickled state dict (a dict or OrderedDict of names and tensors) in the file's order; entries that
-/// are no tensors (`_metadata`, numbers) are left out. `name` stands for the file in messages. Throws
+/// are not tensors (`_metadata`, numbers) are left out. `name` is the file's name in messages. Throws
 /// UserError(kInput): damaged, not a dictionary, an instruction or a Python name that no state dict needs, a tensor
 /// that reaches beyond its storage.
 std::vector<std::pair<std::string, PickledTensor>> read_state_dict_pickle(std::string_view bytes,

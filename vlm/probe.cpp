@@ -13,8 +13,8 @@
 
 namespace scalselect::vlm {
 
-/// A sample on its way through `observe`.
-struct ProbeWork {
+/// A sample that `observe` is working on.
+struct PendingSample {
   const Sample* sample = nullptr;
   std::string reject;
   RenderedChat chat;
@@ -24,7 +24,7 @@ struct ProbeWork {
   torch::Tensor tower_mean;
   std::optional<AnswerLoss> loss, lone_loss;
 
-  /// Drops what a pass filled in: when it has to be made again, and when it was delivered.
+  /// Drops the results of a pass, before it is repeated and after they were delivered.
   void forget() {
     hidden.clear();
     attention.clear();
@@ -33,8 +33,6 @@ struct ProbeWork {
 };
 
 namespace {
-
-using Work = ProbeWork;
 
 constexpr std::int64_t kHeldBytes = std::int64_t{128} << 20;
 
@@ -55,7 +53,7 @@ void check_layer(std::int64_t layer, std::int64_t lowest, std::int64_t layers, c
 
 std::vector<std::int64_t> positions_of(const RenderedChat& chat, TokenSet set) {
   const auto last_image = std::find(chat.roles.rbegin(), chat.roles.rend(), TokenRoleTag::kImage);
-  const auto behind = static_cast<std::size_t>(chat.roles.rend() - last_image);
+  const auto after_images = static_cast<std::size_t>(chat.roles.rend() - last_image);
   std::vector<std::int64_t> out;
   for (std::size_t i = 0; i < chat.roles.size(); ++i) {
     const auto role = chat.roles[i];
@@ -63,7 +61,7 @@ std::vector<std::int64_t> positions_of(const RenderedChat& chat, TokenSet set) {
     const bool in = set == TokenSet::kAll || (set == TokenSet::kVisual && image) ||
                     (set == TokenSet::kText && !image) || (set == TokenSet::kUser && role == TokenRoleTag::kUser) ||
                     (set == TokenSet::kAssistant && role == TokenRoleTag::kAssistant) ||
-                    (set == TokenSet::kAfterImages && i >= behind);
+                    (set == TokenSet::kAfterImages && i >= after_images);
     if (in) out.push_back(static_cast<std::int64_t>(i));
   }
   return out;
@@ -97,7 +95,7 @@ TokenCounts count_tokens(const RenderedChat& chat, std::span<const Turn> turns) 
   return counts;
 }
 
-/// The authors lose a row whose images their cut takes away.
+/// The authors' code skips a row if its truncation removes image tokens.
 bool compat_loses(const RenderedChat& chat, const SignalRequest& request) {
   const auto last = std::find(chat.roles.rbegin(), chat.roles.rend(), TokenRoleTag::kImage);
   return chat.roles.rend() - last > kCompatLength &&
@@ -121,19 +119,19 @@ std::string prefix_key(const Sample& sample, const RenderedChat& chat, std::int6
   return key;
 }
 
-/// Fills what a sample's states show.
+/// Reads the requested signals from a sample's states.
 class Reader {
  public:
   Reader(Vlm& model, const ChatTemplate& chat, const SignalRequest& request, bool plain)
       : model_(model), chat_(chat), request_(request), plain_(plain) {}
 
-  TokenPositions positions(const Work& work, TokenRoles roles) const {
+  TokenPositions positions(const PendingSample& work, TokenRoles roles) const {
     if (roles == TokenRoles::kStrict) return strict_positions(work.chat);
     return compat_positions(work.chat, work.sample->turns, chat_);
   }
 
-  /// The suffix must be run as deep as the prefix if a token of it is taken for visual (compat only).
-  ProbeDepth depth_for(const Work& work, const PrefixStates& prefix, ProbeDepth depth) const {
+  /// The suffix must be run as deep as the prefix if one of its tokens counts as visual (compat only).
+  ProbeDepth depth_for(const PendingSample& work, const PrefixStates& prefix, ProbeDepth depth) const {
     for (const auto& spec : request_.early) {
       if (spec.roles != TokenRoles::kCompat) continue;
       const auto where = positions(work, spec.roles);
@@ -144,7 +142,7 @@ class Reader {
     return depth;
   }
 
-  void read(Work& work, const SampleStates& states, const PrefixStates* prefix) const {
+  void read(PendingSample& work, const SampleStates& states, const PrefixStates* prefix) const {
     for (const auto& spec : request_.early) {
       const auto where = positions(work, spec.roles);
       work.hidden.push_back(
@@ -169,7 +167,7 @@ class Reader {
   bool plain_;
 };
 
-void deliver(const Work& work, const SignalRequest& request, const SignalSink& sink) {
+void deliver(const PendingSample& work, const SignalRequest& request, const SignalSink& sink) {
   SampleSignals signals;
   signals.row = work.sample->row;
   signals.reject = work.reject;
@@ -189,9 +187,10 @@ void deliver(const Work& work, const SignalRequest& request, const SignalSink& s
   sink(signals);
 }
 
-/// Where the samples end that are passed together: so many that threads are busy, so few that what they show, rows of
-/// visual tokens above all, stays within kHeldBytes.
-std::size_t run_end(std::span<const Work> work, std::size_t first, const SignalRequest& request, std::int64_t width) {
+/// End of the run of samples that go through a pass together: enough to keep the threads busy, but few enough that
+/// their signals, above all the states of visual tokens, stay within kHeldBytes.
+std::size_t run_end(std::span<const PendingSample> work, std::size_t first, const SignalRequest& request,
+                    std::int64_t width) {
   const auto least = 2 * static_cast<std::size_t>(thread_count());
   const auto row = static_cast<std::int64_t>(sizeof(float)) * width * std::ssize(request.early);
   std::int64_t held = 0;
@@ -208,7 +207,7 @@ std::size_t run_end(std::span<const Work> work, std::size_t first, const SignalR
 
 ProbeDepth probe_depth(const SignalRequest& request, std::int64_t layers) {
   ProbeDepth depth;
-  const auto ask = [&](std::int64_t& part, bool& norm, std::int64_t layer) {
+  const auto require = [&](std::int64_t& part, bool& norm, std::int64_t layer) {
     part = std::max(part, layer == -1 ? layers : layer);
     norm = norm || layer == -1;
     depth.forward = true;
@@ -216,20 +215,20 @@ ProbeDepth probe_depth(const SignalRequest& request, std::int64_t layers) {
   for (const auto& spec : request.early) {
     check_layer(spec.hidden_layer, -1, layers, "hidden layer");
     check_layer(spec.attention_layer, 1, layers, "attention layer");
-    ask(depth.prefix, depth.prefix_norm, spec.hidden_layer);
-    ask(depth.prefix, depth.prefix_norm, spec.attention_layer - 1);
-    ask(depth.suffix, depth.suffix_norm, spec.attention_layer - 1);
+    require(depth.prefix, depth.prefix_norm, spec.hidden_layer);
+    require(depth.prefix, depth.prefix_norm, spec.attention_layer - 1);
+    require(depth.suffix, depth.suffix_norm, spec.attention_layer - 1);
     depth.built = std::max<std::int64_t>(depth.built, spec.attention_layer);
   }
   for (const auto& spec : request.hidden_means) {
     const bool raw = spec.state == LayerState::kHidden;
     check_layer(spec.layer, raw ? -1 : 1, layers, raw ? "hidden layer" : "attention layer");
-    ask(depth.prefix, depth.prefix_norm, spec.layer);
-    if (spec.tokens != TokenSet::kVisual) ask(depth.suffix, depth.suffix_norm, spec.layer);
+    require(depth.prefix, depth.prefix_norm, spec.layer);
+    if (spec.tokens != TokenSet::kVisual) require(depth.suffix, depth.suffix_norm, spec.layer);
   }
   if (request.answer_loss) {
-    ask(depth.prefix, depth.prefix_norm, -1);
-    ask(depth.suffix, depth.suffix_norm, -1);
+    require(depth.prefix, depth.prefix_norm, -1);
+    require(depth.suffix, depth.suffix_norm, -1);
   }
   if (request.lone_loss) depth.built = layers;
   if (depth.prefix_norm) depth.prefix = layers;
@@ -253,7 +252,7 @@ void VlmProbe::observe(std::span<const Sample> samples, const SignalRequest& req
     cache_.clear();
     cached_for_ = key;
   }
-  std::vector<Work> work(samples.size());
+  std::vector<PendingSample> work(samples.size());
   parallel_samples(static_cast<std::int64_t>(samples.size()), [&](std::int64_t i) {
     auto& item = work[i];
     item.sample = &samples[i];
@@ -263,7 +262,7 @@ void VlmProbe::observe(std::span<const Sample> samples, const SignalRequest& req
       item.chat = chat_.render(samples[i].turns, images_->image_tokens(samples[i].images));
       item.reject = chat_.too_long(item.chat.size());
       if (item.reject.empty() && compat_loses(item.chat, request)) {
-        item.reject = fmt::format("an image reaches behind the {} tokens that roles=compat reads", kCompatLength);
+        item.reject = fmt::format("an image extends past the {} tokens that roles=compat reads", kCompatLength);
       }
       if (!item.reject.empty()) return;
     } catch (const UserError& error) {
@@ -286,12 +285,12 @@ void VlmProbe::observe(std::span<const Sample> samples, const SignalRequest& req
   }
 }
 
-void VlmProbe::pass(std::span<Work> work, const SignalRequest& request, const ProbeDepth& depth) {
-  std::map<std::string, std::vector<Work*>> by_prefix;
+void VlmProbe::pass(std::span<PendingSample> work, const SignalRequest& request, const ProbeDepth& depth) {
+  std::map<std::string, std::vector<PendingSample*>> by_prefix;
   for (auto& item : work) {
     if (item.reject.empty()) by_prefix[item.prefix_key].push_back(&item);
   }
-  std::vector<const std::vector<Work*>*> groups;
+  std::vector<const std::vector<PendingSample*>*> groups;
   for (const auto& [key, members] : by_prefix) groups.push_back(&members);
   const Reader reader(model_, chat_, request, options_.plain);
   parallel_samples(static_cast<std::int64_t>(groups.size()), [&](std::int64_t g) {
@@ -301,14 +300,14 @@ void VlmProbe::pass(std::span<Work> work, const SignalRequest& request, const Pr
     try {
       if (options_.plain) {
         const auto images = images_->pixels(first.sample->images);
-        const DeviceTurn turn(model_->device());
+        const DevicePermit permit(model_->device());
         for (auto* item : members) reader.read(*item, run_plain(model_, item->chat.ids, images, request), nullptr);
         return;
       }
       auto prefix = cache_.find(first.prefix_key);
       std::vector<torch::Tensor> pixels;
       if (!prefix) pixels = images_->pixels(first.sample->images);
-      const DeviceTurn turn(model_->device());
+      const DevicePermit permit(model_->device());
       if (!prefix) {
         prefix = run_prefix(model_, first.chat.ids, pixels, request, depth);
         cache_.insert(first.prefix_key, prefix, prefix->bytes());

@@ -1,14 +1,14 @@
-// What a model shows of a sample: core's FeatureProbe, with the shortcuts that make early layers cheap.
+// core's FeatureProbe for a model, with the shortcuts that make early layers cheap.
 //
 // * Only the tower, the projector, the embeddings and the decoder layers that a request needs are run.
-// * Attention is causal, so everything up to the last image token (the prefix) does not depend on the text behind it:
+// * Attention is causal, so everything up to the last image token (the prefix) does not depend on the text after it:
 //   samples with the same images and the same prefix share its states, within a call and (bounded memory) across calls.
-// * The text behind it runs only through the layers below the attention that is asked for: for layer 1 that is
+// * The text after it runs only through the layers below the requested attention: for layer 1 that is
 //   embedding, norm, queries and keys.
 // * Attention is computed for instruction rows only, logits at supervised positions only.
 //
-// Every sample is a computation of its own (samples run side by side on threads), so its bits do not depend on its
-// neighbours, on how calls are cut, or on the number of threads.
+// Every sample is a computation of its own (samples run in parallel on threads), so its bits do not depend on other
+// samples, on how they are grouped into calls, or on the number of threads.
 #pragma once
 
 #include <cstdint>
@@ -31,19 +31,19 @@ struct ProbeOptions {
   std::optional<PixelBounds> pixels = kAuthorsPixels;  ///< see open_model
 };
 
-/// How deep a request makes each part of a sequence run. The prefix ends with the last image token.
+/// How many layers each part of a sequence must run through for a request. The prefix ends with the last image token.
 struct ProbeDepth {
   std::int64_t prefix = 0, suffix = 0;            ///< decoder layers
   bool prefix_norm = false, suffix_norm = false;  ///< the final norm too (then all layers are run)
-  std::int64_t built = 0;                         ///< decoder layers whose weights are touched
-  bool forward = false;                           ///< false: nothing but tokens (and the tower) is asked for
+  std::int64_t built = 0;                         ///< decoder layers whose weights are used
+  bool forward = false;                           ///< false: only tokens (and the tower) are requested
 };
 
 /// For a decoder of `layers` layers. Throws UserError(kUsage) for a layer that does not exist.
 ProbeDepth probe_depth(const SignalRequest& request, std::int64_t layers);
 
 struct PrefixStates;
-struct ProbeWork;
+struct PendingSample;
 
 class VlmProbe final : public FeatureProbe {
  public:
@@ -54,22 +54,22 @@ class VlmProbe final : public FeatureProbe {
   std::int64_t tower_size() const override { return model_->feature_size(); }
   int num_layers() const override { return static_cast<int>(model_->text().num_hidden_layers); }
 
-  /// See core/probes.h. Rendering is the feature template's (no end-of-sequence token behind answers); losses are over
+  /// See core/probes.h. Rendering is the feature template's (no end-of-sequence token after answers); losses are over
   /// the assistant's tokens in that rendering, lone losses of each answer rendered by itself (BOS or the template's
-  /// default system prompt, its header, its text). A mean over an empty token set is a zero vector. Rejected, whatever
-  /// is asked for: no image, missing or undecodable image, placeholders that do not fit. Throws UserError(kUsage) for a
-  /// layer that the model lacks.
+  /// default system prompt, its header, its text). A mean over an empty token set is a zero vector. Rejected whatever
+  /// the request: no image, missing or undecodable image, placeholders that do not match the images. Throws
+  /// UserError(kUsage) for a layer that the model does not have.
   void observe(std::span<const Sample> samples, const SignalRequest& request, const SignalSink& sink) override;
 
  private:
-  /// Fills in what the request asks of samples that were not rejected.
-  void pass(std::span<ProbeWork> work, const SignalRequest& request, const ProbeDepth& depth);
+  /// Computes the requested signals of samples that were not rejected.
+  void pass(std::span<PendingSample> work, const SignalRequest& request, const ProbeDepth& depth);
 
   Vlm model_;
   ChatTemplate chat_;
   std::shared_ptr<ImageReader> images_;
   ProbeOptions options_;
-  std::string cached_for_;  // the depth that the cache's entries have
+  std::string cached_for_;  // the depth to which the cache's entries were run
   BoundedCache<PrefixStates> cache_;
 };
 

@@ -7,7 +7,7 @@ namespace scalselect::vlm {
 
 namespace {
 
-constexpr std::int64_t kLogitRows = 256;  // bounds the logits held at once
+constexpr std::int64_t kLogitRows = 256;  // bounds the logits in memory
 
 torch::Tensor ids_tensor(Vlm& model, const std::vector<std::int64_t>& ids, std::int64_t begin, std::int64_t end) {
   const std::vector<std::int64_t> part(ids.begin() + begin, ids.begin() + end);
@@ -30,17 +30,17 @@ struct LayerStates {
 /// Runs `layers` layers (all and the norm, if `norm`) and keeps the states that the request reads.
 LayerStates run_layers(Vlm& model, const torch::Tensor& x, DecodeOptions options, std::int64_t layers, bool norm,
                        const SignalRequest& request) {
-  const auto wanted = layers_read(request), wanted_mixed = mixed_layers_read(request);
+  const auto read_layers = layers_read(request), mixed_layers = mixed_layers_read(request);
   std::vector<torch::Tensor> hidden, raw, mixed;
   options.layers = norm ? -1 : layers;
-  const bool between = std::any_of(wanted.begin(), wanted.end(), [](auto layer) { return layer >= 0; });
+  const bool between = std::any_of(read_layers.begin(), read_layers.end(), [](auto layer) { return layer >= 0; });
   if (between) options.hidden = &hidden;
   const bool bare = std::any_of(request.early.begin(), request.early.end(), [](auto& spec) { return !spec.deepstack; });
   if (bare && !options.deep.features.empty()) options.raw = &raw;
-  if (!wanted_mixed.empty()) options.mixed = &mixed;
+  if (!mixed_layers.empty()) options.mixed = &mixed;
   const auto last = model->decode(x, options);
   LayerStates out;
-  for (const auto layer : wanted) {
+  for (const auto layer : read_layers) {
     if (layer >= 0 && layer < static_cast<std::int64_t>(hidden.size())) out.states[layer] = hidden[layer];
     if (layer == -1 && norm) out.states[layer] = last;
   }
@@ -48,25 +48,25 @@ LayerStates run_layers(Vlm& model, const torch::Tensor& x, DecodeOptions options
     const auto layer = spec.hidden_layer;
     if (!spec.deepstack && layer >= 0 && layer < static_cast<std::int64_t>(raw.size())) out.raw[layer] = raw[layer];
   }
-  for (const auto layer : wanted_mixed) {
+  for (const auto layer : mixed_layers) {
     if (layer <= static_cast<std::int64_t>(mixed.size())) out.mixed[layer] = mixed[layer - 1];
   }
   return out;
 }
 
-struct Seen {
-  DecoderInput input;  // embeddings undefined where none are asked for
+struct EncodedPrefix {
+  DecoderInput input;  // embeddings undefined unless requested
   torch::Tensor tower_mean;
 };
 
 /// Tower, projector and merged embeddings of ids[0, end).
-Seen look(Vlm& model, const std::vector<std::int64_t>& ids, std::int64_t end, const std::vector<torch::Tensor>& pixels,
-          bool embed) {
+EncodedPrefix encode(Vlm& model, const std::vector<std::int64_t>& ids, std::int64_t end,
+                     const std::vector<torch::Tensor>& pixels, bool embed) {
   const auto features = model->encode(pixels);
-  Seen seen;
-  seen.tower_mean = features.features.to(torch::kFloat32).flatten(0, -2).mean(0);
-  if (embed) seen.input = model->assemble(ids_tensor(model, ids, 0, end), model->project(features));
-  return seen;
+  EncodedPrefix encoded;
+  encoded.tower_mean = features.features.to(torch::kFloat32).flatten(0, -2).mean(0);
+  if (embed) encoded.input = model->assemble(ids_tensor(model, ids, 0, end), model->project(features));
+  return encoded;
 }
 
 DecodeOptions decode_options(const DecoderInput& input, KvCache* cache) {
@@ -77,7 +77,7 @@ DecodeOptions decode_options(const DecoderInput& input, KvCache* cache) {
   return options;
 }
 
-/// Positions of the `count` text tokens behind others.
+/// Positions of the `count` text tokens after others.
 torch::Tensor next_positions(const torch::Tensor& before, std::int64_t count) {
   const auto run = torch::arange(1, count + 1, before.options()) + before.max();
   return before.dim() == 3 ? run.expand({3, 1, count}) : run.unsqueeze(0);
@@ -88,7 +88,7 @@ torch::Tensor keys_of(Vlm& model, std::int64_t layer, const torch::Tensor& state
   return block->self_attn->keys(block->input_layernorm(states), model->decoder()->rope(positions));
 }
 
-/// Mean over heads and all user tokens, given the rows of those that come behind a visual token.
+/// Mean over heads and all user tokens, from the rows of those that come after a visual token.
 torch::Tensor average(const torch::Tensor& probabilities, const torch::Tensor& visual, std::int64_t users) {
   const auto heads = static_cast<double>(probabilities.size(1));
   return probabilities[0].index_select(2, visual).sum(at::IntArrayRef({0, 1})) / (heads * static_cast<double>(users));
@@ -139,14 +139,13 @@ std::shared_ptr<PrefixStates> run_prefix(Vlm& model, const std::vector<std::int6
   auto out = std::make_shared<PrefixStates>();
   const auto image = model->image_token_id();
   out->length = static_cast<std::int64_t>(ids.rend() - std::find(ids.rbegin(), ids.rend(), image));
-  const bool look_at_all = depth.forward || request.tower_mean;
-  if (!look_at_all) return out;
-  const auto seen = look(model, ids, out->length, pixels, depth.forward);
-  out->tower_mean = seen.tower_mean;
+  if (!depth.forward && !request.tower_mean) return out;
+  const auto encoded = encode(model, ids, out->length, pixels, depth.forward);
+  out->tower_mean = encoded.tower_mean;
   if (!depth.forward) return out;
   out->cache = std::make_unique<KvCache>(depth.prefix);
-  out->positions = seen.input.positions;
-  auto run = run_layers(model, seen.input.embeddings, decode_options(seen.input, out->cache.get()), depth.prefix,
+  out->positions = encoded.input.positions;
+  auto run = run_layers(model, encoded.input.embeddings, decode_options(encoded.input, out->cache.get()), depth.prefix,
                         depth.prefix_norm, request);
   out->states = std::move(run.states);
   out->raw = std::move(run.raw);
@@ -170,7 +169,7 @@ SampleStates run_suffix(Vlm& model, PrefixStates& prefix, const std::vector<std:
   out.tower_mean = prefix.tower_mean;
   const auto end = static_cast<std::int64_t>(ids.size());
   if (!depth.forward || end == prefix.length) return out;
-  prefix.cache->truncate(prefix.length);  // an earlier try may have stopped half-way
+  prefix.cache->truncate(prefix.length);  // an earlier attempt may have stopped partway
   DecodeOptions options;
   options.cache = prefix.cache.get();
   options.positions = next_positions(prefix.positions, end - prefix.length);
@@ -186,10 +185,10 @@ SampleStates run_plain(Vlm& model, const std::vector<std::int64_t>& ids, const s
                        const SignalRequest& request) {
   SampleStates out;
   out.prefix = static_cast<std::int64_t>(ids.size());
-  const auto seen = look(model, ids, out.prefix, pixels, true);
-  out.tower_mean = seen.tower_mean;
-  out.positions = seen.input.positions;
-  auto run = run_layers(model, seen.input.embeddings, decode_options(seen.input, nullptr), -1, true, request);
+  const auto encoded = encode(model, ids, out.prefix, pixels, true);
+  out.tower_mean = encoded.tower_mean;
+  out.positions = encoded.input.positions;
+  auto run = run_layers(model, encoded.input.embeddings, decode_options(encoded.input, nullptr), -1, true, request);
   out.prefix_states = std::move(run.states);
   out.prefix_raw = std::move(run.raw);
   out.prefix_mixed = std::move(run.mixed);
@@ -199,20 +198,20 @@ SampleStates run_plain(Vlm& model, const std::vector<std::int64_t>& ids, const s
 torch::Tensor instruction_attention(Vlm& model, const SampleStates& states, std::int64_t layer,
                                     const TokenPositions& where, const torch::Tensor& prefix_keys) {
   const auto visual = index(model, where.visual);
-  std::vector<std::int64_t> asking;
+  std::vector<std::int64_t> query_positions;
   for (const auto position : where.user) {
-    if (!where.visual.empty() && position > where.visual.front()) asking.push_back(position);
+    if (!where.visual.empty() && position > where.visual.front()) query_positions.push_back(position);
   }
-  if (asking.empty()) return torch::zeros({visual.size(0)}, torch::kFloat32);
+  if (query_positions.empty()) return torch::zeros({visual.size(0)}, torch::kFloat32);
   auto keys = prefix_keys;
   const auto rest = states.suffix_states.find(layer - 1);
-  if (rest != states.suffix_states.end() && asking.back() >= states.prefix) {
-    const auto behind = states.positions.slice(-1, states.prefix);
-    keys = torch::cat({keys, keys_of(model, layer, rest->second, behind)}, 2);
+  if (rest != states.suffix_states.end() && query_positions.back() >= states.prefix) {
+    const auto suffix = states.positions.slice(-1, states.prefix);
+    keys = torch::cat({keys, keys_of(model, layer, rest->second, suffix)}, 2);
   }
   auto& block = model->decoder()->layer(layer - 1);
-  const auto places = index(model, asking);
-  const auto normed = block->input_layernorm(states.rows(layer - 1, asking)).unsqueeze(0);
+  const auto places = index(model, query_positions);
+  const auto normed = block->input_layernorm(states.rows(layer - 1, query_positions)).unsqueeze(0);
   const auto queries =
       block->self_attn->queries(normed, model->decoder()->rope(states.positions.index_select(-1, places)));
   const auto allowed = arange(model, 0, keys.size(2)).unsqueeze(0).le(places.unsqueeze(1));
@@ -246,14 +245,15 @@ AnswerLoss answer_loss(Vlm& model, const SampleStates& states, const RenderedCha
   }
   if (before.empty()) return loss;
   const auto rows = states.rows(-1, before);
-  const auto wanted = index(model, targets);
+  const auto target_ids = index(model, targets);
   for (std::int64_t at = 0; at < rows.size(0); at += kLogitRows) {
     const auto count = std::min(kLogitRows, rows.size(0) - at);
     const auto logits = model->logits(rows.narrow(0, at, count)).to(torch::kFloat32);
     const auto logs = torch::log_softmax(logits, -1);
-    const auto nll = torch::nll_loss(logs, wanted.narrow(0, at, count), {}, at::Reduction::None).to(torch::kFloat64);
+    const auto nll =
+        torch::nll_loss(logs, target_ids.narrow(0, at, count), {}, at::Reduction::None).to(torch::kFloat64);
     // ||p - e_y||^2 = (1 - p_y)^2 + sum of p_v^2 over v != y; written so that confident tokens keep their digits.
-    const auto target = wanted.narrow(0, at, count).unsqueeze(1);
+    const auto target = target_ids.narrow(0, at, count).unsqueeze(1);
     const auto others = (2 * logs).exp().scatter(1, target, 0).sum(-1).to(torch::kFloat64);
     const auto losses = nll.cpu(), errors = (others + torch::expm1(-nll).square()).sqrt().cpu();
     for (std::int64_t i = 0; i < count; ++i) {

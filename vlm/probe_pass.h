@@ -1,4 +1,4 @@
-// One sample's forward passes, shared and plain, and what is read from them.
+// One sample's forward passes, shared and plain, and the signals that are read from them.
 #pragma once
 
 #include <torch/torch.h>
@@ -19,25 +19,25 @@
 
 namespace scalselect::vlm {
 
-/// What does not depend on the text behind the last image.
+/// Everything that does not depend on the text after the last image.
 struct PrefixStates {
   std::int64_t length = 0;
   torch::Tensor tower_mean;                      ///< float32 [feature_size]
   torch::Tensor positions;                       ///< int64 [1, length], or [3, 1, length] with M-RoPE
   std::map<std::int64_t, torch::Tensor> states;  ///< layer (-1 = after the final norm) -> [1, length, d]
-  std::map<std::int64_t, torch::Tensor> raw;     ///< the same before DeepStack features are added, where asked for
+  std::map<std::int64_t, torch::Tensor> raw;     ///< the same before DeepStack features are added, if requested
   std::map<std::int64_t, torch::Tensor> mixed;   ///< layer -> its attention block's output, [1, length, d]
   std::map<std::int64_t, torch::Tensor> keys;    ///< attention layer -> [1, kv, length, hd]
   std::unique_ptr<KvCache> cache;                ///< for the layers that the suffix runs; one reader at a time
   std::int64_t bytes() const;
 };
 
-/// States of all tokens that a request asks about.
+/// States of all tokens that a request needs.
 struct SampleStates {
-  std::int64_t prefix = 0;                              ///< tokens in the prefix
-  std::map<std::int64_t, torch::Tensor> prefix_states;  ///< layer -> [1, prefix, d]
-  std::map<std::int64_t, torch::Tensor> suffix_states;  ///< layer -> [1, rest, d], where the suffix was run
-  std::map<std::int64_t, torch::Tensor> prefix_raw;     ///< as PrefixStates::raw
+  std::int64_t prefix = 0;                                           ///< tokens in the prefix
+  std::map<std::int64_t, torch::Tensor> prefix_states;               ///< layer -> [1, prefix, d]
+  std::map<std::int64_t, torch::Tensor> suffix_states;               ///< layer -> [1, rest, d], if the suffix was run
+  std::map<std::int64_t, torch::Tensor> prefix_raw;                  ///< as PrefixStates::raw
   std::map<std::int64_t, torch::Tensor> prefix_mixed, suffix_mixed;  ///< the same of attention blocks' outputs
   torch::Tensor positions;                                           ///< of all tokens, as PrefixStates::positions
   torch::Tensor tower_mean;
@@ -54,12 +54,12 @@ std::set<std::int64_t> layers_read(const SignalRequest& request);
 /// Layers whose attention blocks' outputs a request reads.
 std::set<std::int64_t> mixed_layers_read(const SignalRequest& request);
 
-/// Runs the prefix: `ids` up to the last image token. pixels: one tensor an image, as VlmImpl::encode takes them.
+/// Runs the prefix: `ids` up to the last image token. pixels: one tensor per image, as VlmImpl::encode takes them.
 std::shared_ptr<PrefixStates> run_prefix(Vlm& model, const std::vector<std::int64_t>& ids,
                                          const std::vector<torch::Tensor>& pixels, const SignalRequest& request,
                                          const ProbeDepth& depth);
 
-/// Runs the rest of `ids` behind a prefix, to depth.suffix.
+/// Runs the rest of `ids` after a prefix, to depth.suffix.
 SampleStates run_suffix(Vlm& model, PrefixStates& prefix, const std::vector<std::int64_t>& ids,
                         const SignalRequest& request, const ProbeDepth& depth);
 
@@ -75,11 +75,11 @@ torch::Tensor instruction_attention(Vlm& model, const SampleStates& states, std:
 /// The same, read from the whole S x S map of a plain run.
 torch::Tensor plain_attention(Vlm& model, const SampleStates& states, std::int64_t layer, const TokenPositions& where);
 
-/// Negative log-likelihoods of the assistant's tokens, turn by turn. Needs states of layer -1 everywhere.
+/// Negative log-likelihoods of the assistant's tokens per turn. Needs states of layer -1 everywhere.
 AnswerLoss answer_loss(Vlm& model, const SampleStates& states, const RenderedChat& chat, std::span<const Turn> turns);
 
-/// The same of each assistant turn rendered alone, behind nothing but its own header (IFD's denominator): one forward
-/// pass of text a turn, through all layers.
+/// The same for each assistant turn rendered alone, after its own header only (IFD's denominator): one forward pass of
+/// text per turn, through all layers.
 AnswerLoss lone_answer_loss(Vlm& model, const ChatTemplate& chat, std::span<const Turn> turns);
 
 }  // namespace scalselect::vlm

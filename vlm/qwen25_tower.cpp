@@ -6,7 +6,7 @@ namespace scalselect::vlm {
 
 namespace {
 
-/// Rows that belong together moved as one: [V * unit, ...] -> the same, tokens in the order of `index`.
+/// Reorders groups of `unit` rows: [V * unit, ...] -> the same, tokens in the order of `index`.
 torch::Tensor reorder(const torch::Tensor& x, const torch::Tensor& index, std::int64_t unit) {
   return x.reshape({x.size(0) / unit, -1}).index_select(0, index).reshape(x.sizes());
 }

@@ -1,5 +1,5 @@
 // Qwen2.5-VL's vision transformer (transformers: Qwen2_5_VisionTransformerPretrainedModel), with HF's parameter names:
-// attention inside of windows in most blocks, RMS norms, gated MLPs.
+// attention within windows in most blocks, RMS norms, gated MLPs.
 #pragma once
 
 #include <torch/torch.h>
@@ -14,7 +14,7 @@ namespace scalselect::vlm {
 
 /// The order in which a tower with windows runs the visual tokens (merge blocks) of its images.
 struct WindowOrder {
-  torch::Tensor index;                 ///< int64 [V]: which token of the raster order stands at each place
+  torch::Tensor index;                 ///< int64 [V]: index in raster order of the token at each place
   std::vector<std::int64_t> segments;  ///< patches of each window
 };
 

@@ -11,13 +11,13 @@ torch::nn::LayerNorm layer_norm(std::int64_t width) {
   return torch::nn::LayerNorm(torch::nn::LayerNormOptions({width}).eps(1e-6));
 }
 
-/// Where `count` evenly spread points fall in a table of `side` entries: the entry before, the one behind, and how far
-/// towards it.
-struct Places {
-  torch::Tensor before, behind, part;
+/// Positions of `count` evenly spaced points in a table of `side` entries: the entry before, the one after, and how far
+/// towards the latter.
+struct Interpolation {
+  torch::Tensor before, after, part;
 };
 
-Places spread(std::int64_t count, std::int64_t side) {
+Interpolation spread(std::int64_t count, std::int64_t side) {
   const auto exact = torch::linspace(0, static_cast<double>(side - 1), count, torch::kFloat32);
   const auto before = exact.to(torch::kInt64);
   return {before, (before + 1).clamp_max(side - 1), exact - before.to(torch::kFloat32)};
@@ -82,8 +82,8 @@ torch::Tensor Qwen3TowerImpl::positions(const PatchGrid& grid) const {
     const auto weight = (row_part.unsqueeze(1) * column_part).flatten().to(table.device(), table.scalar_type());
     return table.index_select(0, index) * weight.unsqueeze(1);
   };
-  const auto sum = corner(y.before, x.before, 1 - y.part, 1 - x.part) + corner(y.before, x.behind, 1 - y.part, x.part) +
-                   corner(y.behind, x.before, y.part, 1 - x.part) + corner(y.behind, x.behind, y.part, x.part);
+  const auto sum = corner(y.before, x.before, 1 - y.part, 1 - x.part) + corner(y.before, x.after, 1 - y.part, x.part) +
+                   corner(y.after, x.before, y.part, 1 - x.part) + corner(y.after, x.after, y.part, x.part);
   return block_order(sum, grid, config_.spatial_merge_size);
 }
 

@@ -37,7 +37,7 @@ class Qwen3VisionMlpImpl : public torch::nn::Module {
 };
 TORCH_MODULE(Qwen3VisionMlp);
 
-/// Pre-norm block with full attention inside of each image.
+/// Pre-norm block with full attention within each image.
 class Qwen3VisionBlockImpl : public torch::nn::Module {
  public:
   explicit Qwen3VisionBlockImpl(const QwenVisionConfig& config);

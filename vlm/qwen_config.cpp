@@ -81,7 +81,7 @@ LlamaConfig parse_qwen_text(const JsonReader& in, Generation generation) {
     in.require_size(key, size);
   }
   auto text = parse_text_config(in, text_defaults(generation));
-  if (text.mrope_section.empty()) in.fail("rope_scaling", "given, with an mrope_section");
+  if (text.mrope_section.empty()) in.fail("rope_scaling", "present, with an mrope_section");
   text.mrope_interleaved = generation == Generation::kQwen3;
   bool sliding = false;
   if (in.read("use_sliding_window", sliding) && sliding) in.fail("use_sliding_window", "false");

@@ -1,4 +1,4 @@
-// What a Qwen-VL model asks of its tower.
+// The interface of a Qwen-VL model's tower.
 #pragma once
 
 #include <torch/torch.h>
@@ -9,7 +9,7 @@
 
 namespace scalselect::vlm {
 
-/// Of several images, one behind another; patches in block order.
+/// Of several images, one after another; patches in block order.
 struct QwenTowerOutput {
   torch::Tensor states;             ///< [P, d] after the last block, before the merger
   std::vector<torch::Tensor> deep;  ///< DeepStack features, [P / merge^2, out] each

@@ -1,5 +1,5 @@
-// What the towers of Qwen2.5-VL and Qwen3-VL share (transformers: models/qwen2_5_vl, models/qwen3_vl): patches in the
-// order of their merge blocks, rotary positions with rows and columns, attention inside of segments.
+// Shared by the towers of Qwen2.5-VL and Qwen3-VL (transformers: models/qwen2_5_vl, models/qwen3_vl): patches in the
+// order of their merge blocks, rotary positions with rows and columns, attention within segments.
 #pragma once
 
 #include <torch/torch.h>
@@ -23,14 +23,14 @@ struct PatchGrid {
 PatchGrid patch_grid(const QwenVisionConfig& config, std::int64_t height, std::int64_t width);
 
 /// [rows * columns, ...] in raster order -> merge-block order: blocks in raster order, and the patches of a block
-/// behind one another, in raster order too.
+/// after one another, in raster order too.
 torch::Tensor block_order(const torch::Tensor& x, const PatchGrid& grid, std::int64_t merge);
 
 /// pixels [channels, height, width] -> [patches, channels * temporal_patch_size * p * p] in block order; a patch is
 /// laid out channel, frame, row, column, and its frames are equal.
 torch::Tensor patches_of(const torch::Tensor& pixels, const QwenVisionConfig& config);
 
-/// The projection of patches, `patch_embed.proj`: weight [d, channels, frames, p, p] as the convolution that it is in
+/// The projection of patches, `patch_embed.proj`: weight [d, channels, frames, p, p] of the convolution that it is in
 /// HF.
 class PatchProjectionImpl : public torch::nn::Module {
  public:
@@ -40,7 +40,7 @@ class PatchProjectionImpl : public torch::nn::Module {
 };
 TORCH_MODULE(PatchProjection);
 
-/// Row and column of every patch turn a quarter of a head's channel pairs each; float32, block order, images one behind
+/// Row and column of a patch each rotate a quarter of a head's channel pairs; float32, block order, images one after
 /// another.
 Rope patch_rope(const std::vector<PatchGrid>& grids, const QwenVisionConfig& config, torch::Device device);
 

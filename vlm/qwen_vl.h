@@ -15,8 +15,8 @@
 
 namespace scalselect::vlm {
 
-/// The tower's features are the patches' states after its last block, merge^2 rows a visual token; the projector is the
-/// last merger. With only the first n decoder layers built, only the DeepStack features that enter there are computed.
+/// The tower's features are the patches' states after its last block, merge^2 rows per visual token; the projector is
+/// the last merger. With only the first n decoder layers built, only the DeepStack features that enter there are made.
 class QwenVlModelImpl : public VlmImpl {
  public:
   explicit QwenVlModelImpl(const QwenVlConfig& config, const ModelParts& parts = {});

@@ -30,7 +30,7 @@ torch::ScalarType type_of(const std::filesystem::path& file, const std::string& 
   throw UserError(
       ErrorKind::kInput,
       fmt::format("Tensor '{}' of '{}' is stored as {}, which is not supported.", tensor, file.string(), dtype),
-      "Take the model's folder with bfloat16, float16 or float32 weights.");
+      "Use the model's folder with bfloat16, float16 or float32 weights.");
 }
 
 }  // namespace

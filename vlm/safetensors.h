@@ -1,5 +1,5 @@
 // The safetensors container: 8 bytes of header length, a JSON header, raw little-endian tensors (format description of
-// huggingface/safetensors). Files are mapped, not read: a tensor costs its pages only when touched.
+// huggingface/safetensors). Files are mapped, not read: a tensor's pages are loaded only when touched.
 #pragma once
 
 #include <torch/torch.h>
@@ -13,11 +13,11 @@
 
 namespace scalselect::vlm {
 
-/// One mapped file. Tensors keep the mapping alive. Of the dtypes that the format knows, these can be read: F64 F32 F16
-/// BF16 I64 I32 I16 I8 U8 BOOL; a tensor of another (float8, say) disturbs nobody who does not ask for it.
+/// One mapped file. Tensors keep the mapping alive. Of the format's dtypes, these can be read: F64 F32 F16
+/// BF16 I64 I32 I16 I8 U8 BOOL; a tensor of another one (such as float8) is an error only when it is asked for.
 class SafetensorsFile {
  public:
-  /// Throws UserError(kInput), naming the file: missing, truncated, false header length, header that is not JSON,
+  /// Throws UserError(kInput), naming the file: missing, truncated, wrong header length, header that is not JSON,
   /// unknown dtype, offsets that overlap, leave holes, or disagree with the shape, duplicate names.
   explicit SafetensorsFile(const std::filesystem::path& file);
   ~SafetensorsFile();
@@ -29,7 +29,7 @@ class SafetensorsFile {
   /// unaligned tensor is copied instead. Throws UserError(kInput) if there is no such name (with the nearest one),
   /// or for a dtype that is not read.
   torch::Tensor tensor(const std::string& name) const;
-  /// Gives the memory of a tensor's pages back; tensors over them stay valid and read the file again.
+  /// Releases the memory of a tensor's pages; tensors over them stay valid and read the file again.
   void release(const std::string& name) const;
   /// Shape without touching the data.
   std::vector<std::int64_t> shape(const std::string& name) const;
@@ -43,8 +43,8 @@ class SafetensorsFile {
 };
 
 /// The weights of an HF model folder: model.safetensors, else model.safetensors.index.json with its shards (the order
-/// of transformers). A path to one .safetensors file is accepted too. What an index says too much (a shard that is not
-/// there, a tensor that its shard does not hold) counts only when that tensor is asked for.
+/// of transformers). A path to one .safetensors file is accepted too. An index entry that is wrong (a shard that is
+/// missing, a tensor that its shard does not hold) is an error only when that tensor is asked for.
 class SafetensorsFolder {
  public:
   /// Throws UserError(kInput): no weights there, an index whose shards are all missing, or whatever SafetensorsFile
@@ -52,7 +52,7 @@ class SafetensorsFolder {
   explicit SafetensorsFolder(const std::filesystem::path& folder);
 
   bool has(const std::string& name) const;
-  /// As in SafetensorsFile; throws as well for a name that the index alone knows, saying so.
+  /// As in SafetensorsFile; throws also for a name that only the index has, and says so.
   torch::Tensor tensor(const std::string& name) const;
   void release(const std::string& name) const;
   std::vector<std::int64_t> shape(const std::string& name) const;
@@ -63,7 +63,7 @@ class SafetensorsFolder {
  private:
   const SafetensorsFile& shard_of(const std::string& name) const;
   std::filesystem::path path_;
-  std::map<std::string, SafetensorsFile> shards_;  ///< by file name; those that are there
+  std::map<std::string, SafetensorsFile> shards_;  ///< by file name; those that exist
   std::map<std::string, std::string> where_;       ///< tensor -> file name
 };
 

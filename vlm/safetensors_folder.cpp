@@ -19,7 +19,7 @@ std::map<std::string, std::string> read_weight_index(const std::filesystem::path
     refuse("is not a JSON object with a weight_map");
   }
   for (const auto& [name, value] : tree["weight_map"].items()) {
-    if (!value.is_string()) refuse(fmt::format("gives no file name for tensor '{}'", name));
+    if (!value.is_string()) refuse(fmt::format("has no file name for tensor '{}'", name));
     const auto shard = value.get<std::string>();
     if (std::filesystem::path(shard).filename() != shard) {
       refuse(fmt::format("names the shard '{}', which is not a plain file name", shard));
@@ -52,7 +52,7 @@ SafetensorsFolder::SafetensorsFolder(const std::filesystem::path& folder) : path
   }
   if (shards_.empty()) {
     throw UserError(ErrorKind::kInput,
-                    fmt::format("'{}' names {} tensors in files that are not there.", index.string(), where_.size()),
+                    fmt::format("'{}' names {} tensors in files that do not exist.", index.string(), where_.size()),
                     "Fetch the folder again.");
   }
 }

@@ -15,7 +15,7 @@ namespace {
 
 constexpr std::uint64_t kMaxHeaderBytes = 100'000'000;  // the reference reader's limit
 
-/// Bits of every dtype that the format knows (safetensors 0.6); which of them are read is SafetensorsFile's matter.
+/// Bits of every dtype of the format (safetensors 0.6); SafetensorsFile decides which of them it reads.
 constexpr std::array<std::pair<const char*, std::uint64_t>, 20> kItemBits{
     {{"F64", 64},    {"I64", 64},    {"U64", 64},    {"C64", 64},    {"F32", 32},    {"I32", 32}, {"U32", 32},
      {"F16", 16},    {"BF16", 16},   {"I16", 16},    {"U16", 16},    {"I8", 8},      {"U8", 8},   {"BOOL", 8},
@@ -26,7 +26,7 @@ constexpr std::array<std::pair<const char*, std::uint64_t>, 20> kItemBits{
                   "Fetch or write the file again.");
 }
 
-/// Bytes that a tensor of this shape takes; nothing if that, or the strides of an empty tensor, cannot be counted.
+/// Bytes of a tensor of this shape; nothing if that, or the strides of an empty tensor, overflows.
 std::optional<std::uint64_t> byte_count(const std::vector<std::int64_t>& shape, std::uint64_t item_bits) {
   std::int64_t total = static_cast<std::int64_t>(item_bits);
   bool empty = false;
@@ -100,7 +100,7 @@ std::map<std::string, std::string> parse_metadata(const std::string& file, const
   return metadata;
 }
 
-/// Sorted by offset, the tensors must tile the buffer: no overlap, no hole, no rest.
+/// Sorted by offset, the tensors must tile the buffer: no overlap, no gap, no rest.
 void check_tiling(const std::string& file, const std::map<std::string, SafetensorsEntry>& entries, std::uint64_t size) {
   std::vector<const std::pair<const std::string, SafetensorsEntry>*> order;
   for (const auto& item : entries) order.push_back(&item);
@@ -116,7 +116,7 @@ void check_tiling(const std::string& file, const std::map<std::string, Safetenso
     }
     if (entry.begin != at) {
       refuse(file, fmt::format("tensor '{}' {} its predecessor.", name,
-                               entry.begin < at ? "overlaps" : "leaves a hole behind"));
+                               entry.begin < at ? "overlaps" : "leaves a gap after"));
     }
     at = entry.end;
   }

@@ -11,7 +11,7 @@
 namespace scalselect::vlm {
 
 struct SafetensorsEntry {
-  std::string dtype;             ///< any that the format knows
+  std::string dtype;             ///< any of the format's
   std::uint64_t item_bytes = 0;  ///< of that dtype, rounded up
   std::vector<std::int64_t> shape;
   std::uint64_t begin = 0, end = 0;  ///< in the data buffer
@@ -23,8 +23,8 @@ struct SafetensorsHeader {
   std::map<std::string, std::string> metadata;
 };
 
-/// `bytes`: the whole file, of which only the header is read; `name` stands for it in messages. Throws
-/// UserError(kInput): false header length, header that is not JSON, unknown dtype, duplicate names, tensors that
+/// `bytes`: the whole file, of which only the header is read; `name`: for messages. Throws
+/// UserError(kInput): wrong header length, header that is not JSON, unknown dtype, duplicate names, tensors that
 /// overlap, leave holes, reach beyond the file, or do not fit their shape.
 SafetensorsHeader parse_safetensors_header(std::string_view bytes, const std::string& name);
 

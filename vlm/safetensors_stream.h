@@ -11,12 +11,12 @@
 
 namespace scalselect::vlm {
 
-/// A tensor that is made when its turn to be written comes, and dropped behind it.
+/// A tensor that is made when it is written, and dropped afterwards.
 struct LazyTensor {
   std::string name;
   torch::ScalarType type = torch::kFloat;
   std::vector<std::int64_t> shape;
-  std::function<torch::Tensor()> make;  ///< gives that type and shape
+  std::function<torch::Tensor()> make;  ///< returns that type and shape
 };
 
 /// As write_safetensors, holding one tensor at a time: for checkpoints that do not fit into memory.

@@ -37,9 +37,9 @@ std::pair<std::string, int> dtype_of(const std::string& name, torch::ScalarType 
     case torch::kBool: return {"BOOL", 9};
     default: break;
   }
-  throw UserError(
-      ErrorKind::kInput,
-      fmt::format("Tensor '{}' has the type {}, which safetensors files here do not hold.", name, c10::toString(type)));
+  throw UserError(ErrorKind::kInput,
+                  fmt::format("Tensor '{}' has the type {}, which is not written to safetensors files here.", name,
+                              c10::toString(type)));
 }
 
 std::vector<Named> in_file_order(const std::vector<LazyTensor>& tensors) {

@@ -14,71 +14,60 @@
 namespace scalselect::vlm {
 namespace {
 
-/// Samples that the GPU was seen to hold; what one block of samples taught serves the next.
+/// Samples that the GPU is known to hold, as learned from earlier blocks.
 std::atomic<int> most_at_once{1 << 20};
 
-/// A counting semaphore. (That of GCC 12's library can sleep through a release: its bug 104928.)
-class Places {
+/// A counting semaphore, for std::lock_guard. (That of GCC 12's library can sleep through a release: its bug 104928.)
+class Semaphore {
  public:
-  explicit Places(int free) : free_(free) {}
-  void take() {
+  explicit Semaphore(int free) : free_(free) {}
+  void lock() {
     std::unique_lock lock(mutex_);
-    given_.wait(lock, [&] { return free_ > 0; });
+    released_.wait(lock, [&] { return free_ > 0; });
     --free_;
   }
-  void give() {
+  void unlock() {
     {
       const std::lock_guard lock(mutex_);
       ++free_;
     }
-    given_.notify_one();
+    released_.notify_one();
   }
 
  private:
   std::mutex mutex_;
-  std::condition_variable given_;
+  std::condition_variable released_;
   int free_;
 };
 
-class Seat {
- public:
-  explicit Seat(Places& places) : places_(places) { places_.take(); }
-  ~Seat() { places_.give(); }
-  Seat(const Seat&) = delete;
-  Seat& operator=(const Seat&) = delete;
-
- private:
-  Places& places_;
-};
-
-/// On an H200 with 16 threads, extraction with 7B weights in bfloat16: 54 samples/s with one place, 64 with two, 84
+/// On an H200 with 16 threads, extraction with 7B weights in bfloat16: 54 samples/s with one permit, 64 with two, 84
 /// with four, 78 with sixteen (results/gpu).
-constexpr int kTurns = 4;
+constexpr int kDevicePermits = 4;
 
-Places& turns() {
-  static Places places(kTurns);
-  return places;
+Semaphore& device_semaphore() {
+  static Semaphore semaphore(kDevicePermits);
+  return semaphore;
 }
 
-thread_local bool has_turn = false;
+thread_local bool has_permit = false;
 
 [[noreturn]] void gpu_is_full() {
-  throw UserError(ErrorKind::kEnvironment, "The GPU's memory does not hold one sample beside the model.",
+  throw UserError(ErrorKind::kEnvironment, "The GPU's memory does not hold one sample besides the model.",
                   "Use model.dtype=bfloat16, a smaller model.max_pixels, or device=cpu.");
 }
 
 }  // namespace
 
-DeviceTurn::DeviceTurn(torch::Device device) : taken_(!device.is_cpu() && !has_turn) {
-  if (!taken_) return;
-  turns().take();
-  has_turn = true;
+DevicePermit::DevicePermit(torch::Device device) : acquired_(!device.is_cpu() && !has_permit) {
+  if (!acquired_) return;
+  device_semaphore().lock();
+  has_permit = true;
 }
 
-DeviceTurn::~DeviceTurn() {
-  if (!taken_) return;
-  has_turn = false;
-  turns().give();
+DevicePermit::~DevicePermit() {
+  if (!acquired_) return;
+  has_permit = false;
+  device_semaphore().unlock();
 }
 
 void samples_in_turn(std::int64_t count, const std::function<void(std::int64_t)>& body) {
@@ -95,15 +84,15 @@ void parallel_samples(std::int64_t count, const std::function<void(std::int64_t)
   const OperatorThreads single;
   std::vector<char> done(static_cast<std::size_t>(count), 0);
   while (true) {
-    const int side_by_side = std::min(most_at_once.load(), thread_count());
-    Places gate(side_by_side);
+    const int concurrent = std::min(most_at_once.load(), thread_count());
+    Semaphore semaphore(concurrent);
     std::atomic<bool> full = false;
     parallel_blocks(count, 1, [&](std::int64_t begin, std::int64_t end) {
       at::set_num_threads(1);
       torch::NoGradGuard no_grad;
       for (std::int64_t i = begin; i < end; ++i) {
         if (done[static_cast<std::size_t>(i)] != 0) continue;
-        const Seat seat(gate);
+        const std::lock_guard permit(semaphore);
         if (full) continue;
         try {
           body(i);
@@ -114,10 +103,10 @@ void parallel_samples(std::int64_t count, const std::function<void(std::int64_t)
       }
     });
     if (!full) return;
-    const int held = compute_device().cuda ? std::min(side_by_side, kTurns) : side_by_side;
+    const int held = compute_device().cuda ? std::min(concurrent, kDevicePermits) : concurrent;
     if (held == 1) gpu_is_full();
     most_at_once = held / 2;
-    log_warning("the GPU's memory does not hold {} samples side by side: going on with {}", held, held / 2);
+    log_warning("the GPU's memory does not hold {} samples at a time: continuing with {}", held, held / 2);
   }
 }
 

@@ -1,5 +1,5 @@
-// Samples side by side, one thread each: at the sizes of small models that beats several threads inside one operator,
-// and a sample's bits do not depend on the number of threads. Or in turn, with all threads inside operators.
+// Samples in parallel, one thread each: for small models that is faster than several threads inside one operator, and a
+// sample's bits do not depend on the number of threads. Or one after another, with all threads inside operators.
 #pragma once
 
 #include <torch/torch.h>
@@ -9,7 +9,7 @@
 
 namespace scalselect::vlm {
 
-/// LibTorch's operators use `threads` threads, one unless told, while this lives.
+/// While this lives, LibTorch's operators use `threads` threads.
 class OperatorThreads {
  public:
   explicit OperatorThreads(int threads = 1) : before_(at::get_num_threads()) { at::set_num_threads(threads); }
@@ -21,22 +21,22 @@ class OperatorThreads {
   int before_;
 };
 
-/// A place at the GPU, for as long as it lives: few threads at once keep a GPU busy, more only wait for each other and
-/// hold its memory. Given at once on the CPU, and to a thread that has one already.
-class DeviceTurn {
+/// A permit to use the GPU, held until destroyed: few threads keep a GPU busy, more would only wait for each other and
+/// hold its memory. Granted at once on the CPU, and to a thread that has one already.
+class DevicePermit {
  public:
-  explicit DeviceTurn(torch::Device device);
-  ~DeviceTurn();
-  DeviceTurn(const DeviceTurn&) = delete;
-  DeviceTurn& operator=(const DeviceTurn&) = delete;
+  explicit DevicePermit(torch::Device device);
+  ~DevicePermit();
+  DevicePermit(const DevicePermit&) = delete;
+  DevicePermit& operator=(const DevicePermit&) = delete;
 
  private:
-  bool taken_;
+  bool acquired_;
 };
 
 /// body(i) for i in [0, count) on `thread_count()` threads, without gradients, each with single-threaded operators.
-/// Where a GPU's memory does not hold as many samples as there are threads, those that did not fit are run again, half
-/// as many side by side, and a warning says so; `body` must therefore start its sample anew each time it is called.
+/// If a GPU's memory does not hold as many samples as there are threads, those that did not fit are run again, half as
+/// many at a time, with a warning; `body` must therefore start its sample from scratch each time it is called.
 /// Throws UserError(kEnvironment) if one sample alone does not fit.
 void parallel_samples(std::int64_t count, const std::function<void(std::int64_t)>& body);
 

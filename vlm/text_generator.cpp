@@ -21,7 +21,7 @@ std::string strip(const std::string& text) {
   return text.substr(begin, text.find_last_not_of(" \t\r\n") - begin + 1);
 }
 
-/// Indices of prompts, batch by batch: one padded length a batch.
+/// Indices of prompts by batch: one padded length per batch.
 std::vector<std::vector<std::size_t>> batches(const std::vector<GreedyPrompt>& prompts, const GreedyOptions& greedy,
                                               int batch_size) {
   std::map<std::int64_t, std::vector<std::size_t>> by_length;
@@ -51,7 +51,7 @@ VlmGenerator::VlmGenerator(OpenModel model, bool lone_prompt)
 VisualTokens VlmGenerator::visual(const std::string& path) {
   if (const auto known = features_.find(path)) return *known;
   const auto pixels = images_->pixels(path);
-  const DeviceTurn turn(model_->device());
+  const DevicePermit permit(model_->device());
   auto tokens = std::make_shared<VisualTokens>(model_->project(model_->encode({pixels})));
   features_.insert(path, tokens, bytes_of(tokens->rows, tokens->deep));
   return *tokens;
@@ -77,7 +77,7 @@ std::vector<std::string> AnswerGenerator::generate(std::span<const GenerationPro
   return texts;
 }
 
-/// A lone prompt that the model cannot read is an error; among many, as in a benchmark, it costs its own answer only.
+/// A lone prompt that the model cannot read is an error; among many, as in a benchmark, only its own answer is lost.
 void VlmGenerator::check_lengths(const std::vector<GreedyPrompt>& prompts, int new_tokens) const {
   const auto limit = model_->text().max_position_embeddings;
   std::int64_t longest = 0, beyond = 0;
@@ -90,7 +90,7 @@ void VlmGenerator::check_lengths(const std::vector<GreedyPrompt>& prompts, int n
     throw UserError(ErrorKind::kInput, "The prompt is too long: " + chat_.too_long(longest), "Shorten it.");
   }
   if (beyond > 0) {
-    log_warning("{} of {} prompts are too long, up to {} tokens for a model made for {}: their answers mean nothing",
+    log_warning("{} of {} prompts are too long, up to {} tokens for a model made for {}: their answers are meaningless",
                 beyond, prompts.size(), longest, limit);
   } else if (lone_prompt_ && longest + new_tokens > limit) {
     log_warning("{} tokens of the prompt and {} new ones go beyond the {} positions that the model was made for",
@@ -113,7 +113,7 @@ std::vector<Answer> VlmGenerator::answer(std::span<const GenerationPrompt> promp
   each(static_cast<std::int64_t>(groups.size()), [&](std::int64_t g) {
     std::vector<GreedyPrompt> batch;
     for (const auto i : groups[g]) batch.push_back(ready[i]);
-    const DeviceTurn turn(model_->device());
+    const DevicePermit permit(model_->device());
     const auto ids = generate_greedy(model_, batch, greedy);
     for (std::size_t k = 0; k < ids.size(); ++k) {
       answers[groups[g][k]] = {batch[k].ids, ids[k], strip(chat_.tokenizer().decode(ids[k]))};

@@ -15,25 +15,25 @@
 
 namespace scalselect::vlm {
 
-/// An answer with the ids behind it.
+/// An answer and its ids.
 struct Answer {
   std::vector<std::int64_t> prompt_ids;  ///< as the decoder reads them, image placeholders expanded
   std::vector<std::int64_t> ids;         ///< generated, the stop id included
   std::string text;                      ///< special tokens removed, outer blanks stripped
 };
 
-/// A TextGenerator that also tells the ids.
+/// A TextGenerator that also returns the ids.
 class AnswerGenerator : public TextGenerator {
  public:
-  /// As TextGenerator::generate, which gives the texts of this.
+  /// As TextGenerator::generate, which returns the texts of this.
   virtual std::vector<Answer> answer(std::span<const GenerationPrompt> prompts, const GenerationOptions& options) = 0;
   std::vector<std::string> generate(std::span<const GenerationPrompt> prompts, const GenerationOptions& options) final;
 };
 
 class VlmGenerator final : public AnswerGenerator {
  public:
-  /// `lone_prompt`: questions come one at a time, and speed counts more than that an answer's last bits be those it
-  /// would have in company (see GreedyOptions::least_rows and length_multiple).
+  /// `lone_prompt`: questions come one at a time, and speed matters more than getting the same bits as in a batch (see
+  /// GreedyOptions::least_rows and length_multiple).
   explicit VlmGenerator(OpenModel model, bool lone_prompt = false);
 
   /// Prompts are grouped by padded length, and groups run on several threads; answers do not depend on either. Features

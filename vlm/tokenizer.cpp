@@ -85,7 +85,7 @@ struct Tokenizer::Impl {
     read_added(folder, tree);
   }
 
-  /// tokenizer.json first; tokens that only the older files know are added behind.
+  /// tokenizer.json first; tokens that only the older files have are appended.
   void read_added(const std::filesystem::path& folder, const Json& tree) {
     const auto listed = entry(tree, "added_tokens");
     if (!listed.is_array() && !listed.is_null()) throw tok::Unsupported{"'added_tokens' is not a list"};

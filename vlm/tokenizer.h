@@ -24,7 +24,7 @@ struct ByteSpan {
 
 struct Encoding {
   std::vector<std::int64_t> ids;
-  /// One span a token, always on character borders (a token that is a part of a character gets the whole character).
+  /// One span per token, always on character borders (a token that is a part of a character gets the whole character).
   /// Tokens added by the post-processor (BOS ...) have the empty span {0, 0}.
   std::vector<ByteSpan> offsets;
   /// 1 for tokens added by the post-processor.
@@ -54,7 +54,7 @@ class Tokenizer {
   /// Vocabulary of the model alone (HF's `tokenizer.vocab_size`).
   std::int64_t base_vocab_size() const;
 
-  /// From tokenizer_config.json / special_tokens_map.json; empty if these name none.
+  /// From tokenizer_config.json / special_tokens_map.json; empty if they have none.
   std::optional<std::int64_t> bos_id() const;
   std::optional<std::int64_t> eos_id() const;
   std::optional<std::int64_t> pad_id() const;

@@ -37,13 +37,13 @@ torch::ScalarType type_of(const std::filesystem::path& file, const std::string& 
 
 struct TorchFile::Archive {
   MappedFile file;
-  std::map<std::string, std::string_view> members;  ///< name behind the archive's own folder -> contents
+  std::map<std::string, std::string_view> members;  ///< name below the archive's own folder -> contents
 
   explicit Archive(const std::filesystem::path& path) : file(path) {
     if (!file.bytes().starts_with("PK\x03\x04")) {
       refuse(path, file.bytes().starts_with("\x80\x02\x8a\x0al\xfc")
                        ? "is in the format of PyTorch before 1.6: load it in Python and save it again"
-                       : "is no PyTorch checkpoint");
+                       : "is not a PyTorch checkpoint");
     }
     for (const auto& member : read_zip_directory(path)) {
       if (member.deflated) refuse(path, fmt::format("has the compressed member '{}'", member.name));
@@ -54,7 +54,7 @@ struct TorchFile::Archive {
     }
     const auto order = members.find("byteorder");
     if (order != members.end() && order->second != "little") refuse(path, "is not little-endian");
-    if (!members.contains("data.pkl")) refuse(path, "is a zip archive, but no PyTorch checkpoint (no data.pkl)");
+    if (!members.contains("data.pkl")) refuse(path, "is a zip archive, but not a PyTorch checkpoint (no data.pkl)");
   }
 };
 

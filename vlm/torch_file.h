@@ -1,5 +1,5 @@
 // PyTorch's own checkpoint files (.bin, .pt of torch >= 1.6): a zip of one pickle and raw storages. Read without Python
-// and without running what a pickle may ask for (vlm/pickle.h).
+// and without running anything in the pickle (vlm/pickle.h).
 #pragma once
 
 #include <torch/torch.h>

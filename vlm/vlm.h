@@ -1,5 +1,5 @@
-// What all vision-language models here share: a tower sees images, a projector turns what it saw into visual tokens, a
-// decoder reads them among the text. Probe, generation and training take any model through this.
+// The interface of all vision-language models here: a tower encodes images, a projector makes visual tokens of them, a
+// decoder reads them among the text. Probe, generation and training use any model through this.
 //
 //   visual = project(encode(images)); input = assemble(ids, visual); states = decode(input.embeddings,
 //   input.options()); logits(states at the positions that matter)
@@ -34,14 +34,14 @@ struct VisualGrid {
   std::int64_t tokens() const { return rows * columns; }
 };
 
-/// What the tower made of images, in their order.
+/// The tower's output for images, in their order.
 struct TowerOutput {
-  torch::Tensor features;           ///< [..., F]: what the projector reads; rows of an image stand together
+  torch::Tensor features;           ///< [..., F]: the projector's input; rows of an image are contiguous
   std::vector<torch::Tensor> deep;  ///< DeepStack features [V, d], one for each of the first decoder layers
-  std::vector<VisualGrid> grids;    ///< one an image
+  std::vector<VisualGrid> grids;    ///< one per image
 };
 
-/// Images as the decoder sees them.
+/// Images as the decoder's input.
 struct VisualTokens {
   torch::Tensor rows;               ///< [..., d]; V in all
   std::vector<torch::Tensor> deep;  ///< as in TowerOutput
@@ -51,7 +51,7 @@ struct VisualTokens {
 /// Bytes of rows and of DeepStack features, for caches.
 std::int64_t bytes_of(const torch::Tensor& rows, const std::vector<torch::Tensor>& deep);
 
-/// One after the other; undefined entries (prompts without images) are passed over.
+/// Concatenated; undefined entries (prompts without images) are skipped.
 VisualTokens concatenate(const std::vector<VisualTokens>& parts);
 TowerOutput concatenate(const std::vector<TowerOutput>& parts);
 
@@ -68,7 +68,7 @@ class VlmImpl : public torch::nn::Module {
  public:
   ~VlmImpl() override = default;
 
-  // -- What an architecture defines.
+  // -- Defined by each architecture.
   /// Visual tokens of an image whose processed pixels are `height` x `width`.
   virtual VisualGrid grid(std::int64_t height, std::int64_t width) const = 0;
   /// images: processed pixels, float [3, height, width] each (any device); at least one.
@@ -76,11 +76,11 @@ class VlmImpl : public torch::nn::Module {
   /// features [..., F] -> visual tokens [..., d]. Differentiable.
   virtual torch::Tensor project(const torch::Tensor& features) = 0;
   virtual std::int64_t feature_size() const = 0;      ///< F
-  virtual std::int64_t values_per_token() const = 0;  ///< numbers that encode's output holds for a visual token
+  virtual std::int64_t values_per_token() const = 0;  ///< numbers in encode's output per visual token
   virtual std::string chat_layout() const = 0;        ///< name for vlm::chat_layout
   virtual std::string projector_module() const = 0;   ///< its name, for modules_to_save
   virtual std::string frozen_pattern() const = 0;     ///< modules that are never LoRA targets (regular expression)
-  /// Whether `module` belongs to the architecture but is not built, since nothing reads what it would say.
+  /// Whether `module` belongs to the architecture but is not built, since nothing reads its output.
   virtual bool is_dead(const std::string& /*module*/) const { return false; }
 
   // -- The decoder.
@@ -113,7 +113,7 @@ class VlmImpl : public torch::nn::Module {
 
  protected:
   VlmImpl(const LlamaConfig& text, std::int64_t image_token_id, const ModelParts& parts);
-  /// Registers the decoder as body.language_model and the head as lm_head, behind whatever is registered already.
+  /// Registers the decoder as body.language_model and the head as lm_head, after whatever is registered already.
   void build_decoder(torch::nn::Module& body);
 
  private:
@@ -136,7 +136,7 @@ class Vlm : public torch::nn::ModuleHolder<VlmImpl> {
 /// M-RoPE positions int64 [3, B, S] (transformers: Qwen3VLModel.get_rope_index). Text advances all axes by one; the
 /// tokens of an image share the time position, and count rows and columns from there; the next token follows the
 /// largest position so far. ids and keep int64 [B, S] on the CPU (keep undefined = all kept); padding gets 1. Throws
-/// UserError(kInput) if the image tokens do not fit the grids.
+/// UserError(kInput) if the image tokens do not match the grids.
 torch::Tensor mrope_positions(const torch::Tensor& ids, const std::vector<VisualGrid>& grids,
                               std::int64_t image_token_id, const torch::Tensor& keep = {});
 

@@ -1,4 +1,4 @@
-// The weights of a Hugging Face folder whatever they are stored as: safetensors or PyTorch's .bin, whole or in shards.
+// The weights of a Hugging Face folder in any storage: safetensors or PyTorch's .bin, whole or in shards.
 #pragma once
 
 #include <torch/torch.h>
@@ -12,7 +12,7 @@
 namespace scalselect::vlm {
 
 /// Tensor name -> shard's file name, from model.safetensors.index.json or pytorch_model.bin.index.json. Throws
-/// UserError(kInput): no JSON, no weight_map, a shard outside of the index's folder.
+/// UserError(kInput): not JSON, no weight_map, a shard outside the index's folder.
 std::map<std::string, std::string> read_weight_index(const std::filesystem::path& index);
 
 class WeightFiles {
@@ -25,7 +25,7 @@ class WeightFiles {
 
   bool has(const std::string& name) const { return tensors_.contains(name); }
   std::vector<std::string> names() const;  ///< sorted
-  /// A CPU tensor over the mapped file: never write to it. Throws UserError(kInput) if there is none of that name.
+  /// A CPU tensor over the mapped file: never write to it. Throws UserError(kInput) if there is no such tensor.
   torch::Tensor tensor(const std::string& name) const;
   const std::filesystem::path& path() const { return path_; }
 

@@ -17,7 +17,7 @@ namespace {
 constexpr std::int64_t kCols = 64;
 constexpr std::int64_t kBudget = 500;
 
-/// Rows around 100 centres, as features lie: neighbours and clusters are there to be found.
+/// Rows around 100 centres, as in real features: there are neighbours and clusters to be found.
 std::vector<float> bundled_rows(std::int64_t rows) {
   Rng rng(1, "bench");
   std::vector<float> centers(100 * kCols), values(static_cast<std::size_t>(rows * kCols));

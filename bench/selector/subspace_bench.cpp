@@ -11,7 +11,7 @@
 namespace scalselect {
 namespace {
 
-/// Rows with a spectrum that falls off, as features have.
+/// Rows with a decaying spectrum, as features have.
 std::vector<float> decaying_rows(std::int64_t rows, std::int64_t cols) {
   Rng rng(1, "bench");
   std::vector<float> values(static_cast<std::size_t>(rows * cols));

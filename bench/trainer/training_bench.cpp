@@ -1,4 +1,4 @@
-// Samples a second of fine-tuning at the mini world's size, one thread (OMP_NUM_THREADS=1), random weights.
+// Samples per second of fine-tuning at the mini world's size, one thread (OMP_NUM_THREADS=1), random weights.
 //   build/release/bench_trainer
 #include <benchmark/benchmark.h>
 

@@ -2,8 +2,8 @@
 //
 //   SCALSELECT_BENCH_MODEL=DIR OMP_NUM_THREADS=1 build/release/bench_vlm
 //
-// DIR: an HF folder (default: data/mini/model, seen from the working directory). Pictures are noise of 48 x 48 pixels,
-// 2.4 samples a picture as in the mini pool.
+// DIR: an HF folder (default: data/mini/model below the working directory). Pictures are noise of 48 x 48 pixels,
+// 2.4 samples per picture as in the mini pool.
 #include <benchmark/benchmark.h>
 #include <unistd.h>
 

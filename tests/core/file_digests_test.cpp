@@ -66,7 +66,7 @@ TEST_F(FileDigestsTest, HashesManyFilesInTheirOrder) {
   const std::vector<std::string> files{folder_ / "b", folder_ / "none", folder_ / "more" / "a", file_, folder_};
   const std::vector<std::string> expected{sha256("b"), "missing", sha256("a"), sha256("weights"), "missing"};
   EXPECT_EQ(digests_.sha256_all(files), expected);
-  EXPECT_EQ(std::distance(fs::directory_iterator(notes_), {}), 2) << "one file of notes a folder";
+  EXPECT_EQ(std::distance(fs::directory_iterator(notes_), {}), 2) << "one file of notes per folder";
   write_file_atomically(folder_ / "b", "c");
   EXPECT_EQ(digests_.sha256_all(files)[0], sha256("c"));
   EXPECT_EQ(digests_.sha256_all(files)[3], sha256("weights"));

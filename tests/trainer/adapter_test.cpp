@@ -151,7 +151,7 @@ TEST(Adapter, WhatDoesNotFitIsRefused) {
   write(lora, q + ".lora_A.weight", {3, 32});
   EXPECT_THAT(message_of(load), testing::HasSubstr("lora_B"));
   write(lora, "base_model.model.model.language_model.layers.7.self_attn.q_proj.weight", {32, 32});
-  EXPECT_THAT(message_of(load), testing::HasSubstr("no parameter of the model"));
+  EXPECT_THAT(message_of(load), testing::HasSubstr("not a parameter of the model"));
   write(lora, "base_model.model.lm_head.weight", {3, 3});
   EXPECT_THAT(message_of(load), testing::HasSubstr("wrong shape"));
 }

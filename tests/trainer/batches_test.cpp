@@ -1,4 +1,4 @@
-// Batches: every sample once, seeded, alike in length, addressable.
+// Batches: every sample once, seeded, similar in length, addressable.
 #include "trainer/batches.h"
 
 #include <gtest/gtest.h>
@@ -70,7 +70,7 @@ TEST(Batches, StreamGoesOnFromAnyPosition) {
     steps.push_back(whole.next(3));
     EXPECT_EQ(resumed.next(3), steps.back()) << i;
   }
-  EXPECT_EQ(steps[2].size(), 1u);  // 7 batches an epoch: 3 + 3 + 1
+  EXPECT_EQ(steps[2].size(), 1u);  // 7 batches per epoch: 3 + 3 + 1
   EXPECT_EQ(steps_per_epoch(50, 8, 3), 3);
 }
 

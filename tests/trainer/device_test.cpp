@@ -22,7 +22,7 @@ TrainResult train_on(torch::Device device, const std::filesystem::path& folder, 
   options.checkpoint_every = 2;
   TrainCallbacks callbacks;
   callbacks.progress = false;
-  // Stopped behind its first checkpoint, it goes on from there.
+  // Stopped after its first checkpoint, it resumes from there.
   bool stopped = false;
   callbacks.on_step = [&](const StepRecord& record) {
     if (!stopped && record.step == 3) {

@@ -1,4 +1,4 @@
-// Gradients of files on disk: independence of company and threads, rejects, warm-up files, errors.
+// Gradients of files on disk: independence of other samples and threads, rejects, warm-up files, errors.
 #include "trainer/gradient_probe.h"
 
 #include <gmock/gmock.h>
@@ -61,10 +61,9 @@ GradientRequest both_sketches() {
   return request;
 }
 
-using Seen = std::vector<SampleGradients>;
-
-Seen differentiate(GradientProbe& probe, std::span<const Sample> samples, const GradientRequest& request) {
-  Seen seen;
+std::vector<SampleGradients> differentiate(GradientProbe& probe, std::span<const Sample> samples,
+                                           const GradientRequest& request) {
+  std::vector<SampleGradients> seen;
   probe.differentiate(samples, request, [&](const SampleGradients& gradients) { seen.push_back(gradients); });
   return seen;
 }
@@ -89,7 +88,7 @@ TEST_P(GradientProbes, CompanyAndThreadsChangeNoBit) {
   const auto together =
       differentiate(*open_gradient_probe(base, "float32", fresh_branches(), tight), samples, both_sketches());
   ASSERT_EQ(together.size(), samples.size());
-  EXPECT_THAT(together[2].reject, "") << "no image is no reason";
+  EXPECT_THAT(together[2].reject, "") << "a missing image is not a reason to reject";
   EXPECT_GT(together[2].norm, 0);
   set_threads(3);
   tight.held_mb = tight.cache_mb = 0;  // groups of three, nothing shared
@@ -102,7 +101,7 @@ TEST_P(GradientProbes, CompanyAndThreadsChangeNoBit) {
   set_threads(1);
 }
 
-/// A sketch as long as the gradient keeps its length closely: the probe sketches what the taker takes.
+/// A sketch as long as the gradient approximates its length closely: the probe sketches what the computer computes.
 TEST(GradientProbe, SketchesWhatTheTakerTakes) {
   const TestFolder folder;
   const auto samples = pool(folder);
@@ -129,12 +128,12 @@ TEST(GradientProbe, SketchesWhatTheTakerTakes) {
 
   const auto tokenizer = std::make_shared<vlm::Tokenizer>(vlm::Tokenizer::load(kBase));
   const auto row = render_row(samples[2], vlm::ChatTemplate(vlm::chat_layout("llava-1.5"), tokenizer), {}, 2048);
-  const GradientTaker taker(model, names);
-  EXPECT_EQ(probe->size(), taker.size());
-  std::vector<float> gradient(static_cast<std::size_t>(taker.size()));
-  taker.take(row.sample, {}, gradient.data());
+  const GradientComputer computer(model, names);
+  EXPECT_EQ(probe->size(), computer.size());
+  std::vector<float> gradient(static_cast<std::size_t>(computer.size()));
+  computer.compute(row.sample, {}, gradient.data());
   const auto sketched = [&](const GradientSpec& spec, const std::vector<float>& x) {
-    return sketch(spec.sketch, 1, taker.size(),
+    return sketch(spec.sketch, 1, computer.size(),
                   [&](std::int64_t, std::int64_t first, std::int64_t count, float* out) {
                     std::copy_n(x.begin() + first, count, out);
                   })
@@ -144,7 +143,7 @@ TEST(GradientProbe, SketchesWhatTheTakerTakes) {
   double squares = 0;
   for (const float value : gradient) squares += static_cast<double>(value) * value;
   EXPECT_DOUBLE_EQ(seen.norm, std::sqrt(squares));
-  adam_step(load_moments(source.moments, names), 0, taker.size(), gradient.data());
+  adam_step(load_moments(source.moments, names), 0, computer.size(), gradient.data());
   EXPECT_EQ(seen.sketches[1], sketched(request.sketches[1], gradient));
 }
 

@@ -40,9 +40,9 @@ struct Fixture {
     if (samples[i].images.empty()) return {};
     return {features.narrow(0, static_cast<std::int64_t>(i), 1), {}, {{1, 9}}};
   }
-  std::vector<float> gradient(const GradientTaker& taker, std::size_t i, double* loss = nullptr) const {
-    std::vector<float> out(static_cast<std::size_t>(taker.size()));
-    const double found = taker.take(samples[i], features_of(i), out.data());
+  std::vector<float> gradient(const GradientComputer& computer, std::size_t i, double* loss = nullptr) const {
+    std::vector<float> out(static_cast<std::size_t>(computer.size()));
+    const double found = computer.compute(samples[i], features_of(i), out.data());
     if (loss != nullptr) *loss = found;
     return out;
   }
@@ -81,7 +81,7 @@ TEST(Gradients, AreAutogradsOfEverySampleAlone) {
   const Fixture fixture;
   const auto facts = json::parse(read_file(kGolden / "gradients.json"));
   const vlm::SafetensorsFile expected(kGolden / "gradients.safetensors");
-  const GradientTaker lora(fixture.model, lora_names(facts));
+  const GradientComputer lora(fixture.model, lora_names(facts));
   ASSERT_EQ(lora.size(), expected.tensor("gradient.0").numel());
   for (std::size_t i = 0; i < fixture.samples.size(); ++i) {
     double loss = 0;
@@ -99,7 +99,7 @@ TEST(Gradients, AreAutogradsOfEverySampleAlone) {
 TEST(Gradients, OfAStatedParameterAreAutogradsToo) {
   Fixture fixture;
   const auto facts = json::parse(read_file(kGolden / "gradients.json"));
-  const GradientTaker head(fixture.model, {"lm_head.weight"});
+  const GradientComputer head(fixture.model, {"lm_head.weight"});
   EXPECT_EQ(head.size(), fixture.model->lm_head()->weight.numel());
   for (std::size_t i = 0; i < fixture.samples.size(); ++i) {
     const double expected = facts.at("samples")[i].at("head_norm");
@@ -125,7 +125,7 @@ TEST(Gradients, OfTheHeadHaveTheClosedForm) {
     sum += torch::outer(residual, states[t - 1]);
     ++targets;
   }
-  const GradientTaker head(fixture.model, {"lm_head.weight"});
+  const GradientComputer head(fixture.model, {"lm_head.weight"});
   EXPECT_LT(distance(fixture.gradient(head, 0), (sum / targets).contiguous()), 1e-4);
 }
 
@@ -133,7 +133,7 @@ TEST(Gradients, AdamStepIsThatOfLess) {
   const Fixture fixture;
   const auto facts = json::parse(read_file(kGolden / "gradients.json"));
   const vlm::SafetensorsFile expected(kGolden / "gradients.safetensors");
-  const GradientTaker lora(fixture.model, lora_names(facts));
+  const GradientComputer lora(fixture.model, lora_names(facts));
   AdamMoments moments;
   for (std::int64_t j = 0; j < lora.size(); ++j) {
     moments.first.push_back(static_cast<float>(1e-3 * std::sin(static_cast<double>(j))));
@@ -161,17 +161,17 @@ TEST(Gradients, FreshBranchesShowB) {
   const auto modules = vlm::attach_adapter(model, spec);
   const auto set = synthetic_set(1);
   auto features = synthetic_features(model);
-  const GradientTaker a(model, {modules[0] + ".lora_A"});
+  const GradientComputer a(model, {modules[0] + ".lora_A"});
   std::vector<float> gradient(static_cast<std::size_t>(a.size()));
-  a.take(set.samples[0], features.fetch(set.samples[0].images), gradient.data());
+  a.compute(set.samples[0], features.fetch(set.samples[0].images), gradient.data());
   EXPECT_EQ(norm(gradient), 0);
-  const GradientTaker b(model, {modules[0] + ".lora_B"});
+  const GradientComputer b(model, {modules[0] + ".lora_B"});
   gradient.resize(static_cast<std::size_t>(b.size()));
-  b.take(set.samples[0], features.fetch(set.samples[0].images), gradient.data());
+  b.compute(set.samples[0], features.fetch(set.samples[0].images), gradient.data());
   EXPECT_GT(norm(gradient), 0);
 }
 
-/// The optimiser's moments, as `on_epoch` hands them out and load_moments reads them.
+/// The optimiser's moments, as `on_epoch` receives them and load_moments reads them.
 TEST(Gradients, MomentsComeFromTheEndOfAnEpoch) {
   const TestFolder folder;
   auto model = tiny_model();

@@ -18,7 +18,7 @@ std::filesystem::path folder_of(const std::string& name) {
   return std::filesystem::path(SCALSELECT_SOURCE_DIR) / "tests" / "vlm" / "golden" / name;
 }
 
-/// The prompts of the golden file as training samples, and the images they look at.
+/// The prompts of the golden file as training samples, and the images they use.
 struct GoldenSet {
   explicit GoldenSet(const std::string& name) : tensors(folder_of(name) / "golden.safetensors") {
     const std::vector<std::vector<std::int64_t>> looks = {{0}, {1, 2}, {}};
@@ -35,7 +35,7 @@ struct GoldenSet {
       images.push_back(tensors.tensor("image." + std::to_string(i)).clone());
     }
   }
-  vlm::TowerOutput look(vlm::Vlm model, const std::vector<std::int64_t>& indices) const {
+  vlm::TowerOutput encode(vlm::Vlm model, const std::vector<std::int64_t>& indices) const {
     torch::NoGradGuard no_grad;
     std::vector<torch::Tensor> pixels;
     for (const auto index : indices) pixels.push_back(images[index]);
@@ -61,7 +61,7 @@ TEST_P(QwenTraining, LossOfABatchIsTheSumOfTransformersLosses) {
   }
   for (const std::int64_t align : {1, 16}) {
     const auto batch = collate(golden.set, std::vector<std::int64_t>{0, 1, 2}, 264, align);
-    const auto loss = loss_sum(model, batch, golden.look(model, batch.images)).item<double>();
+    const auto loss = loss_sum(model, batch, golden.encode(model, batch.images)).item<double>();
     EXPECT_NEAR(loss, expected, 2e-5 * expected);
   }
 }
@@ -73,7 +73,7 @@ TEST_P(QwenTraining, GradientsOfAnAdapterAreThoseOfPeft) {
   auto parameters = model->named_parameters();
   for (auto& item : parameters) item.value().set_requires_grad(item.key().find("lora_") != std::string::npos);
   const auto batch = collate(golden.set, std::vector<std::int64_t>{1}, 264);
-  const auto loss = loss_sum(model, batch, golden.look(model, batch.images));
+  const auto loss = loss_sum(model, batch, golden.encode(model, batch.images));
   (loss / static_cast<double>(batch.supervised)).backward();
   int compared = 0;
   for (const auto& name : golden.tensors.names()) {
@@ -97,9 +97,9 @@ TEST_P(QwenTraining, GradientsOfOneSampleAreThoseOfPeft) {
     names.push_back(name.substr(10));
     theirs.push_back(golden.tensors.tensor(name).flatten());
   }
-  const GradientTaker taker(model, names);
-  auto ours = torch::empty({taker.size()});
-  const auto loss = taker.take(golden.set.samples[1], golden.look(model, {1, 2}), ours.data_ptr<float>());
+  const GradientComputer computer(model, names);
+  auto ours = torch::empty({computer.size()});
+  const auto loss = computer.compute(golden.set.samples[1], golden.encode(model, {1, 2}), ours.data_ptr<float>());
   EXPECT_NEAR(loss, golden.tensors.tensor("lora.loss").item<double>(), 1e-5 * loss);
   const auto expected = torch::cat(theirs);
   EXPECT_LT((ours - expected).norm().item<double>(), 1e-4 * expected.norm().item<double>());
@@ -155,7 +155,7 @@ TEST(QwenFiles, TrainWithAndWithoutCachedFeatures) {
       const bool tower = name.find(".visual.") != std::string::npos;
       EXPECT_TRUE(!tower || name.find("visual.merger.") != std::string::npos) << name;
     }
-    // What is saved and loaded again says the same.
+    // A model that is saved and loaded again gives the same result.
     vlm::save_adapter(folder / "adapter", model, spec);
     auto again = vlm::load_vlm(base);
     vlm::load_adapter(folder / "adapter", again);
@@ -178,7 +178,7 @@ TEST(ImageFeatures, AnUnreadablePictureCostsItsRowsWithAndWithoutACache) {
     auto set = make_training_set(samples, chat, *images, 256);
     ImageFeatures features(model, images, set, limit_mb);
     EXPECT_EQ(features.cached(), limit_mb > 0);
-    ASSERT_EQ(set.samples.size(), 4u);  // rows 1 and 4 look at 1.png
+    ASSERT_EQ(set.samples.size(), 4u);  // rows 1 and 4 use 1.png
     ASSERT_EQ(set.skipped.size(), 2u);
     EXPECT_NE(set.skipped[0].reason.find("1.png"), std::string::npos);
     digests[limit_mb > 0] = set.digest();

@@ -72,7 +72,7 @@ TEST(Train, LossFallsAndOnlyChosenParametersMove) {
 TEST(Train, StepsByEpochsAndByMaximum) {
   TrainOptions options;
   options.batch_size = 4, options.accumulation = 3, options.epochs = 1.5;
-  EXPECT_EQ(total_steps(options, 30), 5);  // 8 batches, 3 steps an epoch
+  EXPECT_EQ(total_steps(options, 30), 5);  // 8 batches, 3 steps per epoch
   options.max_steps = 100;
   EXPECT_EQ(total_steps(options, 30), 100);
 }
@@ -230,7 +230,7 @@ TEST(Train, ADamagedCheckpointIsNamedWhateverItLacks) {
     for (const char* value : {"", "-1", "many", "99999999999999999999", "123456789"}) {
       auto changed = facts;
       changed[name] = value;
-      EXPECT_THAT(message_with(tensors, changed), testing::HasSubstr(std::string("gives no '") + name + "'")) << value;
+      EXPECT_THAT(message_with(tensors, changed), testing::HasSubstr(std::string("has no '") + name + "'")) << value;
     }
   }
 }

@@ -36,13 +36,13 @@ TEST_P(PeftAdapter, GivesPeftsLogitsAttachedAndMerged) {
   }
 }
 
-/// Values that depend on nothing but their place.
+/// Values that depend only on their position.
 void fill(torch::Tensor tensor, std::int64_t salt) {
   const auto steps = torch::arange(tensor.numel(), torch::kInt64).mul(37).add(salt).remainder(101).sub(50);
   tensor.copy_(steps.to(torch::kFloat32).div(250).view(tensor.sizes()));
 }
 
-/// An rsLoRA adapter on three linears a layer, and a projector in full.
+/// An rsLoRA adapter on three linears per layer, and a projector in full.
 AdapterSpec adapt(LlavaModel& model) {
   AdapterSpec spec;
   spec.r = 5;
@@ -75,7 +75,7 @@ TEST(PeftGolden, LoadsWhatWeWrite) {
   EXPECT_LT(relative_error(logits(golden), expected.tensor("logits.ours")), 1e-5);
 }
 
-/// An adapter of ours with its configuration changed, and with its modules under other names.
+/// The adapter "ours" with its configuration changed, and with its modules under other names.
 fs::path variant(const std::string& name, const std::function<void(nlohmann::ordered_json&)>& change, bool older) {
   const auto folder = fs::path(testing::TempDir()) / "adapter_variant" / name;
   const SafetensorsFile weights(kAdapters / "ours" / "adapter_model.safetensors");

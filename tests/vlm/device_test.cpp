@@ -1,5 +1,5 @@
-// Devices: models must give on the fake one (see tests/fake_device.h), and on a GPU where there is one, what they give
-// on the CPU.
+// Devices: on the fake one (see tests/fake_device.h), and on a GPU if there is one, models must give the same results
+// as on the CPU.
 #include "vlm/device.h"
 
 #include <gmock/gmock.h>
@@ -114,19 +114,19 @@ TEST(Device, WithoutAGpuOneSentenceSaysSo) {
   }
 }
 
-TEST(DeviceTurn, FourAtATimeAndNestedOnesWaitForNobody) {
+TEST(DevicePermit, FourAtATimeAndNestedOnesDoNotWait) {
   set_threads(16);
   std::atomic<int> inside = 0, most = 0, done = 0;
   parallel_samples(400, [&](std::int64_t i) {
     try {
-      const DeviceTurn turn(fake_device());
+      const DevicePermit permit(fake_device());
       const int now = ++inside;
       for (int seen = most; now > seen && !most.compare_exchange_weak(seen, now);) {
       }
-      const DeviceTurn again(fake_device());
+      const DevicePermit again(fake_device());
       std::this_thread::sleep_for(std::chrono::microseconds(200));
       --inside;
-      if (i % 7 == 0) throw std::runtime_error("a turn is given back all the same");
+      if (i % 7 == 0) throw std::runtime_error("a permit is released nevertheless");
     } catch (const std::runtime_error&) {
     }
     ++done;
@@ -138,7 +138,7 @@ TEST(DeviceTurn, FourAtATimeAndNestedOnesWaitForNobody) {
 
 [[noreturn]] void out_of_memory() { throw c10::OutOfMemoryError({__func__, __FILE__, 1}, "CUDA out of memory."); }
 
-TEST(ParallelSamples, AGpuHoldsNoMoreThanHaveTheirTurn) {
+TEST(ParallelSamples, AGpuHoldsNoMoreThanHaveAPermit) {
   set_threads(16);
   set_device({true, 0});  // opens nothing
   std::atomic<bool> refused = false;
@@ -148,7 +148,7 @@ TEST(ParallelSamples, AGpuHoldsNoMoreThanHaveTheirTurn) {
   });
   set_device({});
   EXPECT_THAT(testing::internal::GetCapturedStderr(),
-              testing::HasSubstr("does not hold 4 samples side by side: going on with 2"));
+              testing::HasSubstr("does not hold 4 samples at a time: continuing with 2"));
 }
 
 TEST(SamplesInTurn, AFullGpuIsASentence) {

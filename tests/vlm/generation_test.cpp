@@ -1,4 +1,4 @@
-// Greedy generation against transformers, and its independence of company.
+// Greedy generation against transformers, and its independence of the batch.
 #include "vlm/generation.h"
 
 #include <gmock/gmock.h>

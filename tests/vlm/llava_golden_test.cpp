@@ -69,26 +69,6 @@ TEST_P(LlavaGolden, CachedDecodingEqualsOneForward) {
   EXPECT_LT(relative_error(torch::cat(parts, 1), golden("hidden.0.3")), 1e-5);
 }
 
-TEST_P(LlavaGolden, PackedFactsEqualSeparateSequences) {
-  torch::NoGradGuard no_grad;
-  Golden golden(GetParam());
-  const auto x = golden.merged(0);
-  const std::int64_t prefix = x.size(1) - 8;
-  const auto a = x.slice(1, prefix, prefix + 3), b = x.slice(1, prefix + 3);
-  const auto head = x.slice(1, 0, prefix);
-  const auto alone_a = golden.model->decode(torch::cat({head, a}, 1)).slice(1, prefix);
-  const auto alone_b = golden.model->decode(torch::cat({head, b}, 1)).slice(1, prefix);
-  DecodeOptions packed;
-  const auto segments =
-      torch::cat({torch::zeros({prefix}), torch::full({3}, 1), torch::full({5}, 2)}).to(torch::kInt64).unsqueeze(0);
-  packed.mask = packed_mask(segments, torch::kFloat32);
-  packed.positions =
-      torch::cat({torch::arange(prefix), torch::arange(prefix, prefix + 3), torch::arange(prefix, prefix + 5)})
-          .unsqueeze(0);
-  const auto together = golden.model->decode(x, packed);
-  EXPECT_LT(relative_error(together.slice(1, prefix), torch::cat({alone_a, alone_b}, 1)), 1e-5);
-}
-
 TEST(LlavaModel, PartsAreLeftOut) {
   LoadOptions options;
   options.parts = {.tower = true, .tower_layers = -1, .decoder_layers = 1, .head = false};

@@ -68,23 +68,23 @@ std::vector<Sample> pool(const Pictures& p) {
           sample(5, {p.path(1)}, {"<image>\nIs <pad> a token?", "Yes it is."})};
 }
 
-struct Seen {
+struct Signals {
   std::vector<std::vector<float>> hidden, attention, means;
   std::vector<float> tower;
   AnswerLoss loss, lone;
   TokenCounts counts;
   std::string reject;
-  bool operator==(const Seen& o) const {
+  bool operator==(const Signals& o) const {
     return hidden == o.hidden && attention == o.attention && means == o.means && tower == o.tower &&
            loss.turn_sums == o.loss.turn_sums && loss.error_norms == o.loss.error_norms &&
            lone.turn_sums == o.lone.turn_sums && reject == o.reject;
   }
 };
 
-std::vector<Seen> observe(FeatureProbe& probe, std::span<const Sample> samples, const SignalRequest& request) {
-  std::vector<Seen> all;
+std::vector<Signals> observe(FeatureProbe& probe, std::span<const Sample> samples, const SignalRequest& request) {
+  std::vector<Signals> all;
   probe.observe(samples, request, [&](const SampleSignals& signals) {
-    Seen seen;
+    Signals seen;
     for (const auto& early : signals.early) {
       seen.hidden.emplace_back(early.hidden.data, early.hidden.data + early.hidden.rows * early.hidden.cols);
       seen.attention.emplace_back(early.attention.begin(), early.attention.end());
@@ -132,7 +132,7 @@ void expect_close(const std::vector<float>& a, const std::vector<float>& b) {
   EXPECT_LE(worst, 1e-5 * scale);
 }
 
-void expect_close(const Seen& a, const Seen& b) {
+void expect_close(const Signals& a, const Signals& b) {
   EXPECT_EQ(a.reject, b.reject);
   ASSERT_EQ(a.hidden.size(), b.hidden.size());
   for (std::size_t i = 0; i < a.hidden.size(); ++i) expect_close(a.hidden[i], b.hidden[i]);
@@ -232,7 +232,7 @@ TEST(Probe, DeepStackCanBeLeftOut) {
 }
 
 /// The drawn image and the two turns of golden/make_probe_signals.py.
-Seen golden_sample(const char* folder, const fs::path& picture) {
+Signals golden_sample(const char* folder, const fs::path& picture) {
   Image image{24, 24, std::vector<std::uint8_t>(24 * 24 * 3)};
   for (int y = 0; y < 24; ++y) {
     for (int x = 0; x < 24; ++x) {
@@ -325,7 +325,7 @@ TEST(Probe, UnusableSamplesAreRejectedWithTheirReason) {
   EXPECT_EQ(seen[4].reject, "");
 }
 
-/// A conversation about one image, and which of its tokens either reading takes for what.
+/// A conversation about one image, and the tokens' roles in both readings.
 struct Roles {
   Roles(const char* folder, const char* layout, std::int64_t image_tokens, std::vector<std::string> texts)
       : tokenizer(std::make_shared<Tokenizer>(Tokenizer::load(golden_folder(folder)))) {
@@ -335,7 +335,7 @@ struct Roles {
     compat = compat_positions(rendered, item.turns, chat);
     strict = strict_positions(rendered);
   }
-  /// Where `text`, tokenised alone, stands behind `from`; the number of tokens if it does not.
+  /// Position of `text`, tokenised alone, from `from` on; the number of tokens if it does not occur.
   std::int64_t find(const std::string& text, std::int64_t from = 0) const {
     const auto pattern = tokenizer->encode(text, false).ids;
     return std::search(rendered.ids.begin() + from, rendered.ids.end(), pattern.begin(), pattern.end()) -
@@ -353,7 +353,7 @@ TEST(CompatRoles, FirstHitWinsAndMovesTheCursor) {
   const Roles roles("llava_base", "llava-1.5", 9, {"<image>Say abc", "abc", "and d?", "not there at all: abc"});
   EXPECT_EQ(roles.compat.visual, roles.strict.visual);
   EXPECT_EQ(roles.compat.visual.size(), 9u);
-  // "abc" of the question is taken for the answer; header, BOS and the true first answer are "user".
+  // "abc" of the question counts as the answer; header, BOS and the real first answer are "user".
   const auto hit = roles.find("abc");
   EXPECT_FALSE(Roles::holds(roles.compat.user, hit));
   EXPECT_TRUE(Roles::holds(roles.strict.user, hit));

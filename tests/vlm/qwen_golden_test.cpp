@@ -129,7 +129,7 @@ TEST_P(QwenVl, HiddenStatesAttentionLogitsAndLoss) {
     for (std::int64_t layer = 0; layer < layers; ++layer) {
       EXPECT_LT(relative_error(hidden[layer], expected(layer)), 2e-5) << prompt << " " << layer;
     }
-    // The last entry is recorded before the final norm for Qwen3-VL, behind it for Qwen2.5-VL.
+    // The last entry is recorded before the final norm for Qwen3-VL, after it for Qwen2.5-VL.
     const bool third = golden.qwen().config().generation == QwenVlConfig::Generation::kQwen3;
     EXPECT_LT(relative_error(third ? hidden.back() : last, expected(layers)), 2e-5);
     EXPECT_LT(relative_error(raw[1], golden("raw", prompt)), 2e-5);
@@ -215,7 +215,7 @@ TEST_P(QwenVl, GreedyEqualsTransformersAloneAndTogether) {
   }
 }
 
-/// Ours is as far from float32 as the reference's own attention implementations are.
+/// As far from float32 as the reference's own attention implementations are.
 TEST_P(QwenVl, BfloatStaysClose) {
   torch::NoGradGuard no_grad;
   LoadOptions options;

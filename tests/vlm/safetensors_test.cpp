@@ -112,7 +112,7 @@ TEST(Safetensors, RefusesBrokenFiles) {
   EXPECT_THAT(message(header_and("{" + a + R"(,"b":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}})", 8)),
               HasSubstr("tensor 'b' overlaps its predecessor."));
   EXPECT_THAT(message(header_and("{" + a + R"(,"b":{"dtype":"F32","shape":[1],"data_offsets":[12,16]}})", 16)),
-              HasSubstr("tensor 'b' leaves a hole behind its predecessor."));
+              HasSubstr("tensor 'b' leaves a gap after its predecessor."));
   EXPECT_THAT(message(header_and(R"({"a":{"dtype":"F8_X","shape":[1],"data_offsets":[0,1]}})", 1)),
               HasSubstr("tensor 'a' has the unknown dtype 'F8_X'."));
   EXPECT_THAT(message(header_and(R"({"a":{"dtype":"F32","shape":[3],"data_offsets":[0,8]}})", 8)),
@@ -147,7 +147,7 @@ TEST(SafetensorsFolder, ReadsShards) {
   EXPECT_EQ(weights.shape("a"), (std::vector<std::int64_t>{2}));
   EXPECT_THROW(weights.tensor("c"), UserError);
 
-  // What the index says too much counts when it is asked for.
+  // A wrong index entry is an error when its tensor is asked for.
   index(R"({"a": "model-00002-of-00002.safetensors", "b": "model-00002-of-00002.safetensors",
             "c": "model-00003-of-00003.safetensors"})");
   const SafetensorsFolder stale(root);
@@ -159,7 +159,7 @@ TEST(SafetensorsFolder, ReadsShards) {
   EXPECT_THAT(asked("c"), EndsWith("says that tensor 'c' is in 'model-00003-of-00003.safetensors', which is missing."));
   const auto opened = [&] { SafetensorsFolder{root}; };
   index(R"({"a": "model-00003-of-00003.safetensors"})");
-  EXPECT_THAT(refusal(opened), HasSubstr("names 1 tensors in files that are not there"));
+  EXPECT_THAT(refusal(opened), HasSubstr("names 1 tensors in files that do not exist"));
   index(R"({"a": "../x.safetensors"})");
   EXPECT_THAT(refusal(opened), HasSubstr("which is not a plain file name"));
   // The whole file comes before an index, as in transformers.

@@ -76,7 +76,7 @@ TEST(Pickle, RefusesWhatNoStateDictNeeds) {
   EXPECT_EQ(pickle_message("\x80\x02}."), "read");
   EXPECT_THAT(pickle_message("\x80\x02}"), HasSubstr("cut short"));
   EXPECT_THAT(pickle_message("\x80\x02."), HasSubstr("damaged pickle"));
-  EXPECT_THAT(pickle_message("\x80\x02h\x05."), HasSubstr("recalls what it never stored"));
+  EXPECT_THAT(pickle_message("\x80\x02h\x05."), HasSubstr("reads what it never stored"));
   EXPECT_THAT(pickle_message("\x80\x02i"), HasSubstr("instruction 0x69"));
   EXPECT_THAT(pickle_message("cbuiltins\neval\n."), HasSubstr("'builtins.eval'"));
   EXPECT_THAT(pickle_message(std::string("\x80\x02") + std::string(200000, ']') + std::string(199999, 'a') + "."),

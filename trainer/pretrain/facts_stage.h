@@ -1,4 +1,4 @@
-// What the decoder learns: values of facts, after the keys that name them.
+// The decoder's training: values of facts, after the keys that name them.
 #pragma once
 
 #include <torch/torch.h>
@@ -19,7 +19,7 @@ torch::Tensor fact_logits(vlm::LlavaModel& model, const torch::Tensor& features,
 class FactTally {
  public:
   void add(const PackedBatch& batch, const torch::Tensor& logits);
-  /// "shape_color 97 exist 61 ..." in per cent; forgets what was counted.
+  /// "shape_color 97 exist 61 ..." in percent; resets the counts.
   std::string report();
 
  private:

@@ -9,7 +9,7 @@
 
 namespace scalselect::pretrain {
 
-/// WordPiece over mini::lexicon(): white space splits, punctuation stands alone, `<s>` is put in front.
+/// WordPiece over mini::lexicon(): white space splits, punctuation is separate, `<s>` is put in front.
 nlohmann::ordered_json tokenizer_json();
 
 /// Writes tokenizer.json, tokenizer_config.json, special_tokens_map.json, preprocessor_config.json and

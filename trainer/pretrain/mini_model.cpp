@@ -85,7 +85,7 @@ void whiten_projector(vlm::LlavaModel& model, const torch::Tensor& features, std
   const auto centred = samples - mean;
   const auto covariance = centred.t().matmul(centred) / samples.size(0);
   auto [values, vectors] = torch::linalg_eigh(covariance);
-  // Directions that carry next to nothing are noise: they are not blown up to full strength.
+  // Directions with almost no variance are noise: they are not scaled up to full strength.
   const auto scale = (values.clamp_min(0) + 0.01 * values.mean()).rsqrt();
   auto generator = at::detail::createCPUGenerator(static_cast<std::uint64_t>(seed) + 1);
   const auto random = torch::empty({first->out_features(), first->in_features()}, torch::kDouble)
@@ -99,12 +99,12 @@ NamedTensors select_parameters(vlm::LlavaModel& model, bool tower, bool projecto
   NamedTensors chosen;
   for (auto& item : model->named_parameters()) {
     const auto& name = item.key();
-    const bool wanted = contains(name, "vision_tower")            ? tower && !contains(name, "post_layernorm")
-                        : contains(name, "multi_modal_projector") ? projector
-                        : contains(name, "embed_tokens")          ? embeddings
-                                                                  : decoder;
-    item.value().requires_grad_(wanted);
-    if (wanted) chosen.emplace_back(name, item.value());
+    const bool selected = contains(name, "vision_tower")            ? tower && !contains(name, "post_layernorm")
+                          : contains(name, "multi_modal_projector") ? projector
+                          : contains(name, "embed_tokens")          ? embeddings
+                                                                    : decoder;
+    item.value().requires_grad_(selected);
+    if (selected) chosen.emplace_back(name, item.value());
   }
   return chosen;
 }

@@ -12,7 +12,7 @@
 namespace scalselect::pretrain {
 
 /// LLaVA over 48 x 48 pictures and the mini world's vocabulary. The projector reads the last tower block's patches
-/// (vision_feature_layer -1), so that no block is dead weight.
+/// (vision_feature_layer -1), so that no block is unused.
 vlm::LlavaConfig mini_config(const MiniShape& shape);
 
 /// Fills every parameter from its own seeded generator: tower linears N(0, 1/sqrt(in)), patch positions N(0, .25), all

@@ -13,7 +13,7 @@ using trainer::NamedTensors;
 /// Learning rate of step `step` (0-based) of `stage`: linear from 0 over the warm-up, then half a cosine.
 double learning_rate(const StageOptions& stage, std::int64_t step);
 
-/// AdamW at the rate that `step` is given: betas 0.9 / 0.98, decay on matrices only, embeddings excepted.
+/// AdamW at the rate passed to `step`: betas 0.9 / 0.98, decay on matrices only, embeddings excepted.
 trainer::AdamW make_optimizer(const NamedTensors& parameters, double weight_decay);
 
 }  // namespace scalselect::pretrain

@@ -1,7 +1,7 @@
-// Many short facts about one picture in one sequence, each as if it stood alone behind the picture.
+// Many short facts about one picture in one sequence, each as if it alone followed the picture.
 //
 // Layout: <s>, 36 image tokens, fact 1, fact 2, ... Every fact sees the prefix and itself, never another fact, and its
-// positions begin again right behind the prefix: its logits are those of the fact alone (tests/trainer/packing_test).
+// positions begin again right after the prefix: its logits are those of the fact alone (tests/trainer/packing_test).
 // One forward pass through the picture thus carries a dozen facts of signal.
 #pragma once
 
@@ -16,7 +16,7 @@
 
 namespace scalselect::pretrain {
 
-/// Tokens before the facts: `<s>` and one image token a patch.
+/// Tokens before the facts: `<s>` and one image token per patch.
 inline constexpr std::int64_t kPrefixTokens = 1 + mini::kPatches;
 
 /// One picture's facts, without the prefix.
@@ -28,8 +28,8 @@ struct PackedFacts {
   std::vector<mini::FactType> types;    ///< by fact number
 };
 
-/// Takes facts in order as long as they fit into `room` tokens (longer ones are skipped). The first token of a fact is
-/// never a target: nothing of its own stands before it.
+/// Packs facts in order as long as they fit into `room` tokens (longer ones are skipped). The first token of a fact is
+/// never a target: nothing of the fact comes before it.
 PackedFacts pack_facts(const std::vector<mini::Fact>& facts, std::int64_t room);
 
 /// Draws facts of `scene` and packs them.

@@ -28,12 +28,12 @@ namespace {
 
 constexpr std::int64_t kStepsAReport = 100;
 
-/// Loss of one step, and what to say about the steps since the last report when asked.
+/// Loss of one step, and a report about the steps since the last report.
 struct Stage {
   std::string name;
   StageOptions options;
   std::function<void()> prepare;                                       ///< once, before the first step
-  std::function<NamedTensors()> parameters;                            ///< chosen for training
+  std::function<NamedTensors()> parameters;                            ///< to be trained
   std::function<torch::Tensor(std::int64_t first, bool report)> loss;  ///< pictures first ..
   std::function<std::string()> report;
 };
@@ -53,7 +53,7 @@ class Pretraining {
     initialise(model_, options.seed);
   }
 
-  /// False if `budget` steps (0 = any number) were used up first.
+  /// False if `budget` steps (0 = unlimited) ran out first.
   bool run(std::int64_t budget) {
     budget_ = budget;
     auto state = trainer::SavedState::open(state_file(folder_), tree_);
@@ -122,7 +122,7 @@ class Pretraining {
     return {name,
             stage,
             [this, name] {
-              // The head starts as the table that the alignment has made: what is attended to can be said at once.
+              // The head starts as the table that the alignment learned, so that attended tokens can be output at once.
               torch::NoGradGuard no_grad;
               if (name == "facts_plain") model_->lm_head()->weight.copy_(model_->decoder()->embed_tokens->weight);
             },
@@ -149,7 +149,7 @@ class Pretraining {
     return model_->encode_images(pixels).to(torch::kFloat);
   }
 
-  /// float [n * 36, d] of pictures that no stage sees.
+  /// float [n * 36, d] of pictures that no stage uses.
   torch::Tensor sample_features() {
     std::vector<torch::Tensor> parts;
     for (std::int64_t first = 0; first < options_.whitening_images; first += 64) {

@@ -1,7 +1,7 @@
 // The pre-training command of the mini VLM: from nothing to an HF folder that loads like LLaVA-1.5.
 //
-// Stages: tower (per-patch labels) -> alignment (projector and embeddings) -> facts without, then with neutral words.
-// No instruction and no question is ever seen. Pictures are drawn on the fly; equal options give equal weights on one
+// Stages: tower (per-patch labels) -> alignment (projector and embeddings) -> facts without, then with, neutral words.
+// No instruction and no question is ever used. Pictures are drawn on the fly; equal options give equal weights on one
 // machine with one thread count, interrupted or not.
 #pragma once
 
@@ -17,7 +17,7 @@ std::filesystem::path state_file(const std::filesystem::path& folder);
 
 /// Trains and writes `folder`: config.json, generation_config.json, model.safetensors (bfloat16), tokenizer.json,
 /// tokenizer_config.json, special_tokens_map.json, preprocessor_config.json, probes.json, README.md. A state file in
-/// the folder lets an interrupted call go on; it is removed at the end. Progress goes to the log.
+/// the folder lets an interrupted call resume; it is removed at the end. Progress goes to the log.
 /// `stop_after_steps`: leave after so many optimiser steps of this call, with the state written (0 = never).
 /// Returns false if it stopped early. Throws UserError: folder holds the state of other options (kUsage) or a damaged
 /// one (kInput), cannot be written (kEnvironment), loss not finite (kDiverged).

@@ -15,7 +15,7 @@ namespace {
 constexpr std::int64_t kScenesAStep = 64;
 
 /// The probe as a fact whose answer is to be predicted. Greedy decoding gives the answer if and only if each of its
-/// tokens is the most likely one behind the right ones before it, so one pass over the whole decides.
+/// tokens is the most likely one after the right ones before it, so one pass over the whole decides.
 mini::Fact as_fact(const mini::Probe& probe, bool with_end) {
   mini::Fact fact{probe.type, probe.prompt, std::vector<std::uint8_t>(probe.prompt.size(), 0)};
   fact.pieces.insert(fact.pieces.end(), probe.answer.begin(), probe.answer.end());
@@ -33,8 +33,8 @@ class Tally {
     for (int i = 0; i < mini::kFactTypes; ++i) scores_[static_cast<std::size_t>(i)].type = mini::FactType(i);
   }
 
-  /// Adds the probes of one more scene to the batch at hand.
-  void take(std::int64_t index) {
+  /// Adds the probes of one more scene to the current batch.
+  void add_scene(std::int64_t index) {
     Rng rng(static_cast<std::uint64_t>(options_.seed), fmt::format("pretrain/probes/{}", index));
     const auto scene = mini::sample_scene(rng, mini::SceneType(index % mini::kSceneTypes), mini::Split::kProbe);
     std::vector<mini::Fact> facts;
@@ -43,8 +43,8 @@ class Tally {
       if (score.asked == options_.each) continue;
       ++score.asked;
       score.chance += probe.chance;
-      // Only spelled words have an end that must be found: everything else is one token long by its question.
-      facts.push_back(as_fact(probe, options_.end_of_answer && probe.type == mini::FactType::kWord));
+      // Only spelled words have an end that must be predicted: every other answer is one token long.
+      facts.push_back(as_fact(probe, probe.type == mini::FactType::kWord));
     }
     packs_.push_back(pack_facts(facts, 1 << 20));
     pictures_.push_back(mini::render(scene, rng));
@@ -76,7 +76,7 @@ class Tally {
   }
 
  private:
-  /// Predicting rows come picture by picture and fact by fact, as they were packed.
+  /// Predicting rows are ordered by picture and fact, as they were packed.
   void count(const PackedBatch& batch, const torch::Tensor& right) {
     const auto* hit = right.data_ptr<bool>();
     std::size_t row = 0;
@@ -103,7 +103,7 @@ std::vector<ProbeScore> evaluate_probes(vlm::LlavaModel& model, const ProbeOptio
   // Some types never occur as probes (records), so completeness cannot be waited for.
   const std::int64_t limit = options.each * mini::kSceneTypes * 3;
   for (std::int64_t index = 0; index < limit && !tally.complete();) {
-    for (std::int64_t i = 0; i < kScenesAStep; ++i) tally.take(index++);
+    for (std::int64_t i = 0; i < kScenesAStep; ++i) tally.add_scene(index++);
     tally.answer(model);
   }
   return tally.finish();

@@ -1,4 +1,4 @@
-// Can the model look things up? Held-out scenes, one question in fact form each; the gate of a checkpoint.
+// Can the model look things up? Held-out scenes with one question in fact form each: the quality gate of a checkpoint.
 #pragma once
 
 #include <cstdint>
@@ -11,7 +11,7 @@
 
 namespace scalselect::pretrain {
 
-/// Share of right answers that every lookup needs.
+/// Share of correct answers that every lookup needs.
 inline constexpr double kProbeGate = 0.9;
 
 struct ProbeScore {
@@ -23,18 +23,17 @@ struct ProbeScore {
 
 struct ProbeOptions {
   std::int64_t seed = 7;
-  std::int64_t each = 200;    ///< scenes a lookup
-  bool end_of_answer = true;  ///< the token behind the answer must be '.', too
+  std::int64_t each = 200;  ///< scenes per lookup
 };
 
 /// Scores of every lookup type, in FactType order, on scenes of Split::kProbe. An answer is right if greedy decoding
-/// behind the prompt gives all of it. The model must have tower and head; it is not changed.
+/// after the prompt gives all of it and, for spelled words, '.'. The model must have tower and head; it is not changed.
 std::vector<ProbeScore> evaluate_probes(vlm::LlavaModel& model, const ProbeOptions& options);
 
 /// {"gate": .9, "passed": .., "probes": {"shape_color": {"asked", "right", "share", "chance"}, ...}}
 nlohmann::ordered_json probes_json(const std::vector<ProbeScore>& scores);
 
-/// A table for people, one line a lookup, with those below the gate marked.
+/// A table for people, one line per lookup, with those below the gate marked.
 std::string probes_table(const std::vector<ProbeScore>& scores);
 
 }  // namespace scalselect::pretrain

@@ -1,4 +1,4 @@
-// Pictures without end: scene number i of a stream is the same on every run, whatever came before it.
+// Endless pictures: scene number i of a stream is the same in every run, whatever came before it.
 #pragma once
 
 #include <torch/torch.h>
@@ -26,7 +26,7 @@ struct Pictures {
   torch::Tensor pixels;  ///< float32 [n, 3, 48, 48]
 };
 
-/// Scenes first .. first + count - 1 of stream `name` (drawn from Split::kTraining, scene types in turn) with pictures.
+/// Scenes first .. first + count - 1 of stream `name` (from Split::kTraining, scene types in turn) with pictures.
 Pictures draw_pictures(std::int64_t seed, const std::string& name, std::int64_t first, std::int64_t count);
 
 /// int64 [tasks, n * 36]: mini::patch_labels of each scene, patches of a picture together.

@@ -28,7 +28,7 @@ std::int64_t task_index(std::string_view name) {
   throw std::logic_error("no label task " + std::string(name));
 }
 
-/// Words of one kind, and for each patch which of them it shows (-1: none).
+/// Words of one kind, and the index of the one that each patch shows (-1: none).
 struct WordGroup {
   std::vector<std::int64_t> words;  ///< vocabulary ids
   torch::Tensor targets;            ///< int64 [n * 36], index into words
@@ -60,7 +60,7 @@ torch::Tensor position_targets(const std::vector<mini::Scene>& scenes) {
 std::vector<WordGroup> word_groups(const std::vector<mini::Scene>& scenes) {
   const auto labels = label_tensor(scenes);
   const auto of = [&](std::string_view task) { return labels[task_index(task)]; };
-  // What the patch shows itself, else what it stands for; class 0 ("none") becomes -1.
+  // What the patch shows itself, else what its letter refers to; class 0 ("none") becomes -1.
   const auto either = [&](std::string_view own, std::string_view other) {
     return torch::where(of(own) > 0, of(own), of(other)) - 1;
   };

@@ -1,4 +1,4 @@
-// Added tokens: strings that are cut out of the text before anything else sees it.
+// Added tokens: strings that are split from the text before any other step.
 #pragma once
 
 #include <array>
@@ -28,7 +28,7 @@ struct AddedSplit {
 /// A set of added tokens to look for together: leftmost first, longest among those.
 class AddedTokenFinder {
  public:
-  /// `pattern` is what is looked for: the token's content, or its normalised form. `token` must outlive the finder.
+  /// `pattern`: the token's content, or its normalised form. `token` must outlive the finder.
   void add(std::string pattern, const AddedToken* token);
   /// The whole of `text`, in order, without empty parts.
   std::vector<AddedSplit> split(std::string_view text) const;

@@ -10,7 +10,7 @@
 namespace scalselect::vlm::tok {
 namespace {
 
-/// Replacements in a row can multiply a text without end; refused before that takes memory.
+/// Repeated replacements can multiply a text without limit; refused before that takes memory.
 void check_growth(const AlignedText& in, std::size_t bytes) {
   const std::size_t original = in.align.back().second - in.align.front().first;
   if (bytes <= (std::size_t{1} << 20) + 64 * original) return;

@@ -1,4 +1,4 @@
-// Text under normalisation, each byte of it knowing the bytes of the original that it stands for (NormalizedString in
+// Text under normalisation, each byte of it mapped to the bytes of the original that it came from (NormalizedString in
 // Hugging Face's tokenizers).
 #pragma once
 
@@ -18,24 +18,24 @@ using Range = std::pair<std::uint32_t, std::uint32_t>;
 
 struct AlignedText {
   std::string text;
-  std::vector<Range> align;  ///< one a byte of `text`
+  std::vector<Range> align;  ///< one per byte of `text`
   std::uint32_t origin = 0;  ///< where this piece begins in the original
 
   AlignedText slice(std::size_t begin, std::size_t end) const;
   void append(char32_t character, Range source);
 };
 
-/// Text as given: every byte stands for its whole character.
+/// Text as given: every byte is mapped to its whole character.
 AlignedText align_original(std::string_view text);
 
-/// Each character becomes what `map` appends, all of it standing for that character; nothing appended removes it.
+/// Each character becomes what `map` appends, mapped to that character; if nothing is appended it is removed.
 AlignedText map_characters(const AlignedText& in, const std::function<void(char32_t, std::u32string&)>& map);
 
-/// `replacement` for each of `matches` (ascending, disjoint); it stands for the last replaced character. This and
-/// `prepend` throw UserError(kInput) where 64 bytes, and a MiB in all, would stand for each byte of the original.
+/// `replacement` for each of `matches` (ascending, disjoint), mapped to the last replaced character. This and
+/// `prepend` throw UserError(kInput) if the text would exceed a MiB and 64 bytes per byte of the original.
 AlignedText replace_ranges(const AlignedText& in, const std::vector<Range>& matches, std::string_view replacement);
 
-/// `prefix` in front, standing for the first character; an empty text stays empty.
+/// `prefix` in front, mapped to the first character; an empty text stays empty.
 AlignedText prepend(const AlignedText& in, std::string_view prefix);
 
 // Of well-formed UTF-8 (core/utf8.h).

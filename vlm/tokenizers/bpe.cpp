@@ -56,7 +56,7 @@ class Bpe final : public Model {
     if (tree.contains("dropout") && tree["dropout"].is_number() && tree["dropout"] != 0) {
       throw Unsupported{"BPE with dropout is not supported"};
     }
-    if (byte_fallback_ && !(prefix_.empty() && suffix_.empty())) {  // bytes of neither stand in the word
+    if (byte_fallback_ && !(prefix_.empty() && suffix_.empty())) {  // neither occurs in the word's bytes
       throw Unsupported{
           "BPE with byte_fallback and a continuing_subword_prefix or end_of_word_suffix is not supported"};
     }
@@ -119,8 +119,8 @@ class Bpe final : public Model {
     return true;
   }
 
-  /// One symbol a character, its bytes where it is not in the vocabulary, else the unknown token. (A character that
-  /// even that cannot cover vanishes, as in the reference.)
+  /// One symbol per character, its bytes if it is not in the vocabulary, else the unknown token. (A character that
+  /// even that cannot cover is dropped, as in the reference.)
   std::vector<Symbol> first_symbols(std::string_view word) const {
     std::vector<Symbol> symbols;
     symbols.reserve(word.size());

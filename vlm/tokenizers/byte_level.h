@@ -1,4 +1,4 @@
-// GPT-2's bytes as printable characters: printable Latin-1 stands for itself, the other 68 bytes for U+0100, U+0101,
+// GPT-2's bytes as printable characters: printable Latin-1 as itself, the other 68 bytes as U+0100, U+0101,
 // ...
 #pragma once
 

@@ -30,7 +30,7 @@ std::string join(const Tokens& tokens) {
   return out;
 }
 
-/// Blanks that English writing does not want, as the library's WordPiece decoder removes them, in its order.
+/// Spaces that English does not have, as the library's WordPiece decoder removes them, in its order.
 std::string clean_up(std::string text) {
   constexpr std::pair<const char*, const char*> kRules[] = {
       {" .", "."},   {" ?", "?"},           {" !", "!"},   {" ,", ","},     {" ' ", "'"},   {" n't", "n't"},
@@ -61,7 +61,7 @@ std::optional<char> byte_token(const std::string& token) {
   return static_cast<char>(value);
 }
 
-/// Runs of byte tokens become characters; a run that is not UTF-8 becomes one U+FFFD a byte.
+/// Runs of byte tokens become characters; a run that is not UTF-8 becomes one U+FFFD per byte.
 Tokens byte_fallback(const Tokens& tokens) {
   Tokens out;
   std::string run;
@@ -116,7 +116,7 @@ Decoder metaspace(const Json& tree) {
   };
 }
 
-/// Byte characters back to bytes; a token with any other character (an added one) is taken as it is.
+/// Byte characters back to bytes; a token with any other character (an added one) is kept as it is.
 Tokens byte_level(const Tokens& tokens) {
   std::string bytes;
   for (const auto& token : tokens) {

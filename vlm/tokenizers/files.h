@@ -1,4 +1,4 @@
-// The files of a tokenizer: tokenizer.json or tokenizer.model, and what stands beside them.
+// The files of a tokenizer: tokenizer.json or tokenizer.model, and the smaller files beside them.
 #pragma once
 
 #include <filesystem>
@@ -14,7 +14,7 @@ std::filesystem::path tokenizer_file(const std::filesystem::path& place);
 /// add_eos_token and legacy from the tokenizer_config.json beside it. Throws UserError(kInput) or Unsupported.
 nlohmann::json read_tokenizer_tree(const std::filesystem::path& file);
 
-/// A JSON object from a file; `optional_object` gives an empty one if there is no file. Throws UserError(kInput).
+/// A JSON object from a file; `optional_object` returns an empty one if there is no file. Throws UserError(kInput).
 nlohmann::json read_object(const std::filesystem::path& file);
 nlohmann::json optional_object(const std::filesystem::path& file);
 

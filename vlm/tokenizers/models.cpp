@@ -14,7 +14,7 @@ Vocabulary::Vocabulary(const Json& tree) {
   ids_.reserve(tree.size());
   for (const auto& [token, id] : tree.items()) {
     if (!id.is_number_integer() || !is_token_id(id.get<std::int64_t>())) {
-      throw Unsupported{"the vocabulary gives token '" + token + "' the id " + id.dump() +
+      throw Unsupported{"the vocabulary has token '" + token + "' with the id " + id.dump() +
                         ", which is not in 0 to 2^31 - 1"};
     }
     const auto place = ids_.emplace(token, id.get<std::int64_t>()).first;

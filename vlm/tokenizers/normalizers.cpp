@@ -23,8 +23,8 @@ const Normalizer2& normalizer2(const std::string& form) {
   return *Normalizer2::getNFKDInstance(status);
 }
 
-/// Normalises characters that no neighbour can influence. As the reference counts: what a composition swallows, and
-/// what a decomposition adds, goes to the first character; the others stand for their successors one by one.
+/// Normalises characters that no neighbour can influence. As in the reference, what a composition absorbs, and
+/// what a decomposition adds, is mapped to the first character; the others map to their successors one by one.
 void normalize_segment(const Normalizer2& form, const std::vector<std::pair<char32_t, Range>>& input,
                        AlignedText& out) {
   if (input.empty()) return;
@@ -69,7 +69,7 @@ AlignedText lowercase(const AlignedText& in) {
   });
 }
 
-/// `marks`: categories that go; BertNormalizer takes away non-spacing marks only, StripAccents all of them.
+/// `marks`: categories to remove; BertNormalizer removes non-spacing marks only, StripAccents all of them.
 AlignedText strip_marks(const AlignedText& in, std::uint32_t marks) {
   return map_characters(in, [marks](char32_t c, std::u32string& out) {
     if ((U_GET_GC_MASK(static_cast<UChar32>(c)) & marks) == 0) out += c;

@@ -2,13 +2,14 @@
 // the reference's engine: \s holds U+180E).
 #pragma once
 
-#include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "vlm/tokenizers/aligned_text.h"
+#include "vlm/tokenizers/regex.h"
 
 namespace scalselect::vlm::tok {
 
@@ -27,9 +28,8 @@ class Pattern {
   std::vector<Range> matches(std::string_view text) const;
 
  private:
-  struct Code;
-  std::string text_;                  // the literal, or the expression for messages
-  std::shared_ptr<const Code> code_;  // null for literals
+  std::string text_;            // the literal, or the expression for messages
+  std::optional<Regex> regex_;  // none for literals
 };
 
 }  // namespace scalselect::vlm::tok

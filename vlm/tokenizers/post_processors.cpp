@@ -26,7 +26,7 @@ void add_template(const Json& tree, PostProcessor& out) {
       (seen ? after : before).push_back(id.get<std::int64_t>());
     }
   }
-  // A later processor of a sequence goes around what the earlier ones added.
+  // A later processor of a sequence goes outside what the earlier ones added.
   out.before.insert(out.before.begin(), before.begin(), before.end());
   out.after.insert(out.after.end(), after.begin(), after.end());
 }
@@ -63,7 +63,7 @@ PostProcessor make_post_processor(const Json& tree) {
 }
 
 void trim_span(const std::string& token, bool first, bool prefix_space, std::int64_t& begin, std::int64_t& end) {
-  const auto blank = [](char32_t c) { return c == 0x120 || is_space(c); };  // 0x120 stands for the byte of ' '
+  const auto blank = [](char32_t c) { return c == 0x120 || is_space(c); };  // 0x120 is the byte ' '
   std::int64_t leading = 0, trailing = 0;
   bool inside = false;
   for (std::size_t at = 0; at < token.size();) {
@@ -73,7 +73,7 @@ void trim_span(const std::string& token, bool first, bool prefix_space, std::int
     trailing = is_blank ? trailing + 1 : 0;
   }
   if (leading > 0) {
-    if ((first || begin == 0) && prefix_space && leading == 1) leading = 0;  // the added one; two were given
+    if ((first || begin == 0) && prefix_space && leading == 1) leading = 0;  // the added one; the text had two
     begin = std::min(begin + leading, end);
   }
   if (trailing > 0 && end >= trailing) end = std::max(end - trailing, begin);

@@ -12,7 +12,7 @@ namespace {
 using Json = nlohmann::json;
 using Words = std::vector<AlignedText>;
 
-/// What becomes of a delimiter (SplitDelimiterBehavior).
+/// What happens to a delimiter (SplitDelimiterBehavior).
 enum class Delimiter { kRemoved, kIsolated, kMergedWithPrevious, kMergedWithNext, kContiguous };
 
 struct Stretch {

@@ -18,7 +18,7 @@ namespace {
 
 using Json = nlohmann::json;
 
-[[noreturn]] void damaged() { throw Unsupported{"the file is no complete SentencePiece model"}; }
+[[noreturn]] void damaged() { throw Unsupported{"the file is not a complete SentencePiece model"}; }
 
 /// One field of a protobuf message: a number, or bytes.
 struct Field {
@@ -142,7 +142,7 @@ SentencePieceModel read_model(std::string_view bytes) {
     if (field->number == 3) read_normalizer(field->bytes, model);
   }
   if (model.pieces.size() < 3) damaged();
-  if (model.kind != 2) throw Unsupported{"a SentencePiece model that is no BPE is not supported"};
+  if (model.kind != 2) throw Unsupported{"a SentencePiece model other than BPE is not supported"};
   if (model.normalizes || model.extra_blanks_removed || !model.blanks_escaped || model.blank_behind) {
     throw Unsupported{"a SentencePiece model that changes the text (normalizer, blanks) is not supported"};
   }

@@ -25,7 +25,7 @@ torch::Tensor logits_of(vlm::LlavaModel& model, const torch::Tensor& features, c
   return fact_logits(model, features, collate({pack_facts(facts, 100)}));
 }
 
-TEST(Packing, PositionsRestartBehindThePrefix) {
+TEST(Packing, PositionsRestartAfterThePrefix) {
   const auto packed = pack_facts(three_facts(), 100);
   const std::vector<std::int64_t> positions = {37, 38, 39, 40, 41, 37, 38, 39, 40, 41, 37, 38, 39, 40, 41, 42, 43};
   const std::vector<std::int64_t> segments = {0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 2, 2};
@@ -51,7 +51,7 @@ TEST(Packing, AFactSeesThePrefixAndItself) {
   EXPECT_FALSE(sees(0, 42, 43));                   // later
   EXPECT_FALSE(sees(0, 42, 41));                   // of the fact before
   EXPECT_FALSE(sees(0, 10, 11));                   // the picture itself is causal
-  EXPECT_TRUE(mask[1][0][53].any().item<bool>());  // a padding row keeps something to see, so it stays finite
+  EXPECT_TRUE(mask[1][0][53].any().item<bool>());  // a padding row can attend to something, so it stays finite
 }
 
 TEST(Packing, APackedFactHasTheLogitsOfTheFactAlone) {

@@ -53,7 +53,7 @@ class Pretrain : public testing::Test {
 
 TEST_F(Pretrain, ResumesBitForBitFromAnyStage) {
   ASSERT_TRUE(pretrain_mini_vlm(root_ / "whole", tiny()));
-  // 3 steps a stage: stops inside the first, at the end of the second, inside the last.
+  // 3 steps per stage: stops inside the first, at the end of the second, inside the last.
   for (const std::int64_t steps : {2, 4, 5}) EXPECT_FALSE(pretrain_mini_vlm(root_ / "parts", tiny(), steps));
   ASSERT_TRUE(pretrain_mini_vlm(root_ / "parts", tiny()));
   EXPECT_EQ(read_file(root_ / "whole/model.safetensors"), read_file(root_ / "parts/model.safetensors"));

@@ -38,7 +38,7 @@ THETA, COSINE = "0.9", 0.9999
 
 class Trap(typing.NamedTuple):
     name: str
-    section: str                     # of parity.md
+    section: str                     # item of docs/extraction.md
     turns: list                      # texts, user and assistant in turns; or (role, text)
     images: typing.Any = 1           # how many, or which
     acts: typing.Any = None          # of Facts: does this tokenizer spring the trap? None: by construction
@@ -48,7 +48,7 @@ class Trap(typing.NamedTuple):
 
 LONG = "4,300 tokens"
 TRAPS = [
-    Trap("tag behind the text", "1.1", ["How many boxes?\n<image>", "Two."]),
+    Trap("tag after the text", "1.1", ["How many boxes?\n<image>", "Two."]),
     Trap("tag inside the text", "1.1", ["Say what <image> this is", "A box.", "Why?", "Because."]),
     Trap("<img> and blanks around the text", "1.1", ["  <img> \n What is it? \t", "A box."]),
     Trap("more tags than images", "1.1", ["<image><image>What is it?", "A box."]),
@@ -70,7 +70,7 @@ TRAPS = [
     Trap("image missing", "1.2", ["<image>What?", "A box."], ["no_such.png"]),
     Trap("image unreadable", "1.2", ["<image>What?", "A box."], ["broken.png"]),
     Trap("one of two images unreadable", "1.2", ["<image>What?", "A box."], ["rgb.png", "broken.png"],
-         differs="the authors go on with the rest, ours skips the row"),
+         differs="the authors continue with the rest, ours skips the row"),
     Trap("stray <image> in a later question", "1.2", ["<image>What?", "A box.", "And <image> here?", "No."]),
     Trap("stray <image> in an answer", "1.2", ["<image>What?", "An <image> box."]),
     Trap("stray placeholder in a later question", "1.2", ["<image>What?", "A box.", "And <|image_pad|>?", "No."], family="qwen"),
@@ -97,7 +97,7 @@ TRAPS = [
     Trap("an added token counts as visual", "2", ["<image>What <pad> is <|vision_start|> it <|vision_end|>?", "A <pad> box."],
          1, lambda f: f.more_visual > 0),
     Trap("longer than 4,096 tokens", "2", ["<image>What?", LONG, "Why?", "So."], 1, lambda f: f.cut),
-    Trap("image behind 4,096 tokens", "2", [("assistant", LONG), ("user", "<image>What?"), ("assistant", "A box.")]),
+    Trap("image after 4,096 tokens", "2", [("assistant", LONG), ("user", "<image>What?"), ("assistant", "A box.")]),
 ]
 COLOURS, THINGS = ["red", "blue", "green", "black", "white"], ["box", "ball", "cat", "dog", "car", "tree", "house"]
 QUESTIONS = ["What is on the left?", "Is the {c} {t} above the {u}? Answer yes or no.", "How many {t}s are there?",
@@ -301,7 +301,7 @@ def rendered(family, messages, images):
 
 
 class Strict:
-    """parity.md section 1 from transformers' hidden states and attentions; weights, states and everything behind in float64."""
+    """docs/extraction.md section 1 from transformers' hidden states and attentions; weights, states and the rest in float64."""
 
     def __init__(self, copy, family, pictures):
         self.family, self.pictures = family, pictures
@@ -518,7 +518,7 @@ def print_results(family, verdicts, acting, lines):
     print("| | rows | min cosine | mean cosine | kept sets equal (ties) | Spearman | swapped pairs | top 16 % | largest score gap |")
     print("|---|---:|---:|---:|---:|---:|---:|---:|---:|")
     print("\n".join(lines))
-    print("\n| trap | parity.md | acts here | compat | strict |\n|---|---|---|---|---|")
+    print("\n| trap | docs/extraction.md | acts here | compat | strict |\n|---|---|---|---|---|")
     for trap in TRAPS:
         if trap.family in ("", family):
             compat, strict = (", ".join(sorted(verdicts[trap.name][roles])) for roles in ("compat", "strict"))

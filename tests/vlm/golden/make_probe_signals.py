@@ -72,7 +72,7 @@ def answers(model, logits, ids, turns):
 
 
 def encode(tokenizer, text, spans):
-    """Ids, and for each span of characters the tokens that hold one of them."""
+    """Ids, and for each span of characters the tokens that include one of them."""
     encoded = tokenizer(text, return_offsets_mapping=True)
     touched = [[t for t, (a, b) in enumerate(encoded["offset_mapping"]) if a < end and b > begin] for begin, end in spans]
     return encoded["input_ids"], touched

@@ -262,7 +262,7 @@ def generate(model, inputs):
 
 
 def generate_padded(model, cases):
-    """Rows of one left-padded batch, without the padding behind their stop token. No repetition penalty: there HF would
+    """Rows of one left-padded batch, without the padding after their stop token. No repetition penalty: there HF would
     count the padding as said before."""
     batch = padded(cases, "left")
     out = model.generate(**batch, do_sample=False, max_new_tokens=12, pad_token_id=END, repetition_penalty=1.0)
@@ -295,7 +295,7 @@ def adapter(model, case, folder, tensors):
 
 
 def probe_case(model, folder, tensors, facts):
-    """One picture and a conversation from file to first-layer signals, by parity.md's definition of `strict`."""
+    """One picture and a conversation from file to first-layer signals, by docs/extraction.md's definition of `strict`."""
     image = Image.open(PICTURES / "plain.jpg").convert("RGB")
     settings = json.loads((folder / "preprocessor_config.json").read_text())
     mean, std = settings["image_mean"], settings["image_std"]
