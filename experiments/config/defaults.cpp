@@ -197,8 +197,8 @@ class Builder {
   [[noreturn]] void must_choose(const DefaultElement& element) const {
     if (!element.is_group) refuse("Missing ConfigDefault is not supported : " + element.config_path());
     const std::string key = element.override_key();
-    refuse("You must specify '" + key + "', e.g, " + key + "=<OPTION>\nAvailable options:\n" +
-           join_names(repository_.options(element.group_path()), "\t", "\n"));
+    refuse("You must specify '" + key + "', e.g, " + key + "=<OPTION>\nAvailable options:\n\t" +
+           join_names(repository_.options(element.group_path()), "\n\t"));
   }
 
   /// " Did you mean 'random'?", "… 'experiment=mini/demo'?" or "… 'pool=file pool.path=p.json'?"
@@ -230,7 +230,7 @@ class Builder {
         const auto options = repository_.options_below(element.group_path());
         message = "Could not find '" + element.config_path() + "'." + option_hint(element) + "\n";
         if (!options.empty()) {
-          message += "\nAvailable options in '" + element.group_path() + "':\n" + join_names(options, "\t", "\n");
+          message += "\nAvailable options in '" + element.group_path() + "':\n\t" + join_names(options, "\n\t");
         }
       } else {
         message = "Could not load '" + element.config_path() + "'.\n";

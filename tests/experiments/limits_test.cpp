@@ -87,7 +87,7 @@ TEST(Limits, Interpolations) {
               HasSubstr("more than 100000 values"));
   const auto large = "a0: " + repeated("x", 200000) + "\na1: \"" + repeated("${a0}", 10) + "\"\n";
   EXPECT_THAT(resolve_refusal(large), HasSubstr("more than 1000000 bytes"));
-  EXPECT_THAT(yaml_refusal("a: \"${oc.create:" + repeated("[", 10000) + "}\""), HasSubstr("nested too deeply"));
+  EXPECT_THAT(yaml_refusal("a: \"${oc.create:" + repeated("[", 10000) + "}\""), HasSubstr("nested more than 100 deep"));
 }
 
 std::string sweep_refusal(const std::vector<std::string>& words) {
