@@ -70,7 +70,7 @@ Value merge_files(Repository& repository, const std::vector<DefaultsEntry>& entr
       refuse("In '" + entry.config_path + "': Overriding hydra.searchpath is only supported from the primary config");
     }
     try {
-      const Value* hydra = content.is_map() ? content.find("hydra") : nullptr;
+      const Value* hydra = content.find("hydra");
       if (hydra && !hydra_nodes().contains(entry.config_path))
         check_hydra_keys(*hydra, repository.load("hydra/config")->content, "hydra");
       merge_into(root, content);
@@ -90,7 +90,7 @@ std::string same_leaf_hint(const Value& root, const std::string& leaf) {
   return found.size() == 1 ? " Did you mean '" + found[0] + "'?" : "";
 }
 
-/// The file that wrote `node`. The top level has many: its own keys stand in the primary one.
+/// The file that wrote `node`. The top level has many: its own keys are in the primary one.
 std::string file_of(const Value& node) {
   std::string file = node.origin().file;
   if (!file.empty() || !node.is_map()) return file;

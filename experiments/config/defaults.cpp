@@ -203,17 +203,17 @@ class Builder {
 
   /// " Did you mean 'random'?", "… 'experiment=mini/demo'?" or "… 'pool=file pool.path=p.json'?"
   std::string option_hint(const DefaultElement& element) const {
-    const std::string wanted = element.option.value_or(""), group = element.group_path();
-    std::string hint = did_you_mean(wanted, repository_.options(group));
+    const std::string requested = element.option.value_or(""), group = element.group_path();
+    std::string hint = did_you_mean(requested, repository_.options(group));
     for (const auto& name : repository_.options_below(group)) {
-      if (hint.empty() && name.ends_with("/" + wanted)) hint = " Did you mean '" + group + "=" + name + "'?";
+      if (hint.empty() && name.ends_with("/" + requested)) hint = " Did you mean '" + group + "=" + name + "'?";
     }
     for (const auto& name : repository_.options(group)) {
       if (!hint.empty()) break;
       const auto loaded = repository_.load(group + "/" + name);
       const Value* path = loaded && loaded->content.is_map() ? loaded->content.find("path") : nullptr;
       if (path && (path->is_missing() || path->is_null()))
-        hint = " Did you mean '" + group + "=" + name + " " + group + ".path=" + wanted + "'?";
+        hint = " Did you mean '" + group + "=" + name + " " + group + ".path=" + requested + "'?";
     }
     return hint;
   }

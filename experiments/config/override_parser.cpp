@@ -61,10 +61,10 @@ class OverrideValue : ValueGrammar {
     return result;
   }
 
-  /// Hydra lets a sweep stand inside a list only to fail on it later; say so at once.
+  /// Hydra accepts a sweep inside a list and fails on it later; here it is refused at once.
   Expression element() override {
     Argument result = argument();
-    if (result.is_sweep()) fail("a sweep cannot stand inside a list or a dict");
+    if (result.is_sweep()) fail("a list or a dict cannot hold a sweep");
     return literal(std::move(result.value));
   }
 
@@ -75,7 +75,7 @@ class OverrideValue : ValueGrammar {
     return result;
   }
 
-  /// Length of the name that stands here, if `symbol` follows it; else 0.
+  /// Length of the name that begins here, if `symbol` follows it; else 0.
   std::size_t name_before(char symbol) const {
     const std::size_t name = lexical::match_id(text_, at_);
     return look(name + lexical::match_blank(text_, at_ + name)) == symbol ? name : 0;

@@ -71,6 +71,13 @@ TEST(Limits, NestedYaml) {
   EXPECT_THAT(yaml_refusal("a: " + repeated("{b: ", 200) + repeated("}", 200)), HasSubstr("nested more than 100 deep"));
 }
 
+TEST(Limits, LongNumbersAreText) {
+  const auto digits = repeated("1", 400000);
+  const auto value = parse_yaml("a: " + digits, "x.yaml");
+  EXPECT_EQ(value.find("a")->as_string(), digits);
+  EXPECT_EQ(to_yaml(value), "a: '" + digits + "'\n");
+}
+
 TEST(Limits, YamlAliases) {
   std::string text = "a0: &a0 [1,2,3,4,5,6,7,8,9,10]\n";
   for (int i = 1; i < 10; ++i) {
