@@ -70,7 +70,7 @@ Value merge_files(Repository& repository, const std::vector<DefaultsEntry>& entr
       refuse("In '" + entry.config_path + "': Overriding hydra.searchpath is only supported from the primary config");
     }
     try {
-      const Value* hydra = content.is_map() ? content.find("hydra") : nullptr;
+      const Value* hydra = content.find("hydra");
       if (hydra && !hydra_nodes().contains(entry.config_path))
         check_hydra_keys(*hydra, repository.load("hydra/config")->content, "hydra");
       merge_into(root, content);
@@ -84,13 +84,13 @@ Value merge_files(Repository& repository, const std::vector<DefaultsEntry>& entr
 /// " Did you mean 'trainer.lr'?" for `lr`, if no other key ends so.
 std::string same_leaf_hint(const Value& root, const std::string& leaf) {
   std::vector<std::string> found;
-  for_each_node(root, "", [&](const std::string& path, const Value&) {
+  for_each_node(root, [&](const std::string& path, const Value&) {
     if (path.ends_with("." + leaf) && !path.starts_with("hydra.")) found.push_back(path);
   });
   return found.size() == 1 ? " Did you mean '" + found[0] + "'?" : "";
 }
 
-/// The file that wrote `node`. The top level has many: its own keys stand in the primary one.
+/// The file that wrote `node`. The top level has many: its own keys are in the primary one.
 std::string file_of(const Value& node) {
   std::string file = node.origin().file;
   if (!file.empty() || !node.is_map()) return file;
@@ -146,7 +146,7 @@ std::string override_dirname(const std::vector<Override>& overrides, const Value
   }
   std::sort(words.begin(), words.end());
   std::string out;
-  for (const char c : join_names(words, "", between)) out += c == '=' ? kv : std::string(1, c);
+  for (const char c : join_names(words, between)) out += c == '=' ? kv : std::string(1, c);
   return out;
 }
 
@@ -248,11 +248,11 @@ KeyOrigin ComposedConfig::origin() const {
 
 void require_complete(const ComposedConfig& config) {
   std::vector<std::string> missing;
-  for_each_node(config.config, "", [&](const std::string& path, const Value& node) {
+  for_each_node(config.config, [&](const std::string& path, const Value& node) {
     if (node.is_missing()) missing.push_back(path);
   });
   if (missing.empty()) return;
-  refuse("Missing mandatory value(s): " + join_names(missing, "", ", "), "Set them on the command line: key=value.");
+  refuse("Missing mandatory value(s): " + join_names(missing, ", "), "Set them on the command line: key=value.");
 }
 
 std::vector<std::vector<std::string>> multirun_jobs(const ComposeRequest& request) {

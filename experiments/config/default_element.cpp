@@ -1,5 +1,7 @@
 #include "experiments/config/default_element.h"
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
 
 namespace scalselect::config {
@@ -96,13 +98,11 @@ std::string DefaultElement::override_key() const {
 }
 
 std::string DefaultElement::choice_text(const char* none) const {
-  return options ? join_names(*options, "", ",") : option.value_or(none);
+  return options ? join_names(*options, ",") : option.value_or(none);
 }
 
-std::string join_names(const std::vector<std::string>& names, const std::string& before, const std::string& between) {
-  std::string out;
-  for (const auto& name : names) out += (out.empty() ? "" : between) + before + name;
-  return out;
+std::string join_names(const std::vector<std::string>& names, const std::string& between) {
+  return fmt::format("{}", fmt::join(names, between));
 }
 
 }  // namespace scalselect::config

@@ -41,6 +41,6 @@ struct DefaultElement {
   std::string choice_text(const char* none = "null") const;
 };
 
-std::string join_names(const std::vector<std::string>& names, const std::string& before, const std::string& between);
+std::string join_names(const std::vector<std::string>& names, const std::string& between);
 
 }  // namespace scalselect::config

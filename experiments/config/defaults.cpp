@@ -197,23 +197,23 @@ class Builder {
   [[noreturn]] void must_choose(const DefaultElement& element) const {
     if (!element.is_group) refuse("Missing ConfigDefault is not supported : " + element.config_path());
     const std::string key = element.override_key();
-    refuse("You must specify '" + key + "', e.g, " + key + "=<OPTION>\nAvailable options:\n" +
-           join_names(repository_.options(element.group_path()), "\t", "\n"));
+    refuse("You must specify '" + key + "', e.g, " + key + "=<OPTION>\nAvailable options:\n\t" +
+           join_names(repository_.options(element.group_path()), "\n\t"));
   }
 
   /// " Did you mean 'random'?", "… 'experiment=mini/demo'?" or "… 'pool=file pool.path=p.json'?"
   std::string option_hint(const DefaultElement& element) const {
-    const std::string wanted = element.option.value_or(""), group = element.group_path();
-    std::string hint = did_you_mean(wanted, repository_.options(group));
+    const std::string requested = element.option.value_or(""), group = element.group_path();
+    std::string hint = did_you_mean(requested, repository_.options(group));
     for (const auto& name : repository_.options_below(group)) {
-      if (hint.empty() && name.ends_with("/" + wanted)) hint = " Did you mean '" + group + "=" + name + "'?";
+      if (hint.empty() && name.ends_with("/" + requested)) hint = " Did you mean '" + group + "=" + name + "'?";
     }
     for (const auto& name : repository_.options(group)) {
       if (!hint.empty()) break;
       const auto loaded = repository_.load(group + "/" + name);
       const Value* path = loaded && loaded->content.is_map() ? loaded->content.find("path") : nullptr;
       if (path && (path->is_missing() || path->is_null()))
-        hint = " Did you mean '" + group + "=" + name + " " + group + ".path=" + wanted + "'?";
+        hint = " Did you mean '" + group + "=" + name + " " + group + ".path=" + requested + "'?";
     }
     return hint;
   }
@@ -230,7 +230,7 @@ class Builder {
         const auto options = repository_.options_below(element.group_path());
         message = "Could not find '" + element.config_path() + "'." + option_hint(element) + "\n";
         if (!options.empty()) {
-          message += "\nAvailable options in '" + element.group_path() + "':\n" + join_names(options, "\t", "\n");
+          message += "\nAvailable options in '" + element.group_path() + "':\n\t" + join_names(options, "\n\t");
         }
       } else {
         message = "Could not load '" + element.config_path() + "'.\n";

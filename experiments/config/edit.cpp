@@ -76,15 +76,6 @@ std::optional<Value> selected(const Value& root, const std::string& key) {
   return *found->node;
 }
 
-bool equals_resolved(const Value& root, const std::string& key, const Value& expected) {
-  if (expected.is_container()) {
-    const auto value = resolve_path(root, key);
-    return value && *value == expected;
-  }
-  const auto value = selected(root, key);
-  return value && *value == expected;
-}
-
 /// The child `step` of a container; a map that lacks it gets one if `create`.
 Value& child(Value& container, const std::string& step, bool create, const std::string& full) {
   if (container.is_list()) {
@@ -125,15 +116,10 @@ void update(Value& root, const std::string& key, const Value& value, bool force)
 }
 
 void check_texts(const Value& value) {
-  if (value.is_interpolation()) check_interpolation(value.as_string());
-  if (value.is_list()) {
-    for (const auto& item : value.items()) check_texts(item);
-  } else if (value.is_map()) {
-    for (const auto& [key, item] : value.entries()) {
-      if (key.is_null()) refuse("Incompatible key type 'NoneType'");
-      check_texts(item);
-    }
-  }
+  for_each_node(value, [](const std::string&, const Value& node) {
+    if (node.is_interpolation()) check_interpolation(node.as_string());
+    if (node.is_map() && node.find(Value())) refuse("Incompatible key type 'NoneType'");
+  });
 }
 
 void remove(Value& root, const Override& override) {
@@ -141,7 +127,8 @@ void remove(Value& root, const Override& override) {
   const auto current = selected(root, key);
   if (!current) refuse("Could not delete from config. '" + key + "' does not exist.");
   const Value& expected = override.value;
-  if (override.has_value && !expected.is_null() && !equals_resolved(root, key, expected)) {
+  const auto whole = expected.is_container() ? resolve_path(root, key) : current;
+  if (override.has_value && !expected.is_null() && !(whole && *whole == expected)) {
     refuse("Could not delete from config. The value of '" + key + "' is " + python_str(*current) + " and not " +
            python_str(expected) + ".");
   }

@@ -143,7 +143,7 @@ std::string GroupChoices::resolve(const std::string& text, const std::vector<Def
   }
   std::vector<std::string> keys;
   for (const auto& [key, option] : known_.entries()) keys.push_back(key.as_string());
-  refuse("Error resolving interpolation '" + text + "', possible interpolation keys: " + join_names(keys, "", ", "));
+  refuse("Error resolving interpolation '" + text + "', possible interpolation keys: " + join_names(keys, ", "));
 }
 
 void GroupChoices::check_used() const {
@@ -165,13 +165,13 @@ void GroupChoices::refuse_unused(const std::string& key, const Choice& choice) c
     message += " No match in the defaults list.";
   } else {
     const std::vector<std::string> keys(found->second.begin(), found->second.end());
-    message += keys.size() > 1 ? "\nDid you mean to override one of " + join_names(keys, "", ", ") + "?"
+    message += keys.size() > 1 ? "\nDid you mean to override one of " + join_names(keys, ", ") + "?"
                                : "\nDid you mean to override " + keys[0] + "?";
   }
   if (!choice.file.empty()) message = "In '" + choice.file + "': " + message;
   if (choice.external) {
     const std::string option =
-        choice.options ? "[" + join_names(*choice.options, "", ",") + "]" : choice.option.value_or("null");
+        choice.options ? "[" + join_names(*choice.options, ",") + "]" : choice.option.value_or("null");
     message += "\nTo append to your default list use +" + key + "=" + option;
   }
   refuse(message);

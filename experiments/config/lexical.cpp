@@ -104,7 +104,7 @@ Lexeme match_word(std::string_view text, std::size_t at) {
   offer(Token::kId, match_id(text, at));
   offer(Token::kEscape, match_escape(text, at));
   offer(Token::kBlank, match_blank(text, at));
-  return {best, std::string(text.substr(at, length)), at};
+  return {best, std::string(text.substr(at, length))};
 }
 
 std::string unescape(std::string_view text) {

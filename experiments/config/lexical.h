@@ -1,4 +1,4 @@
-// Token matchers that the override grammar and the interpolation grammar share: each tells how many bytes of `text`
+// Token matchers that the override grammar and the interpolation grammar share: each gives how many bytes of `text`
 // from `at` the token takes, 0 if it does not start there.
 #pragma once
 
@@ -19,23 +19,12 @@ enum class Token {
   kUnquotedChar,
   kEscape,
   kBlank,
-  kQuoted,
-  kInterpolation,
-  kComma,
   kColon,
-  kEqual,
-  kParenOpen,
-  kParenClose,
-  kBracketOpen,
-  kBracketClose,
-  kBraceOpen,
-  kBraceClose,
 };
 
 struct Lexeme {
   Token token = Token::kEnd;
   std::string text;
-  std::size_t at = 0;  ///< byte offset of its first character
 };
 
 std::size_t match_id(std::string_view text, std::size_t at);        ///< [A-Za-z_][A-Za-z0-9_-]*

@@ -5,8 +5,8 @@
 #include <nlohmann/json.hpp>
 
 #include "core/utf8.h"
-#include "experiments/config/override_lexer.h"
 #include "experiments/config/python_text.h"
+#include "experiments/config/quoting.h"
 #include "experiments/config/text.h"
 
 namespace scalselect::config {

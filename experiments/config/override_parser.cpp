@@ -1,202 +1,138 @@
-// Recursive descent over the tokens of one override.
+// One command-line word: its key, then its value.
 #include <algorithm>
+#include <string_view>
+#include <utility>
 
-#include "core/error.h"
 #include "experiments/config/override.h"
 #include "experiments/config/override_functions.h"
-#include "experiments/config/override_lexer.h"
+#include "experiments/config/quoting.h"
+#include "experiments/config/value_grammar.h"
 
 namespace scalselect::config {
 namespace {
 
-using lexical::Lexeme;
-using lexical::Token;
+UserError word_error(const std::string& word, std::size_t at, const std::string& reason) {
+  constexpr std::size_t kShown = 200;  // bytes of a long word: those around `at`
+  at = std::min(at, word.size());
+  const std::size_t begin = word.size() <= kShown || at < kShown / 2 ? 0 : at - kShown / 2;
+  const auto cut = [&](std::size_t from) {
+    return word.size() - from <= kShown ? word.substr(from) : word.substr(from, kShown) + "…";
+  };
+  return UserError(ErrorKind::kUsage, "Error parsing override '" + cut(0) + "'\n" + reason + "\n  " + cut(begin) +
+                                          "\n  " + std::string(at - begin, ' ') + "^");
+}
 
-class ValueParser {
+class OverrideValue : ValueGrammar {
  public:
-  ValueParser(const std::string& word, std::size_t start) : word_(word), tokens_(lex_override_value(word, start)) {}
-
-  bool empty() const { return peek() == Token::kEnd; }
+  using ValueGrammar::ValueGrammar;
 
   Argument parse() {
-    Argument first = element();
-    if (peek() == Token::kEnd) return first;
+    Argument first = argument();
+    if (done()) return first;
     std::vector<Argument> elements{std::move(first)};
-    while (peek() == Token::kComma) {
-      ++at_;
-      elements.push_back(element());
+    while (look(blanks()) == ',') {
+      expect(',');
+      skip_blanks();
+      elements.push_back(argument());
     }
-    expect(Token::kEnd, "the end of the override");
+    if (!done()) unexpected("");
     return simple_choice(std::move(elements));
   }
 
  private:
-  Token peek(std::size_t ahead = 0) const { return tokens_[std::min(at_ + ahead, tokens_.size() - 1)].token; }
-  const Lexeme& take() { return tokens_[at_++]; }
+  UserError error(const std::string& reason) const override { return word_error(text_, at_, reason); }
+  bool trims_end() const override { return true; }
+  Expression missing_element() override { fail("a value is missing"); }
 
-  [[noreturn]] void fail(const std::string& reason) const { throw_override_error(word_, tokens_[at_].at, reason); }
-
-  const Lexeme& expect(Token token, const std::string& what) {
-    if (peek() != token) {
-      fail(peek() == Token::kEnd ? "it ends where " + what + " is expected"
-                                 : "unexpected '" + tokens_[at_].text + "' where " + what + " is expected");
-    }
-    return take();
+  /// Kept as text, up to the next brace.
+  std::optional<Expression> interpolation() override {
+    const auto close = text_.find('}', at_);
+    if (text_.compare(at_, 2, "${") != 0 || close == std::string::npos || close == at_ + 2) return std::nullopt;
+    const std::size_t start = std::exchange(at_, close + 1);
+    return text_literal(text_.substr(start, at_ - start));
   }
 
-  Argument element() {
-    switch (peek()) {
-      case Token::kBracketOpen: return {list(), {}};
-      case Token::kBraceOpen: return {map(), {}};
-      case Token::kQuoted: return quoted();
-      case Token::kId:
-        if (peek(1) == Token::kParenOpen) return function();
-        break;
-      default: break;
-    }
-    return {primitive(/*is_key=*/false), {}};
-  }
-
-  Argument quoted() {
-    const std::string& token = take().text;
-    Argument result{Value::string(unquote(token)), {}};
-    result.value.set_quote(token[0]);
+  Expression quoted() override {
+    const std::size_t length = match_quoted(text_, at_);
+    if (!length) fail("the quote is not closed");
+    Expression result = text_literal(unquote(text_.substr(at_, length)));
+    result.value.set_quote(look());
+    at_ += length;
     return result;
   }
 
-  static bool is_primitive(Token token, bool is_key) {
-    switch (token) {
-      case Token::kId:
-      case Token::kNull:
-      case Token::kInt:
-      case Token::kFloat:
-      case Token::kBool:
-      case Token::kUnquotedChar:
-      case Token::kEscape:
-      case Token::kBlank: return true;
-      case Token::kColon:
-      case Token::kInterpolation: return !is_key;
-      default: return false;
-    }
+  /// Hydra accepts a sweep inside a list and fails on it later; here it is refused at once.
+  Expression element() override {
+    Argument result = argument();
+    if (result.is_sweep()) fail("a list or a dict cannot hold a sweep");
+    return literal(std::move(result.value));
   }
 
-  Value primitive(bool is_key) {
-    std::vector<Lexeme> parts;
-    while (is_primitive(peek(), is_key)) parts.push_back(take());
-    if (parts.empty()) fail(empty() ? "a value is missing" : "unexpected '" + tokens_[at_].text + "'");
-    if (parts.size() == 1 && parts[0].token == Token::kBlank) fail("a value that is all blanks needs quotes");
-    if (parts.front().token == Token::kBlank) parts.erase(parts.begin());
-    if (parts.size() > 1 && parts.back().token == Token::kBlank) parts.pop_back();
-    if (parts.size() == 1) {
-      switch (parts[0].token) {
-        case Token::kInt:
-        case Token::kFloat:
-        case Token::kBool:
-        case Token::kNull: return lexical::token_value(parts[0]);
-        default: break;
-      }
-    }
-    std::string text;
-    for (const auto& part : parts) {
-      text += part.token == Token::kEscape ? lexical::unescape(part.text) : part.text;
-    }
-    return Value::string(text);
+  Argument argument() {
+    if (name_before('(')) return function();
+    Argument result;
+    result.value = ValueGrammar::element().value;
+    return result;
   }
 
-  /// Counts what is open while it lives.
-  struct Nested {
-    explicit Nested(ValueParser& of) : parser(of) {
-      if (++parser.depth_ > kMaxDepth)
-        parser.fail("brackets are nested more than " + std::to_string(kMaxDepth) + " deep");
-    }
-    ~Nested() { --parser.depth_; }
-    ValueParser& parser;
-  };
-
-  Value list() {
-    const Nested nested(*this);
-    take();
-    Value value = Value::list();
-    while (peek() != Token::kBracketClose) {
-      if (value.size() > 0) expect(Token::kComma, "',' or ']'");
-      value.items().push_back(plain_element());
-    }
-    take();
-    return value;
+  /// Length of the name that begins here, if `symbol` follows it; else 0.
+  std::size_t name_before(char symbol) const {
+    const std::size_t name = lexical::match_id(text_, at_);
+    return look(name + lexical::match_blank(text_, at_ + name)) == symbol ? name : 0;
   }
 
-  Value map() {
-    const Nested nested(*this);
-    take();
-    Value value = Value::map();
-    while (peek() != Token::kBraceClose) {
-      if (value.size() > 0) expect(Token::kComma, "',' or '}'");
-      const Value key = primitive(/*is_key=*/true);
-      expect(Token::kColon, "':'");
-      value.set(key, plain_element());
-    }
-    take();
-    return value;
-  }
-
-  /// Hydra lets a sweep stand inside a list only to fail on it later; say so at once.
-  Value plain_element() {
-    Argument argument = element();
-    if (argument.is_sweep()) fail("a sweep cannot stand inside a list or a dict");
-    return std::move(argument.value);
+  /// Takes a name and the symbol after it.
+  std::string take_name(char symbol) {
+    const std::size_t start = at_;
+    at_ += lexical::match_id(text_, at_);
+    std::string name = text_.substr(start, at_ - start);
+    expect(symbol);
+    skip_blanks();
+    return name;
   }
 
   Argument function() {
     const Nested nested(*this);
     const std::size_t start = at_;
-    FunctionCall call{take().text, {}, {}};
-    take();
-    bool first = true;
-    while (peek() != Token::kParenClose) {
-      if (!first) expect(Token::kComma, "',' or ')'");
-      first = false;
-      if (peek() == Token::kId && peek(1) == Token::kEqual) {
-        const std::string name = take().text;
-        take();
-        call.named.emplace_back(name, element());
+    FunctionCall call{take_name('('), {}, {}};
+    for (bool first = true; look(blanks()) != ')'; first = false) {
+      if (!first) expect(',');
+      skip_blanks();
+      if (name_before('=')) {
+        std::string name = take_name('=');
+        call.named.emplace_back(std::move(name), argument());
       } else if (!call.named.empty()) {
         fail("positional argument follows keyword argument");
       } else {
-        call.positional.push_back(element());
+        call.positional.push_back(argument());
       }
     }
-    take();
+    expect(')');
     try {
       return call_function(std::move(call));
     } catch (const UserError& error) {
-      std::string text;
-      for (std::size_t i = start; i < at_; ++i) text += tokens_[i].text;
-      throw_override_error(word_, tokens_[start].at, "while evaluating '" + text + "': " + error.what());
+      throw word_error(text_, start, "while evaluating '" + text_.substr(start, at_ - start) + "': " + error.what());
     }
   }
-
-  const std::string& word_;
-  std::vector<Lexeme> tokens_;
-  std::size_t at_ = 0, depth_ = 0;
 };
 
-bool is_key_char(char c, bool first, bool special) {
-  if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_') return true;
-  if (special && c == '$') return true;
-  return !first && ((c >= '0' && c <= '9') || c == '-');
+bool is_digit(char c) { return c >= '0' && c <= '9'; }
+
+bool is_key_char(char c, bool first) {
+  if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || c == '$') return true;
+  return !first && (is_digit(c) || c == '-');
 }
 
 /// One step of a dotted key: a name that may hold '$', or a list position without leading zeros.
 std::size_t match_step(const std::string& word, std::size_t at) {
   std::size_t end = at;
-  while (end < word.size() && is_key_char(word[end], end == at, true)) ++end;
+  while (end < word.size() && is_key_char(word[end], end == at)) ++end;
   return end > at ? end - at : lexical::match_unsigned(word, at);
 }
 
 /// KEY_SPECIAL or DOT_PATH; 0 for the empty package.
 std::size_t match_package(const std::string& word, std::size_t start) {
   std::size_t at = start;
-  if (at < word.size() && !is_key_char(word[at], true, true) && !(word[at] >= '0' && word[at] <= '9')) return 0;
   std::size_t steps = 0;
   while (true) {
     const std::size_t length = match_step(word, at);
@@ -206,8 +142,7 @@ std::size_t match_package(const std::string& word, std::size_t start) {
     if (at + 1 >= word.size() || word[at] != '.' || !match_step(word, at + 1)) break;
     ++at;
   }
-  const bool lone_number = steps == 1 && word[start] >= '0' && word[start] <= '9';
-  return lone_number ? 0 : at - start;
+  return steps == 1 && is_digit(word[start]) ? 0 : at - start;
 }
 
 /// A group path "a/b/c", or a package.
@@ -223,28 +158,25 @@ std::size_t match_key(const std::string& word, std::size_t start) {
   return slashes ? at - start : match_package(word, start);
 }
 
+std::string_view prefix(OverrideType type) {
+  constexpr std::string_view prefixes[] = {"", "+", "++", "~"};
+  return prefixes[static_cast<int>(type)];
+}
+
 }  // namespace
 
 std::string Override::full_key() const { return package ? key + "@" + *package : key; }
 
-std::string Override::key_element() const {
-  static const char* const prefixes[] = {"", "+", "++", "~"};
-  return prefixes[static_cast<int>(type)] + full_key();
-}
+std::string Override::key_element() const { return std::string(prefix(type)) + full_key(); }
 
 Override parse_override(const std::string& text) {
   Override result;
   result.text = text;
   std::size_t at = 0;
-  if (text.starts_with("++")) {
-    result.type = OverrideType::kForceAdd;
-    at = 2;
-  } else if (text.starts_with("+")) {
-    result.type = OverrideType::kAdd;
-    at = 1;
-  } else if (text.starts_with("~")) {
-    result.type = OverrideType::kDelete;
-    at = 1;
+  for (const auto type : {OverrideType::kForceAdd, OverrideType::kAdd, OverrideType::kDelete}) {
+    if (at > 0 || !text.starts_with(prefix(type))) continue;
+    result.type = type;
+    at = prefix(type).size();
   }
   const std::size_t key = match_key(text, at);
   result.key = text.substr(at, key);
@@ -254,28 +186,26 @@ Override parse_override(const std::string& text) {
     result.package = text.substr(at + 1, package);
     at += 1 + package;
   }
-  for (const auto* path : {&result.key, result.package ? &*result.package : nullptr}) {
-    const auto steps =
-        path ? std::count_if(path->begin(), path->end(), [](char c) { return c == '.' || c == '/'; }) : 0;
-    if (static_cast<std::size_t>(steps) >= kMaxDepth)
-      throw_override_error(text, 0, "a key has at most " + std::to_string(kMaxDepth) + " steps");
+  const auto steps = std::count_if(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(at),
+                                   [](char c) { return c == '.' || c == '/'; });
+  if (static_cast<std::size_t>(steps) >= kMaxDepth) {
+    throw word_error(text, 0, "a key has at most " + std::to_string(kMaxDepth) + " steps");
   }
   if (at == text.size()) {
     if (result.type == OverrideType::kDelete) return result;
-    throw_override_error(text, at, "missing '=' at the end: an override is key=value");
+    throw word_error(text, at, "missing '=' at the end: an override is key=value");
   }
   if (text[at] != '=') {
-    throw_override_error(text, at, "unexpected '" + text.substr(at, 1) + "' in the key, '=' is expected");
+    throw word_error(text, at, "unexpected '" + text.substr(at, 1) + "' in the key, '=' is expected");
   }
   ++at;
   at += lexical::match_blank(text, at);
   result.has_value = true;
-  ValueParser parser(text, at);
-  if (parser.empty()) {
+  if (at == text.size()) {
     result.value = Value::string("");
     return result;
   }
-  Argument value = parser.parse();
+  Argument value = OverrideValue(text, at).parse();
   result.value = std::move(value.value);
   result.value.set_origin_deep({"the override '" + text + "'", 0});
   result.sweep = std::move(value.sweep);

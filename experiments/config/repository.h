@@ -52,7 +52,7 @@ class Repository {
   std::shared_ptr<const LoadedConfig> load_node(const std::string& path);
   std::shared_ptr<const LoadedConfig> load_file(const std::string& path);
 
-  /// What lies in a group.
+  /// What a group holds.
   struct Listing {
     std::set<std::string> options, subgroups;
   };

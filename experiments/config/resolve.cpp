@@ -26,14 +26,6 @@ bool holds(const std::vector<const Value*>& stack, const Value* node) {
   return std::find(stack.begin(), stack.end(), node) != stack.end();
 }
 
-Found own(Value value, bool literal) {
-  Found found;
-  found.owned = std::make_shared<const Value>(std::move(value));
-  found.node = found.owned.get();
-  found.literal = literal;
-  return found;
-}
-
 /// The tree with the `hydra` node beside the job's keys, so that `${hydra.job.name}` finds it.
 Value with_hydra(const Value& root, const ResolveContext& context) {
   Value full = root;
@@ -42,6 +34,11 @@ Value with_hydra(const Value& root, const ResolveContext& context) {
 }
 
 }  // namespace
+
+Found Found::made(Value value, bool literal, Chain chain) {
+  const auto owned = std::make_shared<const Value>(std::move(value));
+  return {owned.get(), std::move(chain), owned, literal};
+}
 
 void Resolver::spend() {
   if (++spent_ > kMaxNodes) {
@@ -71,7 +68,7 @@ Found Resolver::evaluate(const Expression& e, const Chain& chain, const Value& r
       for (const auto& part : e.parts) args.push_back(evaluate_value(part, chain, reader));
       return call_resolver(name, args, chain, reader);
     }
-    default: return own(evaluate_value(e, chain, reader), true);
+    default: return Found::made(evaluate_value(e, chain, reader), true);
   }
 }
 

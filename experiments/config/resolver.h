@@ -20,6 +20,8 @@ struct Found {
   Chain chain;
   std::shared_ptr<const Value> owned;
   bool literal = false;  ///< a resolver's plain result: text in it is not looked at again
+
+  static Found made(Value value, bool literal, Chain chain = {});
 };
 
 class Resolver {
@@ -45,7 +47,7 @@ class Resolver {
   Value evaluate_value(const Expression& expression, const Chain& chain, const Value& reader);
   Found node_interpolation(const Expression& expression, const Chain& chain, const Value& reader);
   Found call_resolver(const std::string& name, const std::vector<Value>& args, const Chain& chain, const Value& reader);
-  Found dict_view(const std::string& name, const std::vector<Value>& args, const Chain& chain);
+  Found dict_view(const std::string& name, const Value& argument, const Chain& chain);
   std::optional<Found> descend(Found at, const std::vector<std::string>& steps, const std::string& key,
                                bool throw_on_missing);
 

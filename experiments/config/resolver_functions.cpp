@@ -1,32 +1,16 @@
 // The resolvers of `${name:args}`.
 #include <cstdlib>
 #include <ctime>
+#include <set>
 
-#include "experiments/config/override_lexer.h"
 #include "experiments/config/python_text.h"
+#include "experiments/config/quoting.h"
 #include "experiments/config/refuse.h"
 #include "experiments/config/resolver.h"
 #include "experiments/config/text.h"
 
 namespace scalselect::config {
 namespace {
-
-Found own(Value value, bool literal, Chain chain = {}) {
-  Found found;
-  found.owned = std::make_shared<const Value>(std::move(value));
-  found.node = found.owned.get();
-  found.chain = std::move(chain);
-  found.literal = literal;
-  return found;
-}
-
-void check_count(const std::string& name, std::size_t count, std::size_t low, std::size_t high) {
-  if (count < low || count > high) {
-    refuse("TypeError raised while resolving interpolation: " + name + " takes " + std::to_string(low) +
-           (high > low ? " to " + std::to_string(high) : "") + " arguments but " + std::to_string(count) +
-           " were given");
-  }
-}
 
 const std::string& text_argument(const std::string& name, const Value& value) {
   if (!value.is_string()) {
@@ -61,9 +45,8 @@ Value time_text(const std::string& pattern) {
 
 }  // namespace
 
-Found Resolver::dict_view(const std::string& name, const std::vector<Value>& args, const Chain& chain) {
-  check_count(name, args.size(), 1, 1);
-  const std::string& key = text_argument(name, args[0]);
+Found Resolver::dict_view(const std::string& name, const Value& argument, const Chain& chain) {
+  const std::string& key = text_argument(name, argument);
   const auto found = select(key, chain, true);
   if (!found) refuse("ConfigKeyError raised while resolving interpolation: Key not found: '" + key + "'");
   if (!found->node->is_map()) {
@@ -80,46 +63,39 @@ Found Resolver::dict_view(const std::string& name, const std::vector<Value>& arg
       list.items().push_back(Value::string("${" + path + "}"));
     }
   }
-  return own(std::move(list), name == "oc.dict.keys", chain);
+  return Found::made(std::move(list), name == "oc.dict.keys", chain);
 }
 
 Found Resolver::call_resolver(const std::string& name, const std::vector<Value>& args, const Chain& chain,
                               const Value& reader) {
-  if (name == "oc.env") {
-    check_count(name, args.size(), 1, 2);
-    return own(environment(context_, args), true);
+  static const std::set<std::string_view> known = {"oc.env",    "oc.decode",    "oc.select",      "hydra",
+                                                   "oc.create", "oc.dict.keys", "oc.dict.values", "now"};
+  if (!known.contains(name)) refuse("Unsupported interpolation type " + name);
+  const bool has_fallback = name == "oc.env" || name == "oc.select";
+  if (args.empty() || args.size() > (has_fallback ? 2 : 1)) {
+    refuse("TypeError raised while resolving interpolation: " + name + " takes 1 " + (has_fallback ? "or 2 " : "") +
+           "arguments but " + std::to_string(args.size()) + " were given");
   }
+  if (name == "oc.env") return Found::made(environment(context_, args), true);
   if (name == "oc.decode") {
-    check_count(name, args.size(), 1, 1);
-    if (args[0].is_null()) return own(Value(), true);
-    return own(evaluate_value(parse_single_element(text_argument(name, args[0])), chain, reader), true);
+    if (args[0].is_null()) return Found::made(Value(), true);
+    return Found::made(evaluate_value(parse_single_element(text_argument(name, args[0])), chain, reader), true);
   }
-  if (name == "oc.select") {
-    check_count(name, args.size(), 1, 2);
-    auto found = select(text_argument(name, args[0]), chain, false);
+  if (name == "oc.select" || name == "hydra") {
+    const std::string prefix = name == "hydra" ? "hydra." : "";
+    auto found = select(prefix + text_argument(name, args[0]), chain, false);
     if (found && !found->node->is_missing()) return std::move(*found);
-    return own(args.size() > 1 ? args[1] : Value(), true);
+    return Found::made(args.size() > 1 ? args[1] : Value(), true);
   }
   if (name == "oc.create") {
-    check_count(name, args.size(), 1, 1);
-    if (args[0].is_container()) return own(args[0], false, chain);
-    if (args[0].is_string()) return own(parse_yaml(args[0].as_string(), "oc.create"), false, chain);
-    if (args[0].is_null()) return own(Value::map(), false, chain);
+    if (args[0].is_container()) return Found::made(args[0], false, chain);
+    if (args[0].is_string()) return Found::made(parse_yaml(args[0].as_string(), "oc.create"), false, chain);
+    if (args[0].is_null()) return Found::made(Value::map(), false, chain);
     refuse("ValidationError raised while resolving interpolation: Object of unsupported type: '" +
            kind_name(args[0].kind()) + "'");
   }
-  if (name == "oc.dict.keys" || name == "oc.dict.values") return dict_view(name, args, chain);
-  if (name == "now") {
-    check_count(name, args.size(), 1, 1);
-    return own(time_text(text_argument(name, args[0])), true);
-  }
-  if (name == "hydra") {
-    check_count(name, args.size(), 1, 1);
-    auto found = select("hydra." + text_argument(name, args[0]), chain, false);
-    if (found && !found->node->is_missing()) return std::move(*found);
-    return own(Value(), true);
-  }
-  refuse("Unsupported interpolation type " + name);
+  if (name == "oc.dict.keys" || name == "oc.dict.values") return dict_view(name, args[0], chain);
+  return Found::made(time_text(text_argument(name, args[0])), true);
 }
 
 }  // namespace scalselect::config

@@ -23,12 +23,18 @@ bool is_bool_word(const std::string& text) {
 
 bool is_null_word(const std::string& text) { return any_of(text, {"", "~", "null", "Null", "NULL"}); }
 
+/// std::regex recurses per character, so a text that is too long for a number is none.
+bool matches(const std::string& text, const std::regex& rule) {
+  constexpr std::size_t kLongest = 1000;
+  return text.size() <= kLongest && std::regex_match(text, rule);
+}
+
 bool is_yaml_float(const std::string& text) {
   static const std::regex rule(
       R"(^(?:[-+]?(?:[0-9][0-9_]*)\.[0-9_]*(?:[eE][-+][0-9]+)?|\.[0-9][0-9_]*(?:[eE][-+][0-9]+)?)"
       R"(|[-+]?[0-9][0-9_]*(?::[0-5]?[0-9])+\.[0-9_]*|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))$)",
       std::regex::optimize);
-  return std::regex_match(text, rule);
+  return matches(text, rule);
 }
 
 /// OmegaConf's addition: exponents without sign and without point.
@@ -37,14 +43,14 @@ bool is_omega_float(const std::string& text) {
       R"(^(?:[-+]?[0-9]+(?:_[0-9]+)*\.[0-9_]*(?:[eE][-+]?[0-9]+)?|[-+]?[0-9]+(?:_[0-9]+)*(?:[eE][-+]?[0-9]+))"
       R"(|\.[0-9]+(?:_[0-9]+)*(?:[eE][-+][0-9]+)?|[-+]?[0-9]+(?:_[0-9]+)*(?::[0-5]?[0-9])+\.[0-9_]*)$)",
       std::regex::optimize);
-  return std::regex_match(text, rule);
+  return matches(text, rule);
 }
 
 bool is_yaml_int(const std::string& text) {
   static const std::regex rule(R"(^(?:[-+]?0b[0-1_]+|[-+]?0[0-7_]+|[-+]?(?:0|[1-9][0-9_]*)|[-+]?0x[0-9a-fA-F_]+)"
                                R"(|[-+]?[1-9][0-9_]*(?::[0-5]?[0-9])+)$)",
                                std::regex::optimize);
-  return std::regex_match(text, rule);
+  return matches(text, rule);
 }
 
 bool is_time_stamp(const std::string& text) {
@@ -52,7 +58,7 @@ bool is_time_stamp(const std::string& text) {
       R"(^(?:[0-9]{4}-[0-9]{2}-[0-9]{2}|[0-9]{4}-[0-9][0-9]?-[0-9][0-9]?(?:[Tt]|[ \t]+)[0-9][0-9]?:[0-9]{2}:[0-9]{2})"
       R"((?:\.[0-9]*)?(?:[ \t]*(?:Z|[-+][0-9][0-9]?(?::[0-9]{2})?))?)$)",
       std::regex::optimize);
-  return std::regex_match(text, rule);
+  return matches(text, rule);
 }
 
 /// A number's digits in lower case, without underscores and sign, and whether the sign was a minus.

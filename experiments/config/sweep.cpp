@@ -64,7 +64,7 @@ bool matches_any(const std::string& name, const std::vector<std::string>& globs)
   return false;
 }
 
-/// The words of one override: as many as `count`, each made when it is asked for.
+/// The words of one override: as many as `count`, each made on request.
 struct Axis {
   std::string key;  ///< with its '='; empty for an override that is not a sweep
   std::size_t count = 1;

@@ -61,7 +61,7 @@ bool Value::erase(std::string_view key) {
 
 std::size_t Value::nodes() const {
   std::size_t count = 0;
-  for_each_node(*this, "", [&](const std::string&, const Value&) { ++count; });
+  for_each_node(*this, [&](const std::string&, const Value&) { ++count; });
   return count;
 }
 
@@ -138,15 +138,15 @@ Value* find_path(Value& root, std::string_view path) {
   return const_cast<Value*>(find_path(std::as_const(root), path));
 }
 
-void for_each_node(const Value& node, const std::string& path,
-                   const std::function<void(const std::string& path, const Value& node)>& visit) {
+void for_each_node(const Value& node, const std::function<void(const std::string& path, const Value& node)>& visit,
+                   const std::string& path) {
   visit(path, node);
   if (node.is_list()) {
     for (std::size_t i = 0; i < node.size(); ++i) {
-      for_each_node(node.items()[i], join_path(path, std::to_string(i)), visit);
+      for_each_node(node.items()[i], visit, join_path(path, std::to_string(i)));
     }
   } else if (node.is_map()) {
-    for (const auto& [key, item] : node.entries()) for_each_node(item, join_path(path, python_str(key)), visit);
+    for (const auto& [key, item] : node.entries()) for_each_node(item, visit, join_path(path, python_str(key)));
   }
 }
 

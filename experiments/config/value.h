@@ -127,8 +127,8 @@ const Value* find_path(const Value& root, std::string_view path);
 Value* find_path(Value& root, std::string_view path);
 
 /// Calls `visit` for `node`, which lies at `path`, and for everything below it, in order.
-void for_each_node(const Value& node, const std::string& path,
-                   const std::function<void(const std::string& path, const Value& node)>& visit);
+void for_each_node(const Value& node, const std::function<void(const std::string& path, const Value& node)>& visit,
+                   const std::string& path = {});
 
 /// Conversion for `bind_options`: map keys become strings, integers beyond 64 bits become doubles, `???` stays text.
 nlohmann::json to_json(const Value& value);

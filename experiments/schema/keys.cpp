@@ -4,7 +4,6 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <map>
 
 #include "baselines/registry.h"
 #include "experiments/config/text.h"
@@ -17,43 +16,23 @@ namespace {
 
 using config::Value;
 
-/// Descriptions by dotted name, and their order.
-class Docs {
- public:
-  void add(const std::vector<OptionDoc>& docs, const std::string& prefix = {}) {
-    for (auto doc : docs) {
-      doc.name = prefix + doc.name;
-      if (known_.emplace(doc.name, doc).second) order_.push_back(doc.name);
-    }
-  }
-  const OptionDoc* find(const std::string& name) const {
-    const auto found = known_.find(name);
-    return found == known_.end() ? nullptr : &found->second;
-  }
-  /// Fields of the elements of the list `name`.
-  std::vector<OptionDoc> elements(const std::string& name) const {
-    std::vector<OptionDoc> fields;
-    for (const auto& other : order_) {
-      if (other.starts_with(name + ".N.")) fields.push_back(known_.at(other));
-    }
-    return fields;
-  }
+/// Descriptions of keys; of those with the same name the first counts.
+using Docs = std::vector<OptionDoc>;
 
- private:
-  std::map<std::string, OptionDoc> known_;
-  std::vector<std::string> order_;
-};
+Docs with(Docs docs, const Docs& more, const std::string& prefix = {}) {
+  for (auto doc : more) {
+    doc.name = prefix + doc.name;
+    docs.push_back(std::move(doc));
+  }
+  return docs;
+}
 
 /// Keys that are read without a struct.
 const OptionDoc kBudget{"budget", "a number", "", "share of the pool (0, 1], or a number of samples"};
 const OptionDoc kBudgets{"budget", "a number or a list", "", kBudget.help + "; a list writes one subset for each"};
 const OptionDoc kOutFolder{"out", "a string", "", "the folder to write"};
 
-std::vector<OptionDoc> own_keys(const std::string& command) {
-  const auto with = [](std::vector<OptionDoc> docs, std::initializer_list<OptionDoc> more) {
-    docs.insert(docs.end(), more);
-    return docs;
-  };
+Docs own_keys(const std::string& command) {
   if (command == "extract") return document_options<ExtractOptions>();
   if (command == "score") return document_options<ScoreOptions>();
   if (command == "select") return with(document_options<SelectOptions>(), {kBudgets});
@@ -65,12 +44,8 @@ std::vector<OptionDoc> own_keys(const std::string& command) {
   if (command == "model_assemble") return document_options<AssembleOptions>();
   if (command == "mini_world") return {kOutFolder};
   if (command == "mini_pretrain") {
-    auto docs = with({}, {kOutFolder, {"pretrain", "a mapping", "", "sizes of the model, and the stages"}});
-    for (auto doc : document_options<pretrain::PretrainOptions>()) {
-      doc.name = "pretrain." + doc.name;
-      docs.push_back(doc);
-    }
-    return docs;
+    const Docs own = {kOutFolder, {"pretrain", "a mapping", "", "sizes of the model, and the stages"}};
+    return with(own, document_options<pretrain::PretrainOptions>(), "pretrain.");
   }
   return with(document_options<pipeline::RunSettings>(), {kBudget});
 }
@@ -78,7 +53,7 @@ std::vector<OptionDoc> own_keys(const std::string& command) {
 struct Group {
   const char* name;
   const char* help;
-  std::vector<OptionDoc> (*options)();
+  Docs (*options)();
 };
 
 const Group kGroups[] = {
@@ -88,7 +63,7 @@ const Group kGroups[] = {
      document_options<inputs::PoolOptions>},
     {"selector", "how token roles are read: strict, or as the authors' code does",
      [] {
-       return std::vector<OptionDoc>{{"roles", "strict | compat", "strict", "token roles, for method.roles"}};
+       return Docs{{"roles", "strict | compat", "strict", "token roles, for method.roles"}};
      }},
     {"method", "how samples are chosen; `scalselect methods` describes each", nullptr},
     {"trainer", "the recipe of the fine-tuning", document_options<trainer::TrainOptions>},
@@ -98,19 +73,18 @@ const Group kGroups[] = {
 };
 
 Docs docs_for(const std::string& command, const config::ComposedConfig& composed) {
-  Docs docs;
-  docs.add(own_keys(command));
-  docs.add(
-      {{"target.path", "a string or null", "", "pool file; its samples' `source` names their task; null: no target"}});
+  Docs docs = own_keys(command);
+  docs.push_back(
+      {"target.path", "a string or null", "", "pool file; its samples' `source` names their task; null: no target"});
   for (const auto& group : kGroups) {
-    docs.add({{group.name, "a mapping", "", group.help}});
-    if (group.options) docs.add(group.options(), group.name + std::string("."));
+    docs.push_back({group.name, "a mapping", "", group.help});
+    if (group.options) docs = with(std::move(docs), group.options(), group.name + std::string("."));
   }
   const Value* method = config::find_path(composed.config, "method.name");
-  docs.add({{"name", "a string", "", "the method's name in the registry"}}, "method.");
+  docs.push_back({"method.name", "a string", "", "the method's name in the registry"});
   if (method && method->is_string()) {
     for (const auto& entry : methods()) {
-      if (entry.name == method->as_string()) docs.add(entry.options, "method.");
+      if (entry.name == method->as_string()) docs = with(std::move(docs), entry.options, "method.");
     }
   }
   return docs;
@@ -127,15 +101,18 @@ std::string value_text(const Value& value) {
 }
 
 void walk(const Value& node, const std::string& path, const Docs& docs, std::vector<KeyDoc>& out) {
-  const OptionDoc* doc = docs.find(path);
+  const auto doc = std::find_if(docs.begin(), docs.end(), [&](const OptionDoc& d) { return d.name == path; });
+  const bool known = doc != docs.end();
   const bool group = node.is_map() && node.size() > 0;
   if (!path.empty()) {
-    out.push_back({path, group ? "" : value_text(node), doc ? doc->type : "", doc ? doc->help : "", group});
-    for (const auto& field : docs.elements(path)) out.push_back({field.name, "", field.type, field.help, false});
+    out.push_back({path, group ? "" : value_text(node), known ? doc->type : "", known ? doc->help : "", group});
+    for (const auto& field : docs) {  // of the elements of a list
+      if (field.name.starts_with(path + ".N.")) out.push_back({field.name, "", field.type, field.help, false});
+    }
   }
   if (!group) return;
   for (const auto& [key, child] : node.entries()) {
-    walk(child, (path.empty() ? "" : path + ".") + config::python_str(key), docs, out);
+    walk(child, config::join_path(path, config::python_str(key)), docs, out);
   }
 }
 

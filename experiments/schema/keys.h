@@ -20,7 +20,7 @@ struct KeyDoc {
 /// All keys of `composed`, in its order. `command` is the command's own primary file ("select", "config" for `run`).
 std::vector<KeyDoc> describe_keys(const std::string& command, const config::ComposedConfig& composed);
 
-/// Whether some command has a group or a top-level key of that name ("model", "budget").
+/// Whether a command has a group or a key of that name ("model", "budget").
 bool is_setting(const std::string& name);
 
 /// The body of `--help`: the groups that the command's defaults list names with their options, and every key.

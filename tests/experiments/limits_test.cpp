@@ -71,6 +71,13 @@ TEST(Limits, NestedYaml) {
   EXPECT_THAT(yaml_refusal("a: " + repeated("{b: ", 200) + repeated("}", 200)), HasSubstr("nested more than 100 deep"));
 }
 
+TEST(Limits, LongNumbersAreText) {
+  const auto digits = repeated("1", 400000);
+  const auto value = parse_yaml("a: " + digits, "x.yaml");
+  EXPECT_EQ(value.find("a")->as_string(), digits);
+  EXPECT_EQ(to_yaml(value), "a: '" + digits + "'\n");
+}
+
 TEST(Limits, YamlAliases) {
   std::string text = "a0: &a0 [1,2,3,4,5,6,7,8,9,10]\n";
   for (int i = 1; i < 10; ++i) {
@@ -87,7 +94,7 @@ TEST(Limits, Interpolations) {
               HasSubstr("more than 100000 values"));
   const auto large = "a0: " + repeated("x", 200000) + "\na1: \"" + repeated("${a0}", 10) + "\"\n";
   EXPECT_THAT(resolve_refusal(large), HasSubstr("more than 1000000 bytes"));
-  EXPECT_THAT(yaml_refusal("a: \"${oc.create:" + repeated("[", 10000) + "}\""), HasSubstr("nested too deeply"));
+  EXPECT_THAT(yaml_refusal("a: \"${oc.create:" + repeated("[", 10000) + "}\""), HasSubstr("nested more than 100 deep"));
 }
 
 std::string sweep_refusal(const std::vector<std::string>& words) {
