@@ -26,9 +26,7 @@ Value select_part(const ComposedConfig& config, const std::string& what, bool re
   } else if (what == "all") {
     tree.set("hydra", config.hydra);
   }
-  const bool part = !package.empty() && package != "_global_";
-  if (resolved && !part) return resolve(tree, config.context);
-  if (!part) return tree;
+  if (package.empty() || package == "_global_") return resolved ? resolve(tree, config.context) : tree;
   if (resolved) {
     if (auto value = resolve_path(tree, package, config.context)) return *value;
   } else if (const Value* node = find_path(tree, package)) {

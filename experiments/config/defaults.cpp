@@ -61,7 +61,7 @@ class Builder {
       refuse("In '" + element.config_path() + "': the defaults lists come to more than " + std::to_string(kMaxEntries) +
              " entries.");
     }
-    if (is_root && !repository_.config_exists(element.config_path())) not_found(node);
+    if (is_root && !repository_.load(element.config_path())) not_found(node);
     std::shared_ptr<const LoadedConfig> loaded;
     if (!element.is_missing() && !element.is_null()) {
       loaded = repository_.load(element.config_path());

@@ -1,9 +1,7 @@
 // OmegaConf 2.3's interpolation grammar (OmegaConfGrammarLexer.g4, OmegaConfGrammarParser.g4) as a small syntax tree.
 #pragma once
 
-#include <memory>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "experiments/config/value.h"

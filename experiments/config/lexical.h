@@ -9,18 +9,7 @@
 
 namespace scalselect::config::lexical {
 
-enum class Token {
-  kEnd,
-  kId,
-  kNull,
-  kInt,
-  kFloat,
-  kBool,
-  kUnquotedChar,
-  kEscape,
-  kBlank,
-  kColon,
-};
+enum class Token { kEnd, kId, kNull, kInt, kFloat, kBool, kUnquotedChar, kEscape, kBlank, kColon };
 
 struct Lexeme {
   Token token = Token::kEnd;

@@ -1,10 +1,8 @@
 #include "experiments/config/repository.h"
 
-#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
-#include <set>
 #include <sstream>
 
 #include "core/log.h"
@@ -36,8 +34,7 @@ std::optional<std::string> read_header(const std::string& text, const std::strin
     rest.remove_prefix(rest.find_first_not_of('#'));
     std::istringstream words{std::string(strip(rest))};
     const std::vector<std::string> parts{std::istream_iterator<std::string>(words), {}};
-    if (parts.size() < 2) refuse(file + ": Expected header format: KEY VALUE, got '" + line + "'");
-    if (parts.size() > 2) refuse(file + ": Too many components in '" + line + "'");
+    if (parts.size() != 2) refuse(file + ": a header is a keyword and one value, not '" + line + "'");
     if (parts[0] == "@package") package = parts[1];
   }
   return package;
@@ -80,15 +77,11 @@ DefaultElement read_group(const Value& item, const std::string& config) {
   } else if (value.is_list()) {
     entry.options.emplace();
     for (const auto& option : value.items()) {
-      if (!option.is_string()) {
-        refuse("Unsupported item value in defaults : " + kind_name(option.kind()) +
-               ", nested list items must be strings");
-      }
+      if (!option.is_string()) refuse(where + "the options of a group must be strings, not " + python_str(value));
       entry.options->push_back(option.as_string());
     }
   } else if (!value.is_null()) {
-    refuse("Unsupported item value in defaults : " +
-           (value.is_map() ? std::string("DictConfig") : kind_name(value.kind())) + ". Supported: string or list");
+    refuse(where + "the option of a group must be a string or a list of strings, not " + python_str(value));
   }
   return entry;
 }
@@ -102,7 +95,7 @@ std::vector<DefaultElement> read_defaults(const Value& list, const std::string& 
       result.push_back(read_name(item.as_string()));
       if (result.back().is_self() && result.back().package) refuse("_self_@PACKAGE is not supported");
     } else {
-      refuse("Unsupported type in defaults : " + std::string(item.is_list() ? "ListConfig" : kind_name(item.kind())));
+      refuse("In " + config + ": an entry of a defaults list must be a string or a mapping, not " + python_str(item));
     }
   }
   return result;
@@ -157,13 +150,6 @@ bool Repository::group_exists(const std::string& path) const {
     if (after != nodes->end() && after->first.starts_with(path + "/")) return true;
   }
   return false;
-}
-
-bool Repository::config_exists(const std::string& path) const {
-  for (const auto& folder : folders_) {
-    if (fs::is_regular_file(yaml_file(folder, path))) return true;
-  }
-  return std::any_of(nodes_.begin(), nodes_.end(), [&](const ConfigNodes* nodes) { return nodes->contains(path); });
 }
 
 std::shared_ptr<const LoadedConfig> Repository::load_node(const std::string& path) {

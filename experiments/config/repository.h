@@ -38,7 +38,6 @@ class Repository {
   void append(const std::string& folder);
 
   bool group_exists(const std::string& path) const;
-  bool config_exists(const std::string& path) const;
   /// Null if there is no such file. Parsed once. Throws UserError naming the file.
   std::shared_ptr<const LoadedConfig> load(const std::string& path);
   std::vector<std::string> options(const std::string& group) const;    ///< nodes and files without .yaml, sorted

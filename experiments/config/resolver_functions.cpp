@@ -3,7 +3,6 @@
 #include <ctime>
 #include <set>
 
-#include "experiments/config/python_text.h"
 #include "experiments/config/quoting.h"
 #include "experiments/config/refuse.h"
 #include "experiments/config/resolver.h"

@@ -1,8 +1,6 @@
 // PyYAML's block emitter at 80 columns, as OmegaConf.to_yaml drives it (yaml/emitter.py, omegaconf/_utils.py).
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <array>
 #include <cmath>
 
 #include "core/utf8.h"

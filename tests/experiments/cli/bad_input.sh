@@ -105,6 +105,9 @@ refused "a key as a flag" 2 "There is no flag '--model'" "'model.path=DIR'" -- "
 refused "brackets without end" 2 "Error parsing override" -- "$program" "name=$(printf '[%.0s' $(seq 10000))"
 refused "a sweep without end" 2 "The sweep has 999998000001 jobs" "at most 10000" -- "$program" -m 'seed=range(1,1000000)' 'budget=range(1,1000000)'
 refused "an option that a method lacks" 2 "Did you mean 'normalize'?" -- "${run[@]}" method=k_center method.normalise=false
+refused "composing nothing" 2 "No folder of configurations" "-cd DIR" -- "$program" compose a=1
+refused "an unknown part of it" 2 "--cfg takes one of job, hydra, all, not 'jobs'" -- "$program" run --cfg jobs
+refused "an unknown format of it" 2 "--format takes one of yaml, json, not 'toml'" -- "$program" run --cfg job --format toml
 refused "unknown command" 2 "There is no command 'selct'. Did you mean 'select'?" "--help" -- "$program" selct
 
 choose=("$program" select model.path="$model" pool.path="$pool" "${images[@]}" cache=cache budget=10 out=subset.json)
