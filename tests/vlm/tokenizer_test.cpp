@@ -217,7 +217,8 @@ TEST(Tokenizer, RefusesIdsThatMergesCannotHold) {
   const std::string model = R"({"model": {"type": "WordLevel", "unk_token": "u", "vocab": {"u": )";
   EXPECT_EQ(message(model + "2147483647}}}"), "loaded");
   for (const std::string id : {"-1", "2147483648", "9223372036854775807", "18446744073709551615"}) {
-    EXPECT_THAT(message(model + id + "}}}"), HasSubstr("'u' the id " + id + ", which is not in 0 to 2^31 - 1.")) << id;
+    EXPECT_THAT(message(model + id + "}}}"), HasSubstr("'u' with the id " + id + ", which is not in 0 to 2^31 - 1."))
+        << id;
     EXPECT_NE(message("{" + kWords + R"(, "added_tokens": [{"content": "x", "id": )" + id + "}]}"), "loaded") << id;
   }
 }
