@@ -14,6 +14,12 @@ namespace {
 
 constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 
+// log of C(n, k) / 2^n
+double log_binomial_half(std::int64_t n, std::int64_t k) {
+  const auto lg = [](std::int64_t x) { return std::lgamma(static_cast<double>(x) + 1); };
+  return lg(n) - lg(k) - lg(n - k) - static_cast<double>(n) * std::numbers::ln2;
+}
+
 }  // namespace
 
 SeedSummary summarize_seeds(std::span<const double> values) {
@@ -32,6 +38,41 @@ SeedSummary summarize_seeds(std::span<const double> values) {
   const double half = student_t975(summary.seeds - 1) * summary.std / std::sqrt(n);
   summary.t95 = {summary.mean - half, summary.mean + half};
   return summary;
+}
+
+McNemar mcnemar(std::int64_t n10, std::int64_t n01) {
+  McNemar result{n10, n01, 1, 1};
+  const std::int64_t total = n10 + n01, least = std::min(n10, n01);
+  if (total == 0) return result;
+  double tail = 0;
+  for (std::int64_t k = 0; k <= least; ++k) tail += std::exp(log_binomial_half(total, k));
+  result.exact = std::min(1.0, 2 * tail);
+  result.mid_p = std::min(1.0, 2 * tail - std::exp(log_binomial_half(total, least)));
+  return result;
+}
+
+McNemar mcnemar(std::span<const double> first, std::span<const double> second) {
+  SCALSELECT_CHECK(first.size() == second.size());
+  std::int64_t n10 = 0, n01 = 0;
+  for (std::size_t i = 0; i < first.size(); ++i) {
+    n10 += first[i] > second[i];
+    n01 += first[i] < second[i];
+  }
+  return mcnemar(n10, n01);
+}
+
+std::vector<double> holm(std::span<const double> p_values) {
+  std::vector<std::size_t> order(p_values.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return p_values[a] < p_values[b]; });
+  std::vector<double> adjusted(p_values.size());
+  double floor = 0;
+  for (std::size_t rank = 0; rank < order.size(); ++rank) {
+    const double p = std::min(1.0, p_values[order[rank]] * static_cast<double>(order.size() - rank));
+    floor = std::max(floor, p);
+    adjusted[order[rank]] = floor;
+  }
+  return adjusted;
 }
 
 double quantile(std::span<const double> sorted, double q) {
@@ -63,7 +104,7 @@ double student_t975(std::int64_t freedom) {
                                                     2.200985160,  2.178812830, 2.160368656, 2.144786688, 2.131449546};
   SCALSELECT_CHECK(freedom >= 1);
   if (freedom <= static_cast<std::int64_t>(kTable.size())) return kTable[static_cast<std::size_t>(freedom - 1)];
-  // Expansion in 1/n around the normal quantile (Abramowitz and Stegun, Handbook of Mathematical Functions, 26.7.5).
+  // Expansion in 1/n around the normal quantile (Abramowitz and Stegun 26.7.5).
   const double x = 1.959963984540054, n = static_cast<double>(freedom);
   const double x3 = x * x * x, x5 = x3 * x * x, x7 = x5 * x * x, x9 = x7 * x * x;
   return x + (x3 + x) / (4 * n) + (5 * x5 + 16 * x3 + 3 * x) / (96 * n * n) +

@@ -21,6 +21,19 @@ struct SeedSummary {
 };
 SeedSummary summarize_seeds(std::span<const double> values);
 
+/// McNemar's test on 0/1 scores of two models on the same questions (mid-p: Fagerland, Lydersen and Laake 2013).
+/// Ignores clusters.
+struct McNemar {
+  std::int64_t n10 = 0;  ///< first right, second wrong
+  std::int64_t n01 = 0;
+  double exact = 1, mid_p = 1;
+};
+McNemar mcnemar(std::int64_t n10, std::int64_t n01);
+McNemar mcnemar(std::span<const double> first, std::span<const double> second);
+
+/// Holm's step-down adjustment; same order as given.
+std::vector<double> holm(std::span<const double> p_values);
+
 /// Quantile with linear interpolation (numpy's default) of sorted values.
 double quantile(std::span<const double> sorted, double q);
 

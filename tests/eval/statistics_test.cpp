@@ -43,6 +43,17 @@ TEST(Confusion, PublishedPopeCounts) {
   EXPECT_EQ(Confusion{}.f1(), 0);
 }
 
+TEST(McNemarTest, AgreesWithStatsmodels) {
+  for (const auto& sample : golden().at("mcnemar")) {
+    const McNemar test = mcnemar(sample.at("n10").get<std::int64_t>(), sample.at("n01").get<std::int64_t>());
+    EXPECT_NEAR(test.exact, sample.at("exact"), 1e-9);
+    EXPECT_NEAR(test.mid_p, sample.at("mid_p"), 1e-9);
+  }
+  const std::vector<double> a = {1, 1, 0, 1}, b = {1, 0, 1, 0};
+  EXPECT_EQ(mcnemar(a, b).n10, 2);
+  EXPECT_EQ(mcnemar(a, b).n01, 1);
+}
+
 TEST(Quantiles, AgreeWithScipyAndNumpy) {
   for (const auto& pair : golden().at("t975")) {
     EXPECT_NEAR(student_t975(pair[0].get<std::int64_t>()), pair[1].get<double>(), 2e-6) << pair.dump();
@@ -51,6 +62,11 @@ TEST(Quantiles, AgreeWithScipyAndNumpy) {
   const auto sorted = golden().at("quantile").at("sorted").get<std::vector<double>>();
   for (const auto& pair : golden().at("quantile").at("q"))
     EXPECT_NEAR(quantile(sorted, pair[0]), pair[1].get<double>(), 1e-12);
+}
+
+TEST(Holm, AgreesWithStatsmodels) {
+  const auto adjusted = holm(golden().at("holm").at("p").get<std::vector<double>>());
+  for (std::size_t i = 0; i < adjusted.size(); ++i) EXPECT_NEAR(adjusted[i], golden()["holm"]["adjusted"][i], 1e-12);
 }
 
 TEST(SeedSummary, UsesTheSampleDeviation) {
@@ -70,7 +86,6 @@ TEST(RelativePerformance, MeanOfRatios) {
   std::vector<double> scores;
   for (std::size_t k = 0; k < full.size(); ++k) scores.push_back(full[k] * ratios[k]);
   EXPECT_NEAR(relative_performance(scores, full), 98.61, 0.005);
-
   EXPECT_DOUBLE_EQ(relative_performance(full, full), 100);
 }
 

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Writes goldens that come from pandas, scikit-learn and SciPy.
+"""Writes goldens that come from pandas, scikit-learn, SciPy and statsmodels.
 
 tricky.tsv, tricky.json   a table with every quoting trap, and how pandas.read_csv(sep="\\t") reads it
-statistics.json           confusion measures, t quantiles, normal quantiles, sample deviations
+statistics.json           confusion measures, t quantiles, normal quantiles, McNemar, Holm, sample deviations
 """
 import json
 import pathlib
@@ -12,6 +12,8 @@ import numpy as np
 import pandas as pd
 import scipy.stats
 import sklearn.metrics
+import statsmodels.stats.contingency_tables
+import statsmodels.stats.multitest
 
 HERE = pathlib.Path(__file__).parent
 
@@ -48,17 +50,23 @@ def confusion():
         yield {"truth": [int(x) for x in truth], "said": [int(x) for x in said], **{k: 100 * v for k, v in measures.items()}}
 
 
+def mcnemar():
+    for a, b in [(60, 42), (15, 5), (0, 0), (3, 3), (0, 9), (400, 350)]:
+        test = statsmodels.stats.contingency_tables.mcnemar([[0, a], [b, 0]], exact=True)
+        middle = test.pvalue - scipy.stats.binom.pmf(min(a, b), a + b, 0.5) if a != b else 1.0
+        yield {"n10": a, "n01": b, "exact": min(1.0, float(test.pvalue)), "mid_p": float(middle)}
+
 
 def statistics():
     samples = [[1.0, 2.0, 4.0], [97.1, 96.4], [3.0, 3.0, 3.0, 5.5, 1.25]]
-
+    p = [0.01, 0.04, 0.03, 0.005, 0.9, 0.04]
     numbers = sorted(float(x) for x in np.random.default_rng(5).normal(size=23))
     golden = {
         "confusion": list(confusion()),
-
+        "mcnemar": list(mcnemar()),
         "t975": [[n, float(scipy.stats.t.ppf(0.975, n))] for n in (1, 2, 3, 4, 9, 10, 11, 15, 30, 100, 1000)],
         "normal": [[q, float(scipy.stats.norm.ppf(q))] for q in (1e-6, 0.001, 0.025, 0.3, 0.5, 0.9, 0.975, 0.999999)],
-
+        "holm": {"p": p, "adjusted": [float(x) for x in statsmodels.stats.multitest.multipletests(p, method="holm")[1]]},
         "std": [{"values": s, "mean": float(np.mean(s)), "std": float(np.std(s, ddof=1))} for s in samples],
         "quantile": {"sorted": numbers, "q": [[q, float(np.quantile(numbers, q))] for q in (0, 0.025, 0.4, 0.975, 1)]}}
     (HERE / "statistics.json").write_text(json.dumps(golden) + "\n")
