@@ -4,29 +4,17 @@
 
 #include <algorithm>
 #include <array>
-#include <fstream>
 #include <string>
 
 #include "core/check.h"
 #include "core/error.h"
+#include "core/memory.h"
 #include "core/parallel.h"
 
 namespace scalselect {
 namespace {
 
 constexpr std::int64_t kBlock = 1024;
-
-/// MemAvailable of /proc/meminfo in bytes; 0 if unknown.
-double free_memory() {
-  std::ifstream in("/proc/meminfo");
-  std::string name, unit;
-  double kilobytes = 0;
-  while (in >> name >> kilobytes) {
-    if (name == "MemAvailable:") return kilobytes * 1024;
-    std::getline(in, unit);
-  }
-  return 0;
-}
 
 /// The sum of `term(a[j], b[j])`, eight at a time; what is left over goes to the first lane.
 template <class Sum, class Term>
@@ -46,11 +34,12 @@ Sum sum_in_lanes(const float* a, const float* b, std::int64_t d, const Term& ter
 }  // namespace
 
 void require_memory(double bytes, std::string_view method) {
-  const double available = free_memory();
-  if (available == 0 || bytes <= available) return;
+  const auto available = free_memory();
+  if (!available || bytes <= static_cast<double>(*available)) return;
   throw UserError(
       ErrorKind::kEnvironment,
-      fmt::format("method={} needs {:.1f} GB of memory, but {:.1f} GB are free.", method, bytes / 1e9, available / 1e9),
+      fmt::format("method={} needs {:.1f} GB of memory, but {:.1f} GB are free.", method, bytes / 1e9,
+                  static_cast<double>(*available) / 1e9),
       "Run it on a larger machine, on fewer rows, or choose a streaming method (scalselect, random, length).");
 }
 

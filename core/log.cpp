@@ -20,7 +20,6 @@ std::vector<const LogListener::Listener*> listeners;
 
 const char* name_of(LogLevel level) {
   switch (level) {
-    case LogLevel::kDebug: return "debug: ";
     case LogLevel::kWarning: return "warning: ";
     case LogLevel::kError: return "error: ";
     default: return "";

@@ -11,7 +11,7 @@
 
 namespace scalselect {
 
-enum class LogLevel { kDebug, kInfo, kWarning, kError, kSilent };
+enum class LogLevel { kInfo, kWarning, kError, kSilent };
 
 void set_log_level(LogLevel level);
 /// One line. If stderr cannot be written it is silently lost.
@@ -24,10 +24,6 @@ void log_info(fmt::format_string<Args...> format, Args&&... args) {
 template <class... Args>
 void log_warning(fmt::format_string<Args...> format, Args&&... args) {
   log_message(LogLevel::kWarning, fmt::format(format, std::forward<Args>(args)...));
-}
-template <class... Args>
-void log_debug(fmt::format_string<Args...> format, Args&&... args) {
-  log_message(LogLevel::kDebug, fmt::format(format, std::forward<Args>(args)...));
 }
 
 /// Progress of a loop over `total` items: a bar that rewrites itself on a terminal (log lines appear above it), a line

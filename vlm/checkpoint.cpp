@@ -12,6 +12,7 @@
 
 #include "core/error.h"
 #include "core/files.h"
+#include "core/memory.h"
 #include "vlm/config_sizes.h"
 #include "vlm/qwen_vl.h"
 #include "vlm/safetensors.h"

@@ -4,7 +4,6 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <fstream>
 
 #include "core/error.h"
 
@@ -116,24 +115,6 @@ void check_sizes(const QwenVlConfig& config, const BuiltParts& parts, const Shap
     checker.check(tower + (third ? "merger.linear_fc1.weight" : "merger.mlp.0.weight"), {grouped, grouped});
   }
   check_decoder(config.text, parts.decoder_layers, checker);
-}
-
-std::optional<std::int64_t> free_memory() {
-  std::ifstream in("/proc/meminfo");
-  std::int64_t total = 0;
-  bool known = false;
-  for (std::string line; std::getline(in, line);) {
-    for (const char* key : {"MemAvailable:", "SwapFree:"}) {
-      if (!line.starts_with(key)) continue;
-      total += std::atoll(line.c_str() + std::string(key).size()) * 1024;
-      known = true;
-    }
-  }
-  if (!known) return std::nullopt;
-  std::int64_t most = 0, used = 0;
-  std::ifstream limit("/sys/fs/cgroup/memory.max"), current("/sys/fs/cgroup/memory.current");
-  if (limit >> most && current >> used) total = std::min(total, std::max<std::int64_t>(0, most - used));
-  return total;
 }
 
 }  // namespace scalselect::vlm

@@ -26,8 +26,4 @@ using ShapeOf = std::function<std::optional<std::vector<std::int64_t>>(const std
 void check_sizes(const LlavaConfig& config, const BuiltParts& parts, const ShapeOf& shape_of, const std::string& file);
 void check_sizes(const QwenVlConfig& config, const BuiltParts& parts, const ShapeOf& shape_of, const std::string& file);
 
-/// Bytes that a process can still take: free memory and swap as the kernel counts them, within the limit of its control
-/// group. Nothing if the system does not say.
-std::optional<std::int64_t> free_memory();
-
 }  // namespace scalselect::vlm

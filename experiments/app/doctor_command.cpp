@@ -7,6 +7,7 @@
 #include <fstream>
 
 #include "core/error.h"
+#include "core/memory.h"
 #include "experiments/app/commands.h"
 #include "experiments/config/value.h"
 #include "experiments/pipeline/environment.h"
@@ -109,7 +110,7 @@ int run_doctor(const Words& words) {
   line("LibTorch", library_of(reinterpret_cast<const void*>(&at::globalContext)));
   line("system", field_of("/etc/os-release", "PRETTY_NAME="));
   line("memory",
-       fmt::format("{} free of {}", gigabytes(1024 * std::atof(field_of("/proc/meminfo", "MemAvailable:").c_str())),
+       fmt::format("{} left to this process, {} in all", gigabytes(static_cast<double>(free_memory().value_or(0))),
                    gigabytes(1024 * std::atof(field_of("/proc/meminfo", "MemTotal:").c_str()))));
   print_gpus();
   print_places(request);

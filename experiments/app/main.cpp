@@ -156,7 +156,6 @@ int main(int argc, char** argv) {
   using namespace scalselect;
   try {
     app::restart_with_fitting_blas(argv);
-    if (std::getenv("SCALSELECT_DEBUG") != nullptr) set_log_level(LogLevel::kDebug);
     return app::after_flush(app::dispatch({argv + 1, argv + argc}));
   } catch (const UserError& error) {
     app::complain(error.what());
