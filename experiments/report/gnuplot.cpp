@@ -29,13 +29,13 @@ std::string run_gnuplot(const fs::path& folder, const std::string& name, const s
   fs::remove(program);
   if (drawn.status == -1) {
     throw UserError(ErrorKind::kEnvironment, "gnuplot, which draws the plots, cannot be started: " + drawn.err + ".",
-                    "Install it with scripts/setup.sh.");
+                    "Install gnuplot (Debian: gnuplot-nox).");
   }
   if (drawn.status != 0 || drawn.out.find("</svg>") == std::string::npos) {
     throw UserError(ErrorKind::kEnvironment,
                     fmt::format("gnuplot could not draw '{}': {}.", svg.string(),
                                 drawn.err.empty() ? "it printed no picture" : one_line(drawn.err)),
-                    "Check its installation (scripts/setup.sh) and free space.");
+                    "Check its installation and free space.");
   }
   write_file_atomically(svg, drawn.out);
   return drawn.out;

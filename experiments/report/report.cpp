@@ -6,6 +6,7 @@
 
 #include "core/error.h"
 #include "core/files.h"
+#include "core/log.h"
 #include "experiments/report/collect.h"
 #include "experiments/report/origin.h"
 #include "experiments/report/page.h"
@@ -102,6 +103,19 @@ void remove_stale(const fs::path& folder, const nlohmann::json& earlier, const s
   }
 }
 
+/// The plots, or none and a warning: hours of computing are not lost for want of their pictures.
+std::vector<Plot> plots_if_possible(const Collection& collection, const std::vector<Table>& tables,
+                                    const fs::path& folder) {
+  try {
+    return draw_plots(collection, tables, folder);
+  } catch (const UserError& error) {
+    if (error.kind() != ErrorKind::kEnvironment) throw;
+    log_warning("the report has no plots: {} `scalselect report experiment={}` will draw them.", error.what(),
+                collection.experiment);
+    return {};
+  }
+}
+
 /// Where the runs of the experiment were configured to put their report.
 fs::path folder_of_runs(const Collection& collection) {
   const auto& config = collection.runs.front().row.config;
@@ -141,7 +155,7 @@ ReportFiles write_report(const ReportRequest& request) {
   check_folder(folder, request.experiment);
   const auto earlier = earlier_report(folder);
   ensure_folder(folder);
-  const auto plots = draw_plots(collection, tables, folder);
+  const auto plots = plots_if_possible(collection, tables, folder);
   std::vector<std::string> files;
   for (const auto& plot : plots) {
     for (const char* ending : {".svg", ".csv"}) files.push_back(file_name(plot.name) + ending);

@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "core/log_listener.h"
 #include "core/probes.h"
 #include "eval/predictions.h"
 #include "eval/registry.h"
@@ -12,9 +13,12 @@ namespace scalselect::report {
 namespace {
 
 namespace fs = std::filesystem;
+using ::testing::AllOf;
+using ::testing::Contains;
 using ::testing::ElementsAre;
 using testing::error_of;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 /// Says yes to everything.
 class YesModel final : public TextGenerator {
@@ -131,6 +135,22 @@ TEST_F(ReportStoreTest, OnlyFilesOfTheEarlierReportAreRemoved) {
   EXPECT_TRUE(fs::exists(at("outside.txt")));
   for (const char* name : {"table.md", "table.tex", "table.csv", "table.json", "costs.md", "report.html"})
     EXPECT_TRUE(fs::exists(report / name)) << name;
+}
+
+TEST_F(ReportStoreTest, WithoutGnuplotThereIsAReportWithoutPlots) {
+  add_run("x", "full", "0\n1\n2\n3\n");
+  add_run("x", "random", "0\n1\n");
+  const std::string path = std::getenv("PATH");
+  ::setenv("PATH", "/nonexistent", 1);
+  std::vector<std::string> logged;
+  {
+    const LogListener listener([&](LogLevel, const std::string& text) { logged.push_back(text); });
+    EXPECT_EQ(write("x"), "");
+  }
+  ::setenv("PATH", path.c_str(), 1);
+  EXPECT_THAT(logged, Contains(AllOf(HasSubstr("has no plots: gnuplot"), HasSubstr("report experiment=x` will draw"))));
+  EXPECT_THAT(read_file(at("report") / "table.md"), HasSubstr("random"));
+  EXPECT_THAT(read_file(at("report") / "report.html"), Not(HasSubstr("<img alt")));
 }
 
 TEST_F(ReportStoreTest, TheReportOfAnotherExperimentIsNotOverwritten) {
