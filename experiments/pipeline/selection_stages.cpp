@@ -190,7 +190,7 @@ FeatureBundle ensure_features(const std::vector<FeatureSpec>& specs, const OpenP
   std::map<std::string, FeatureSpec> requested;
   for (const auto& spec : specs) requested.emplace(describe_feature(spec).dump(), spec);
   // Locks are taken in key order, so that two processes never wait for each other in a circle.
-  std::map<std::string, std::pair<std::string, ArtifactCache::Work>> missing;
+  std::map<std::string, std::pair<std::string, ArtifactCache::Writer>> missing;
   for (const auto& [text, spec] : requested) {
     const auto key = features_key(spec, pool, place);
     bundle.keys[text] = key.digest();

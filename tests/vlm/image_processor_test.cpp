@@ -69,7 +69,8 @@ TEST(ImageProcessor, RefusesWhatWouldBecomeTooLarge) {
   options.do_center_crop = false;
   EXPECT_THROW(ImageProcessor(options).geometry(tall), UserError);
   EXPECT_THROW(ImageProcessor(options).output_size({tall.height, tall.width}), UserError);
-  options = {.pad_to_square = true};
+  options = {};
+  options.pad_to_square = true;
   EXPECT_THROW(ImageProcessor(options).geometry(tall), UserError);
 }
 
