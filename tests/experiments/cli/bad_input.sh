@@ -175,7 +175,7 @@ if [ "$(id -u)" = 0 ] && mount -t tmpfs -o size=64k none small 2>/dev/null; then
   done
   rm -rf small/*; mount -o remount,size=16k small
   refused "full disk, .npz" 1 "'small/out.npz'" "No space left" "free space" -- "$program" extract model.path="$model" pool.path="$pool" "${images[@]}" cache=cache out=small/out.npz
-  refused "full disk, the store" 1 "small/store.sqlite" "free space" -- "${run[@]}" store=small/store.sqlite
+  refused "full disk, the store" 1 "small/store.sqlite" "Free space" -- "${run[@]}" store=small/store.sqlite
   refused "full disk, the subset" 1 "'small/subset.json'" "No space left" "free space" -- "$program" select scores=scores.jsonl pool.path="$pool" budget=1.0 out=small/subset.json
 else
   echo "(no tmpfs may be mounted here: left out)"
