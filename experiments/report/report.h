@@ -24,11 +24,11 @@ std::filesystem::path default_folder(const std::string& experiment);
 /// Throws UserError(kUsage) if `folder` holds the report of another experiment.
 void check_folder(const std::filesystem::path& folder, const std::string& experiment);
 
-/// Writes table.md, table.tex, table.csv (long form, unrounded), table.json, costs.md, plots (.svg with the .csv of each;
-/// without gnuplot none, and a warning) and report.html, from the finished runs of the experiment, and removes what an earlier report of the
-/// experiment left there and this one does not have. Everything is recomputed from stored answers and selections; equal
-/// inputs give equal bytes. Throws UserError if the experiment has no finished run or lacks the full-data row, or if
-/// the folder is another experiment's.
+/// Writes table.md, table.tex, table.csv (long form, unrounded), table.json, costs.md, plots (.svg with the .csv of
+/// each; without gnuplot none, and a warning) and report.html, from the finished runs of the experiment, and removes
+/// what an earlier report of the experiment left there and this one does not have. Everything is recomputed from stored
+/// answers and selections; equal inputs give equal bytes. Throws UserError if the experiment has no finished run or
+/// lacks the full-data row, or if the folder is another experiment's.
 ReportFiles write_report(const ReportRequest& request);
 
 }  // namespace scalselect::report
