@@ -163,13 +163,13 @@ void ensure_folder(const std::filesystem::path& folder) {
 void require_writable(const std::filesystem::path& file) {
   namespace fs = std::filesystem;
   std::error_code code;
-  const auto target = fs::is_symlink(file, code) ? fs::weakly_canonical(file) : file;
-  const auto status = fs::status(target, code);
+  const auto status = fs::status(file, code);
   if (fs::is_directory(status)) cannot("write", file, EISDIR);
   if (fs::exists(status) && !fs::is_regular_file(status)) {  // a pipe or a device is written into
-    if (::access(target.c_str(), W_OK) != 0) cannot("write", file, errno);
+    if (::access(file.c_str(), W_OK) != 0) cannot("write", file, errno);
     return;
   }
+  const auto target = fs::is_symlink(file, code) ? fs::weakly_canonical(file) : file;
   auto folder = target.parent_path();
   while (!folder.empty() && !fs::exists(folder, code)) folder = folder.parent_path();
   if (folder.empty()) folder = ".";

@@ -323,7 +323,8 @@ void Store::log_stage(const std::string& run_id, const StageRow& stage) {
     SQLite::Statement upsert(impl_->db, R"sql(
       INSERT INTO stages(run_id, stage, key, cached, wall_s, cpu_s, peak_rss) VALUES (?, ?, ?, ?, ?, ?, ?)
       ON CONFLICT(run_id, stage) DO UPDATE SET key = excluded.key, cached = excluded.cached, wall_s = excluded.wall_s,
-        cpu_s = excluded.cpu_s, peak_rss = excluded.peak_rss)sql");
+        cpu_s = excluded.cpu_s, peak_rss = excluded.peak_rss
+        WHERE NOT (excluded.cached AND stages.key = excluded.key)  -- what it cost is known already)sql");
     upsert.bind(1, run_id);
     upsert.bind(2, stage.stage);
     upsert.bind(3, stage.key);

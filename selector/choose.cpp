@@ -46,18 +46,30 @@ std::vector<std::int64_t> text_rows(const Method& method, const MethodInput& inp
   return text.policy == TextOnly::kDrop ? std::vector<std::int64_t>() : text.rows;
 }
 
+[[noreturn]] void refuse_few(std::int64_t requested, std::int64_t usable, const MethodInput& input, const char* what) {
+  throw UserError(
+      ErrorKind::kUsage,
+      fmt::format("The budget is {} of {} rows, but only {} {}.", requested, input.pool_size, usable, what),
+      input.text_only.policy == TextOnly::kShare
+          ? "Lower the budget; rejected rows are listed with their reasons."
+          : fmt::format("Lower the budget to at most {}; rejected rows are listed with their reasons.", usable));
+}
+
+/// Rows that can be chosen by their scores. Throws UserError(kUsage) if the budget asks for more.
+std::int64_t require_scores(const Method& method, const MethodInput& input, const Budget& budget,
+                            const std::vector<std::int64_t>& text, const std::vector<double>& scores) {
+  const auto usable = std::ssize(scored_rows(scores, input.candidates)) + std::ssize(text);
+  const auto requested = method.budget_use == BudgetUse::kAll ? usable : budget.rows(input.pool_size);
+  if (requested > usable) refuse_few(requested, usable, input, "have a score");
+  return usable;
+}
+
 TargetInput open_target(const Method& method, const TargetSource& target) {
   TargetInput input;
   input.features = open_tables(method.target_needs, target.tables);
   input.rows = candidates_of(target.rows, input.features);
   input.tasks = target.tasks;
   return input;
-}
-
-[[noreturn]] void refuse_few(std::int64_t requested, std::int64_t usable, const MethodInput& input, const char* what) {
-  throw UserError(ErrorKind::kUsage,
-                  fmt::format("The budget is {} of {} rows, but only {} {}.", requested, input.pool_size, usable, what),
-                  fmt::format("Lower the budget to at most {}; rejected rows are listed with their reasons.", usable));
 }
 
 void check_rows(const std::vector<std::int64_t>& rows, const MethodInput& input) {
@@ -86,6 +98,18 @@ void require_target(const Method& method, bool given) {
                   "Give a pool of target samples: target.path=POOL.json, or target=mini.");
 }
 
+void check_text_only(const RowSet& rows, const Budget& budget, TextOnly text_only) {
+  if (text_only == TextOnly::kAuto) return;
+  if (rows.text_only.size() == rows.usable.size()) {
+    throw UserError(
+        ErrorKind::kUsage,
+        fmt::format("None of the usable rows of '{}' has a picture, and text_only leaves no others to choose.",
+                    rows.name),
+        "Use text_only=auto.");
+  }
+  TextOnlyRows{text_only, rows.text_only, 0}.chosen(budget.rows(rows.size), rows.size);
+}
+
 MethodInput open_input(const Method& method, const RowSet& rows, const TableSource& tables, std::uint64_t seed,
                        const TargetSource* target, TextOnly text_only) {
   require_target(method, target != nullptr);
@@ -95,6 +119,7 @@ MethodInput open_input(const Method& method, const RowSet& rows, const TableSour
   input.seed = seed;
   auto ranked = rows;
   if (text_only != TextOnly::kAuto) {
+    check_text_only(rows, Budget(), text_only);
     input.text_only = {text_only, rows.text_only, seed};
     ranked.usable = without(rows.usable, rows.text_only);
   }
@@ -121,6 +146,7 @@ SelectionResult score_candidates(const Method& method, const MethodInput& input)
 Selection choose(const Method& method, const MethodInput& input, const Budget& budget,
                  const std::optional<SelectionResult>& scored) {
   const auto text = text_rows(method, input, budget);
+  if (scored) require_scores(method, input, budget, text, scored->scores);
   const auto whole = rows_for(method, input, budget);
   const auto requested = whole - std::ssize(text);  // of the method
   auto result = scored ? *scored : method.select(input, requested);
@@ -128,8 +154,7 @@ Selection choose(const Method& method, const MethodInput& input, const Budget& b
                       std::ssize(input.candidates) + std::ssize(text)};
   if (selection.rows.empty() && !selection.scores.empty()) {
     SCALSELECT_CHECK(std::ssize(selection.scores) == input.pool_size);
-    selection.usable = std::ssize(scored_rows(selection.scores, input.candidates)) + std::ssize(text);
-    if (whole > selection.usable) refuse_few(whole, selection.usable, input, "have a score");
+    selection.usable = require_scores(method, input, budget, text, selection.scores);
     selection.rows = top_rows(selection.scores, input.candidates, requested);
     selection.facts["lowest_score"] = selection.scores[static_cast<std::size_t>(selection.rows.back())];
   }

@@ -200,6 +200,16 @@ struct Kind<GradientNormSpec> : GradientKind {
   }
 };
 
+template <class Spec>
+concept HasRow = requires {
+  sizeof(Kind<Spec>);
+};
+template <class... Specs>
+constexpr bool all_have_rows(const std::variant<Specs...>*) {
+  return (HasRow<Specs> && ...);
+}
+static_assert(all_have_rows(static_cast<const FeatureSpec*>(nullptr)), "a FeatureSpec has no row Kind<...> above");
+
 /// visit(kind, spec) with the row of the spec's kind.
 template <class Visit>
 auto with_kind(const FeatureSpec& spec, const Visit& visit) {

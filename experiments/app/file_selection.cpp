@@ -1,7 +1,7 @@
 // score, and select from scores or features: what needs files alone, and no model.
 #include <fmt/format.h>
 
-#include <algorithm>
+#include <cmath>
 
 #include "baselines/feature_file.h"
 #include "baselines/registry.h"
@@ -20,24 +20,19 @@ using inputs::OpenPool;
 using schema::ScoreOptions;
 using schema::SelectOptions;
 
-/// Whether an override sets `key` (or a key below it) to something but null.
-bool is_given(const Flags& flags, const std::string& key) {
-  return std::any_of(flags.overrides.begin(), flags.overrides.end(), [&](const std::string& word) {
-    return (word.rfind(key + "=", 0) == 0 || word.rfind(key + ".", 0) == 0) && word != key + "=null";
-  });
-}
-
-/// Chooses for each budget and writes. `pool`: null for a table without its pool.
+/// Chooses for each budget, then writes: a budget that cannot be met leaves no half of the files behind. `pool`: null
+/// for a table without its pool.
 void select_and_write(const Method& method, const MethodInput& input, const RowSet& source, const Pool* pool,
                       const SelectOptions& asked, const std::vector<Budget>& budgets,
                       const std::vector<fs::path>& outputs) {
   std::optional<SelectionResult> scored;
   if (method.budget_use == BudgetUse::kScores) scored = score_candidates(method, input);
+  std::vector<Selection> selections;
+  for (const auto& budget : budgets) selections.push_back(choose(method, input, budget, scored));
   for (std::size_t i = 0; i < budgets.size(); ++i) {
-    const auto selection = choose(method, input, budgets[i], scored);
-    write_selection(source, pool, selection.rows, outputs[i], budgets[i]);
-    if (asked.ranking && i + 1 == budgets.size()) write_ranking_of(*pool, selection, *asked.ranking);
+    write_selection(source, pool, selections[i].rows, outputs[i], budgets[i]);
   }
+  if (asked.ranking) write_ranking_of(*pool, selections.back(), *asked.ranking);
 }
 
 int select_from_scores(const Flags& flags) {
@@ -49,12 +44,14 @@ int select_from_scores(const Flags& flags) {
   const auto asked = bind_options<SelectOptions>(bound.tree, "", bound.origin);
   const auto outputs = outputs_for(asked, budgets, {open.path, *asked.scores});
   const auto& pool = *open.pool;
-  auto scores = scores_by_row(read_scores(*asked.scores), pool, asked.ids, *asked.scores);
-  Method method;  // ranks by what the file says
+  const auto known = scores_by_row(read_scores(*asked.scores), pool, asked.ids, *asked.scores);
+  std::vector<double> scores(known.size(), std::nan(""));  // of rows that may be chosen
+  Method method;                                           // ranks by what the file says
   method.select = [&scores](const MethodInput&, std::int64_t) { return SelectionResult{{}, scores, {}}; };
   const auto rows = rows_of_pool(pool);
   const auto input =
       open_input(method, rows, {}, static_cast<std::uint64_t>(asked.seed), nullptr, asked.text_only.policy);
+  for (const auto row : input.candidates) scores[static_cast<std::size_t>(row)] = known[static_cast<std::size_t>(row)];
   const auto unscored = std::ssize(input.candidates) - std::ssize(scored_rows(scores, input.candidates));
   if (unscored > 0) {
     log_warning("{} of {} samples of '{}' have no score in '{}' and cannot be chosen", unscored, pool.size(),
@@ -66,7 +63,9 @@ int select_from_scores(const Flags& flags) {
 
 /// Rows of a feature file, one per line in order of choice; with a pool, the pool's own objects.
 int select_from_features(const Flags& flags) {
-  auto bound = bind_command(flags, "select", is_given(flags, "pool") ? Words{"model"} : Words{"model", "pool"});
+  const bool has_pool = is_given(flags, "select", "pool.path") || is_given(flags, "select", "pool.image_root") ||
+                        is_given(flags, "select", "pool.world");
+  auto bound = bind_command(flags, "select", has_pool ? Words{"model"} : Words{"model", "pool"});
   const auto budgets = budgets_from(bound.take_raw("budget"));
   const auto choice = take_method(bound);
   if (inputs::target_from(bound.take_raw("target"), bound.origin)) {
@@ -74,7 +73,7 @@ int select_from_features(const Flags& flags) {
                     "Give model.path and pool.path instead of features, or leave target out.");
   }
   std::optional<OpenPool> open;
-  if (bound.tree.contains("pool")) {
+  if (has_pool) {
     const ArtifactCache cache(bound.tree.value("cache", "cache"));
     open = inputs::open_pool(bound.take<inputs::PoolOptions>("pool"), cache);
   }
@@ -142,8 +141,14 @@ int run_select(const Words& words) {
           "scalselect select features=FILE.npz|FILE.npy method=NAME budget=0.16 out=rows.txt");
       code >= 0)
     return code;
-  if (is_given(flags, "features")) return select_from_features(flags);
-  if (is_given(flags, "scores")) return select_from_scores(flags);
+  const bool features = is_given(flags, "select", "features"), scores = is_given(flags, "select", "scores");
+  if (features && scores) {
+    throw UserError(ErrorKind::kUsage,
+                    "'features' and 'scores' are both given, and the rows can be chosen by one of them.",
+                    "Leave one out.");
+  }
+  if (features) return select_from_features(flags);
+  if (scores) return select_from_scores(flags);
   return select_with_model(words);
 }
 

@@ -138,9 +138,13 @@ int answer_questions(const Flags& flags, const config::ComposeRequest& request, 
     throw UserError(ErrorKind::kUsage, "This command does one thing at a time and does not sweep (-m).",
                     "Give each key one value; `scalselect -m …` sweeps over whole runs.");
   }
-  auto lenient = request;
-  lenient.multirun = true;  // a question about a sweep is a question about its common part
-  const auto composed = config::compose(lenient);
+  if (flags.multirun && !flags.help) {
+    throw UserError(ErrorKind::kUsage, "--cfg and --info show one configuration, and -m asks for several.",
+                    "Leave -m out and give each key one value.");
+  }
+  auto question = request;
+  question.multirun = flags.help;  // help on a sweep is help on what its jobs have in common
+  const auto composed = config::compose(question);
   if (flags.help) {
     fmt::print(
         "{}\n\nFlags: {}--cfg job|hydra|all, --resolve, --package KEY, --info defaults|defaults-tree,\n"

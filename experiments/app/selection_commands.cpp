@@ -61,21 +61,26 @@ int select_with_model(const Words& words) {
   std::vector<fs::path> files = {pool.path};
   if (target) files.push_back(target->pool.path);
   const auto outputs = outputs_for(asked, budgets, files);
+  const auto rows = rows_of_pool(*pool.pool);
+  for (const auto& budget : budgets) check_text_only(rows, budget, asked.text_only.policy);
   const InterruptGuard on_interrupt([&](int signal) { pipeline::report_interrupt(signal, cache); });
   const auto features = pipeline::ensure_features(method.needs, pool, config.model, cache);
   if (target) {
     target->features = pipeline::ensure_features(method.target_needs, target->pool, config.model, cache, &pool);
   }
+  std::vector<pipeline::SelectionOutput> selections;
+  for (const auto& budget : budgets) {
+    config.budget = budget;
+    selections.push_back(pipeline::ensure_selection(config, pool, features, target ? &*target : nullptr, cache));
+  }
   for (std::size_t i = 0; i < budgets.size(); ++i) {
-    config.budget = budgets[i];
-    const auto output = pipeline::ensure_selection(config, pool, features, target ? &*target : nullptr, cache);
-    write_selection(rows_of_pool(*pool.pool), pool.pool.get(), output.rows, outputs[i], budgets[i]);
-    if (asked.ranking && i + 1 == budgets.size()) {
-      Selection selection;
-      selection.rows = output.rows;
-      selection.scores = pipeline::read_scores_table(output.records.back().folder, pool.pool->size());
-      write_ranking_of(*pool.pool, selection, *asked.ranking);
-    }
+    write_selection(rows, pool.pool.get(), selections[i].rows, outputs[i], budgets[i]);
+  }
+  if (asked.ranking) {
+    Selection last;
+    last.rows = selections.back().rows;
+    last.scores = pipeline::read_scores_table(selections.back().records.back().folder, pool.pool->size());
+    write_ranking_of(*pool.pool, last, *asked.ranking);
   }
   return 0;
 }

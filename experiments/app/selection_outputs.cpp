@@ -43,7 +43,15 @@ std::vector<fs::path> outputs_for(const schema::SelectOptions& asked, const std:
     outputs.push_back(budgets.size() == 1 ? out : out.parent_path() / name);
   }
   check_outputs(outputs, inputs);
-  if (asked.ranking) check_outputs({*asked.ranking}, inputs);
+  if (!asked.ranking) return outputs;
+  check_outputs({*asked.ranking}, inputs);
+  for (const auto& file : outputs) {
+    std::error_code unknown;
+    const auto ranking = fs::weakly_canonical(fs::absolute(*asked.ranking), unknown);
+    if (fs::weakly_canonical(fs::absolute(file), unknown) != ranking) continue;
+    throw UserError(ErrorKind::kUsage, fmt::format("'{}' would be both the subset and its ranking.", file.string()),
+                    "Choose another ranking=.");
+  }
   return outputs;
 }
 

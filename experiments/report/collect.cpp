@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 
 #include "core/error.h"
 #include "core/files.h"
@@ -103,11 +104,27 @@ eval::BootstrapOptions bootstrap_options(const Collection& collection) {
                                               "eval.bootstrap");
 }
 
+/// What a run does with samples without a picture.
+std::string text_policy(const RunRow& row) {
+  return row.config.contains("text_only") ? text_of(setting(row, "/text_only")) : "auto";
+}
+
+/// Whether the finished runs differ in it: then it is a part of a method's name.
+bool text_policies_differ(const std::vector<RunRow>& rows) {
+  std::set<std::string> policies;
+  for (const auto& row : rows) {
+    if (row.status == "finished") policies.insert(text_policy(row));
+  }
+  return policies.size() > 1;
+}
+
 Collection collect(const Store& store, const std::string& experiment) {
   require_experiment(store, experiment);
+  const auto rows = store.runs(experiment);
+  const bool names_policy = text_policies_differ(rows);
   Collection collection;
   collection.experiment = experiment;
-  for (const auto& row : store.runs(experiment)) {
+  for (const auto& row : rows) {
     if (row.status != "finished") {
       collection.failed.push_back(row.name + ": " + (row.error.empty() ? row.status : row.error));
       continue;
@@ -121,6 +138,7 @@ Collection collect(const Store& store, const std::string& experiment) {
     run.method =
         row.choices.contains("method") ? text_of(row.choices["method"]) : text_of(setting(row, "/method/name"));
     if (!run.is_full()) run.budget = parse_budget(text_of(setting(row, "/budget")));
+    if (names_policy && !run.is_full()) run.method += " text_only=" + text_policy(row);
     run.pool_size = collection.pool->size();
     run.regime = row.config.contains("regime") ? text_of(row.config["regime"]) : "epochs";
     run.seed = row.config.value("seed", std::int64_t{0});
@@ -135,7 +153,7 @@ Collection collect(const Store& store, const std::string& experiment) {
     });
     if (twin == collection.runs.end()) {
       collection.runs.push_back(std::move(run));
-    } else if (!run.is_full() && twin->row.config_hash != run.row.config_hash) {
+    } else if (run.is_full() ? twin->rows != run.rows : twin->row.config_hash != run.row.config_hash) {
       throw UserError(ErrorKind::kInput,
                       fmt::format("Runs {} and {} are both '{}' with seed {}, but differ in other settings.",
                                   twin->row.id, row.id, run.label(), run.seed),

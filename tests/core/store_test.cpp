@@ -87,6 +87,18 @@ TEST_F(StoreTest, TheSameConfigIsTheSameRunAndKeepsItsMetrics) {
   EXPECT_EQ(store.runs("other").size(), 0u);
 }
 
+TEST_F(StoreTest, WhatAStageCostIsNotLostWhenItIsFoundInTheCache) {
+  Store store(file());
+  const auto id = store.start_run(start("a"));
+  store.log_stage(id, {"features", "key", false, 9, 8, 7});
+  store.log_stage(id, {"features", "key", true, 0, 0, 0});
+  EXPECT_EQ(store.stages(id).at(0).wall_s, 9);
+  EXPECT_FALSE(store.stages(id).at(0).cached);
+  store.log_stage(id, {"features", "other", true, 0, 0, 0});
+  EXPECT_EQ(store.stages(id).at(0).key, "other");
+  EXPECT_TRUE(store.stages(id).at(0).cached);
+}
+
 TEST_F(StoreTest, RunsThatStartTogetherAreListedAsTheyWereStarted) {
   Store store(file());
   std::vector<std::string> started, listed;

@@ -44,7 +44,6 @@ TEST(Registry, RefusesUnknownKindsAndUnfitRules) {
   EXPECT_THAT(message_of([&] { make_benchmark(options); }), HasSubstr("no official answer rules"));
   EXPECT_THAT(message_of([] { make_benchmark(options_for("pope", "/nowhere"))->load(""); }),
               HasSubstr("/nowhere does not exist"));
-  EXPECT_EQ(benchmark_kinds().size(), 6u);
 }
 
 TEST(MmBench, ReadsRotationsPromptsAndImages) {

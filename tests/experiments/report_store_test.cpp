@@ -47,11 +47,12 @@ class ReportStoreTest : public ::testing::Test {
   /// A finished run with its artifacts; returns its id.
   std::string add_run(const std::string& experiment, const std::string& method, const std::string& rows,
                       const std::string& batch_size = "16") {
-    const auto hash = experiment + "-" + method + "-" + batch_size;
+    const auto hash = experiment + "-" + method + "-" + batch_size + "-" + text_only_;
     const nlohmann::ordered_json config = {
         {"budget", 0.5},
         {"seed", 3},
         {"report", at("report").string()},
+        {"text_only", text_only_},
         {"trainer", {{"batch_size", batch_size}}},
         {"eval", {{"benchmarks", {dump_options(benchmark_)}}, {"bootstrap", {{"replicates", 20}}}}}};
     const auto id =
@@ -78,6 +79,7 @@ class ReportStoreTest : public ::testing::Test {
   testing::TempFolder folder_;
   Store store_{folder_.path / "store.sqlite"};
   eval::BenchmarkOptions benchmark_;
+  std::string text_only_ = "auto";  ///< of the runs that are added
 };
 
 TEST_F(ReportStoreTest, CollectsSelectionsAnswersAndCostsOfFinishedRuns) {
@@ -109,7 +111,7 @@ TEST_F(ReportStoreTest, ArtifactsThatAreGoneOrDamagedAreNamed) {
   add_run("text", "full", "0\nx\n");
   EXPECT_THAT(error_of([&] { collect(store_, "text"); }), HasSubstr("something other than numbers"));
   const auto id = add_run("gone", "full", "0\n");
-  fs::remove_all(at("gone-full-16"));
+  fs::remove_all(at("gone-full-16-auto"));
   EXPECT_THAT(error_of([&] { collect(store_, "gone"); }), HasSubstr("Run " + id + " (full budget=0.5 seed=3) names '"));
   EXPECT_THAT(error_of([&] { collect(store_, "gon"); }), HasSubstr("Did you mean 'gone'?"));
 }
@@ -119,6 +121,21 @@ TEST_F(ReportStoreTest, RunsThatDifferInUnprintedSettingsAreNotMixed) {
   add_run("x", "random", "0\n1\n");
   add_run("x", "random", "0\n1\n", "32");
   EXPECT_THAT(error_of([&] { collect(store_, "x"); }), HasSubstr("are both 'random 50 %' with seed 3, but differ"));
+}
+
+TEST_F(ReportStoreTest, PoliciesForTextAreRowsOfTheirOwn) {
+  add_run("x", "full", "0\n1\n2\n3\n");
+  add_run("x", "random", "0\n1\n");
+  text_only_ = "keep";
+  add_run("x", "full", "0\n1\n2\n3\n");
+  add_run("x", "random", "0\n2\n");
+  const auto found = collect(store_, "x");
+  ASSERT_EQ(found.runs.size(), 3U) << "the full pool is the same with either";
+  EXPECT_EQ(found.runs[1].label(), "random text_only=auto 50 %");
+  EXPECT_EQ(found.runs[2].label(), "random text_only=keep 50 %");
+  text_only_ = "drop";
+  add_run("x", "full", "0\n1\n");
+  EXPECT_THAT(error_of([&] { collect(store_, "x"); }), HasSubstr("are both 'full'"));
 }
 
 TEST_F(ReportStoreTest, OnlyFilesOfTheEarlierReportAreRemoved) {

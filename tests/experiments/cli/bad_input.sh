@@ -107,6 +107,8 @@ refused "a sweep without end" 2 "The sweep has 999998000001 jobs" "at most 10000
 refused "an option that a method lacks" 2 "Did you mean 'normalize'?" -- "${run[@]}" method=k_center method.normalise=false
 refused "composing nothing" 2 "No folder of configurations" "-cd DIR" -- "$program" compose a=1
 refused "an unknown part of it" 2 "--cfg takes one of job, hydra, all, not 'jobs'" -- "$program" run --cfg jobs
+refused "the configuration of a sweep" 2 "show one configuration" -- "$program" run -m seed=1,2 --cfg job
+refused "the configuration of several values" 2 "add --multirun" -- "$program" run seed=1,2 --cfg job
 refused "an unknown format of it" 2 "--format takes one of yaml, json, not 'toml'" -- "$program" run --cfg job --format toml
 refused "unknown command" 2 "There is no command 'selct'. Did you mean 'select'?" "--help" -- "$program" selct
 

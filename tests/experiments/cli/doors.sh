@@ -71,6 +71,26 @@ done
 "$program" select features=features.npz text_only=drop budget=0.4 out=rows.txt > out.txt 2>&1 && fail "text_only without a pool"
 grep -q "'text_only' needs a pool" out.txt || fail "$(cat out.txt)"
 
+# The door is what the configuration says, however it is spelt, and null is null.
+"$program" select features=features.npz "${pool[@]}" budget=20 out=a.json > log.txt 2>&1
+"$program" select ++features=features.npz ++pool.path=world/fifty.json ++pool.image_root=world/images budget=20 out=b.json > log.txt 2>&1 || fail "++: $(cat log.txt)"
+same "++pool.path" a.json b.json
+mkdir own
+printf 'defaults: [select, _self_]\nfeatures: features.npz\npool: {path: world/fifty.json, image_root: world/images}\nbudget: 20\n' > own/mine.yaml
+"$program" select --config-dir own -cn mine out=b.json > log.txt 2>&1 || fail "a file: $(cat log.txt)"
+same "a file that names features and pool" a.json b.json
+for null in NULL null '${oc.env:NOTHING_OF_THE_KIND,null}'; do
+  "$program" select features=features.npz "features=$null" scores=NULL "${pool[@]}" budget=20 out=z.json > out.txt 2>&1 && fail "features=$null ran"
+  grep -q "model.path" out.txt || fail "features=$null: $(cat out.txt)"
+done
+"$program" select features=features.npz scores=scores.jsonl "${pool[@]}" budget=20 out=z.json > out.txt 2>&1 && fail "features and scores"
+grep -q "are both given" out.txt || fail "$(cat out.txt)"
+"$program" select features=features.npz "${pool[@]}" budget=20 out=n.json ranking=./n.json > out.txt 2>&1 && fail "one file for subset and ranking"
+grep -q "both the subset and its ranking" out.txt || fail "$(cat out.txt)"
+"$program" select features=features.npz "${pool[@]}" "budget=[20,45]" out=half.json > out.txt 2>&1 && fail "45 of 37"
+[ ! -e half.20.json ] || fail "one of two budgets was written"
+"$program" select features=features.npz "${pool[@]}" budget=20 out=/dev/stdout 2> /dev/null | head -c 1 | grep -q '\[' || fail "out=/dev/stdout into a pipe"
+
 # More than can be used: a sentence with both numbers at every door, nothing written.
 refused() { rm -f z.json; ! "$@" out=z.json > out.txt 2> err.txt || fail "not refused: $*"; grep -q '45 of 50 rows, but only 37' err.txt || fail "$*: $(cat err.txt)"; [ ! -e z.json ] || fail "$*: written all the same"; }
 refused "$program" select model.path="$model" "${pool[@]}" cache=cache budget=0.9
