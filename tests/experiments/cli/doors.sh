@@ -89,7 +89,8 @@ grep -q "are both given" out.txt || fail "$(cat out.txt)"
 grep -q "both the subset and its ranking" out.txt || fail "$(cat out.txt)"
 "$program" select features=features.npz "${pool[@]}" "budget=[20,45]" out=half.json > out.txt 2>&1 && fail "45 of 37"
 [ ! -e half.20.json ] || fail "one of two budgets was written"
-"$program" select features=features.npz "${pool[@]}" budget=20 out=/dev/stdout 2> /dev/null | head -c 1 | grep -q '\[' || fail "out=/dev/stdout into a pipe"
+"$program" select features=features.npz "${pool[@]}" budget=20 out=/dev/stdout 2> /dev/null | cat > piped.txt || fail "out=/dev/stdout into a pipe"
+cmp -s -n "$(stat -c %s a.json)" a.json piped.txt || fail "out=/dev/stdout into a pipe: $(head -c 200 piped.txt)"
 
 # More than can be used: a sentence with both numbers at every door, nothing written.
 refused() { rm -f z.json; ! "$@" out=z.json > out.txt 2> err.txt || fail "not refused: $*"; grep -q '45 of 50 rows, but only 37' err.txt || fail "$*: $(cat err.txt)"; [ ! -e z.json ] || fail "$*: written all the same"; }
