@@ -108,7 +108,7 @@ refused "an option that a method lacks" 2 "Did you mean 'normalize'?" -- "${run[
 refused "composing nothing" 2 "No folder of configurations" "-cd DIR" -- "$program" compose a=1
 refused "an unknown part of it" 2 "--cfg takes one of job, hydra, all, not 'jobs'" -- "$program" run --cfg jobs
 refused "the configuration of a sweep" 2 "show one configuration" -- "$program" run -m seed=1,2 --cfg job
-refused "the configuration of several values" 2 "add --multirun" -- "$program" run seed=1,2 --cfg job
+refused "the configuration of several values" 2 "Ambiguous value for argument 'seed=1,2'" -- "$program" run seed=1,2 --cfg job
 refused "an unknown format of it" 2 "--format takes one of yaml, json, not 'toml'" -- "$program" run --cfg job --format toml
 refused "unknown command" 2 "There is no command 'selct'. Did you mean 'select'?" "--help" -- "$program" selct
 
