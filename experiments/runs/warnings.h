@@ -44,7 +44,7 @@ template <class Fill>
 std::pair<std::filesystem::path, bool> ensure_artifact(const ArtifactCache& cache, const StageKey& key,
                                                        const Fill& fill) {
   const auto found = [&]() -> std::optional<std::filesystem::path> {
-    const auto folder = cache.find(key);
+    auto folder = cache.find(key);
     if (!folder) return {};
     for (const auto& text : remembered_warnings(*folder)) log_warning("{}", text);
     return folder;
