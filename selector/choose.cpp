@@ -64,6 +64,15 @@ std::int64_t require_scores(const Method& method, const MethodInput& input, cons
   return usable;
 }
 
+void require_pictures(const RowSet& rows) {
+  if (rows.text_only.size() < rows.usable.size()) return;
+  throw UserError(
+      ErrorKind::kUsage,
+      fmt::format("None of the usable rows of '{}' has a picture, and text_only leaves no others to choose.",
+                  rows.name),
+      "Use text_only=auto.");
+}
+
 TargetInput open_target(const Method& method, const TargetSource& target) {
   TargetInput input;
   input.features = open_tables(method.target_needs, target.tables);
@@ -98,15 +107,10 @@ void require_target(const Method& method, bool given) {
                   "Give a pool of target samples: target.path=POOL.json, or target=mini.");
 }
 
-void check_text_only(const RowSet& rows, const Budget& budget, TextOnly text_only) {
+void check_text_only(const Method& method, const RowSet& rows, const Budget& budget, TextOnly text_only) {
   if (text_only == TextOnly::kAuto) return;
-  if (rows.text_only.size() == rows.usable.size()) {
-    throw UserError(
-        ErrorKind::kUsage,
-        fmt::format("None of the usable rows of '{}' has a picture, and text_only leaves no others to choose.",
-                    rows.name),
-        "Use text_only=auto.");
-  }
+  require_pictures(rows);
+  if (method.budget_use == BudgetUse::kAll) return;
   TextOnlyRows{text_only, rows.text_only, 0}.chosen(budget.rows(rows.size), rows.size);
 }
 
@@ -119,7 +123,7 @@ MethodInput open_input(const Method& method, const RowSet& rows, const TableSour
   input.seed = seed;
   auto ranked = rows;
   if (text_only != TextOnly::kAuto) {
-    check_text_only(rows, Budget(), text_only);
+    require_pictures(rows);
     input.text_only = {text_only, rows.text_only, seed};
     ranked.usable = without(rows.usable, rows.text_only);
   }

@@ -37,8 +37,8 @@ struct TargetSource {
 /// Throws UserError(kUsage) if the method requires a target and none is `given`: known before any pass of a model.
 void require_target(const Method& method, bool given);
 
-/// Throws UserError(kUsage) if `text_only` leaves a method nothing to choose within `budget`: known before any pass.
-void check_text_only(const RowSet& rows, const Budget& budget, TextOnly text_only);
+/// Throws UserError(kUsage) if `text_only` leaves the method nothing to choose within `budget`: known before any pass.
+void check_text_only(const Method& method, const RowSet& rows, const Budget& budget, TextOnly text_only);
 
 /// What the method reads: the tables of its needs, and as candidates the usable rows that every table holds, without
 /// those that `text_only` decides about. `target`: may be null; not opened for methods that have no use for it. Throws

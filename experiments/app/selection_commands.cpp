@@ -62,7 +62,7 @@ int select_with_model(const Words& words) {
   if (target) files.push_back(target->pool.path);
   const auto outputs = outputs_for(asked, budgets, files);
   const auto rows = rows_of_pool(*pool.pool);
-  for (const auto& budget : budgets) check_text_only(rows, budget, asked.text_only.policy);
+  for (const auto& budget : budgets) check_text_only(method, rows, budget, asked.text_only.policy);
   const InterruptGuard on_interrupt([&](int signal) { pipeline::report_interrupt(signal, cache); });
   const auto features = pipeline::ensure_features(method.needs, pool, config.model, cache);
   if (target) {

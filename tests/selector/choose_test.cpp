@@ -169,13 +169,16 @@ TEST(Choose, SamplesWithoutAPictureAreOneDecisionForAllMethods) {
 TEST(Choose, ATextPolicyThatLeavesNothingIsSaidBeforeAnyPass) {
   auto rows = ten_rows();
   rows.text_only = {1, 3, 5, 7};
-  check_text_only(rows, Count{5}, TextOnly::kKeep);
-  EXPECT_THAT(message_of([&] { check_text_only(rows, Count{4}, TextOnly::kKeep); }), HasSubstr("nothing to choose"));
+  check_text_only(first_candidates(), rows, Count{5}, TextOnly::kKeep);
+  EXPECT_THAT(message_of([&] { check_text_only(first_candidates(), rows, Count{4}, TextOnly::kKeep); }),
+              HasSubstr("nothing to choose"));
+  check_text_only(answers({}, BudgetUse::kAll), rows, Count{4}, TextOnly::kKeep);  // takes all, whatever the budget
   rows.text_only = rows.usable;
-  check_text_only(rows, Count{5}, TextOnly::kAuto);
+  check_text_only(first_candidates(), rows, Count{5}, TextOnly::kAuto);
   const auto method = first_candidates();
   for (const auto policy : {TextOnly::kDrop, TextOnly::kKeep, TextOnly::kShare}) {
-    EXPECT_THAT(message_of([&] { check_text_only(rows, Count{5}, policy); }), HasSubstr("has a picture"));
+    EXPECT_THAT(message_of([&] { check_text_only(first_candidates(), rows, Count{5}, policy); }),
+                HasSubstr("has a picture"));
     EXPECT_THAT(message_of([&] { open_input(method, rows, {}, 1, nullptr, policy); }), HasSubstr("has a picture"));
   }
 }
