@@ -66,6 +66,12 @@ void sync_folder(const fs::path& file) {
   if (handle) sync(handle, file);  // a folder that may be written but not read cannot be opened
 }
 
+/// The file that writing to `file` replaces: a link is kept, and the file that it points to is replaced.
+fs::path replaced_file(const fs::path& file) {
+  std::error_code code;
+  return fs::is_symlink(file, code) ? fs::weakly_canonical(file) : file;
+}
+
 /// The descriptor that a path like /dev/stdout, /dev/fd/63 or /proc/self/fd/1 names. Opening such a path again would
 /// lose the offset of a file and fails for a socket.
 std::optional<int> descriptor_of(const fs::path& file) {
@@ -169,8 +175,7 @@ void require_writable(const std::filesystem::path& file) {
     if (::access(file.c_str(), W_OK) != 0) cannot("write", file, errno);
     return;
   }
-  const auto target = fs::is_symlink(file, code) ? fs::weakly_canonical(file) : file;
-  auto folder = target.parent_path();
+  auto folder = replaced_file(file).parent_path();
   while (!folder.empty() && !fs::exists(folder, code)) folder = folder.parent_path();
   if (folder.empty()) folder = ".";
   if (!fs::is_directory(folder, code)) cannot("write", file, ENOTDIR);
@@ -193,8 +198,7 @@ FileWriter::FileWriter(const fs::path& file) : file_(file), target_(file) {
     handle_ = unnamed_file();
     return;
   }
-  // A link is kept; the file that it points to is replaced.
-  if (fs::is_symlink(file, code)) target_ = fs::weakly_canonical(file);
+  target_ = replaced_file(file);
   ensure_folder(target_.parent_path());
   handle_ = create_beside(target_, temporary_);
   if (!handle_) {

@@ -2,21 +2,14 @@
 
 namespace scalselect::app {
 
-bool is_given(const Flags& flags, const std::string& config_name, const std::string& key) {
-  const auto composed = config::compose(request_for(flags, config_name));
-  if (config::find_path(composed.config, key) == nullptr) return false;
-  const auto tree = composed.json();
-  const nlohmann::json* at = &tree;
-  for (const auto& step : config::split_path(key)) at = &at->at(step);
-  return !at->is_null() && *at != "???";
+Bound bind_composed(config::ComposedConfig composed, const Words& not_needed) {
+  for (const auto& key : not_needed) composed.config.erase(key);
+  config::require_complete(composed);
+  return {composed.json(), composed.origin()};
 }
 
 Bound bind_command(const Flags& flags, const std::string& config_name, const Words& not_needed) {
-  const auto composed = config::compose(request_for(flags, config_name));
-  auto checked = composed;
-  for (const auto& key : not_needed) checked.config.erase(key);
-  config::require_complete(checked);
-  return {checked.json(), checked.origin()};
+  return bind_composed(config::compose(request_for(flags, config_name)), not_needed);
 }
 
 }  // namespace scalselect::app

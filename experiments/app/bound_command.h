@@ -27,12 +27,10 @@ struct Bound {
   }
 };
 
-/// Whether the command's configuration, once composed, has a value at `key` that is neither null nor missing (???),
-/// however it was given: an override of any spelling, a file, the environment.
-bool is_given(const Flags& flags, const std::string& config_name, const std::string& key);
+/// Throws UserError(kUsage) if a mandatory value is missing, unless its top-level key is in `not_needed`.
+Bound bind_composed(config::ComposedConfig composed, const Words& not_needed = {});
 
-/// Composes `config_name` with the overrides. Throws UserError(kUsage) if a mandatory value is missing, unless its
-/// top-level key is in `not_needed`.
+/// Composes `config_name` with the overrides; as bind_composed.
 Bound bind_command(const Flags& flags, const std::string& config_name, const Words& not_needed = {});
 
 }  // namespace scalselect::app

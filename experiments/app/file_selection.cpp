@@ -20,6 +20,13 @@ using inputs::OpenPool;
 using schema::ScoreOptions;
 using schema::SelectOptions;
 
+/// Whether a command's configuration, `tree`, has a value at `key` ("/pool/path") that is neither null nor missing
+/// (???), however it was given: by an override of any spelling, a file or the environment.
+bool is_given(const nlohmann::json& tree, const char* key) {
+  const nlohmann::json::json_pointer at(key);
+  return tree.contains(at) && !tree[at].is_null() && tree[at] != "???";
+}
+
 /// Chooses for each budget, then writes: a budget that cannot be met leaves no half of the files behind. `pool`: null
 /// for a table without its pool.
 void select_and_write(const Method& method, const MethodInput& input, const RowSet& source, const Pool* pool,
@@ -35,8 +42,7 @@ void select_and_write(const Method& method, const MethodInput& input, const RowS
   if (asked.ranking) write_ranking_of(*pool, selections.back(), *asked.ranking);
 }
 
-int select_from_scores(const Flags& flags) {
-  auto bound = bind_command(flags, "select", {"model", "method"});
+int select_from_scores(Bound bound) {
   const auto budgets = budgets_from(bound.take_raw("budget"));
   const ArtifactCache cache(bound.tree.value("cache", "cache"));
   const auto open = inputs::open_pool(bound.take<inputs::PoolOptions>("pool"), cache);
@@ -62,10 +68,7 @@ int select_from_scores(const Flags& flags) {
 }
 
 /// Rows of a feature file, one per line in order of choice; with a pool, the pool's own objects.
-int select_from_features(const Flags& flags) {
-  const bool has_pool = is_given(flags, "select", "pool.path") || is_given(flags, "select", "pool.image_root") ||
-                        is_given(flags, "select", "pool.world");
-  auto bound = bind_command(flags, "select", has_pool ? Words{"model"} : Words{"model", "pool"});
+int select_from_features(Bound bound) {
   const auto budgets = budgets_from(bound.take_raw("budget"));
   const auto choice = take_method(bound);
   if (inputs::target_from(bound.take_raw("target"), bound.origin)) {
@@ -73,7 +76,7 @@ int select_from_features(const Flags& flags) {
                     "Give model.path and pool.path instead of features, or leave target out.");
   }
   std::optional<OpenPool> open;
-  if (has_pool) {
+  if (bound.tree.contains("pool")) {
     const ArtifactCache cache(bound.tree.value("cache", "cache"));
     open = inputs::open_pool(bound.take<inputs::PoolOptions>("pool"), cache);
   }
@@ -141,14 +144,20 @@ int run_select(const Words& words) {
           "scalselect select features=FILE.npz|FILE.npy method=NAME budget=0.16 out=rows.txt");
       code >= 0)
     return code;
-  const bool features = is_given(flags, "select", "features"), scores = is_given(flags, "select", "scores");
+  const auto composed = config::compose(request);
+  const auto tree = composed.json();
+  const bool features = is_given(tree, "/features"), scores = is_given(tree, "/scores");
   if (features && scores) {
     throw UserError(ErrorKind::kUsage,
                     "'features' and 'scores' are both given, and the rows can be chosen by one of them.",
                     "Leave one out.");
   }
-  if (features) return select_from_features(flags);
-  if (scores) return select_from_scores(flags);
+  if (scores) return select_from_scores(bind_composed(composed, {"model", "method"}));
+  if (features) {
+    const bool pool =
+        is_given(tree, "/pool/path") || is_given(tree, "/pool/image_root") || is_given(tree, "/pool/world");
+    return select_from_features(bind_composed(composed, pool ? Words{"model"} : Words{"model", "pool"}));
+  }
   return select_with_model(words);
 }
 

@@ -217,9 +217,7 @@ FeatureBundle ensure_features(const std::vector<FeatureSpec>& specs, const OpenP
     const auto folder = cache.find(key);
     bundle.tables[text] = FeatureStore::table(*folder);
     const bool cached = !missing.contains(key.digest());
-    if (cached) {
-      for (const auto& text : remembered_warnings(*folder)) log_warning("{}", text);
-    }
+    if (cached) repeat_warnings(*folder);
     bundle.records[text] = {row_of("features/" + feature_name(spec), key, cached, meter), *folder};
     if (const auto found = trained.find(text); found != trained.end()) bundle.warm_ups.insert(*found);
     else if (const auto warm_up = cached_warm_up(spec, place, cache)) bundle.warm_ups.emplace(text, *warm_up);

@@ -48,10 +48,8 @@ class JobProgress {
   std::string label_;
 };
 
-/// What an artifact remembers of how it was made.
-nlohmann::json facts_of(Warnings& warnings) {
-  return {{"warnings", warnings.take()}, {"device", compute_device().text()}};
-}
+/// What an artifact remembers of how it was made, beside its warnings.
+nlohmann::json facts_of_making() { return {{"device", compute_device().text()}}; }
 
 nlohmann::json stage_json(const std::string& stage, const StageKey& key, bool cached, const Meter& meter) {
   return {{"stage", stage},           {"key", key.digest()},    {"cached", cached},
@@ -206,13 +204,13 @@ bool is_done(const TrainJob& job, const ArtifactCache& cache) {
 void run_train_job(const TrainJob& job, launchers::Reporter& reporter) {
   const ArtifactCache cache(job.cache);
   auto stages = nlohmann::json::array();
-  Warnings warnings([&](const std::string& text) { reporter.warning(text); });
+  const Warnings reported([&](const std::string& text) { reporter.warning(text); });
   JobProgress progress(reporter, job.predictions.empty() ? 1.0 : 0.9, job.label);
 
   const Meter training;
   const auto [adapter, trained_before] = ensure_artifact(cache, job.adapter, [&](const fs::path& folder) {
     fine_tune(job, folder, progress);
-    return facts_of(warnings);
+    return facts_of_making();
   });
   stages.push_back(stage_json("adapter", job.adapter, trained_before, training));
 
@@ -226,7 +224,7 @@ void run_train_job(const TrainJob& job, launchers::Reporter& reporter) {
             generator = vlm::open_generator(job.model, adapter / "adapter", job.model_options.dtype,
                                             pixels_of(job.model_options));
           answer(job, i, *generator, folder, progress);
-          return facts_of(warnings);
+          return facts_of_making();
         }).second;
     stages.push_back(stage_json(stage, job.predictions[i], answered_before, answering));
   }

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/files.h"
+#include "core/log.h"
 
 namespace scalselect::pipeline {
 
@@ -31,6 +32,10 @@ nlohmann::json artifact_facts(const std::filesystem::path& folder) {
 
 std::vector<std::string> remembered_warnings(const std::filesystem::path& folder) {
   return artifact_facts(folder).value("warnings", std::vector<std::string>());
+}
+
+void repeat_warnings(const std::filesystem::path& folder) {
+  for (const auto& text : remembered_warnings(folder)) log_warning("{}", text);
 }
 
 }  // namespace scalselect::pipeline

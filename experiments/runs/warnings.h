@@ -9,7 +9,6 @@
 #include <vector>
 
 #include "core/artifact_cache.h"
-#include "core/log.h"
 #include "core/log_listener.h"
 
 namespace scalselect::pipeline {
@@ -37,16 +36,18 @@ nlohmann::json artifact_facts(const std::filesystem::path& folder);
 /// Its fact `warnings`; empty if it has none.
 std::vector<std::string> remembered_warnings(const std::filesystem::path& folder);
 
+/// Logs them again, for the command that uses the artifact now.
+void repeat_warnings(const std::filesystem::path& folder);
+
 /// An artifact and whether the cache had it. If not, `fill(folder)` makes it, alone among all processes, and returns
 /// the facts to keep with it; it may find what an earlier, killed attempt left. What is warned of meanwhile is kept
 /// with the artifact, and logged again when the cache has it.
 template <class Fill>
 std::pair<std::filesystem::path, bool> ensure_artifact(const ArtifactCache& cache, const StageKey& key,
                                                        const Fill& fill) {
-  const auto found = [&]() -> std::optional<std::filesystem::path> {
+  const auto found = [&] {
     auto folder = cache.find(key);
-    if (!folder) return {};
-    for (const auto& text : remembered_warnings(*folder)) log_warning("{}", text);
+    if (folder) repeat_warnings(*folder);
     return folder;
   };
   if (const auto folder = found()) return {*folder, true};
