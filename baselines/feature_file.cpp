@@ -48,30 +48,6 @@ std::vector<std::int64_t> finite_rows_of(const RowSource& vectors) {
   return rows;
 }
 
-/// Some rows of a table as a table.
-class RowsOf final : public RowSource {
- public:
-  RowsOf(std::shared_ptr<const RowSource> all, std::vector<std::int64_t> rows)
-      : all_(std::move(all)), rows_(std::move(rows)) {}
-  std::int64_t rows() const override { return static_cast<std::int64_t>(rows_.size()); }
-  std::int64_t cols() const override { return all_->cols(); }
-  void read(std::int64_t first, std::int64_t count, float* out) const override {
-    for (std::int64_t done = 0; done < count;) {
-      const std::int64_t start = at(first + done);
-      std::int64_t run = 1;  // consecutive rows are read at once
-      while (done + run < count && at(first + done + run) == start + run) ++run;
-      all_->read(start, run, out + done * cols());
-      done += run;
-    }
-  }
-
- private:
-  std::int64_t at(std::int64_t i) const { return rows_[static_cast<std::size_t>(i)]; }
-
-  std::shared_ptr<const RowSource> all_;
-  std::vector<std::int64_t> rows_;
-};
-
 /// The first few rows that are missing from `rows`, and how many more.
 std::string missing_text(const std::vector<std::int64_t>& rows, std::int64_t size) {
   constexpr std::int64_t kShown = 10;
@@ -149,7 +125,7 @@ Method make_vector_method(const std::string& name, const nlohmann::json& options
 
 FeatureTable table_of(const FeatureFile& file) {
   if (std::ssize(file.finite) == file.vectors->rows()) return {file.vectors, file.finite};
-  return {std::make_shared<RowsOf>(file.vectors, file.finite), file.finite};
+  return {some_rows(file.vectors, file.finite), file.finite};
 }
 
 FeatureTable table_of(const FeatureFile& file, const Pool& pool, IdKind ids) {
@@ -159,7 +135,7 @@ FeatureTable table_of(const FeatureFile& file, const Pool& pool, IdKind ids) {
   std::sort(order.begin(), order.end(), [&](std::int64_t a, std::int64_t b) { return pool_row(a) < pool_row(b); });
   std::vector<std::int64_t> rows;
   for (const auto row : order) rows.push_back(pool_row(row));
-  return {std::make_shared<RowsOf>(file.vectors, std::move(order)), std::move(rows)};
+  return {some_rows(file.vectors, std::move(order)), std::move(rows)};
 }
 
 void write_row_list(const std::vector<std::int64_t>& rows, const std::filesystem::path& file) {

@@ -6,6 +6,7 @@
 
 #include "core/check.h"
 #include "core/error.h"
+#include "selector/rows.h"
 
 namespace scalselect {
 namespace {
@@ -39,17 +40,28 @@ std::vector<std::int64_t> without(const std::vector<std::int64_t>& rows, const s
   return left;
 }
 
-/// Rows without a picture that are chosen beside the method's.
-std::vector<std::int64_t> text_rows(const Method& method, const MethodInput& input, const Budget& budget) {
+std::vector<std::int64_t> united(const std::vector<std::int64_t>& rows, const std::vector<std::int64_t>& others) {
+  std::vector<std::int64_t> both;
+  std::set_union(rows.begin(), rows.end(), others.begin(), others.end(), std::back_inserter(both));
+  return both;
+}
+
+/// A share is a share of these.
+std::int64_t counted(const MethodInput& input) { return input.pool_size - std::ssize(input.constraints.excluded); }
+
+/// Rows that are in the subset whatever the method says, ascending.
+std::vector<std::int64_t> reserved_rows(const Method& method, const MethodInput& input, const Budget& budget) {
   const auto& text = input.text_only;
-  if (method.budget_use != BudgetUse::kAll) return text.chosen(budget.rows(input.pool_size), input.pool_size);
-  return text.policy == TextOnly::kDrop ? std::vector<std::int64_t>() : text.rows;
+  std::vector<std::int64_t> chosen;
+  if (method.budget_use != BudgetUse::kAll) chosen = text.chosen(budget.rows(counted(input)), counted(input));
+  else if (text.policy != TextOnly::kDrop) chosen = text.rows;
+  return united(chosen, input.constraints.must_keep);
 }
 
 [[noreturn]] void refuse_few(std::int64_t requested, std::int64_t usable, const MethodInput& input, const char* what) {
   throw UserError(
       ErrorKind::kUsage,
-      fmt::format("The budget is {} of {} rows, but only {} {}.", requested, input.pool_size, usable, what),
+      fmt::format("The budget is {} of {} rows, but only {} {}.", requested, counted(input), usable, what),
       input.text_only.policy == TextOnly::kShare
           ? "Lower the budget; rejected rows are listed with their reasons."
           : fmt::format("Lower the budget to at most {}; rejected rows are listed with their reasons.", usable));
@@ -57,9 +69,9 @@ std::vector<std::int64_t> text_rows(const Method& method, const MethodInput& inp
 
 /// Rows that can be chosen by their scores. Throws UserError(kUsage) if the budget asks for more.
 std::int64_t require_scores(const Method& method, const MethodInput& input, const Budget& budget,
-                            const std::vector<std::int64_t>& text, const std::vector<double>& scores) {
-  const auto usable = std::ssize(scored_rows(scores, input.candidates)) + std::ssize(text);
-  const auto requested = method.budget_use == BudgetUse::kAll ? usable : budget.rows(input.pool_size);
+                            const std::vector<std::int64_t>& reserved, const std::vector<double>& scores) {
+  const auto usable = std::ssize(united(scored_rows(scores, input.candidates), reserved));
+  const auto requested = method.budget_use == BudgetUse::kAll ? usable : budget.rows(counted(input));
   if (requested > usable) refuse_few(requested, usable, input, "have a score");
   return usable;
 }
@@ -73,6 +85,26 @@ void require_pictures(const RowSet& rows) {
       "Use text_only=auto.");
 }
 
+void require_floors(const std::vector<Constraints::Limit>& sources, std::int64_t requested) {
+  std::int64_t floors = 0;
+  for (const auto& [limit, rows] : sources) {
+    const auto floor = limit.floor_rows(requested), cap = limit.cap_rows(requested);
+    floors += floor;
+    if (floor <= std::min(std::ssize(rows), cap)) continue;
+    throw UserError(ErrorKind::kUsage,
+                    std::ssize(rows) < cap
+                        ? fmt::format("The floor of source '{}' is {} rows, but only {} usable rows come from it.",
+                                      limit.source, floor, rows.size())
+                        : fmt::format("The floor of source '{}' is {} rows and its cap {}.", limit.source, floor, cap),
+                    "Lower the floor in sources.");
+  }
+  if (floors > requested) {
+    throw UserError(ErrorKind::kUsage,
+                    fmt::format("The floors in sources add up to {} rows, but the budget is {}.", floors, requested),
+                    "Lower the floors, or raise the budget.");
+  }
+}
+
 TargetInput open_target(const Method& method, const TargetSource& target) {
   TargetInput input;
   input.features = open_tables(method.target_needs, target.tables);
@@ -81,11 +113,111 @@ TargetInput open_target(const Method& method, const TargetSource& target) {
   return input;
 }
 
-void check_rows(const std::vector<std::int64_t>& rows, const MethodInput& input) {
+void check_rows(const std::vector<std::int64_t>& rows, const std::vector<std::int64_t>& candidates) {
   auto sorted = rows;
   std::sort(sorted.begin(), sorted.end());
   SCALSELECT_CHECK(std::adjacent_find(sorted.begin(), sorted.end()) == sorted.end());
-  SCALSELECT_CHECK(std::includes(input.candidates.begin(), input.candidates.end(), sorted.begin(), sorted.end()));
+  SCALSELECT_CHECK(std::includes(candidates.begin(), candidates.end(), sorted.begin(), sorted.end()));
+}
+
+/// Without the rows that are excluded, so that no method's statistics see them.
+FeatureTable without_rows(FeatureTable table, const std::vector<std::int64_t>& excluded) {
+  std::vector<std::int64_t> kept, positions;
+  for (std::size_t i = 0; i < table.rows.size(); ++i) {
+    if (std::binary_search(excluded.begin(), excluded.end(), table.rows[i])) continue;
+    kept.push_back(table.rows[i]);
+    positions.push_back(static_cast<std::int64_t>(i));
+  }
+  if (kept.size() == table.rows.size()) return table;
+  return {some_rows(table.vectors, std::move(positions)), std::move(kept)};
+}
+
+/// The rows that the method chooses within what `allowance` admits, first-chosen first, and its first answer.
+class MethodsChoice {
+ public:
+  MethodsChoice(const Method& method, MethodInput input, const std::optional<SelectionResult>& scored,
+                Allowance allowance)
+      : method_(method), input_(std::move(input)), answer_(scored), allowance_(std::move(allowance)) {}
+
+  std::vector<std::int64_t> choose(std::int64_t requested) {
+    while (std::ssize(rows_) < requested) {
+      std::erase_if(input_.candidates, [&](std::int64_t row) { return !allowance_.admits(row); });
+      const auto wanted = std::min(requested - std::ssize(rows_), std::ssize(input_.candidates));
+      if (wanted == 0 || !take(answer(wanted), wanted)) break;
+    }
+    if (is_ranking()) rows_ = top_rows(answer_->scores, rows_, std::ssize(rows_));
+    return rows_;
+  }
+
+  /// Empty if the method was not asked.
+  const std::optional<SelectionResult>& first_answer() const { return answer_; }
+  bool floors_reached() const { return allowance_.floors_reached(); }
+  bool is_ranking() const { return answer_ && answer_->rows.empty() && !answer_->scores.empty(); }
+
+ private:
+  std::vector<std::int64_t> answer(std::int64_t wanted) {
+    if (!is_ranking()) {
+      auto result = method_.select(input_, wanted);
+      if (!answer_) answer_ = result;
+      if (!is_ranking()) {
+        check_rows(result.rows, input_.candidates);
+        return result.rows;
+      }
+    }
+    SCALSELECT_CHECK(std::ssize(answer_->scores) == input_.pool_size);
+    const auto scored = scored_rows(answer_->scores, input_.candidates);
+    return top_rows(answer_->scores, scored, std::min(wanted, std::ssize(scored)));
+  }
+
+  /// Takes those of `rows` that are admitted. False if there is no use in asking again: the method found fewer than it
+  /// was asked for, or none was admitted.
+  bool take(const std::vector<std::int64_t>& rows, std::int64_t wanted) {
+    const auto before = rows_.size();
+    for (const auto row : rows) {
+      if (!allowance_.admits(row)) continue;
+      allowance_.take(row);
+      rows_.push_back(row);
+    }
+    return std::ssize(rows) == wanted && rows_.size() > before;
+  }
+
+  const Method& method_;
+  MethodInput input_;  ///< its candidates become fewer
+  std::optional<SelectionResult> answer_;
+  Allowance allowance_;
+  std::vector<std::int64_t> rows_;
+};
+
+[[noreturn]] void refuse_answer(std::int64_t chosen, std::int64_t requested, bool constrained) {
+  if (constrained) {
+    throw UserError(
+        ErrorKind::kUsage,
+        fmt::format("The constraints leave {} of the {} rows that the budget asks of the method.", chosen, requested),
+        "Lower the budget, or relax sources or one_per_picture.");
+  }
+  throw UserError(ErrorKind::kUsage,
+                  fmt::format("The method chose {} of the {} rows that the budget asks of it.", chosen, requested),
+                  "Relax the options of the method that leave rows out, or lower the budget.");
+}
+
+[[noreturn]] void refuse_floors(std::int64_t total) {
+  throw UserError(ErrorKind::kUsage,
+                  fmt::format("The floors in sources cannot be met in {} rows with the other constraints and the rows "
+                              "that this method can choose.",
+                              total),
+                  "Lower the floors, raise the budget, or relax must_keep, text_only or one_per_picture.");
+}
+
+[[noreturn]] void refuse_reserved(std::int64_t reserved, std::int64_t total) {
+  throw UserError(ErrorKind::kUsage,
+                  fmt::format("must_keep and text_only name {} rows, but the budget is {} rows.", reserved, total),
+                  "Raise the budget, shorten the list, or use text_only=auto.");
+}
+
+void note_reserved(const std::vector<std::int64_t>& reserved, const MethodInput& input, nlohmann::ordered_json& facts) {
+  if (!input.constraints.must_keep.empty()) facts["must_keep"] = input.constraints.must_keep.size();
+  if (input.text_only.policy != TextOnly::kAuto)
+    facts["text_only"] = reserved.size() - without(reserved, input.text_only.rows).size();
 }
 
 }  // namespace
@@ -107,24 +239,36 @@ void require_target(const Method& method, bool given) {
                   "Give a pool of target samples: target.path=POOL.json, or target=mini.");
 }
 
-void check_text_only(const Method& method, const RowSet& rows, const Budget& budget, TextOnly text_only) {
-  if (text_only == TextOnly::kAuto) return;
-  require_pictures(rows);
+void check_constraints(const Method& method, const RowSet& rows, const Budget& budget) {
+  const auto& constraints = rows.constraints;
+  if (constraints.text_only != TextOnly::kAuto) require_pictures(rows);
   if (method.budget_use == BudgetUse::kAll) return;
-  TextOnlyRows{text_only, rows.text_only, 0}.chosen(budget.rows(rows.size), rows.size);
+  const auto requested = budget.rows(rows.counted());
+  if (constraints.text_only != TextOnly::kAuto)
+    TextOnlyRows{constraints.text_only, rows.text_only, 0}.chosen(requested, rows.counted());
+  if (std::ssize(constraints.must_keep) > requested) {
+    throw UserError(
+        ErrorKind::kUsage,
+        fmt::format("must_keep names {} rows, but the budget is {} rows.", constraints.must_keep.size(), requested),
+        "Raise the budget, or shorten the list.");
+  }
+  require_floors(constraints.sources, requested);
 }
 
 MethodInput open_input(const Method& method, const RowSet& rows, const TableSource& tables, std::uint64_t seed,
-                       const TargetSource* target, TextOnly text_only) {
+                       const TargetSource* target) {
   require_target(method, target != nullptr);
   MethodInput input;
   input.pool_size = rows.size;
-  input.features = open_tables(method.needs, tables);
+  input.constraints = rows.constraints;
+  for (auto& table : open_tables(method.needs, tables)) {
+    input.features.push_back(without_rows(std::move(table), rows.constraints.excluded));
+  }
   input.seed = seed;
   auto ranked = rows;
-  if (text_only != TextOnly::kAuto) {
+  if (const auto policy = rows.constraints.text_only; policy != TextOnly::kAuto) {
     require_pictures(rows);
-    input.text_only = {text_only, rows.text_only, seed};
+    input.text_only = {policy, rows.text_only, seed};
     ranked.usable = without(rows.usable, rows.text_only);
   }
   input.candidates = candidates_of(ranked, input.features);
@@ -133,9 +277,9 @@ MethodInput open_input(const Method& method, const RowSet& rows, const TableSour
 }
 
 std::int64_t rows_for(const Method& method, const MethodInput& input, const Budget& budget) {
-  const auto usable = std::ssize(input.candidates) + std::ssize(text_rows(method, input, budget));
+  const auto usable = std::ssize(united(input.candidates, reserved_rows(method, input, budget)));
   if (method.budget_use == BudgetUse::kAll) return usable;
-  const auto requested = budget.rows(input.pool_size);
+  const auto requested = budget.rows(counted(input));
   if (requested > usable) refuse_few(requested, usable, input, "can be used by this method");
   return requested;
 }
@@ -149,28 +293,33 @@ SelectionResult score_candidates(const Method& method, const MethodInput& input)
 
 Selection choose(const Method& method, const MethodInput& input, const Budget& budget,
                  const std::optional<SelectionResult>& scored) {
-  const auto text = text_rows(method, input, budget);
-  if (scored) require_scores(method, input, budget, text, scored->scores);
-  const auto whole = rows_for(method, input, budget);
-  const auto requested = whole - std::ssize(text);  // of the method
-  auto result = scored ? *scored : method.select(input, requested);
-  Selection selection{std::move(result.rows), std::move(result.scores), std::move(result.facts),
-                      std::ssize(input.candidates) + std::ssize(text)};
-  if (selection.rows.empty() && !selection.scores.empty()) {
-    SCALSELECT_CHECK(std::ssize(selection.scores) == input.pool_size);
-    selection.usable = require_scores(method, input, budget, text, selection.scores);
-    selection.rows = top_rows(selection.scores, input.candidates, requested);
-    selection.facts["lowest_score"] = selection.scores[static_cast<std::size_t>(selection.rows.back())];
+  const auto reserved = reserved_rows(method, input, budget);
+  if (scored) require_scores(method, input, budget, reserved, scored->scores);
+  const auto total = rows_for(method, input, budget);
+  const auto requested = total - std::ssize(reserved);  // of the method
+  if (requested < 0) refuse_reserved(std::ssize(reserved), total);
+  Allowance allowance(input.constraints, input.pool_size, total);
+  for (const auto row : reserved) allowance.take(row);
+  MethodsChoice choice(method, input, scored, std::move(allowance));
+  Selection selection;
+  selection.rows = choice.choose(requested);
+  selection.usable = std::ssize(united(input.candidates, reserved));
+  if (const auto& answer = choice.first_answer()) {
+    selection.scores = answer->scores;
+    selection.facts = answer->facts;
   }
-  check_rows(selection.rows, input);
-  if (std::ssize(selection.rows) != requested) {
-    throw UserError(
-        ErrorKind::kUsage,
-        fmt::format("The method chose {} of the {} rows that the budget asks of it.", selection.rows.size(), requested),
-        "Relax the options of the method that leave rows out, or lower the budget.");
+  if (choice.is_ranking()) {
+    selection.usable = require_scores(method, input, budget, reserved, selection.scores);
+    if (!selection.rows.empty())
+      selection.facts["lowest_score"] = selection.scores[static_cast<std::size_t>(selection.rows.back())];
   }
-  selection.rows.insert(selection.rows.end(), text.begin(), text.end());
-  if (input.text_only.policy != TextOnly::kAuto) selection.facts["text_only"] = text.size();
+  const bool constrained = input.constraints.limits_rows();
+  if (!constrained || method.budget_use != BudgetUse::kAll) {
+    if (std::ssize(selection.rows) != requested) refuse_answer(std::ssize(selection.rows), requested, constrained);
+    if (!choice.floors_reached()) refuse_floors(total);
+  }
+  note_reserved(reserved, input, selection.facts);
+  selection.rows.insert(selection.rows.end(), reserved.begin(), reserved.end());
   return selection;
 }
 

@@ -12,8 +12,8 @@
 #include <string>
 #include <vector>
 
+#include "selector/constraints.h"
 #include "selector/features.h"
-#include "selector/text_only.h"
 
 namespace scalselect {
 
@@ -40,6 +40,7 @@ struct MethodInput {
   std::uint64_t seed = 0;
   std::optional<TargetInput> target;  ///< empty without a target pool, and for methods without target_needs
   TextOnlyRows text_only;             ///< for `choose` alone: never among the candidates
+  Constraints constraints;            ///< for `choose` alone
 };
 
 struct SelectionResult {

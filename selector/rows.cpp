@@ -5,6 +5,32 @@
 namespace scalselect {
 namespace {
 
+class RowsOf final : public RowSource {
+ public:
+  RowsOf(std::shared_ptr<const RowSource> all, std::vector<std::int64_t> rows)
+      : all_(std::move(all)), rows_(std::move(rows)) {}
+  std::int64_t rows() const override { return static_cast<std::int64_t>(rows_.size()); }
+  std::int64_t cols() const override { return all_->cols(); }
+  void read(std::int64_t first, std::int64_t count, float* out) const override {
+    for (std::int64_t done = 0; done < count;) {
+      const std::int64_t start = at(first + done);
+      std::int64_t run = 1;  // consecutive rows are read at once
+      while (done + run < count && at(first + done + run) == start + run) ++run;
+      all_->read(start, run, out + done * cols());
+      done += run;
+    }
+  }
+
+ private:
+  std::int64_t at(std::int64_t i) const { return rows_[static_cast<std::size_t>(i)]; }
+
+  std::shared_ptr<const RowSource> all_;
+  std::vector<std::int64_t> rows_;
+};
+
+}  // namespace
+namespace {
+
 constexpr std::int64_t kRowsAtOnce = 256;
 
 }  // namespace
@@ -32,6 +58,10 @@ void scale_to_unit_length(Eigen::Ref<RowMajorMatrixXf> rows) {
     const double length = row.cast<double>().norm();
     if (length > 0) row = (row.cast<double>() * (1 / length)).cast<float>();
   }
+}
+
+std::shared_ptr<const RowSource> some_rows(std::shared_ptr<const RowSource> all, std::vector<std::int64_t> positions) {
+  return std::make_shared<RowsOf>(std::move(all), std::move(positions));
 }
 
 }  // namespace scalselect

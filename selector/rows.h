@@ -4,6 +4,7 @@
 #include <Eigen/Core>
 #include <algorithm>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <vector>
 
@@ -34,6 +35,9 @@ void for_each_block(const RowSource& source, std::int64_t block_rows, const Use&
     use(first, ConstRows(block.data(), count, source.cols()));
   }
 }
+
+/// The rows of `all` at `positions`, in that order.
+std::shared_ptr<const RowSource> some_rows(std::shared_ptr<const RowSource> all, std::vector<std::int64_t> positions);
 
 /// Positions of the rows without NaN or infinity, ascending.
 std::vector<std::int64_t> finite_rows(const Eigen::Ref<const RowMajorMatrixXf>& rows);

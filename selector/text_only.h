@@ -14,20 +14,6 @@ enum class TextOnly {
   kShare,  ///< their share of the budget is drawn by seed, and the method chooses the rest
 };
 
-/// The key `text_only` among a command's options.
-struct TextOnlyOption {
-  TextOnly policy = TextOnly::kAuto;
-
-  template <class Visitor>
-  static void describe(Visitor& v, TextOnlyOption& o) {
-    v.choice(
-        "text_only", o.policy,
-        {{"auto", TextOnly::kAuto}, {"drop", TextOnly::kDrop}, {"keep", TextOnly::kKeep}, {"share", TextOnly::kShare}},
-        "samples without a picture: auto (methods that can rank them may choose them), drop, keep (all of them, within "
-        "the budget), share (their share of the budget, drawn by seed)");
-  }
-};
-
 /// The rows without a picture that a policy other than kAuto takes out of a method's hands.
 struct TextOnlyRows {
   TextOnly policy = TextOnly::kAuto;

@@ -8,7 +8,7 @@
 #include "core/log.h"
 #include "data/score_file.h"
 #include "experiments/app/selection_outputs.h"
-#include "experiments/inputs/pool.h"
+#include "experiments/inputs/constraints.h"
 #include "selector/feature_store.h"
 #include "selector/scalselect.h"
 
@@ -54,9 +54,9 @@ int select_from_scores(Bound bound) {
   std::vector<double> scores(known.size(), std::nan(""));  // of rows that may be chosen
   Method method;                                           // ranks by what the file says
   method.select = [&scores](const MethodInput&, std::int64_t) { return SelectionResult{{}, scores, {}}; };
-  const auto rows = rows_of_pool(pool);
-  const auto input =
-      open_input(method, rows, {}, static_cast<std::uint64_t>(asked.seed), nullptr, asked.text_only.policy);
+  const auto rows = inputs::row_set(open, asked.constraints, cache);
+  for (const auto& budget : budgets) check_constraints(method, rows, budget);
+  const auto input = open_input(method, rows, {}, static_cast<std::uint64_t>(asked.seed));
   for (const auto row : input.candidates) scores[static_cast<std::size_t>(row)] = known[static_cast<std::size_t>(row)];
   const auto unscored = std::ssize(input.candidates) - std::ssize(scored_rows(scores, input.candidates));
   if (unscored > 0) {
@@ -75,9 +75,9 @@ int select_from_features(Bound bound) {
     throw UserError(ErrorKind::kUsage, "'target' needs a model; a feature file holds the vectors of one pool.",
                     "Give model.path and pool.path instead of features, or leave target out.");
   }
+  const ArtifactCache cache(bound.tree.value("cache", "cache"));
   std::optional<OpenPool> open;
   if (bound.tree.contains("pool")) {
-    const ArtifactCache cache(bound.tree.value("cache", "cache"));
     open = inputs::open_pool(bound.take<inputs::PoolOptions>("pool"), cache);
   }
   const auto asked = bind_options<SelectOptions>(bound.tree, "", bound.origin);
@@ -85,20 +85,21 @@ int select_from_features(Bound bound) {
   if (asked.ranking && !open)
     throw UserError(ErrorKind::kUsage, "'ranking' names samples of a pool, and no pool is given.",
                     "Give pool.path, or leave ranking out.");
-  if (asked.text_only.policy != TextOnly::kAuto && !open)
+  if (const auto given = constraints_text(asked.constraints); !given.empty() && !open)
     throw UserError(ErrorKind::kUsage,
-                    "'text_only' needs a pool: a feature file does not say which rows have a picture.",
-                    "Give pool.path, or leave text_only out.");
+                    fmt::format("'{}' needs a pool: a feature file says nothing about its rows.", given.substr(1)),
+                    "Give pool.path, or leave the constraint out.");
   std::vector<fs::path> files = {*asked.features};
   if (open) files.push_back(open->path);
   const auto outputs = outputs_for(asked, budgets, files);
   const auto method = make_vector_method(choice.name, choice.options, "method", bound.origin);
   const auto file = open_feature_file(*asked.features);
   const auto table = open ? table_of(file, *open->pool, asked.ids) : table_of(file);
-  const auto rows = open ? rows_of_pool(*open->pool) : RowSet{*asked.features, file.vectors->rows(), file.finite};
+  const auto rows = open ? inputs::row_set(*open, asked.constraints, cache)
+                         : RowSet{*asked.features, file.vectors->rows(), file.finite};
+  for (const auto& budget : budgets) check_constraints(method, rows, budget);
   const auto input = open_input(
-      method, rows, [&](const FeatureSpec&) { return table; }, static_cast<std::uint64_t>(asked.seed), nullptr,
-      asked.text_only.policy);
+      method, rows, [&](const FeatureSpec&) { return table; }, static_cast<std::uint64_t>(asked.seed));
   select_and_write(method, input, rows, open ? open->pool.get() : nullptr, asked, budgets, outputs);
   return 0;
 }

@@ -4,6 +4,7 @@
 #include "baselines/registry.h"
 #include "core/interrupt.h"
 #include "experiments/app/selection_outputs.h"
+#include "experiments/inputs/constraints.h"
 #include "experiments/pipeline/stages.h"
 #include "selector/feature_store.h"
 
@@ -53,7 +54,7 @@ int select_with_model(const Words& words) {
   config.method = choice.name;
   config.method_options = choice.options;
   config.seed = asked.seed;
-  config.text_only = asked.text_only;
+  config.constraints = asked.constraints;
   const auto method = make_method(choice.name, choice.options, "method", bound.origin);
   require_target(method, target_options.has_value());
   std::optional<pipeline::TargetFeatures> target;
@@ -61,8 +62,8 @@ int select_with_model(const Words& words) {
   std::vector<fs::path> files = {pool.path};
   if (target) files.push_back(target->pool.path);
   const auto outputs = outputs_for(asked, budgets, files);
-  const auto rows = rows_of_pool(*pool.pool);
-  for (const auto& budget : budgets) check_text_only(method, rows, budget, asked.text_only.policy);
+  const auto rows = inputs::row_set(pool, asked.constraints, cache);
+  for (const auto& budget : budgets) check_constraints(method, rows, budget);
   const InterruptGuard on_interrupt([&](int signal) { pipeline::report_interrupt(signal, cache); });
   const auto features = pipeline::ensure_features(method.needs, pool, config.model, cache);
   if (target) {
@@ -71,7 +72,7 @@ int select_with_model(const Words& words) {
   std::vector<pipeline::SelectionOutput> selections;
   for (const auto& budget : budgets) {
     config.budget = budget;
-    selections.push_back(pipeline::ensure_selection(config, pool, features, target ? &*target : nullptr, cache));
+    selections.push_back(pipeline::ensure_selection(config, pool, rows, features, target ? &*target : nullptr, cache));
   }
   for (std::size_t i = 0; i < budgets.size(); ++i) {
     write_selection(rows, pool.pool.get(), selections[i].rows, outputs[i], budgets[i]);

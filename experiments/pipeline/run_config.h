@@ -16,7 +16,7 @@
 #include "experiments/inputs/pool.h"
 #include "experiments/launchers/launcher.h"
 #include "selector/budget.h"
-#include "selector/text_only.h"
+#include "selector/constraints.h"
 #include "trainer/options.h"
 
 namespace scalselect::vlm {
@@ -73,7 +73,7 @@ struct RunSettings {
   std::string name;
   std::int64_t seed = 1;
   Regime regime = Regime::kEpochs;
-  TextOnlyOption text_only;
+  ConstraintOptions constraints;
   inputs::Machine machine;
   std::optional<int> parallel;
   std::string cache, store;
@@ -86,7 +86,7 @@ struct RunSettings {
     v.field("seed", o.seed, "of the training, and of methods that draw", Range{0, 9e15});
     v.choice("regime", o.regime, {{"epochs", Regime::kEpochs}, {"steps", Regime::kSteps}},
              "how long subsets are trained: the trainer's epochs, or as many steps as the whole pool takes");
-    TextOnlyOption::describe(v, o.text_only);
+    ConstraintOptions::describe(v, o.constraints);
     inputs::Machine::describe(v, o.machine);
     v.field("parallel", o.parallel, "trainings side by side; null: as many as threads, on a GPU one", Range{1, 4096});
     v.field("cache", o.cache, "folder of what every stage computed, by content");

@@ -83,13 +83,25 @@ std::optional<TargetSource> target_source(const TargetFeatures* target) {
   return source;
 }
 
-/// Everything but the budget that a selection depends on.
-StageKey scores_key(const RunConfig& config, const Method& method, const OpenPool& pool, const FeatureBundle& features,
-                    const TargetFeatures* target) {
+std::string rows_digest(const std::vector<std::int64_t>& rows) { return sha256(rows_text(rows)); }
+
+/// What scores do not depend on, but the choice does.
+void add_constraints(const RunConfig& config, const RowSet& rows, nlohmann::json& params) {
+  if (rows.constraints.text_only == TextOnly::kShare) params["seed"] = config.seed;
+  if (!rows.constraints.must_keep.empty()) params["must_keep"] = rows_digest(rows.constraints.must_keep);
+  for (const auto& source : config.constraints.sources) params["sources"].push_back(dump_options(source));
+  if (config.constraints.one_per_picture) params["one_per_picture"] = true;
+}
+
+/// Everything but the budget that scores depend on.
+StageKey scores_key(const RunConfig& config, const Method& method, const OpenPool& pool, const RowSet& rows,
+                    const FeatureBundle& features, const TargetFeatures* target) {
   StageKey key{"scores", kSelectionVersion, {{"pool", pool.digest}}, {{"method", config.method}}};
   key.params["options"] = nlohmann::json(find_method(config.method).resolve(config.method_options));
   if (method.uses_seed) key.params["seed"] = config.seed;
-  if (config.text_only.policy != TextOnly::kAuto) key.params.update(nlohmann::json(dump_options(config.text_only)));
+  const auto& constraints = rows.constraints;
+  if (constraints.text_only != TextOnly::kAuto) key.params["text_only"] = dump_options(config.constraints)["text_only"];
+  if (!constraints.excluded.empty()) key.params["exclude"] = rows_digest(constraints.excluded);
   for (const auto& spec : method.needs) {
     const auto text = describe_feature(spec).dump();
     key.inputs["features"].push_back(features.keys.at(text));
@@ -226,14 +238,14 @@ FeatureBundle ensure_features(const std::vector<FeatureSpec>& specs, const OpenP
   return bundle;
 }
 
-SelectionOutput ensure_selection(const RunConfig& config, const OpenPool& pool, const FeatureBundle& features,
-                                 const TargetFeatures* target, const ArtifactCache& cache) {
+SelectionOutput ensure_selection(const RunConfig& config, const OpenPool& pool, const RowSet& rows,
+                                 const FeatureBundle& features, const TargetFeatures* target,
+                                 const ArtifactCache& cache) {
   const auto method = make_method(config.method, config.method_options);
   const auto source = target_source(target);
-  const auto input =
-      open_input(method, rows_of_pool(*pool.pool), tables_of(features), static_cast<std::uint64_t>(config.seed),
-                 source ? &*source : nullptr, config.text_only.policy);
-  const StageKey base = scores_key(config, method, pool, features, target);
+  const auto input = open_input(method, rows, tables_of(features), static_cast<std::uint64_t>(config.seed),
+                                source ? &*source : nullptr);
+  const StageKey base = scores_key(config, method, pool, rows, features, target);
 
   SelectionOutput output;
   if (method.budget_use == BudgetUse::kScores) {
@@ -243,7 +255,7 @@ SelectionOutput ensure_selection(const RunConfig& config, const OpenPool& pool, 
   }
   StageKey key = base;
   key.stage = "selection";
-  if (config.text_only.policy == TextOnly::kShare) key.params["seed"] = config.seed;
+  add_constraints(config, rows, key.params);
   key.params["budget"] = rows_for(method, input, config.budget);
   output.records.push_back(ensure(cache, "selection", key, [&](const fs::path& folder) {
     std::optional<SelectionResult> scored;

@@ -67,9 +67,10 @@ struct SelectionOutput {
 };
 
 /// Scores (kept separately for methods whose scores do not depend on the budget) and the selection.
-/// Files: those of runs/selection_files.h, and subset.json (the pool's own objects). `target`: null without a target
-/// pool.
-SelectionOutput ensure_selection(const RunConfig& config, const OpenPool& pool, const FeatureBundle& features,
-                                 const TargetFeatures* target, const ArtifactCache& cache);
+/// Files: those of runs/selection_files.h, and subset.json (the pool's own objects). `rows`: inputs::row_set of the
+/// pool. `target`: null without a target pool.
+SelectionOutput ensure_selection(const RunConfig& config, const OpenPool& pool, const RowSet& rows,
+                                 const FeatureBundle& features, const TargetFeatures* target,
+                                 const ArtifactCache& cache);
 
 }  // namespace scalselect::pipeline

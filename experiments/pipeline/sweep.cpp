@@ -14,6 +14,7 @@
 #include "eval/predictions.h"
 #include "eval/registry.h"
 #include "eval/skills.h"
+#include "experiments/inputs/constraints.h"
 #include "experiments/pipeline/environment.h"
 #include "experiments/pipeline/stages.h"
 #include "experiments/pipeline/train_job.h"
@@ -33,6 +34,7 @@ struct Run {
   std::vector<std::string> warnings;
   OpenPool pool;
   std::optional<OpenPool> target;
+  std::shared_ptr<const RowSet> rows;
   // Shared by the runs of a sweep, and released once the rows are chosen.
   std::shared_ptr<const FeatureBundle> features, target_features;
   SelectionOutput selection;
@@ -126,9 +128,19 @@ class Sweep {
     return found->second.pool;
   }
 
+  /// Shared by runs with the same pool and constraints.
+  std::shared_ptr<const RowSet> rows_of(const Run& run) {
+    const auto& constraints = run.config->constraints;
+    auto& rows = row_sets_[dump_options(run.config->pool).dump() + dump_options(constraints).dump()];
+    if (!rows) rows = std::make_shared<RowSet>(inputs::row_set(run.pool, constraints, cache_));
+    return rows;
+  }
+
   void open(Run& run) {
     run.pool = pool_of(run.config->pool, run);
     if (run.config->target) run.target = pool_of(*run.config->target, run);
+    run.rows = rows_of(run);
+    check_constraints(make_method(run.config->method, run.config->method_options), *run.rows, run.config->budget);
   }
 
   /// The features that one run needs of one pool.
@@ -191,7 +203,8 @@ class Sweep {
   void select(Run& run) {
     std::optional<TargetFeatures> target;
     if (run.target) target = TargetFeatures{*run.target, *run.target_features};
-    run.selection = ensure_selection(*run.config, run.pool, *run.features, target ? &*target : nullptr, cache_);
+    run.selection =
+        ensure_selection(*run.config, run.pool, *run.rows, *run.features, target ? &*target : nullptr, cache_);
     bool warm_up_logged = false;
     PassCounter passes;
     for (const auto& request : requests_of(run)) {
@@ -391,6 +404,7 @@ class Sweep {
   nlohmann::ordered_json environment_;
   std::vector<Run> runs_;
   std::map<std::string, KnownPool> pools_;
+  std::map<std::string, std::shared_ptr<const RowSet>> row_sets_;
   std::map<std::string, std::string> model_hashes_;
   BenchmarkDigests benchmarks_;
   SweepSummary summary_;
@@ -402,9 +416,7 @@ class Sweep {
 std::string run_label(const RunConfig& config) {
   return fmt::format("{} budget={} seed={}{}{}", config.method_choice.empty() ? config.method : config.method_choice,
                      config.budget.text(), config.seed, config.regime == Regime::kSteps ? " regime=steps" : "",
-                     config.text_only.policy == TextOnly::kAuto
-                         ? ""
-                         : " text_only=" + dump_options(config.text_only)["text_only"].get<std::string>());
+                     constraints_text(config.constraints));
 }
 
 SweepSummary run_sweep(const std::vector<RunConfig>& configs, const std::vector<std::string>& command_line) {

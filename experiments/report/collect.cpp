@@ -9,6 +9,7 @@
 #include "core/files.h"
 #include "eval/registry.h"
 #include "experiments/runs/selection_files.h"
+#include "selector/constraints.h"
 
 namespace scalselect::report {
 namespace fs = std::filesystem;
@@ -104,24 +105,28 @@ eval::BootstrapOptions bootstrap_options(const Collection& collection) {
                                               "eval.bootstrap");
 }
 
-/// What a run does with samples without a picture.
-std::string text_policy(const RunRow& row) {
-  return row.config.contains("text_only") ? text_of(setting(row, "/text_only")) : "auto";
+/// A constraint of a run, as recorded; its default if the run is older than the key.
+std::string constraint(const RunRow& row, const std::string& key, const nlohmann::ordered_json& usual) {
+  return text_of(row.config.contains(key) ? row.config[key] : usual);
 }
 
-/// Whether the finished runs differ in it: then it is a part of a method's name.
-bool text_policies_differ(const std::vector<RunRow>& rows) {
-  std::set<std::string> policies;
-  for (const auto& row : rows) {
-    if (row.status == "finished") policies.insert(text_policy(row));
+/// The constraints in which the finished runs differ, with their defaults: they are a part of a method's name.
+nlohmann::ordered_json constraints_that_differ(const std::vector<RunRow>& rows) {
+  auto differ = nlohmann::ordered_json::object();
+  for (const auto& [key, usual] : dump_options(ConstraintOptions()).items()) {
+    std::set<std::string> values;
+    for (const auto& row : rows) {
+      if (row.status == "finished") values.insert(constraint(row, key, usual));
+    }
+    if (values.size() > 1) differ[key] = usual;
   }
-  return policies.size() > 1;
+  return differ;
 }
 
 Collection collect(const Store& store, const std::string& experiment) {
   require_experiment(store, experiment);
   const auto rows = store.runs(experiment);
-  const bool names_policy = text_policies_differ(rows);
+  const auto named = constraints_that_differ(rows);
   Collection collection;
   collection.experiment = experiment;
   for (const auto& row : rows) {
@@ -138,7 +143,9 @@ Collection collect(const Store& store, const std::string& experiment) {
     run.method =
         row.choices.contains("method") ? text_of(row.choices["method"]) : text_of(setting(row, "/method/name"));
     if (!run.is_full()) run.budget = parse_budget(text_of(setting(row, "/budget")));
-    if (names_policy && !run.is_full()) run.method += " text_only=" + text_policy(row);
+    if (!run.is_full()) {
+      for (const auto& [key, usual] : named.items()) run.method += " " + key + "=" + constraint(row, key, usual);
+    }
     run.pool_size = collection.pool->size();
     run.regime = row.config.contains("regime") ? text_of(row.config["regime"]) : "epochs";
     run.seed = row.config.value("seed", std::int64_t{0});

@@ -8,7 +8,7 @@
 #include "core/options.h"
 #include "data/score_file.h"
 #include "experiments/inputs/machine.h"
-#include "selector/text_only.h"
+#include "selector/constraints.h"
 
 namespace scalselect::schema {
 
@@ -44,7 +44,7 @@ struct SelectOptions {
   std::string out, cache;
   IdKind ids = IdKind::kRow;
   std::int64_t seed = 1;
-  TextOnlyOption text_only;
+  ConstraintOptions constraints;
   inputs::Machine machine;
 
   template <class Visitor>
@@ -58,7 +58,7 @@ struct SelectOptions {
     v.choice("ids", o.ids, {{"row", IdKind::kRow}, {"id", IdKind::kId}},
              "the ids in scores or features: rows of the pool, or the pool's own ids");
     v.field("seed", o.seed, "of methods that draw", Range{0, 9e15});
-    TextOnlyOption::describe(v, o.text_only);
+    ConstraintOptions::describe(v, o.constraints);
     inputs::Machine::describe(v, o.machine);
   }
 };

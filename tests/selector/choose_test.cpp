@@ -48,6 +48,11 @@ Method first_candidates() {
   return method;
 }
 
+RowSet with_policy(RowSet rows, TextOnly policy) {
+  rows.constraints.text_only = policy;
+  return rows;
+}
+
 TEST(Choose, CandidatesAreUsableRowsThatEveryTableHolds) {
   auto method = first_candidates();
   method.needs = {TowerMeanSpec{}, TokenCountSpec{}};
@@ -144,7 +149,8 @@ TEST(Choose, SamplesWithoutAPictureAreOneDecisionForAllMethods) {
   auto rows = ten_rows();
   rows.text_only = {1, 3, 5, 7};
   const auto input = [&](const Method& method, TextOnly policy) {
-    return open_input(method, rows, {}, 7, nullptr, policy);
+    rows.constraints.text_only = policy;
+    return open_input(method, rows, {}, 7);
   };
   const auto method = first_candidates();
   EXPECT_THAT(choose(method, input(method, TextOnly::kAuto), Count{5}).rows, ElementsAre(0, 1, 2, 3, 4));
@@ -169,18 +175,20 @@ TEST(Choose, SamplesWithoutAPictureAreOneDecisionForAllMethods) {
 TEST(Choose, ATextPolicyThatLeavesNothingIsSaidBeforeAnyPass) {
   auto rows = ten_rows();
   rows.text_only = {1, 3, 5, 7};
-  check_text_only(first_candidates(), rows, Count{5}, TextOnly::kKeep);
-  EXPECT_THAT(message_of([&] { check_text_only(first_candidates(), rows, Count{4}, TextOnly::kKeep); }),
+  rows.constraints.text_only = TextOnly::kKeep;
+  check_constraints(first_candidates(), rows, Count{5});
+  EXPECT_THAT(message_of([&] { check_constraints(first_candidates(), rows, Count{4}); }),
               HasSubstr("nothing to choose"));
-  check_text_only(answers({}, BudgetUse::kAll), rows, Count{4}, TextOnly::kKeep);  // takes all, whatever the budget
+  check_constraints(answers({}, BudgetUse::kAll), rows, Count{4});  // takes all, whatever the budget
   rows.text_only = rows.usable;
-  check_text_only(first_candidates(), rows, Count{5}, TextOnly::kAuto);
   const auto method = first_candidates();
   for (const auto policy : {TextOnly::kDrop, TextOnly::kKeep, TextOnly::kShare}) {
-    EXPECT_THAT(message_of([&] { check_text_only(first_candidates(), rows, Count{5}, policy); }),
-                HasSubstr("has a picture"));
-    EXPECT_THAT(message_of([&] { open_input(method, rows, {}, 1, nullptr, policy); }), HasSubstr("has a picture"));
+    rows.constraints.text_only = policy;
+    EXPECT_THAT(message_of([&] { check_constraints(method, rows, Count{5}); }), HasSubstr("has a picture"));
+    EXPECT_THAT(message_of([&] { open_input(method, rows, {}, 1); }), HasSubstr("has a picture"));
   }
+  rows.constraints.text_only = TextOnly::kAuto;
+  check_constraints(method, rows, Count{5});
 }
 
 TEST(Choose, TheWholePoolAndRankingsFollowTheTextPolicy) {
@@ -188,11 +196,11 @@ TEST(Choose, TheWholePoolAndRankingsFollowTheTextPolicy) {
   rows.text_only = {1, 3};
   Method all = first_candidates();
   all.budget_use = BudgetUse::kAll;
-  EXPECT_EQ(choose(all, open_input(all, rows, {}, 1, nullptr, TextOnly::kDrop), Budget()).rows.size(), 8U);
-  EXPECT_EQ(choose(all, open_input(all, rows, {}, 1, nullptr, TextOnly::kShare), Budget()).rows.size(), 10U);
+  EXPECT_EQ(choose(all, open_input(all, with_policy(rows, TextOnly::kDrop), {}, 1), Budget()).rows.size(), 8U);
+  EXPECT_EQ(choose(all, open_input(all, with_policy(rows, TextOnly::kShare), {}, 1), Budget()).rows.size(), 10U);
   // Text rows that a file of scores ranks first are still not the method's to choose.
   const auto ranking = answers({{}, {0, 9, 1, 8, 2, 3, 4, 5, 6, 7}, {}}, BudgetUse::kScores);
-  const auto input = open_input(ranking, rows, {}, 1, nullptr, TextOnly::kKeep);
+  const auto input = open_input(ranking, with_policy(rows, TextOnly::kKeep), {}, 1);
   EXPECT_THAT(choose(ranking, input, Count{4}).rows, ElementsAre(9, 8, 1, 3));
 }
 
