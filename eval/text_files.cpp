@@ -11,24 +11,31 @@
 
 namespace scalselect::eval {
 
-std::string read_text(const std::filesystem::path& file) {
-  std::string text = read_file(file, kDataBytes);
-  if (text.starts_with("\xFF\xFE") || text.starts_with("\xFE\xFF")) {
-    throw UserError(ErrorKind::kInput, fmt::format("{}: is UTF-16 text, but UTF-8 is expected", file.string()),
-                    "Write it as UTF-8: iconv -f UTF-16 -t UTF-8.");
-  }
-  if (text.starts_with("\xEF\xBB\xBF")) text.erase(0, 3);
+void refuse_utf16(std::string_view text, const std::filesystem::path& file) {
+  if (!text.starts_with("\xFF\xFE") && !text.starts_with("\xFE\xFF")) return;
+  throw UserError(ErrorKind::kInput, fmt::format("{}: is UTF-16 text, but UTF-8 is expected", file.string()),
+                  "Write it as UTF-8: iconv -f UTF-16 -t UTF-8.");
+}
+
+void require_utf8(std::string_view text, const std::filesystem::path& file, std::size_t first_line) {
   const auto size = static_cast<std::int64_t>(text.size());
   for (std::int64_t at = 0; at < size;) {
     const std::int64_t begin = at;
     UChar32 point = 0;
     U8_NEXT(text.data(), at, size, point);
     if (point >= 0) continue;
-    const auto line = 1 + std::count(text.begin(), text.begin() + begin, '\n');
+    const auto line = static_cast<std::int64_t>(first_line) + std::count(text.begin(), text.begin() + begin, '\n');
     throw UserError(ErrorKind::kInput,
                     fmt::format("{}: line {} holds bytes that are not UTF-8 text", file.string(), line),
                     "Write the file as UTF-8.");
   }
+}
+
+std::string read_text(const std::filesystem::path& file) {
+  std::string text = read_file(file, kDataBytes);
+  refuse_utf16(text, file);
+  if (text.starts_with("\xEF\xBB\xBF")) text.erase(0, 3);
+  require_utf8(text, file, 1);
   return text;
 }
 

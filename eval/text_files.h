@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace scalselect::eval {
@@ -10,6 +11,11 @@ namespace scalselect::eval {
 /// The UTF-8 of a file, without a byte order mark. Throws UserError(kInput), naming the file and, where it is only some
 /// of the text, the line: UTF-16, or bytes that are not UTF-8.
 std::string read_text(const std::filesystem::path& file);
+
+/// The same checks of a text that is read piece by piece: its first bytes, and any part of it with the line (1-based)
+/// on which the part begins.
+void refuse_utf16(std::string_view text, const std::filesystem::path& file);
+void require_utf8(std::string_view part, const std::filesystem::path& file, std::size_t line);
 
 /// The entries of a folder, by name, without hidden ones and those that macOS and Windows add by themselves ("._x",
 /// "__MACOSX", "Thumbs.db", "desktop.ini").

@@ -12,6 +12,14 @@
 namespace scalselect::eval {
 namespace {
 
+constexpr std::size_t kLongCell = 4096;                         // bytes; shorter ones are kept in memory
+constexpr std::size_t kReleasedAtOnce = std::size_t{16} << 20;  // bytes of the file that was read
+
+struct Field {
+  std::string text;
+  std::string_view raw;  // as written, quotes included
+};
+
 // One pass over the text, field by field.
 class Reader {
  public:
@@ -20,33 +28,38 @@ class Reader {
   }
 
   // False at the end of the file. Blank lines are skipped.
-  bool next_row(std::vector<std::string>& fields, std::size_t& line) {
+  bool next_row(std::vector<Field>& fields, std::size_t& line) {
     while (at_ < text_.size() && (text_[at_] == '\n' || text_[at_] == '\r')) end_line();
     fields.clear();
     line = line_;
     if (at_ >= text_.size()) return false;
+    const std::size_t begin = at_;
     for (;;) {
       fields.push_back(next_field());
-      if (at_ >= text_.size()) return true;
-      if (text_[at_] == '\t') {
+      if (at_ < text_.size() && text_[at_] == '\t') {
         ++at_;
-      } else {
-        end_line();
-        return true;
+        continue;
       }
+      require_utf8(text_.substr(begin, at_ - begin), file_, line);
+      if (at_ < text_.size()) end_line();
+      return true;
     }
   }
 
- private:
-  std::string next_field() {
-    std::string field;
-    if (at_ < text_.size() && text_[at_] == '"') read_quoted(field);
+  Field next_field() {
+    Field field;
+    const std::size_t begin = at_;
+    if (at_ < text_.size() && text_[at_] == '"') read_quoted(field.text);
     const std::size_t end = std::min(text_.find_first_of("\t\n\r", at_), text_.size());
-    field += text_.substr(at_, end - at_);
+    field.text += text_.substr(at_, end - at_);
     at_ = end;
+    field.raw = text_.substr(begin, end - begin);
     return field;
   }
 
+  std::string_view read_part() const { return text_.substr(0, at_); }
+
+ private:
   void read_quoted(std::string& field) {
     const std::size_t opened = line_;
     ++at_;
@@ -86,14 +99,27 @@ bool is_missing_text(std::string_view cell) {
   return std::find(kMissing.begin(), kMissing.end(), cell) != kMissing.end();
 }
 
-TsvTable TsvTable::read(const std::filesystem::path& file) { return parse(read_text(file), file); }
+TsvTable TsvTable::read(const std::filesystem::path& file) {
+  const auto mapping = std::make_shared<MappedFile>(file);
+  refuse_utf16(mapping->bytes(), file);
+  return parse(mapping->bytes(), file, mapping);
+}
 
 TsvTable TsvTable::parse(std::string_view text, const std::filesystem::path& file) {
+  return parse(text, file, nullptr);
+}
+
+TsvTable TsvTable::parse(std::string_view text, const std::filesystem::path& file,
+                         std::shared_ptr<const MappedFile> mapping) {
   TsvTable table;
   table.file_ = file;
+  table.mapping_ = std::move(mapping);
   Reader reader(text, file);
   std::size_t line = 0;
-  if (!reader.next_row(table.columns_, line)) {
+  std::vector<Field> fields;
+  const bool any = reader.next_row(fields, line);
+  for (auto& field : fields) table.columns_.push_back(std::move(field.text));
+  if (!any) {
     throw UserError(ErrorKind::kInput, fmt::format("{}: the table is empty", file.string()),
                     "A header line with tab-separated column names is expected.");
   }
@@ -102,7 +128,7 @@ TsvTable TsvTable::parse(std::string_view text, const std::filesystem::path& fil
       throw UserError(ErrorKind::kInput, fmt::format("{}: column '{}' occurs twice", file.string(), *name));
     }
   }
-  std::vector<std::string> fields;
+  std::size_t released = 0;
   while (reader.next_row(fields, line)) {
     if (fields.size() > table.columns_.size()) {
       throw UserError(ErrorKind::kInput,
@@ -110,10 +136,16 @@ TsvTable TsvTable::parse(std::string_view text, const std::filesystem::path& fil
                                   fields.size(), table.columns_.size()),
                       "Fields that hold tabs or newlines must be quoted.");
     }
-    fields.resize(table.columns_.size());
-    table.cells_.push_back(std::move(fields));
+    auto& cells = table.cells_.emplace_back(table.columns_.size());
+    for (std::size_t i = 0; i < fields.size(); ++i) {
+      if (table.mapping_ && fields[i].raw.size() > kLongCell) cells[i].in_file = fields[i].raw;
+      else cells[i].text = std::move(fields[i].text);
+    }
     table.lines_.push_back(line);
-    fields = {};
+    if (const auto read = reader.read_part(); table.mapping_ && read.size() - released > kReleasedAtOnce) {
+      table.mapping_->release(read.substr(released));
+      released = read.size();
+    }
   }
   return table;
 }
@@ -132,13 +164,24 @@ void TsvTable::require(const std::vector<std::string>& columns) const {
   }
 }
 
-const std::string& TsvTable::cell(std::size_t row, std::string_view column) const {
-  static const std::string kEmpty;
+const TsvTable::Cell* TsvTable::find(std::size_t row, std::string_view column) const {
   const auto found = std::find(columns_.begin(), columns_.end(), column);
-  return found == columns_.end() ? kEmpty : cells_[row][static_cast<std::size_t>(found - columns_.begin())];
+  return found == columns_.end() ? nullptr : &cells_[row][static_cast<std::size_t>(found - columns_.begin())];
 }
 
-bool TsvTable::missing(std::size_t row, std::string_view column) const { return is_missing_text(cell(row, column)); }
+std::string TsvTable::cell(std::size_t row, std::string_view column) const {
+  const auto* cell = find(row, column);
+  if (cell == nullptr) return {};
+  if (cell->in_file.empty()) return cell->text;
+  auto text = Reader(cell->in_file, file_).next_field().text;
+  mapping_->release(cell->in_file);
+  return text;
+}
+
+bool TsvTable::missing(std::size_t row, std::string_view column) const {
+  const auto* cell = find(row, column);
+  return cell == nullptr || (cell->in_file.empty() && is_missing_text(cell->text));
+}
 
 std::string TsvTable::text(std::size_t row, std::string_view column) const {
   return missing(row, column) ? std::string() : cell(row, column);

@@ -34,6 +34,27 @@ TEST(Tsv, ReadsEveryTrapAsPandasDoes) {
   EXPECT_EQ(table.line(1), 4u) << "lines are counted inside quotes too";
 }
 
+TEST(Tsv, LongCellsStayInTheFileAndAreReadAlike) {
+  const testing::TempFolder folder;
+  const std::string base64(100000, 'A'), quoted = std::string(5000, 'b') + "\t\"\n" + std::string(5000, 'c');
+  std::string written = "\"" + quoted + "\"", text = "index\timage\tanswer\n";
+  written.replace(written.find("\t\"") + 1, 1, "\"\"");
+  for (int row = 0; row < 400; ++row) text += std::to_string(row) + "\t" + base64 + std::to_string(row) + "\tx\n";
+  text += "400\t" + written + "\ty";
+  write_file_atomically(folder / "long.tsv", text);
+  const auto in_file = TsvTable::read(folder / "long.tsv"), in_memory = TsvTable::parse(text, "long.tsv");
+  ASSERT_EQ(in_file.rows(), 401U);
+  for (std::size_t row = 0; row < in_file.rows(); ++row) {
+    for (const auto* column : {"index", "image", "answer"}) {
+      ASSERT_EQ(in_file.cell(row, column), in_memory.cell(row, column)) << row << " " << column;
+      EXPECT_FALSE(in_file.missing(row, column));
+    }
+    EXPECT_EQ(in_file.line(row), in_memory.line(row));
+  }
+  EXPECT_EQ(in_file.cell(7, "image"), base64 + "7");
+  EXPECT_EQ(in_file.cell(400, "image"), quoted);
+}
+
 TEST(Tsv, NamesFileLineAndRemedy) {
   const auto error = [](const std::string& text) {
     return message_of([&] { TsvTable::parse(text, "x.tsv").require({"index", "answer"}); });

@@ -69,7 +69,44 @@ for policy in drop:0 keep:10 share:4; do
   same "scores text_only=$policy" a.json c.json
 done
 "$program" select features=features.npz text_only=drop budget=0.4 out=rows.txt > out.txt 2>&1 && fail "text_only without a pool"
-grep -q "'text_only' needs a pool" out.txt || fail "$(cat out.txt)"
+grep -q "'text_only=drop' needs a pool" out.txt || fail "$(cat out.txt)"
+
+# Constraints on any method: the same rows at every door, and what they promise.
+seq 0 2 18 > even.txt
+printf '31\n9\n' > kept.txt
+skill=$(python3 -c 'import json; print(json.load(open("world/fifty.json"))[0]["source"].split("/")[0])')
+constraints=(exclude=even.txt must_keep=kept.txt one_per_picture=true "sources=[{source: $skill, floor: 2, cap: 0.3}]")
+for method in scalselect random k_center; do
+  "$program" select method=$method "${constraints[@]}" model.path="$model" "${pool[@]}" cache=cache budget=10 out=a.json > log.txt 2>&1 || fail "constraints from the model: $(cat log.txt)"
+  "$program" select method=$method "${constraints[@]}" features=features.npz "${pool[@]}" budget=10 out=b.json > log.txt 2>&1 || fail "constraints from features: $(cat log.txt)"
+  same "$method with constraints" a.json b.json
+  python3 - "$skill" << 'E' || fail "$method chose against the constraints"
+import hashlib, json, sys
+pool, subset = json.load(open("world/fifty.json")), json.load(open("a.json"))
+texts = [json.dumps(row) for row in pool]
+rows = [texts.index(json.dumps(row)) for row in subset]
+assert len(set(rows)) == 10 and {9, 31} <= set(rows), rows
+assert not set(rows) & set(range(0, 19, 2)), rows
+of_skill = sum(pool[row]["source"].split("/")[0] == sys.argv[1] for row in rows)
+assert 2 <= of_skill <= 3, of_skill
+pictures = [hashlib.sha256(open("world/images/" + pool[row]["image"], "rb").read()).digest() for row in rows if "image" in pool[row]]
+assert len(set(pictures)) == len(pictures)
+E
+done
+"$program" run method=random "${constraints[@]}" pool=file model.path="$model" "${pool[@]}" cache=fresh budget=10 stop_after=selection name=constraints store=s.sqlite report=report > log.txt 2>&1 || fail "run with constraints: $(cat log.txt)"
+"$program" select method=random "${constraints[@]}" features=features.npz "${pool[@]}" budget=10 out=b.json > log.txt 2>&1
+find fresh/selection -name subset.json -exec cmp -s {} b.json \; -print | grep -q . || fail "run with constraints selected other rows"
+refused() {
+  local text=$1
+  shift
+  "$program" select method=random features=features.npz "${pool[@]}" budget=10 out=z.json "$@" > out.txt 2>&1 && fail "accepted: $*"
+  grep -q "$text" out.txt || fail "$*: $(cat out.txt)"
+}
+printf '7\n' > rejected.txt
+refused "Row 9 is in both exclude and must_keep" must_keep=kept.txt exclude=kept.txt
+refused "must_keep names row 7, which cannot be used" must_keep=rejected.txt
+refused "is of the source 'nowhere'" 'sources=[{source: nowhere, cap: 2}]'
+refused "only .* usable rows come from it" "sources=[{source: $skill, floor: 40}]"
 
 # The door is what the configuration says, however it is spelt, and null is null.
 "$program" select features=features.npz "${pool[@]}" budget=20 out=a.json > log.txt 2>&1
