@@ -219,7 +219,7 @@ std::pair<std::filesystem::path, Json> read_processor(const std::filesystem::pat
 }  // namespace
 
 ImageProcessor ImageProcessor::load(const std::filesystem::path& folder, bool pad_to_square,
-                                    const std::optional<PixelBounds>& bounds) {
+                                    const PixelLimits& limits) {
   const auto [file, tree] = read_processor(folder);
   ImageProcessorOptions options;
   int resample = 3;
@@ -231,7 +231,7 @@ ImageProcessor ImageProcessor::load(const std::filesystem::path& folder, bool pa
   if (is_qwen(tree)) {
     read_blocks(file, tree, options);
     options.do_center_crop = false;
-    if (bounds) options.bounds = *bounds;
+    options.bounds = {limits.least.value_or(options.bounds.least), limits.most.value_or(options.bounds.most)};
   } else {
     read_size(file, tree, options);
     read_key(file, tree, "do_center_crop", options.do_center_crop);

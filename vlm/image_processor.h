@@ -21,9 +21,14 @@ struct PixelBounds {
   bool operator==(const PixelBounds&) const = default;
 };
 
+/// Bounds that replace those of a model folder, each where it is given.
+struct PixelLimits {
+  std::optional<std::int64_t> least, most;
+};
+
 /// The authors' setting for Qwen models: 256 to 576 visual tokens of 32 x 32 pixels (ChangtiWu/ScalSelect,
 /// scripts/feature_extract.py).
-inline constexpr PixelBounds kAuthorsPixels{262144, 589824};
+inline constexpr PixelLimits kAuthorsPixels{262144, 589824};
 
 struct ImageSize {
   int height = 0, width = 0;
@@ -56,11 +61,11 @@ class ImageProcessor {
   explicit ImageProcessor(ImageProcessorOptions options);
 
   /// Reads an HF folder's processor_config.json (transformers 5: its image_processor), else preprocessor_config.json;
-  /// or the file itself. `bounds` replace those of a Qwen-VL file;
-  /// other processors have none. Throws UserError(kInput): missing, not JSON, a resampling other than bicubic (3),
-  /// sizes that are not positive.
+  /// or the file itself. `limits` replace those of a Qwen-VL
+  /// file; other processors have none. Throws UserError(kInput): missing, not JSON, a resampling other than bicubic
+  /// (3), sizes that are not positive.
   static ImageProcessor load(const std::filesystem::path& folder, bool pad_to_square = false,
-                             const std::optional<PixelBounds>& bounds = {});
+                             const PixelLimits& limits = {});
 
   /// True if all images come out at one size.
   bool fixed_size() const;

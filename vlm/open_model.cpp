@@ -62,12 +62,11 @@ std::vector<torch::Tensor> ImageReader::pixels(std::span<const std::string> path
   return images;
 }
 
-OpenModel open_model(const std::filesystem::path& folder, const LoadOptions& options,
-                     const std::optional<PixelBounds>& bounds) {
+OpenModel open_model(const std::filesystem::path& folder, const LoadOptions& options, const PixelLimits& limits) {
   auto model = load_vlm(folder, options);
   ChatTemplate chat(chat_layout(model->chat_layout()), std::make_shared<Tokenizer>(Tokenizer::load(folder)),
                     {model->text().vocab_size, model->text().max_position_embeddings});
-  auto images = std::make_shared<ImageReader>(model, ImageProcessor::load(folder, false, bounds));
+  auto images = std::make_shared<ImageReader>(model, ImageProcessor::load(folder, false, limits));
   return {std::move(model), std::move(chat), std::move(images)};
 }
 

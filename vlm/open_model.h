@@ -57,8 +57,8 @@ struct OpenModel {
   std::shared_ptr<ImageReader> images;
 };
 
-/// The model of an HF folder with the prompt of its architecture. `bounds`: see ImageProcessor::load.
+/// The model of an HF folder with the prompt of its architecture. `limits`: see ImageProcessor::load.
 OpenModel open_model(const std::filesystem::path& folder, const LoadOptions& options = {},
-                     const std::optional<PixelBounds>& bounds = kAuthorsPixels);
+                     const PixelLimits& limits = {});
 
 }  // namespace scalselect::vlm

@@ -124,7 +124,7 @@ std::vector<Answer> VlmGenerator::answer(std::span<const GenerationPrompt> promp
 
 std::unique_ptr<AnswerGenerator> open_generator(const std::filesystem::path& model,
                                                 const std::filesystem::path& adapter, const std::string& dtype,
-                                                const std::optional<PixelBounds>& pixels, bool lone_prompt) {
+                                                const PixelLimits& pixels, bool lone_prompt) {
   LoadOptions load;
   load.dtype = weight_dtype(dtype);
   auto opened = open_model(model, load, pixels);

@@ -58,7 +58,6 @@ class VlmGenerator final : public AnswerGenerator {
 /// answer. `dtype`: see `weight_dtype` (vlm/checkpoint.h); `pixels`: see open_model; `lone_prompt`: see VlmGenerator.
 std::unique_ptr<AnswerGenerator> open_generator(const std::filesystem::path& model,
                                                 const std::filesystem::path& adapter, const std::string& dtype,
-                                                const std::optional<PixelBounds>& pixels = kAuthorsPixels,
-                                                bool lone_prompt = false);
+                                                const PixelLimits& pixels = {}, bool lone_prompt = false);
 
 }  // namespace scalselect::vlm

@@ -36,12 +36,14 @@ std::string choice_of(const config::ComposedConfig& composed, const std::string&
 
 }  // namespace
 
-vlm::PixelBounds pixels_of(const ModelOptions& model) { return {model.min_pixels, model.max_pixels}; }
+vlm::PixelLimits pixels_of(const ModelOptions& model) { return {model.min_pixels, model.max_pixels}; }
 
 nlohmann::json with_pixels(nlohmann::json params, const ModelOptions& model) {
-  const ModelOptions usual;
-  if (model.min_pixels == usual.min_pixels && model.max_pixels == usual.max_pixels) return params;
-  params["pixels"] = {model.min_pixels, model.max_pixels};
+  const auto processor =
+      vlm::ImageProcessor::load(inputs::find_path(model.path), /*pad_to_square=*/false, pixels_of(model));
+  if (processor.fixed_size()) return params;
+  const auto& bounds = processor.options().bounds;
+  params["pixels"] = {bounds.least, bounds.most};
   return params;
 }
 

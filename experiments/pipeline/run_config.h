@@ -20,7 +20,7 @@
 #include "trainer/options.h"
 
 namespace scalselect::vlm {
-struct PixelBounds;
+struct PixelLimits;
 }
 
 namespace scalselect::pipeline {
@@ -28,21 +28,21 @@ namespace scalselect::pipeline {
 struct ModelOptions {
   std::string path;
   std::string dtype = "float32";
-  std::int64_t min_pixels = 262144, max_pixels = 589824;  ///< the authors' bounds for Qwen-VL
+  std::optional<std::int64_t> min_pixels, max_pixels;
 
   template <class Visitor>
   static void describe(Visitor& v, ModelOptions& o) {
     v.field("path", o.path, "Hugging Face model folder");
     v.field("dtype", o.dtype, "weights of the forward passes: float32 or bfloat16");
-    v.field("min_pixels", o.min_pixels, "Qwen-VL: smallest area of an image; other models have one fixed size",
-            Range{1, 1e9});
-    v.field("max_pixels", o.max_pixels, "Qwen-VL: largest area of an image", Range{1, 1e9});
+    v.field("min_pixels", o.min_pixels,
+            "Qwen-VL: smallest area of an image, null: the folder's; other models have one fixed size", Range{1, 1e9});
+    v.field("max_pixels", o.max_pixels, "Qwen-VL: largest area of an image, null: the folder's", Range{1, 1e9});
   }
 };
 
-vlm::PixelBounds pixels_of(const ModelOptions& model);
+vlm::PixelLimits pixels_of(const ModelOptions& model);
 
-/// `params` of a stage key with the image sizes of `model`, where they are not the usual ones.
+/// `params` of a stage key with the image bounds of `model`, if its images have no fixed size.
 nlohmann::json with_pixels(nlohmann::json params, const ModelOptions& model);
 
 struct EvalOptions {

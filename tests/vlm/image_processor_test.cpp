@@ -124,7 +124,10 @@ TEST(ImageProcessor, SmartResize) {
 
 TEST(ImageProcessor, BoundsReplaceThoseOfAQwenFileOnly) {
   const auto qwen = ImageProcessor::load(kGolden / "processor" / "qwen25.json", false, kAuthorsPixels);
-  EXPECT_EQ(qwen.options().bounds, kAuthorsPixels);
+  EXPECT_EQ(qwen.options().bounds, (PixelBounds{262144, 589824}));
+  const auto own = ImageProcessor::load(kGolden / "processor" / "qwen25.json");
+  const auto one = ImageProcessor::load(kGolden / "processor" / "qwen25.json", false, {{}, 500000});
+  EXPECT_EQ(one.options().bounds, (PixelBounds{own.options().bounds.least, 500000}));
   EXPECT_FALSE(qwen.fixed_size());
   const auto clip = ImageProcessor::load(kGolden / "processor" / "clip.json", false, kAuthorsPixels);
   EXPECT_EQ(clip.output_size({100, 300}), (ImageSize{56, 56}));
