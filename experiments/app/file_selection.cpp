@@ -114,6 +114,7 @@ int run_score(const Words& words) {
       code >= 0)
     return code;
   auto bound = bind_command(flags, "score");
+  bound.take_raw("model");  // selector=compat sets image bounds there
   const auto method = take_method(bound);
   const auto asked = bind_options<ScoreOptions>(bound.tree, "", bound.origin);
   asked.machine.use();
