@@ -1,17 +1,14 @@
 #include "data/image.h"
 
 #include <fmt/format.h>
-#include <sys/stat.h>
 
-#include <cerrno>
-#include <cstdio>
 #include <cstring>
 #include <iterator>
-#include <memory>
 #include <new>
 
 #include "core/error.h"
 #include "data/image_codecs.h"
+#include "data/picture_ref.h"
 
 namespace scalselect {
 namespace codecs {
@@ -63,37 +60,6 @@ bool starts_with(std::span<const std::uint8_t> bytes, const char* magic, std::si
   return bytes.size() >= at + count && std::memcmp(bytes.data() + at, magic, count) == 0;
 }
 
-/// Bytes of a file. A wrong path is an error of the input, anything else one of the environment.
-std::string read_picture(const std::filesystem::path& file, std::int64_t limit) {
-  const auto refuse = [&](ErrorKind kind, const std::string& what, const char* remedy) {
-    throw UserError(kind, fmt::format("Image '{}' {}.", file.string(), what), remedy);
-  };
-  const auto fail = [&](int code) {
-    if (code == ENOENT || code == ENOTDIR) {
-      throw UserError(ErrorKind::kInput, fmt::format("There is no image '{}'.", file.string()),
-                      "Check the image root.");
-    }
-    const bool path = code == ENAMETOOLONG || code == ELOOP || code == EISDIR;
-    refuse(path ? ErrorKind::kInput : ErrorKind::kEnvironment, fmt::format("cannot be read: {}", std::strerror(code)),
-           path ? "Check the path." : "Check permissions, the limit on open files, and the disk.");
-  };
-  struct stat info {};
-  if (::stat(file.c_str(), &info) != 0) fail(errno);
-  if (!S_ISREG(info.st_mode)) refuse(ErrorKind::kInput, "is not a regular file", "Check the path.");
-  if (info.st_size > limit) {
-    refuse(ErrorKind::kInput,
-           fmt::format("is a file of {} MB, more than the limit of {} MB", info.st_size >> 20, limit >> 20),
-           "Make it smaller.");
-  }
-  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> in(std::fopen(file.c_str(), "rbe"), std::fclose);
-  if (!in) fail(errno);
-  std::string bytes(static_cast<std::size_t>(info.st_size), '\0');
-  errno = 0;
-  bytes.resize(std::fread(bytes.data(), 1, bytes.size(), in.get()));
-  if (std::ferror(in.get())) fail(errno);
-  return bytes;
-}
-
 Image decode(const codecs::Source& source) {
   const auto& [bytes, name, options, claim] = source;
   if (bytes.empty()) throw UserError(ErrorKind::kInput, fmt::format("Image '{}' is empty.", name));
@@ -109,9 +75,8 @@ Image decode(const codecs::Source& source) {
                   "Formats are recognised by content, not by name: convert it or fetch it again.");
 }
 
-Image decode_file(const std::filesystem::path& file, const DecodeOptions& options, ByteClaim* claim) {
-  const std::string bytes = read_picture(file, options.max_bytes);
-  const std::string name = file.string();
+Image decode_file(const std::string& name, const DecodeOptions& options, ByteClaim* claim) {
+  const std::string bytes = read_picture(name, options.max_bytes);
   return decode({{reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()}, name, options, claim});
 }
 
@@ -133,13 +98,13 @@ Image decode_image(std::span<const std::uint8_t> bytes, const std::string& name,
 }
 
 Image decode_image(const std::filesystem::path& file, const DecodeOptions& options) {
-  return with_memory(file.string(), [&] { return decode_file(file, options, nullptr); });
+  return with_memory(file.string(), [&] { return decode_file(file.string(), options, nullptr); });
 }
 
 void with_image(const std::filesystem::path& file, const std::function<void(const Image&)>& use) {
   static ByteBudget budget(kPictureBytes);
   ByteClaim claim(budget);
-  const auto image = with_memory(file.string(), [&] { return decode_file(file, {}, &claim); });
+  const auto image = with_memory(file.string(), [&] { return decode_file(file.string(), {}, &claim); });
   claim.shrink(std::ssize(image.rgb));
   use(image);
 }

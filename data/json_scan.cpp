@@ -1,70 +1,77 @@
 #include "data/json_scan.h"
 
+#include <algorithm>
+#include <cstring>
+
 namespace scalselect {
 namespace {
 
+constexpr std::size_t kChunk = 256 << 10;
+
 bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
+bool ends_scalar(char c) { return is_blank(c) || c == ',' || c == ']' || c == '}'; }
 
-/// A position in a text that counts lines.
-class Cursor {
+/// Skips one value whose text may come in pieces.
+class ValueScan {
  public:
-  explicit Cursor(std::string_view text) : text_(text) {}
+  /// `first`: the value's first byte, which is part of what `run` is given.
+  explicit ValueScan(char first) : scalar_(first != '"' && first != '{' && first != '[') {}
 
-  bool at_end() const { return at_ == text_.size(); }
-  char peek() const { return text_[at_]; }
-  std::size_t byte() const { return at_; }
-  std::int64_t line() const { return line_; }
-  void step() {
-    if (text_[at_] == '\n') ++line_;
-    ++at_;
-  }
-  void skip_mark() { at_ = text_.size() - after_byte_order_mark(text_).size(); }
-  void skip_blanks() {
-    while (!at_end() && is_blank(peek())) step();
-  }
-
-  /// Skips the value that begins here; false if the text ends first.
-  bool skip_value() {
-    if (peek() == '"') return skip_string();
-    if (peek() != '{' && peek() != '[') {
-      while (!at_end() && !is_blank(peek()) && peek() != ',' && peek() != ']') step();
-      return true;
+  /// Goes on in [at, end); returns where the value ends, or `end` if it does not end there. Counts line breaks.
+  const char* run(const char* at, const char* end, std::int64_t& line) {
+    if (scalar_) {
+      while (at < end && !ends_scalar(*at)) ++at;
+      done_ = at < end;
+      return at;
     }
-    std::int64_t depth = 0;
-    while (!at_end()) {
-      const char c = peek();
-      if (c == '"') {
-        if (!skip_string()) return false;
-        continue;
+    while (at < end && !done_) {
+      if (in_string_ && !escaped_) {
+        while (at < end && *at != '"' && *at != '\\' && *at != '\n') ++at;
+        if (at == end) break;
       }
-      step();
-      if (c == '{' || c == '[') ++depth;
-      if ((c == '}' || c == ']') && --depth == 0) return true;
+      const char c = *at++;
+      if (c == '\n') ++line;
+      if (in_string_) {
+        if (escaped_) escaped_ = false;
+        else if (c == '\\') escaped_ = true;
+        else if (c == '"') end_string();
+      } else if (c == '"') {
+        in_string_ = true;
+      } else if (c == '{' || c == '[') {
+        ++depth_;
+      } else if ((c == '}' || c == ']') && --depth_ == 0) {
+        done_ = true;
+      }
     }
-    return false;
+    return at;
   }
+
+  /// At the end of the text a scalar is complete, too.
+  bool done(bool end_of_text) const { return done_ || (scalar_ && end_of_text); }
 
  private:
-  bool skip_string() {
-    for (step(); !at_end(); step()) {
-      if (peek() == '\\') {
-        step();
-        if (at_end()) return false;
-      } else if (peek() == '"') {
-        step();
-        return true;
-      }
-    }
-    return false;
+  void end_string() {
+    in_string_ = false;
+    done_ = depth_ == 0;
   }
 
-  std::string_view text_;
-  std::size_t at_ = 0;
-  std::int64_t line_ = 1;
+  bool scalar_, in_string_ = false, escaped_ = false, done_ = false;
+  std::int64_t depth_ = 0;
 };
 
-JsonScanError stopped(const Cursor& cursor, std::string what) {
-  return {std::move(what), cursor.byte(), cursor.line()};
+/// Length of the value that `text` begins with; 0 if it does not end.
+std::size_t value_length(std::string_view text) {
+  if (text.empty()) return 0;
+  ValueScan scan(text[0]);
+  std::int64_t lines = 0;
+  const char* stop = scan.run(text.data(), text.data() + text.size(), lines);
+  return scan.done(true) ? static_cast<std::size_t>(stop - text.data()) : 0;
+}
+
+std::string_view trimmed(std::string_view text) {
+  while (!text.empty() && is_blank(text.front())) text.remove_prefix(1);
+  while (!text.empty() && is_blank(text.back())) text.remove_suffix(1);
+  return text;
 }
 
 }  // namespace
@@ -74,50 +81,204 @@ std::string_view after_byte_order_mark(std::string_view text) {
   return text.starts_with(kMark) ? text.substr(kMark.size()) : text;
 }
 
-JsonScanError scan_json_array(std::string_view text, std::vector<JsonSpan>& values) {
-  Cursor cursor(text);
-  cursor.skip_mark();
-  cursor.skip_blanks();
-  cursor.step();  // the bracket that made the caller come here
-  bool comma = false;
-  while (true) {
-    cursor.skip_blanks();
-    if (cursor.at_end()) return stopped(cursor, "ends before its closing ']'");
-    if (cursor.peek() == ']' && !comma) break;
-    if (cursor.peek() == ',' || cursor.peek() == ']') return stopped(cursor, "has a comma without a value");
-    const JsonSpan span{cursor.byte(), 0, cursor.line()};
-    if (!cursor.skip_value()) return stopped(cursor, "ends in the middle of a value");
-    values.push_back({span.begin, cursor.byte() - span.begin, span.line});
-    cursor.skip_blanks();
-    if (cursor.at_end()) return stopped(cursor, "ends before its closing ']'");
-    comma = cursor.peek() == ',';
-    if (comma) cursor.step();
-    else if (cursor.peek() != ']') return stopped(cursor, "lacks a comma between two values");
+JsonValues::JsonValues(Read read, JsonLayout layout, JsonPlace from)
+    : read_(std::move(read)),
+      layout_(layout),
+      base_(from.byte),
+      line_(from.line),
+      begun_(from.byte > 0),
+      comma_(from.byte > 0) {}
+
+JsonValues::JsonValues(std::string_view text, JsonLayout layout)
+    : JsonValues(
+          [text](char* to, std::size_t size) mutable {
+            const auto part = text.substr(0, size);
+            std::memcpy(to, part.data(), part.size());
+            text.remove_prefix(part.size());
+            return part.size();
+          },
+          layout) {}
+
+bool JsonValues::more() {
+  if (too_large_) return false;
+  if (keep_ > 0) {
+    std::memmove(buffer_.data(), buffer_.data() + keep_, end_ - keep_);
+    base_ += keep_;
+    at_ -= keep_;
+    end_ -= keep_;
+    keep_ = 0;
   }
-  cursor.step();
-  cursor.skip_blanks();
-  if (!cursor.at_end()) return stopped(cursor, "continues after its closing ']'");
-  return {};
+  if (end_ >= kValueBytes) {
+    too_large_ = true;
+    return false;
+  }
+  if (buffer_.size() - end_ < kChunk) buffer_.resize(std::max(2 * buffer_.size(), end_ + kChunk));
+  const auto got = read_(buffer_.data() + end_, buffer_.size() - end_);
+  end_ += got;
+  return got > 0;
 }
 
-JsonScanError scan_json_lines(std::string_view text, std::vector<JsonSpan>& values) {
-  std::int64_t line = 0;
-  for (std::size_t at = text.size() - after_byte_order_mark(text).size(); at < text.size();) {
-    ++line;
-    std::size_t end = text.find('\n', at);
-    if (end == std::string_view::npos) end = text.size();
-    std::size_t begin = at, stop = end;
-    while (begin < stop && is_blank(text[begin])) ++begin;
-    while (stop > begin && is_blank(text[stop - 1])) --stop;
-    at = end + 1;
-    if (begin == stop) continue;
-    Cursor cursor(text.substr(begin, stop - begin));
-    if (!cursor.skip_value())
-      return {"ends in the middle of a value (JSON lines hold one object per line)", stop, line};
-    if (!cursor.at_end()) return {"has more than one value on a line", begin + cursor.byte(), line};
-    values.push_back({begin, stop - begin, line});
+void JsonValues::step() {
+  if (buffer_[at_] == '\n') ++line_;
+  ++at_;
+}
+
+void JsonValues::skip_blanks() {
+  while (true) {
+    keep_ = at_;
+    if (at_end() || !is_blank(peek())) return;
+    step();
   }
-  return {};
+}
+
+bool JsonValues::stop(std::string what) {
+  error_ = {std::move(what), here()};
+  done_ = true;
+  return false;
+}
+
+bool JsonValues::stop_at_end(const char* what) {
+  return stop(too_large_ ? "holds a row of more than " + std::to_string(kValueBytes >> 20) + " MiB, the limit," : what);
+}
+
+bool JsonValues::begin_array() {
+  while (end_ - at_ < 3 && more()) {
+  }
+  at_ = end_ - after_byte_order_mark({buffer_.data(), end_}).size();
+  if (layout_ == JsonLayout::kLines) return true;
+  skip_blanks();
+  if (at_end() || peek() != '[') return stop("does not begin with '['");
+  step();
+  return true;
+}
+
+bool JsonValues::next(std::string_view& value) {
+  if (done_) return false;
+  if (!begun_) {
+    begun_ = true;
+    if (!begin_array()) return false;
+  }
+  return layout_ == JsonLayout::kArray ? next_of_array(value) : next_line(value);
+}
+
+bool JsonValues::next_of_array(std::string_view& value) {
+  skip_blanks();
+  if (at_end()) return stop("ends before its closing ']'");
+  if (peek() == ']' && !comma_) {
+    step();
+    skip_blanks();
+    if (!at_end()) return stop("continues after its closing ']'");
+    done_ = true;
+    return false;
+  }
+  if (peek() == ',' || peek() == ']') return stop("has a comma without a value");
+  place_ = here();
+  ValueScan scan(peek());
+  do {
+    at_ = static_cast<std::size_t>(scan.run(buffer_.data() + at_, buffer_.data() + end_, line_) - buffer_.data());
+  } while (!scan.done(false) && more());
+  if (!scan.done(!too_large_)) return stop_at_end("ends in the middle of a value");
+  // The comma after it is looked for at once, which may move the buffer: the value's place in it is kept.
+  const auto length = base_ + at_ - place_.byte;
+  std::size_t behind = at_ - keep_;
+  while (true) {
+    if (keep_ + behind == end_) {
+      at_ = end_;
+      if (!more()) return too_large_ ? stop_at_end("") : stop("ends before its closing ']'");
+    }
+    const char c = buffer_[keep_ + behind];
+    if (!is_blank(c)) break;
+    if (c == '\n') ++line_;
+    ++behind;
+  }
+  at_ = keep_ + behind;
+  comma_ = peek() == ',';
+  if (comma_) ++at_;
+  else if (peek() != ']') return stop("lacks a comma between two values");
+  value = {buffer_.data() + keep_, static_cast<std::size_t>(length)};
+  return true;
+}
+
+bool JsonValues::next_line(std::string_view& value) {
+  while (true) {
+    keep_ = at_;
+    if (at_end()) {
+      done_ = true;
+      return false;
+    }
+    std::size_t searched = at_ - keep_;
+    const char* found = nullptr;
+    while (found == nullptr) {
+      const char* from = buffer_.data() + keep_ + searched;
+      found = static_cast<const char*>(std::memchr(from, '\n', end_ - keep_ - searched));
+      searched = end_ - keep_;
+      if (found == nullptr && !more()) break;
+    }
+    if (too_large_) return stop_at_end("");
+    const std::string_view line(buffer_.data() + keep_, found == nullptr
+                                                            ? end_ - keep_
+                                                            : static_cast<std::size_t>(found - buffer_.data() - keep_));
+    const auto text = trimmed(line);
+    const auto begin = text.empty() ? 0 : static_cast<std::size_t>(text.data() - buffer_.data());
+    at_ = keep_ + line.size();
+    const auto this_line = line_;
+    if (text.empty()) {
+      if (found != nullptr) step();
+      continue;
+    }
+    const auto length = value_length(text);
+    if (length == 0) return stop("ends in the middle of a value (JSON lines hold one object per line)");
+    if (length < text.size()) {
+      at_ = begin + length;
+      return stop("has more than one value on a line");
+    }
+    place_ = {base_ + begin, this_line};
+    if (found != nullptr) step();
+    value = text;
+    return true;
+  }
+}
+
+std::vector<JsonMember> members_of(std::string_view object) {
+  std::vector<JsonMember> members;
+  auto rest = trimmed(object);
+  if (!rest.starts_with('{') || !rest.ends_with('}')) return {};
+  rest.remove_prefix(1);
+  while (true) {
+    rest = trimmed(rest);
+    if (rest == "}") return members;
+    if (!members.empty()) {
+      if (!rest.starts_with(',')) return {};
+      rest = trimmed(rest.substr(1));
+    }
+    const auto key = rest.starts_with('"') ? value_length(rest) : 0;
+    if (key == 0) return {};
+    JsonMember member{rest.substr(1, key - 2), {}};
+    rest = trimmed(rest.substr(key));
+    if (!rest.starts_with(':')) return {};
+    rest = trimmed(rest.substr(1));
+    const auto value = value_length(rest);
+    if (value == 0) return {};
+    member.value = rest.substr(0, value);
+    members.push_back(member);
+    rest.remove_prefix(value);
+  }
+}
+
+std::string with_member(std::string_view object, std::string_view added, const std::vector<std::string_view>& dropped) {
+  std::string text = "{";
+  text += added;
+  bool first = added.empty();
+  const auto members = members_of(object);
+  for (std::size_t i = 0; i < members.size(); ++i) {
+    if (std::find(dropped.begin(), dropped.end(), members[i].key) != dropped.end()) continue;
+    const char* begin = members[i].key.data() - 1;
+    const char* end = members[i].value.data() + members[i].value.size();
+    if (!first) text += ", ";
+    text.append(begin, end);
+    first = false;
+  }
+  return text + "}";
 }
 
 }  // namespace scalselect

@@ -8,6 +8,7 @@
 #include <optional>
 #include <utility>
 
+#include "data/picture_ref.h"
 #include "data/python_json.h"
 
 namespace scalselect {
@@ -15,11 +16,14 @@ namespace {
 
 namespace dom = simdjson::dom;
 
-/// The two spellings of a conversation; the first that is present counts.
+/// The spellings of a conversation; the first that is present counts. Turns have a role and a text each, or are pairs
+/// of a question and an answer.
 struct Spelling {
   const char *list, *role, *text;
+  bool pairs = false;
 };
-constexpr Spelling kSpellings[] = {{"conversations", "from", "value"}, {"messages", "role", "content"}};
+constexpr Spelling kSpellings[] = {
+    {"conversations", "from", "value"}, {"messages", "role", "content"}, {"texts", "role", "content", true}};
 
 std::optional<Role> role_of(std::string_view name) {
   if (name == "human" || name == "user") return Role::kUser;
@@ -36,6 +40,7 @@ std::optional<std::string_view> text_of(dom::object object, const char* key) {
 
 /// A path with ".." is left as it is: after a symbolic link only the system can resolve it.
 std::string join(const std::filesystem::path& root, std::string_view path) {
+  if (is_picture_reference(path)) return std::string(path);
   const auto joined = root / path;
   const bool up = std::find(joined.begin(), joined.end(), "..") != joined.end();
   return (up ? joined : joined.lexically_normal()).string();
@@ -47,6 +52,15 @@ std::string read_turns(dom::array list, const Spelling& spelling, std::vector<Tu
   for (const dom::element item : list) {
     dom::object turn;
     if (item.get(turn) != simdjson::SUCCESS) return fmt::format("{}[{}] is not an object", spelling.list, index);
+    if (spelling.pairs) {
+      const auto question = text_of(turn, "user"), answer = text_of(turn, "assistant");
+      if (question && answer) {
+        turns.push_back({Role::kUser, std::string(*question)});
+        turns.push_back({Role::kAssistant, std::string(*answer)});
+        ++index;
+        continue;
+      }
+    }
     const auto name = text_of(turn, spelling.role), text = text_of(turn, spelling.text);
     if (!name) return fmt::format("{}[{}].{} is missing or not a string", spelling.list, index, spelling.role);
     if (!text) return fmt::format("{}[{}].{} is missing or not a string", spelling.list, index, spelling.text);
@@ -181,17 +195,15 @@ class RowParts {
 }  // namespace
 
 struct PoolRowReader::Impl {
-  std::filesystem::path root;
   dom::parser parser;
 };
 
 const std::size_t PoolRowReader::kPadding = simdjson::SIMDJSON_PADDING;
 
-PoolRowReader::PoolRowReader(std::filesystem::path image_root)
-    : impl_(new Impl{std::move(image_root), dom::parser()}) {}
+PoolRowReader::PoolRowReader() : impl_(new Impl{}) {}
 PoolRowReader::~PoolRowReader() = default;
 
-PoolRow PoolRowReader::read(std::string_view json) {
+PoolRow PoolRowReader::read(std::string_view json, const std::filesystem::path& image_root) {
   PoolRow row;
   dom::element root;
   auto code = impl_->parser.parse(json.data(), json.size(), false).get(root);
@@ -208,7 +220,7 @@ PoolRow PoolRowReader::read(std::string_view json) {
   } else if (root.get(object) != simdjson::SUCCESS) {
     row.rejected = "not an object";
   } else {
-    RowParts(object, impl_->root, row).read();
+    RowParts(object, image_root, row).read();
   }
   return row;
 }

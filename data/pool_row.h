@@ -21,11 +21,12 @@ struct PoolRow {
 /// Reads one row at a time; use one reader per thread.
 class PoolRowReader {
  public:
-  explicit PoolRowReader(std::filesystem::path image_root);
+  PoolRowReader();
   ~PoolRowReader();
 
-  /// `json` must be followed by at least kPadding readable bytes.
-  PoolRow read(std::string_view json);
+  /// Relative paths of pictures start from `image_root`; references (data/picture_ref.h) stay. `json` must be followed
+  /// by at least kPadding readable bytes.
+  PoolRow read(std::string_view json, const std::filesystem::path& image_root);
   static const std::size_t kPadding;
 
  private:

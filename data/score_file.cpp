@@ -63,24 +63,24 @@ void write_scores(const std::vector<ScoredId>& entries, const std::filesystem::p
 
 std::vector<ScoredId> read_scores(const std::filesystem::path& file) {
   const std::string text = read_file(file, kDataBytes);
-  std::vector<JsonSpan> spans;
-  const auto error = scan_json_lines(text, spans);
-  if (!error.what.empty()) {
-    throw UserError(ErrorKind::kInput, fmt::format("'{}' {} on line {}.", file.string(), error.what, error.line),
-                    kRemedy);
-  }
+  JsonValues values(text, JsonLayout::kLines);
   std::vector<ScoredId> entries;
-  for (const auto& span : spans) {
-    const auto value = nlohmann::json::parse(text.substr(span.begin, span.size), nullptr, false);
+  for (std::string_view line; values.next(line);) {
+    const auto value = nlohmann::json::parse(line, nullptr, false);
     if (value.is_object() && value.contains("metadata")) continue;
     const bool good = value.is_object() && value.contains("sample_id") && value.contains("importance") &&
                       (value["sample_id"].is_string() || value["sample_id"].is_number_integer()) &&
                       value["importance"].is_number();
     if (!good) {
-      throw UserError(ErrorKind::kInput, fmt::format("Line {} of '{}' is not a score.", span.line, file.string()),
-                      kRemedy);
+      throw UserError(ErrorKind::kInput,
+                      fmt::format("Line {} of '{}' is not a score.", values.place().line, file.string()), kRemedy);
     }
     entries.push_back({id_text(value["sample_id"]), value["importance"].get<double>()});
+  }
+  const auto& error = values.error();
+  if (!error.what.empty()) {
+    throw UserError(ErrorKind::kInput, fmt::format("'{}' {} on line {}.", file.string(), error.what, error.place.line),
+                    kRemedy);
   }
   if (entries.empty()) throw UserError(ErrorKind::kInput, fmt::format("'{}' has no scores.", file.string()), kRemedy);
   return entries;

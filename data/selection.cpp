@@ -9,6 +9,7 @@
 
 #include "core/error.h"
 #include "core/files.h"
+#include "data/json_scan.h"
 
 namespace scalselect {
 namespace {
@@ -42,68 +43,69 @@ std::int64_t checked_row(const nlohmann::json& value, const Pool& pool, const st
 
 }  // namespace
 
-void write_subset(const Pool& pool, std::vector<std::int64_t> rows, const std::filesystem::path& file) {
-  std::sort(rows.begin(), rows.end());
-  const bool array = pool.layout() == PoolLayout::kArray;
-  std::string text = array ? "[\n" : "";
-  for (std::size_t i = 0; i < rows.size(); ++i) {
-    text += pool.raw(rows[i]);
-    text += array && i + 1 < rows.size() ? ",\n" : "\n";
-  }
-  if (array) text += "]\n";
-  write_file_atomically(file, text);
-}
-
 void write_ranking(const Pool& pool, const std::vector<std::int64_t>& rows, const std::vector<double>& scores,
                    const std::filesystem::path& file) {
-  std::string text;
+  // Ids are read in pool order and written in rank order: one text holds them in between.
+  auto ascending = rows;
+  std::sort(ascending.begin(), ascending.end());
+  std::string ids;
+  std::vector<std::size_t> ends;
+  pool.for_each_of(ascending, [&](Sample& sample) {
+    ids += sample.id;
+    ends.push_back(ids.size());
+  });
+  FileWriter writer(file);
   for (std::size_t i = 0; i < rows.size(); ++i) {
     const auto row = rows[i];
-    nlohmann::ordered_json line{{"rank", i + 1}, {"row", row}, {"id", pool.sample(row).id}};
+    const auto at =
+        static_cast<std::size_t>(std::lower_bound(ascending.begin(), ascending.end(), row) - ascending.begin());
+    const auto begin = at == 0 ? 0 : ends[at - 1];
+    nlohmann::ordered_json line{{"rank", i + 1}, {"row", row}, {"id", ids.substr(begin, ends[at] - begin)}};
     line["score"] =
         scores.empty() ? nlohmann::ordered_json(nullptr) : finite_or_null(scores[static_cast<std::size_t>(row)]);
-    text += line.dump() + "\n";
+    writer.write(line.dump() + "\n");
   }
-  write_file_atomically(file, text);
+  writer.commit();
 }
 
 std::vector<std::int64_t> read_rows(const Pool& pool, const std::filesystem::path& file) {
   const std::string text = read_file(file);
-  std::vector<JsonSpan> spans;
-  const bool array = trimmed(text).starts_with('[');
-  const auto error = array ? scan_json_array(text, spans) : scan_json_lines(text, spans);
-  if (!error.what.empty()) {
-    throw UserError(ErrorKind::kInput, fmt::format("'{}' {} at line {}.", file.string(), error.what, error.line),
-                    "Give a JSON array of row numbers, one number per line, or a ranking file.");
-  }
+  JsonValues values(text, trimmed(text).starts_with('[') ? JsonLayout::kArray : JsonLayout::kLines);
   std::vector<std::int64_t> rows;
-  for (const auto& span : spans) {
-    const auto value = nlohmann::json::parse(text.substr(span.begin, span.size), nullptr, false);
-    rows.push_back(checked_row(value, pool, file, static_cast<std::int64_t>(rows.size()) + 1));
+  for (std::string_view value; values.next(value);) {
+    const auto number = nlohmann::json::parse(value, nullptr, false);
+    rows.push_back(checked_row(number, pool, file, static_cast<std::int64_t>(rows.size()) + 1));
+  }
+  const auto& error = values.error();
+  if (!error.what.empty()) {
+    throw UserError(ErrorKind::kInput, fmt::format("'{}' {} at line {}.", file.string(), error.what, error.place.line),
+                    "Give a JSON array of row numbers, one number per line, or a ranking file.");
   }
   return rows;
 }
 
 std::vector<std::int64_t> rows_of_ids(const Pool& pool, const std::vector<std::string>& ids) {
-  constexpr std::int64_t kSeveral = -1;
+  constexpr std::int64_t kUnknown = -1, kSeveral = -2;
   std::unordered_map<std::string_view, std::int64_t> known;
-  for (const auto& sample : pool.samples()) {
-    if (const auto [entry, fresh] = known.emplace(sample.id, sample.row); !fresh) entry->second = kSeveral;
-  }
+  for (const auto& id : ids) known.emplace(id, kUnknown);
+  pool.for_each([&](Sample& sample) {
+    const auto found = known.find(sample.id);
+    if (found != known.end()) found->second = found->second == kUnknown ? sample.row : kSeveral;
+  });
   std::vector<std::int64_t> rows;
   for (const auto& id : ids) {
-    const auto found = known.find(id);
-    if (found == known.end() || id.empty()) {
+    const auto row = known.at(id);
+    if (row == kUnknown || id.empty()) {
       throw UserError(ErrorKind::kInput, fmt::format("No sample of '{}' has the id '{}'.", pool.file().string(), id),
                       "Check that the file belongs to this pool; if it was keyed by row, say ids=row.");
     }
-    if (found->second == kSeveral) {
+    if (row == kSeveral) {
       throw UserError(ErrorKind::kInput,
                       fmt::format("Several samples of '{}' share the id '{}', so it does not tell which is meant.",
                                   pool.file().string(), id),
                       "Key the file by row instead (ids=row).");
     }
-    rows.push_back(found->second);
+    rows.push_back(row);
   }
   return rows;
 }

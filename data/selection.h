@@ -1,4 +1,4 @@
-// Selections on disk: subset files, ranking files, lists of rows or ids.
+// Selections on disk: ranking files, lists of rows or ids. Subset files: data/subset.h.
 #pragma once
 
 #include <cstdint>
@@ -9,10 +9,6 @@
 #include "data/pool.h"
 
 namespace scalselect {
-
-/// Writes the chosen rows as the pool's own objects, byte for byte and in pool order, as an array or as lines like the
-/// pool. `rows` in any order. Throws UserError(kEnvironment) if the file cannot be written; asserts rows in range.
-void write_subset(const Pool& pool, std::vector<std::int64_t> rows, const std::filesystem::path& file);
 
 /// One line per row, best first: {"rank": 1, "row": 17, "id": "..", "score": 0.25}. `rows` in rank order; `scores` is
 /// pool-sized (indexed by row) or empty (then "score" is null).

@@ -225,9 +225,9 @@ void note_reserved(const std::vector<std::int64_t>& reserved, const MethodInput&
 RowSet rows_of_pool(const Pool& pool) {
   RowSet rows{pool.file().string(), pool.size(), {}};
   for (std::int64_t row = 0; row < pool.size(); ++row) {
-    if (!pool.reject_reason(row).empty()) continue;
+    if (!pool.usable(row)) continue;
     rows.usable.push_back(row);
-    if (pool.sample(row).images.empty()) rows.text_only.push_back(row);
+    if (!pool.has_picture(row)) rows.text_only.push_back(row);
   }
   return rows;
 }

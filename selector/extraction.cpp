@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <unordered_map>
 
 #include "selector/feature_kinds.h"
 
@@ -36,30 +37,47 @@ std::vector<Output> open_outputs(std::span<const ExtractionJob> jobs, const Extr
   return outputs;
 }
 
+/// The samples that the model has been handed, whose signals come back by row.
+class BatchIds {
+ public:
+  void take(std::span<const Sample> batch) {
+    ids_.clear();
+    for (const auto& sample : batch) ids_.emplace(sample.row, sample.id);
+  }
+  const std::string& of(std::int64_t row) const { return ids_.at(row); }
+
+ private:
+  std::unordered_map<std::int64_t, std::string> ids_;
+};
+
 /// Walks the pool from the first row that some output still misses: usable rows go to `observe` in batches, rows that
 /// the pool rejected to the outputs, all in ascending order. Finishes the outputs.
-void walk(const Pool& pool, std::vector<Output>& outputs, const ExtractionOptions& options,
+void walk(const Pool& pool, std::vector<Output>& outputs, const ExtractionOptions& options, BatchIds& ids,
           const std::function<void(std::span<const Sample>)>& observe) {
-  std::int64_t next = pool.size();
-  for (const auto& output : outputs) next = std::min(next, output.writer.next_row());
-  while (next < pool.size()) {
-    const auto end = std::min(pool.size(), next + options.batch_samples);
-    std::vector<Sample> batch;
-    const auto flush = [&] {
-      if (!batch.empty()) observe(batch);
-      batch.clear();
-    };
-    for (; next < end; ++next) {
-      if (const auto reason = pool.reject_reason(next); !reason.empty()) {
-        flush();  // rows reach the writers in ascending order
-        for (auto& output : outputs) output.writer.reject(next, pool.sample(next).id, reason);
-      } else {
-        batch.push_back(pool.sample(next));
-      }
-    }
-    flush();
-    if (options.on_progress) options.on_progress(next, pool.size());
-  }
+  std::int64_t first = pool.size();
+  for (const auto& output : outputs) first = std::min(first, output.writer.next_row());
+  std::vector<Sample> batch;
+  const auto flush = [&] {
+    ids.take(batch);
+    if (!batch.empty()) observe(batch);
+    batch.clear();
+  };
+  std::int64_t end = first + options.batch_samples;  // of the rows whose usable ones are a batch
+  pool.for_each(
+      [&](Sample& sample) {
+        const auto row = sample.row;
+        if (pool.usable(row)) {
+          batch.push_back(std::move(sample));
+        } else {
+          flush();  // rows reach the writers in ascending order
+          for (auto& output : outputs) output.writer.reject(row, sample.id, pool.reject_reason(row));
+        }
+        if (row + 1 < end && row + 1 < pool.size()) return;
+        flush();
+        end = row + 1 + options.batch_samples;
+        if (options.on_progress) options.on_progress(row + 1, pool.size());
+      },
+      first);
   for (auto& output : outputs) output.writer.finish();
 }
 
@@ -70,8 +88,9 @@ void extract_features(const Pool& pool, FeatureProbe& probe, std::span<const Ext
   auto outputs = open_outputs(jobs, options, [&](const FeatureSpec& spec) { return feature_width(spec, probe); });
   if (outputs.empty()) return;
   const auto request = request_for(specs_of(outputs));
+  BatchIds ids;
   const auto record = [&](const SampleSignals& signals) {
-    const auto& id = pool.sample(signals.row).id;
+    const auto& id = ids.of(signals.row);
     for (auto& output : outputs) {
       if (signals.row < output.writer.next_row()) continue;
       const auto reason = reject_reason(output.job->spec, signals);
@@ -79,7 +98,7 @@ void extract_features(const Pool& pool, FeatureProbe& probe, std::span<const Ext
       else output.writer.append(signals.row, id, vector_of(output.job->spec, request, signals));
     }
   };
-  walk(pool, outputs, options, [&](std::span<const Sample> batch) { probe.observe(batch, request, record); });
+  walk(pool, outputs, options, ids, [&](std::span<const Sample> batch) { probe.observe(batch, request, record); });
 }
 
 void extract_gradients(const Pool& pool, GradientProbe& probe, std::span<const ExtractionJob> jobs,
@@ -87,15 +106,17 @@ void extract_gradients(const Pool& pool, GradientProbe& probe, std::span<const E
   auto outputs = open_outputs(jobs, options, gradient_width);
   if (outputs.empty()) return;
   const auto request = gradient_request_for(specs_of(outputs));
+  BatchIds ids;
   const auto record = [&](const SampleGradients& gradients) {
-    const auto& id = pool.sample(gradients.row).id;
+    const auto& id = ids.of(gradients.row);
     for (auto& output : outputs) {
       if (gradients.row < output.writer.next_row()) continue;
       if (!gradients.reject.empty()) output.writer.reject(gradients.row, id, gradients.reject);
       else output.writer.append(gradients.row, id, vector_of(output.job->spec, request, gradients));
     }
   };
-  walk(pool, outputs, options, [&](std::span<const Sample> batch) { probe.differentiate(batch, request, record); });
+  walk(pool, outputs, options, ids,
+       [&](std::span<const Sample> batch) { probe.differentiate(batch, request, record); });
 }
 
 }  // namespace scalselect

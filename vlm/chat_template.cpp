@@ -7,6 +7,7 @@
 #include <filesystem>
 
 #include "core/error.h"
+#include "data/picture_ref.h"
 #include "vlm/tokenizers/aligned_text.h"
 
 namespace scalselect::vlm {
@@ -100,16 +101,7 @@ std::string mismatch(std::int64_t placeholders, std::size_t images) {
 
 }  // namespace
 
-bool is_file(const std::string& path) {
-  std::error_code code;
-  const auto status = std::filesystem::status(path, code);
-  // A path that cannot name a file counts as missing; any other failure is not the path's fault.
-  const bool unusable = code == std::errc::too_many_symbolic_link_levels || code == std::errc::filename_too_long ||
-                        code == std::errc::invalid_argument;
-  if (status.type() != std::filesystem::file_type::none || unusable) return std::filesystem::is_regular_file(status);
-  throw UserError(ErrorKind::kEnvironment, fmt::format("Cannot look at '{}': {}.", path, code.message()),
-                  "Check the permissions of its folders, and the disk.");
-}
+bool is_file(const std::string& path) { return picture_exists(path); }
 
 ChatTemplate::ChatTemplate(ChatLayout layout, std::shared_ptr<const Tokenizer> tokenizer, ChatLimits limits)
     : layout_(std::move(layout)), tokenizer_(std::move(tokenizer)), limits_(limits) {

@@ -37,7 +37,7 @@ void select_and_write(const Method& method, const MethodInput& input, const RowS
   std::vector<Selection> selections;
   for (const auto& budget : budgets) selections.push_back(choose(method, input, budget, scored));
   for (std::size_t i = 0; i < budgets.size(); ++i) {
-    write_selection(source, pool, selections[i].rows, outputs[i], budgets[i]);
+    write_selection(source, pool, selections[i].rows, outputs[i], budgets[i], asked.format);
   }
   if (asked.ranking) write_ranking_of(*pool, selections.back(), *asked.ranking);
 }
@@ -48,7 +48,9 @@ int select_from_scores(Bound bound) {
   const auto open = inputs::open_pool(bound.take<inputs::PoolOptions>("pool"), cache);
   for (const char* unused : {"target", "selector"}) bound.take_raw(unused);
   const auto asked = bind_options<SelectOptions>(bound.tree, "", bound.origin);
-  const auto outputs = outputs_for(asked, budgets, {open.path, *asked.scores});
+  auto files = open.files;
+  files.push_back(*asked.scores);
+  const auto outputs = outputs_for(asked, budgets, files);
   const auto& pool = *open.pool;
   const auto known = scores_by_row(read_scores(*asked.scores), pool, asked.ids, *asked.scores);
   std::vector<double> scores(known.size(), std::nan(""));  // of rows that may be chosen
@@ -90,7 +92,7 @@ int select_from_features(Bound bound) {
                     fmt::format("'{}' needs a pool: a feature file says nothing about its rows.", given.substr(1)),
                     "Give pool.path, or leave the constraint out.");
   std::vector<fs::path> files = {*asked.features};
-  if (open) files.push_back(open->path);
+  if (open) files.insert(files.end(), open->files.begin(), open->files.end());
   const auto outputs = outputs_for(asked, budgets, files);
   const auto method = make_vector_method(choice.name, choice.options, "method", bound.origin);
   const auto file = open_feature_file(*asked.features);

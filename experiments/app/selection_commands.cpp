@@ -29,7 +29,7 @@ int run_extract(const Words& words) {
   }
   const ArtifactCache cache(asked.cache);
   const auto pool = inputs::open_pool(pool_options, cache);
-  check_outputs({asked.out}, {pool.path});
+  check_outputs({asked.out}, pool.files);
   const InterruptGuard on_interrupt([&](int signal) { pipeline::report_interrupt(signal, cache); });
   const auto bundle = pipeline::ensure_features(needs, pool, model, cache);
   const auto& record = bundle.records.begin()->second;
@@ -59,8 +59,8 @@ int select_with_model(const Words& words) {
   require_target(method, target_options.has_value());
   std::optional<pipeline::TargetFeatures> target;
   if (target_options) target = pipeline::TargetFeatures{inputs::open_pool(*target_options, cache), {}};
-  std::vector<fs::path> files = {pool.path};
-  if (target) files.push_back(target->pool.path);
+  auto files = pool.files;
+  if (target) files.insert(files.end(), target->pool.files.begin(), target->pool.files.end());
   const auto outputs = outputs_for(asked, budgets, files);
   const auto rows = inputs::row_set(pool, asked.constraints, cache);
   for (const auto& budget : budgets) check_constraints(method, rows, budget);
@@ -75,7 +75,7 @@ int select_with_model(const Words& words) {
     selections.push_back(pipeline::ensure_selection(config, pool, rows, features, target ? &*target : nullptr, cache));
   }
   for (std::size_t i = 0; i < budgets.size(); ++i) {
-    write_selection(rows, pool.pool.get(), selections[i].rows, outputs[i], budgets[i]);
+    write_selection(rows, pool.pool.get(), selections[i].rows, outputs[i], budgets[i], asked.format);
   }
   if (asked.ranking) {
     Selection last;

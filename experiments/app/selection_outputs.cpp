@@ -56,8 +56,8 @@ std::vector<fs::path> outputs_for(const schema::SelectOptions& asked, const std:
 }
 
 void write_selection(const RowSet& source, const Pool* pool, const std::vector<std::int64_t>& rows,
-                     const fs::path& file, const Budget& budget) {
-  if (pool != nullptr) write_subset(*pool, rows, file);
+                     const fs::path& file, const Budget& budget, SubsetFormat format) {
+  if (pool != nullptr) write_subset(*pool, rows, file, format);
   else write_row_list(rows, file);
   fmt::print("{}: {} of {} {} (budget {})\n", file.string(), rows.size(), source.size,
              pool != nullptr ? "samples" : "rows of '" + source.name + "', whose pool is not known", budget.label());

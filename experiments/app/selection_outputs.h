@@ -5,7 +5,7 @@
 #include <filesystem>
 #include <vector>
 
-#include "data/pool.h"
+#include "data/subset.h"
 #include "experiments/app/bound_command.h"
 #include "experiments/schema/command_options.h"
 #include "selector/budget.h"
@@ -32,7 +32,7 @@ std::vector<std::filesystem::path> outputs_for(const schema::SelectOptions& aske
 
 /// Writes the chosen rows and says so on standard output: the pool's own objects, or row numbers if `pool` is null.
 void write_selection(const RowSet& source, const Pool* pool, const std::vector<std::int64_t>& rows,
-                     const std::filesystem::path& file, const Budget& budget);
+                     const std::filesystem::path& file, const Budget& budget, SubsetFormat format);
 
 /// Writes the scored candidates, best first; of a method without scores, the rows that were chosen.
 void write_ranking_of(const Pool& pool, const Selection& selection, const std::filesystem::path& file);

@@ -26,6 +26,39 @@ fs::path find_path(const std::string& path) {
   return fs::exists(inside) ? inside : fs::path(path);
 }
 
+void PoolOptions::bind_path(OptionBinder& binder) {
+  const char* help = "";
+  std::vector<std::string> paths;
+  try {
+    binder.field("path", path, help);
+    return;
+  } catch (const UserError& no_text) {
+    try {
+      binder.field("path", paths, help);
+      for (auto& item : paths) entries.push_back({std::move(item), {}, {}, {}, {}});
+    } catch (const UserError& no_texts) {
+      // What is wrong is said of what was meant: of a list its element, of anything else the whole.
+      const bool is_list = no_texts.problem().substr(0, no_texts.problem().find(' ')) !=
+                           no_text.problem().substr(0, no_text.problem().find(' '));
+      if (!is_list) throw no_text;
+      binder.field("path", entries, help);
+    }
+  }
+  if (entries.empty()) {
+    throw UserError(ErrorKind::kUsage, "The list of pools is empty.", "Give pool.path at least one path.");
+  }
+}
+
+std::vector<PoolEntry> PoolOptions::parts() const {
+  auto parts = entries;
+  if (parts.empty()) parts.push_back({path, {}, {}, {}, {}});
+  for (auto& part : parts) {
+    part.path = find_path(part.path).string();
+    if (!part.image_root) part.image_root = image_root;
+  }
+  return parts;
+}
+
 std::optional<PoolOptions> target_from(const nlohmann::json& tree, const KeyOrigin& origin) {
   const bool on_disk = tree.is_object() && tree.value("kind", nlohmann::json("file")) == "file";
   if (tree.is_null() || (on_disk && tree.value("path", nlohmann::json()).is_null())) return {};
@@ -41,14 +74,13 @@ OpenPool open_pool(const PoolOptions& options, const ArtifactCache& cache) {
       mini::write_mini_world(fresh, options.world);
       return nlohmann::json::object();
     });
-    open.path = folder / "pool.json";
     open.benchmarks = folder / "benchmarks";
-    open.image_root = folder / "images";
+    open.pool = std::make_shared<Pool>(folder / "pool.json", folder / "images");
   } else {
-    open.path = find_path(options.path);
-    if (options.image_root) open.image_root = *options.image_root;
+    open.pool = std::make_shared<Pool>(options.parts());
   }
-  open.pool = std::make_shared<Pool>(open.path, open.image_root);
+  open.path = open.pool->file();
+  open.files = open.pool->files();
   open.digest = open.pool->digest(FileDigests(cache.root() / "digests"));
   return open;
 }

@@ -6,6 +6,8 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
+#include <type_traits>
+#include <vector>
 
 #include "core/artifact_cache.h"
 #include "core/options.h"
@@ -17,17 +19,31 @@ namespace scalselect::inputs {
 struct PoolOptions {
   enum class Kind { kFile, kMini };
   Kind kind = Kind::kFile;
-  std::string path;
+  std::string path;                ///< of a pool that is one entry; else empty
+  std::vector<PoolEntry> entries;  ///< of a pool that is a list
   std::optional<std::string> image_root;
   mini::MiniWorldOptions world;
 
   template <class Visitor>
   static void describe(Visitor& v, PoolOptions& o) {
     v.choice("kind", o.kind, {{"file", Kind::kFile}, {"mini", Kind::kMini}}, "a pool on disk, or the rendered one");
-    v.field("path", o.path, "pool file");
-    v.field("image_root", o.image_root, "folder of the images; null: the pool file's");
+    if constexpr (std::is_same_v<Visitor, OptionBinder>) o.bind_path(v);
+    else if (o.entries.empty()) v.field("path", o.path, kPathHelp);
+    else v.field("path", o.entries, kPathHelp);
+    v.field("image_root", o.image_root, "folder of the images; null: that of the pool's files");
     v.field("world", o.world, "the mini world's options");
   }
+
+  /// The pool's parts; those that name no image root have `image_root`.
+  std::vector<PoolEntry> parts() const;
+
+ private:
+  static constexpr const char* kPathHelp =
+      "a pool file, a folder of them, a pattern (shards/*.tar, {000..012}), or a list of these or of {path, "
+      "image_root, "
+      "name, rows, share}";
+  /// A path, a list of paths or a list of entries.
+  void bind_path(OptionBinder& binder);
 };
 
 /// The target pool of `tree`, a mapping as PoolOptions whose path may be null; nothing if it names none.
@@ -40,8 +56,9 @@ std::filesystem::path find_path(const std::string& path);
 struct OpenPool {
   std::shared_ptr<const Pool> pool;
   std::string digest;
-  std::filesystem::path path, benchmarks;
-  std::optional<std::filesystem::path> image_root;
+  std::filesystem::path path;  ///< as Pool::file
+  std::vector<std::filesystem::path> files;
+  std::filesystem::path benchmarks;
 };
 
 /// Reads the pool; renders the mini world into the cache first if that is what `options` ask for.

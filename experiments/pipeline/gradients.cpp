@@ -64,8 +64,7 @@ void save_epoch(const fs::path& folder, const vlm::Vlm& model, const trainer::Tr
 void train_warm_up(const GradientOptions& options, const WarmUpPlace& place, const fs::path& folder) {
   auto [model, chat, images] = vlm::open_model(inputs::find_path(place.model->path), {}, pixels_of(*place.model));
   const auto rows = warm_up_rows(*place.pool->pool, options);
-  std::vector<Sample> samples;
-  for (const auto row : rows) samples.push_back(place.pool->pool->sample(row));
+  const auto samples = place.pool->pool->samples(rows);
   const auto train = recipe(options);
   auto set = trainer::make_training_set(samples, chat, *images, train.max_length);
   trainer::ImageFeatures features(model, images, set, train.feature_cache_mb);

@@ -8,7 +8,7 @@
 #include "core/hash.h"
 #include "core/interrupt.h"
 #include "core/log.h"
-#include "data/selection.h"
+#include "data/subset.h"
 #include "experiments/pipeline/environment.h"
 #include "experiments/pipeline/gradients.h"
 #include "experiments/pipeline/stages.h"
@@ -62,7 +62,7 @@ void report_rejects(const OpenPool& pool, const FeatureSpec& spec, const fs::pat
   const FeatureStore store(folder);
   std::vector<const FeatureReject*> rejects;
   for (const auto& reject : store.rejects()) {
-    if (pool.pool->reject_reason(reject.row).empty()) rejects.push_back(&reject);
+    if (pool.pool->usable(reject.row)) rejects.push_back(&reject);
   }
   if (store.rejects().empty()) return;
   log_warning("{} of {} samples have no {} and cannot be chosen; reasons in '{}'", store.rejects().size(),
@@ -79,7 +79,7 @@ TableSource tables_of(const FeatureBundle& features) {
 std::optional<TargetSource> target_source(const TargetFeatures* target) {
   if (target == nullptr) return {};
   TargetSource source{rows_of_pool(*target->pool.pool), {}, tables_of(target->features)};
-  for (const auto& sample : target->pool.pool->samples()) source.tasks.push_back(sample.source);
+  target->pool.pool->for_each([&](const Sample& sample) { source.tasks.push_back(sample.source); });
   return source;
 }
 
@@ -265,7 +265,7 @@ SelectionOutput ensure_selection(const RunConfig& config, const OpenPool& pool, 
     }
     const auto selection = choose(method, input, config.budget, scored);
     write_selection_files({selection.rows, selection.scores, selection.facts}, folder);
-    write_subset(*pool.pool, selection.rows, folder / "subset.json");
+    write_rows(*pool.pool, selection.rows, folder / "subset.json");
   }));
   output.key = key.digest();
   output.cost = cost_of(output.records);

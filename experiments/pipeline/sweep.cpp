@@ -231,8 +231,9 @@ class Sweep {
       log_record(run, record);
     }
     store().log_input(run.id, "pool", run.pool.path.string(), run.pool.digest, run.pool.pool->size());
-    store().log_artifact(run.id, {"pool", run.pool.path.string(), run.pool.digest,
-                                  static_cast<std::int64_t>(fs::file_size(run.pool.path))});
+    std::int64_t pool_bytes = 0;
+    for (const auto& file : run.pool.files) pool_bytes += static_cast<std::int64_t>(fs::file_size(file));
+    store().log_artifact(run.id, {"pool", run.pool.files.front().string(), run.pool.digest, pool_bytes});
     store().log_metrics(run.id,
                         {{"select/samples", 0, static_cast<double>(run.selection.rows.size())},
                          {"select/share", 0,

@@ -57,12 +57,10 @@ nlohmann::json stage_json(const std::string& stage, const StageKey& key, bool ca
 }
 
 std::vector<Sample> selected_samples(const TrainJob& job) {
-  const Pool pool(job.pool, job.image_root.empty() ? std::nullopt : std::optional<fs::path>(job.image_root));
+  const Pool pool(job.pool);
   auto rows = read_rows(pool, job.rows);
   std::sort(rows.begin(), rows.end());  // methods that chose the same rows share a training, whatever their order
-  std::vector<Sample> samples;
-  for (const auto row : rows) samples.push_back(pool.sample(row));
-  return samples;
+  return pool.samples(rows);
 }
 
 std::string skipped_text(const trainer::TrainingSet& set) {
@@ -122,14 +120,14 @@ nlohmann::json TrainJob::to_json() const {
   nlohmann::json tree = {{"label", label},
                          {"cache", cache},
                          {"model", model.string()},
-                         {"pool", pool.string()},
-                         {"image_root", image_root.string()},
+                         {"pool", nlohmann::json::array()},
                          {"rows", rows.string()},
                          {"model_options", nlohmann::json(dump_options(model_options))},
                          {"trainer", nlohmann::json(dump_options(trainer))},
                          {"eval", nlohmann::json(dump_options(eval))},
                          {"adapter", adapter.payload()},
                          {"predictions", nlohmann::json::array()}};
+  for (const auto& entry : pool) tree["pool"].push_back(dump_options(entry));
   for (const auto& key : predictions) tree["predictions"].push_back(key.payload());
   return tree;
 }
@@ -139,8 +137,7 @@ TrainJob TrainJob::from_json(const nlohmann::json& tree) {
   job.label = tree.at("label");
   job.cache = tree.at("cache");
   job.model = tree.at("model").get<std::string>();
-  job.pool = tree.at("pool").get<std::string>();
-  job.image_root = tree.at("image_root").get<std::string>();
+  for (const auto& entry : tree.at("pool")) job.pool.push_back(bind_options<PoolEntry>(entry, "pool"));
   job.rows = tree.at("rows").get<std::string>();
   job.model_options = bind_options<ModelOptions>(tree.at("model_options"), "model");
   job.trainer = bind_options<trainer::TrainOptions>(tree.at("trainer"), "trainer");
@@ -156,8 +153,11 @@ TrainJob plan_training(const RunConfig& config, const OpenPool& pool, const Sele
   job.label = run_label(config);
   job.cache = config.cache;
   job.model = fs::absolute(inputs::find_path(config.model.path));
-  job.pool = fs::absolute(pool.path);
-  if (pool.image_root) job.image_root = fs::absolute(*pool.image_root);
+  job.pool = pool.pool->entries();
+  for (auto& entry : job.pool) {  // a worker's folder may be another
+    entry.path = fs::absolute(entry.path).string();
+    if (entry.image_root) entry.image_root = fs::absolute(*entry.image_root).string();
+  }
   job.rows = fs::absolute(selection.records.back().folder / "rows.txt");
   job.model_options = config.model;
   job.trainer = config.trainer;

@@ -18,7 +18,8 @@ namespace scalselect::pipeline {
 /// A training with its evaluation, as plain data that is passed to another process.
 struct TrainJob {
   std::string label, cache;
-  std::filesystem::path model, pool, image_root, rows;  ///< rows: one row per line
+  std::filesystem::path model, rows;  ///< rows: one row per line
+  std::vector<PoolEntry> pool;        ///< with absolute paths
   ModelOptions model_options;
   trainer::TrainOptions trainer;  ///< seed and steps already set for this run
   EvalOptions eval;               ///< benchmark paths already absolute

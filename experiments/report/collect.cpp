@@ -8,6 +8,7 @@
 #include "core/error.h"
 #include "core/files.h"
 #include "eval/registry.h"
+#include "experiments/inputs/pool.h"
 #include "experiments/runs/selection_files.h"
 #include "selector/constraints.h"
 
@@ -98,6 +99,17 @@ std::vector<Answers> answers_of(const Store& store, const RunRow& row) {
   return all;
 }
 
+/// The pool that a run chose from. `first`: its first file, as the store knows it.
+std::shared_ptr<const Pool> pool_of(const RunRow& row, const fs::path& first) {
+  const auto tree = nlohmann::json(setting(row, "/pool"));
+  const bool from_environment = tree.dump().find("${") != std::string::npos;  // kept unresolved
+  if (tree.is_object() && tree.value("kind", "") == "file" && !from_environment) {
+    const auto parts = bind_options<inputs::PoolOptions>(tree, "pool").parts();
+    if (parts.size() > 1 || parts[0].path != first || parts[0].image_root) return std::make_shared<Pool>(parts);
+  }
+  return std::make_shared<Pool>(first, first.parent_path() / "images");
+}
+
 eval::BootstrapOptions bootstrap_options(const Collection& collection) {
   const auto& config = collection.runs.front().row.config;
   const auto eval = config.value("eval", nlohmann::ordered_json::object());
@@ -136,8 +148,7 @@ Collection collect(const Store& store, const std::string& experiment) {
     }
     const auto places = artifacts_of(store, row);
     if (!places.contains("selection") || !places.contains("pool")) continue;
-    if (!collection.pool)
-      collection.pool = std::make_shared<Pool>(places.at("pool"), places.at("pool").parent_path() / "images");
+    if (!collection.pool) collection.pool = pool_of(row, places.at("pool"));
     ReportRun run;
     run.row = row;
     run.method =

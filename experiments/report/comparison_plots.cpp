@@ -6,6 +6,7 @@
 #include <cmath>
 #include <map>
 #include <numeric>
+#include <unordered_map>
 
 #include "experiments/report/gnuplot.h"
 #include "experiments/report/text.h"
@@ -57,9 +58,20 @@ std::string bar_of(const TableRow& row) {
 }
 
 /// Pool sources are "skill/scene" in the mini world; the part before the slash alone keeps the legend readable.
-std::string source_of(const Pool& pool, std::int64_t row) {
-  const auto& source = pool.sample(row).source;
+std::string shown_source(const std::string& source) {
   return source.empty() ? "(none)" : source.substr(0, source.find('/'));
+}
+
+/// The source of each row as a number into `names`.
+std::vector<std::uint32_t> sources_of(const Pool& pool, std::vector<std::string>& names) {
+  std::unordered_map<std::string, std::uint32_t> known;
+  std::vector<std::uint32_t> sources;
+  pool.for_each([&](const Sample& sample) {
+    const auto [entry, fresh] = known.emplace(shown_source(sample.source), static_cast<std::uint32_t>(names.size()));
+    if (fresh) names.push_back(entry->first);
+    sources.push_back(entry->second);
+  });
+  return sources;
 }
 
 /// Mean over the `window` values that end at each place (fewer at the beginning).
@@ -186,10 +198,11 @@ Plot plot_ranking(const Table& table, const fs::path& folder) {
 
 Plot plot_composition(const Collection& collection, const fs::path& folder) {
   std::map<std::string, std::vector<double>> shares;  // source -> one per bar
-  std::vector<std::string> bars = {"pool"};
+  std::vector<std::string> bars = {"pool"}, names;
+  const auto sources = sources_of(*collection.pool, names);
   const auto add = [&](const std::vector<std::int64_t>& rows, std::size_t bar) {
     for (const auto row : rows) {
-      auto& counts = shares[source_of(*collection.pool, row)];
+      auto& counts = shares[names[sources[static_cast<std::size_t>(row)]]];
       counts.resize(std::max(counts.size(), bar + 1), 0);
       counts[bar] += 100.0 / static_cast<double>(rows.size());
     }

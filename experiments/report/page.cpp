@@ -11,6 +11,7 @@
 
 #include "core/base64.h"
 #include "core/files.h"
+#include "data/picture_ref.h"
 #include "experiments/report/origin.h"
 #include "experiments/report/text.h"
 
@@ -50,7 +51,7 @@ figure img{width:100%;height:auto;display:block}figcaption{font-size:.85rem;colo
 )css";
 
 std::string data_url(const std::string& file) {
-  const auto bytes = read_file(file);
+  const auto bytes = read_picture(file, kReadBytes);
   const bool jpeg =
       bytes.size() > 2 && static_cast<unsigned char>(bytes[0]) == 0xFF && static_cast<unsigned char>(bytes[1]) == 0xD8;
   return std::string("data:image/") + (jpeg ? "jpeg" : "png") + ";base64," + encode_base64(bytes);
@@ -69,10 +70,10 @@ std::string beginning(const std::string& text, std::size_t limit) {
   return text.substr(0, limit) + "…";
 }
 
-std::string sample_card(const Pool& pool, std::int64_t row, double score, std::size_t rank) {
-  const auto& sample = pool.sample(row);
+std::string sample_card(const Sample& sample, double score, std::size_t rank) {
+  const auto row = sample.row;
   std::string html = "<div class=\"sample\">";
-  if (!sample.images.empty() && std::filesystem::exists(sample.images[0])) {
+  if (!sample.images.empty() && picture_exists(sample.images[0])) {
     html += "<img alt=\"image of row " + std::to_string(row) + "\" src=\"" + data_url(sample.images[0]) + "\">";
   }
   html += fmt::format("<p><b>#{}</b> row {}, score {:.4g}</p><p class=\"soft\">{}</p>", rank, row, score,
@@ -93,10 +94,16 @@ std::string extremes(const Collection& collection, const ReportRun& run) {
     return run.scores[static_cast<std::size_t>(a)] > run.scores[static_cast<std::size_t>(b)];
   });
   const std::size_t shown = std::min<std::size_t>(12, ranked.size() / 2);
+  std::vector<std::int64_t> rows(ranked.begin(), ranked.begin() + static_cast<std::ptrdiff_t>(shown));
+  rows.insert(rows.end(), ranked.end() - static_cast<std::ptrdiff_t>(shown), ranked.end());
+  std::sort(rows.begin(), rows.end());
+  const auto samples = collection.pool->samples(rows);
   const auto cards = [&](std::size_t first) {
     std::string html = "<div class=\"samples\">";
     for (std::size_t i = first; i < first + shown; ++i) {
-      html += sample_card(*collection.pool, ranked[i], run.scores[static_cast<std::size_t>(ranked[i])], i + 1);
+      const auto at = std::lower_bound(rows.begin(), rows.end(), ranked[i]) - rows.begin();
+      html +=
+          sample_card(samples[static_cast<std::size_t>(at)], run.scores[static_cast<std::size_t>(ranked[i])], i + 1);
     }
     return html + "</div>";
   };

@@ -7,6 +7,7 @@
 
 #include "core/options.h"
 #include "data/score_file.h"
+#include "data/subset.h"
 #include "experiments/inputs/machine.h"
 #include "selector/constraints.h"
 
@@ -42,6 +43,7 @@ struct ScoreOptions {
 struct SelectOptions {
   std::optional<std::string> scores, features, ranking;
   std::string out, cache;
+  SubsetFormat format = SubsetFormat::kAuto;
   IdKind ids = IdKind::kRow;
   std::int64_t seed = 1;
   ConstraintOptions constraints;
@@ -54,6 +56,15 @@ struct SelectOptions {
             "vectors, .npz or .npy: no model is run; without pool.path rows of this file are written");
     v.field("ranking", o.ranking, "also write row, id and score of every sample here, best first");
     v.field("out", o.out, "the subset to write; with several budgets the budget is put before the extension");
+    v.choice("format", o.format,
+             {{"auto", SubsetFormat::kAuto},
+              {"llava", SubsetFormat::kLlava},
+              {"sharegpt", SubsetFormat::kShareGpt},
+              {"jsonl", SubsetFormat::kJsonLines},
+              {"webdataset", SubsetFormat::kWebDataset},
+              {"ids", SubsetFormat::kIds},
+              {"parquet", SubsetFormat::kParquet}},
+             "of the subset; auto: by the extension of out, else as the pool");
     v.field("cache", o.cache, "folder of what was computed, by content");
     v.choice("ids", o.ids, {{"row", IdKind::kRow}, {"id", IdKind::kId}},
              "the ids in scores or features: rows of the pool, or the pool's own ids");

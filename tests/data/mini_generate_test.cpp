@@ -73,11 +73,11 @@ TEST_F(MiniGenerate, ThePoolReaderTakesIt) {
   const Pool pool(folder_ / "pool.json", folder_ / "images");
   EXPECT_EQ(pool.size(), 400);
   EXPECT_TRUE(pool.problems().empty());
-  for (const Sample& sample : pool.samples()) {
+  pool.for_each([](const Sample& sample) {
     ASSERT_EQ(sample.images.size(), 1u);
     EXPECT_FALSE(sample.source.empty());
     EXPECT_EQ(decode_image(sample.images[0]).width, 48);
-  }
+  });
 }
 
 TEST_F(MiniGenerate, ContactSheetIsAPicture) {

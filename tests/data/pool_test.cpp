@@ -35,8 +35,8 @@ TEST(Pool, ReadsLlavaSamples) {
                               "},\n {\"id\": 12, \"image\": [\"1.jpg\", \"/abs/2.jpg\"], " + kTurn + "}\n]\n"),
       "/root_of_images");
   ASSERT_EQ(pool.size(), 2);
-  EXPECT_EQ(pool.layout(), PoolLayout::kArray);
-  const auto& first = pool.sample(0);
+  EXPECT_TRUE(pool.has_picture(0) && pool.usable(1));
+  const auto first = pool.sample(0);
   EXPECT_EQ(first.id, "a");
   EXPECT_EQ(first.source, "vqa");
   EXPECT_THAT(first.images, ElementsAre("/root_of_images/x/1.jpg"));
@@ -57,7 +57,6 @@ TEST(Pool, ReadsLlamaFactoryLinesWhateverTheNameSays) {
             "{\"id\": 2, \"images\": \"b.png\", \"messages\": [{\"role\": \"user\", \"content\": \"x\"}]}");
   const Pool pool(file);
   ASSERT_EQ(pool.size(), 2);
-  EXPECT_EQ(pool.layout(), PoolLayout::kLines);
   EXPECT_EQ(pool.sample(0).turns[0].role, Role::kSystem);
   EXPECT_EQ(pool.sample(0).turns[1].text, "hi \xC3\xA9");
   EXPECT_THAT(pool.sample(1).images, ElementsAre((file.parent_path() / "b.png").string()));
@@ -84,7 +83,8 @@ TEST(Pool, ListsWhatIsWrongWithRowsAndKeepsTheirNumbers) {
   ASSERT_EQ(pool.size(), 9);
   std::vector<std::string> reasons;
   for (const auto& problem : pool.problems()) {
-    EXPECT_EQ(problem.line, problem.row + 1);
+    EXPECT_EQ(problem.place, "line " + std::to_string(problem.row + 1));
+    EXPECT_EQ(problem.count, 1);
     reasons.push_back(std::to_string(problem.row) + (problem.rejected ? " rejected: " : ": ") + problem.reason);
   }
   EXPECT_THAT(reasons, ElementsAre("0: no id", "2: id 'd' was seen before in row 1", "3 rejected: empty conversation",
@@ -136,10 +136,10 @@ TEST(Pool, NullAndEmptyMeanAbsent) {
                 messages + "},\n{\"id\": 3, \"messages\": null, \"images\": [], \"image\": \"a.png\", " + kTurn + "}]"),
       "/r");
   EXPECT_THAT(pool.problems(), IsEmpty());
-  for (const auto& sample : pool.samples()) {
+  pool.for_each([](const Sample& sample) {
     EXPECT_EQ(sample.turns.size(), 2U) << sample.row;
     EXPECT_THAT(sample.images, ElementsAre("/r/a.png")) << sample.row;
-  }
+  });
 }
 
 TEST(Pool, WhatIsSaidInTwoSpellingsCountsOnce) {
@@ -182,13 +182,11 @@ TEST(Pool, ReadsJsonAsPythonDoes) {
   EXPECT_EQ(pool.sample(2).id, "NaN \xEF\xBF\xBD");
   EXPECT_EQ(pool.sample(3).id, "\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD");
   EXPECT_TRUE(pool.raw(0).starts_with("{\"id\": 1, \"score\": NaN,"));
-  std::vector<std::int64_t> rows;
-  for (const auto& problem : pool.problems()) {
-    EXPECT_EQ(problem.reason, "characters that are not Unicode are read as U+FFFD");
-    EXPECT_FALSE(problem.rejected);
-    rows.push_back(problem.row);
-  }
-  EXPECT_THAT(rows, ElementsAre(2, 3));
+  ASSERT_EQ(pool.problems().size(), 1U);
+  EXPECT_EQ(pool.problems()[0].reason, "characters that are not Unicode are read as U+FFFD");
+  EXPECT_FALSE(pool.problems()[0].rejected);
+  EXPECT_EQ(pool.problems()[0].row, 2);
+  EXPECT_EQ(pool.problems()[0].count, 2);
 }
 
 TEST(Pool, ARowThatIsNotJsonIsRejectedAlone) {

@@ -9,6 +9,7 @@
 #include "core/error.h"
 #include "core/files.h"
 #include "data/score_file.h"
+#include "data/subset.h"
 #include "tests/message_of.h"
 
 namespace scalselect {

@@ -15,10 +15,13 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const auto file = fuzz::file_of("pool.json", data, size);
   fuzz::expect_value_or_refusal([&] {
     const Pool pool(file);
-    for (std::int64_t row = 0; row < pool.size(); ++row) {
-      fuzz::require(!pool.raw(row).empty() && pool.sample(row).row == row);
-      fuzz::require(pool.reject_reason(row).empty() != pool.sample(row).turns.empty());
-    }
+    std::int64_t row = 0;
+    pool.for_each([&](const Sample& sample) {
+      fuzz::require(sample.row == row && pool.usable(row) == !sample.turns.empty());
+      fuzz::require(pool.reject_reason(row).empty() == pool.usable(row));
+      ++row;
+    });
+    fuzz::require(row == pool.size() && !pool.raw(row - 1).empty());
   });
   return 0;
 }

@@ -1,0 +1,297 @@
+#include "data/subset.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <set>
+#include <string_view>
+
+#include "core/error.h"
+#include "core/files.h"
+#include "core/log.h"
+#include "data/containers/json_file.h"
+#include "data/containers/webdataset.h"
+#include "data/picture_ref.h"
+
+namespace scalselect {
+namespace fs = std::filesystem;
+namespace {
+
+/// The spelling that a row is written in; kKept: its own.
+enum class Spelling { kKept, kLlava, kShareGpt };
+
+/// How text is written.
+struct TextKind {
+  JsonLayout layout = JsonLayout::kArray;
+  Compression compression = Compression::kNone;
+};
+
+std::string json_text(const nlohmann::json& value) {
+  return value.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
+/// ".json", ".jsonl", ".tar" ..., and what .gz or .zst after it means.
+std::pair<std::string, Compression> extension_of(const fs::path& file) {
+  const auto last = file.extension().string();
+  if (last == ".gz") return {file.stem().extension().string(), Compression::kGzip};
+  if (last == ".zst") return {file.stem().extension().string(), Compression::kZstd};
+  return {last, Compression::kNone};
+}
+
+bool is_json_name(const std::string& extension) {
+  return extension == ".json" || extension == ".jsonl" || extension == ".ndjson";
+}
+
+/// As the file's extension says, else as the pool's first file is, else as `layout` says.
+TextKind text_kind(const Pool& pool, const fs::path& file, std::optional<JsonLayout> layout) {
+  const auto [extension, compression] = extension_of(file);
+  const auto* json = dynamic_cast<const JsonFile*>(&pool.first_container());
+  TextKind kind{json != nullptr ? json->layout() : JsonLayout::kLines, compression};
+  if (layout) kind.layout = *layout;
+  if (is_json_name(extension)) kind.layout = extension == ".json" ? JsonLayout::kArray : JsonLayout::kLines;
+  else if (json != nullptr && compression == Compression::kNone && !layout) kind.compression = json->compression();
+  return kind;
+}
+
+std::string_view value_of(const std::vector<JsonMember>& members, std::string_view key) {
+  for (const auto& member : members) {
+    if (member.key == key && member.value != "null" && member.value != "[]" && member.value != "\"\"") {
+      return member.value;
+    }
+  }
+  return {};
+}
+
+/// The strings of a JSON list, or a single one; empty for anything else.
+std::vector<std::string> strings_of(std::string_view value) {
+  const auto tree = nlohmann::json::parse(value, nullptr, false);
+  std::vector<std::string> strings;
+  if (tree.is_string()) strings.push_back(tree.get<std::string>());
+  if (!tree.is_array()) return strings;
+  for (const auto& item : tree) {
+    if (item.is_string()) strings.push_back(item.get<std::string>());
+  }
+  return strings;
+}
+
+const char* role_name(Role role, bool llava) {
+  if (role == Role::kSystem) return "system";
+  if (role == Role::kUser) return llava ? "human" : "user";
+  return llava ? "gpt" : "assistant";
+}
+
+std::string turns_of(const Sample& sample, bool llava) {
+  auto turns = nlohmann::ordered_json::array();
+  for (const auto& turn : sample.turns) {
+    turns.push_back({{llava ? "from" : "role", role_name(turn.role, llava)}, {llava ? "value" : "content", turn.text}});
+  }
+  return turns.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
+/// Pictures as the value of "image" or "images".
+std::string list_of(const std::vector<std::string>& pictures, bool llava) {
+  if (llava && pictures.size() == 1) return json_text(pictures.front());
+  return json_text(pictures);
+}
+
+/// The row with its conversation under the other spelling's keys, if it has none under those that are asked for.
+std::string respelt(const std::string& json, const Sample& sample, Spelling spelling) {
+  const auto members = members_of(json);
+  const bool llava = spelling == Spelling::kLlava;
+  const bool has_llava = !value_of(members, "conversations").empty();
+  if (spelling == Spelling::kKept || (llava ? has_llava : !has_llava && !value_of(members, "messages").empty())) {
+    return json;
+  }
+  auto pictures = value_of(members, has_llava ? "image" : "images");
+  if (pictures.empty()) pictures = value_of(members, has_llava ? "images" : "image");
+  std::string added = fmt::format("\"{}\": {}", llava ? "conversations" : "messages", turns_of(sample, llava));
+  if (!pictures.empty()) {
+    added = fmt::format("\"{}\": {}, {}", llava ? "image" : "images", list_of(strings_of(pictures), llava), added);
+  }
+  const auto id = value_of(members, "id");
+  if (!id.empty()) added = fmt::format("\"id\": {}, {}", id, added);
+  return with_member(json, added, {"id", "image", "images", "conversations", "messages", "texts", "system"});
+}
+
+/// Rows as a JSON file, pictures of containers beside it.
+class TextSubset {
+ public:
+  TextSubset(const fs::path& file, TextKind kind, Spelling spelling)
+      : writer_(file, kind.layout, kind.compression), spelling_(spelling), folder_(file) {
+    while (folder_.has_extension()) folder_.replace_extension();
+    folder_ += "_images";
+  }
+
+  void add(const Sample& sample, const RawRow& raw) {
+    writer_.add(respelt(with_pictures(sample, raw.json), sample, spelling_));
+  }
+  void commit() { writer_.commit(); }
+
+ private:
+  /// Takes the row's pictures out of its container.
+  std::string with_pictures(const Sample& sample, const std::string& json) {
+    if (std::none_of(sample.images.begin(), sample.images.end(), is_picture_reference)) return json;
+    std::vector<std::string> names;
+    for (std::size_t i = 0; i < sample.images.size(); ++i) {
+      const auto bytes = read_picture(sample.images[i]);
+      const auto name =
+          fmt::format("{:09}{}.{}", sample.row, i == 0 ? "" : fmt::format("_{}", i), picture_extension(bytes));
+      write_file_atomically(folder_ / name, bytes, Durability::kNone);
+      names.push_back((folder_.filename() / name).string());
+    }
+    const bool llava = !value_of(members_of(json), "image").empty();
+    return with_member(json, fmt::format("\"{}\": {}", llava ? "image" : "images", list_of(names, llava)),
+                       {"image", "images"});
+  }
+
+  JsonRowsWriter writer_;
+  Spelling spelling_;
+  fs::path folder_;
+};
+
+void write_text(const Pool& pool, std::span<const std::int64_t> rows, const fs::path& file, TextKind kind,
+                Spelling spelling) {
+  TextSubset subset(file, kind, spelling);
+  pool.for_each_raw(rows, [&](Sample& sample, const RawRow& raw) { subset.add(sample, raw); });
+  subset.commit();
+}
+
+/// Rows of other containers as samples of a tar.
+class TarSubset {
+ public:
+  explicit TarSubset(TarWriter& tar) : tar_(tar) {}
+  ~TarSubset() {
+    if (missing_ > 0) {
+      log_warning("{} pictures could not be read and are not in the tar (the first: {})", missing_, first_missing_);
+    }
+  }
+
+  void add(const Sample& sample, const RawRow& raw) {
+    const auto key = fmt::format("{:09}", sample.row);
+    const bool inside = std::any_of(sample.images.begin(), sample.images.end(), is_picture_reference);
+    tar_.add(key + ".json", inside ? with_member(raw.json, "", {"image", "images"}) : raw.json);
+    for (std::size_t i = 0; i < sample.images.size(); ++i) {
+      const auto number = sample.images.size() == 1 ? "" : fmt::format("{}.", i);
+      try {
+        const auto bytes = read_picture(sample.images[i]);
+        tar_.add(fmt::format("{}.{}{}", key, number, extension(bytes, sample.images[i])), bytes);
+      } catch (const UserError& error) {
+        if (error.kind() != ErrorKind::kInput) throw;
+        if (missing_++ == 0) first_missing_ = error.problem();
+      }
+    }
+  }
+
+ private:
+  /// A file that is no picture keeps its name's, so that it is refused as what it is.
+  static std::string extension(std::string_view bytes, const std::string& name) {
+    const std::string found = picture_extension(bytes);
+    if (found != "bin") return found;
+    const auto given = fs::path(name).extension().string();
+    return given.size() > 1 && given.size() < 6 ? given.substr(1) : "jpg";
+  }
+
+  TarWriter& tar_;
+  std::int64_t missing_ = 0;
+  std::string first_missing_;
+};
+
+void write_tar(const Pool& pool, std::span<const std::int64_t> rows, const fs::path& file) {
+  TarWriter tar(file);
+  TarSubset subset(tar);
+  for (const auto& part : pool.by_file(rows)) {
+    if (const auto* shard = dynamic_cast<const TarContainer*>(part.container)) {
+      shard->copy(part.file_rows, tar);
+    } else {
+      pool.for_each_raw(part.pool_rows, [&](Sample& sample, const RawRow& raw) { subset.add(sample, raw); });
+    }
+  }
+  tar.commit();
+}
+
+void write_ids(const Pool& pool, std::span<const std::int64_t> rows, const fs::path& file) {
+  const bool ids = pool.ids_tell_rows();
+  if (!ids) {
+    log_warning("'{}' holds row numbers in place of ids: some ids of '{}' are missing or repeat", file.string(),
+                pool.file().string());
+  }
+  FileWriter writer(file);
+  if (ids) pool.for_each_of(rows, [&](Sample& sample) { writer.write(sample.id + "\n"); });
+  else
+    for (const auto row : rows) writer.write(std::to_string(row) + "\n");
+  writer.commit();
+}
+
+/// In the containers that the rows came from.
+void write_own(const Pool& pool, std::span<const std::int64_t> rows, const fs::path& file) {
+  const auto parts = pool.by_file(rows);
+  if (parts.size() == 1) {
+    parts.front().container->write_subset(parts.front().file_rows, file);
+    return;
+  }
+  std::error_code code;
+  if (fs::exists(file, code) && !fs::is_directory(file, code)) {
+    throw UserError(
+        ErrorKind::kUsage,
+        fmt::format("'{}' is a file, and the rows of {} files become a folder of shards.", file.string(), parts.size()),
+        "Give out= the name of a folder, or of one file with .jsonl or .tar.");
+  }
+  ensure_folder(file);
+  std::set<std::string> names;
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    auto name = parts[i].container->file().filename().string();
+    if (!names.insert(name).second) name = fmt::format("{:05}-{}", i, name);
+    parts[i].container->write_subset(parts[i].file_rows, file / name);
+  }
+}
+
+bool is_parquet(const Container& container) { return container.file().extension() == ".parquet"; }
+
+SubsetFormat format_of(const Pool& pool, const fs::path& file) {
+  const auto extension = extension_of(file).first;
+  if (extension == ".tar") return SubsetFormat::kWebDataset;
+  if (extension == ".parquet" && !is_parquet(pool.first_container())) return SubsetFormat::kParquet;
+  return SubsetFormat::kAuto;
+}
+
+}  // namespace
+
+void write_subset(const Pool& pool, std::vector<std::int64_t> rows, const fs::path& file, SubsetFormat format) {
+  std::sort(rows.begin(), rows.end());
+  if (format == SubsetFormat::kAuto) format = format_of(pool, file);
+  switch (format) {
+    case SubsetFormat::kAuto: {
+      const bool text = dynamic_cast<const JsonFile*>(&pool.first_container()) != nullptr;
+      if (text || is_json_name(extension_of(file).first)) {
+        return write_text(pool, rows, file, text_kind(pool, file, {}), Spelling::kKept);
+      }
+      return write_own(pool, rows, file);
+    }
+    case SubsetFormat::kLlava:
+      return write_text(pool, rows, file, text_kind(pool, file, JsonLayout::kArray), Spelling::kLlava);
+    case SubsetFormat::kShareGpt:
+      return write_text(pool, rows, file, text_kind(pool, file, JsonLayout::kArray), Spelling::kShareGpt);
+    case SubsetFormat::kJsonLines:
+      return write_text(pool, rows, file, {JsonLayout::kLines, extension_of(file).second}, Spelling::kKept);
+    case SubsetFormat::kWebDataset: return write_tar(pool, rows, file);
+    case SubsetFormat::kIds: return write_ids(pool, rows, file);
+    case SubsetFormat::kParquet:
+      if (is_parquet(pool.first_container())) return write_own(pool, rows, file);
+      throw UserError(
+          ErrorKind::kUsage,
+          fmt::format("'{}' cannot be written: only the rows of a Parquet pool are written as Parquet.", file.string()),
+          "Use format=jsonl or format=webdataset.");
+  }
+}
+
+void write_rows(const Pool& pool, std::vector<std::int64_t> rows, const fs::path& file) {
+  std::sort(rows.begin(), rows.end());
+  const auto* json = dynamic_cast<const JsonFile*>(&pool.first_container());
+  JsonRowsWriter writer(file, json != nullptr ? json->layout() : JsonLayout::kLines, Compression::kNone);
+  pool.for_each_raw(rows, [&](Sample&, const RawRow& raw) { writer.add(raw.json); });
+  writer.commit();
+}
+
+}  // namespace scalselect

@@ -1,0 +1,34 @@
+// Subsets on disk, in the container that the pool came from or in another one.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <vector>
+
+#include "data/pool.h"
+
+namespace scalselect {
+
+enum class SubsetFormat {
+  kAuto,   ///< by the file's extension (.json, .jsonl, .ndjson, these also with .gz or .zst; .tar), else the pool's own
+  kLlava,  ///< JSON array of rows with `conversations` and `image`
+  kShareGpt,    ///< JSON array of rows with `messages` and `images`, as LLaMA-Factory reads them
+  kJsonLines,   ///< one row a line
+  kWebDataset,  ///< a tar with the rows and their pictures
+  kIds,         ///< one id a line; row numbers, with a warning, where ids do not tell the rows
+  kParquet,     ///< of a Parquet pool alone
+};
+
+/// Writes the chosen rows in pool order; `rows` in any order. Rows stay as they are written, but for what the format
+/// requires: a conversation in the other spelling, pictures. Pictures inside the pool's containers that go into a JSON
+/// file are written to FILE_images/ beside it (without FILE's extension), and the rows name those. Rows of several
+/// files become one JSON file or one tar; without an extension that says so, those of several tars or Parquet files
+/// become a folder of shards. Throws UserError: kEnvironment if a file cannot be written, kUsage for a format that the
+/// pool cannot be written in.
+void write_subset(const Pool& pool, std::vector<std::int64_t> rows, const std::filesystem::path& file,
+                  SubsetFormat format = SubsetFormat::kAuto);
+
+/// The chosen rows as JSON, an array or lines as the pool, where pictures inside containers stay references.
+void write_rows(const Pool& pool, std::vector<std::int64_t> rows, const std::filesystem::path& file);
+
+}  // namespace scalselect
