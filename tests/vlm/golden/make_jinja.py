@@ -22,8 +22,6 @@ class Noon(datetime.datetime):
         return cls(2024, 7, 26, 12)
 
 
-chat_template_utils.datetime = Noon
-
 VARIABLES = {
     "s": "Hello, Wörld! ", "e": "", "n": 7, "m": -3, "f": 2.5, "z": 0, "t": True, "no": None, "big": 1e20, "small": 1e-7,
     "l": [3, 1, 2], "w": ["b", "A", "c", "a"], "el": [], "d": {"b": 1, "a": [1, "x", None], "items": 5}, "ed": {},
@@ -133,6 +131,7 @@ def rendered(source):
 
 
 def main():
+    chat_template_utils.datetime = Noon
     rows, seen = [], set()
     for source in [*expressions(), *STATEMENTS]:
         result = rendered(source)
@@ -147,4 +146,5 @@ def main():
     print(len(rows), "templates,", sum("error" in row for row in rows), "errors")
 
 
-main()
+if __name__ == "__main__":
+    main()
