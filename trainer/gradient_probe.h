@@ -35,6 +35,7 @@ struct GradientProbeOptions {
   std::int64_t cache_mb = 256;     ///< tower features kept across calls, MiB
   std::int64_t max_length = 2048;  ///< tokens of a sample; the rest is cut off as in training
   std::optional<vlm::PixelBounds> pixels = vlm::kAuthorsPixels;  ///< see open_model
+  std::string chat_template = "auto";                            ///< see open_model
 };
 
 /// The model of an HF folder. `dtype`: of the frozen weights, see weight_dtype; branches are float32. Throws

@@ -29,6 +29,7 @@ struct ProbeOptions {
   bool plain = false;
   std::int64_t cache_mb = 256;                         ///< states of prefixes kept over calls, MiB (on a GPU a quarter)
   std::optional<PixelBounds> pixels = kAuthorsPixels;  ///< see open_model
+  std::string chat_template = "auto";                  ///< see open_model
 };
 
 /// How many layers each part of a sequence must run through for a request. The prefix ends with the last image token.

@@ -7,6 +7,7 @@
 #include "core/error.h"
 #include "core/hash.h"
 #include "selector/choose.h"
+#include "vlm/chat_choice.h"
 #include "vlm/image_processor.h"
 
 namespace scalselect::pipeline {
@@ -38,10 +39,14 @@ std::string choice_of(const config::ComposedConfig& composed, const std::string&
 
 vlm::PixelBounds pixels_of(const ModelOptions& model) { return {model.min_pixels, model.max_pixels}; }
 
-nlohmann::json with_pixels(nlohmann::json params, const ModelOptions& model) {
+nlohmann::json with_model_options(nlohmann::json params, const ModelOptions& model) {
   const ModelOptions usual;
-  if (model.min_pixels == usual.min_pixels && model.max_pixels == usual.max_pixels) return params;
-  params["pixels"] = {model.min_pixels, model.max_pixels};
+  if (model.min_pixels != usual.min_pixels || model.max_pixels != usual.max_pixels) {
+    params["pixels"] = {model.min_pixels, model.max_pixels};
+  }
+  if (const auto chat = vlm::chat_key(inputs::find_path(model.path), model.chat_template); !chat.empty()) {
+    params["chat_template"] = chat;
+  }
   return params;
 }
 
