@@ -148,7 +148,7 @@ std::unique_ptr<GradientProbe> open_gradient_probe(const std::filesystem::path& 
                                                    const GradientSource& source, const GradientProbeOptions& options) {
   vlm::LoadOptions load;
   load.dtype = vlm::weight_dtype(dtype);
-  auto opened = vlm::open_model(folder, load, options.pixels);
+  auto opened = vlm::open_model(folder, load, options.pixels, options.chat_template);
   const auto names = prepare(opened.model, source);
   AdamMoments moments;
   if (!source.moments.empty() && source.full_pattern.empty()) moments = load_moments(source.moments, names);

@@ -31,10 +31,11 @@ struct GradientSource {
 };
 
 struct GradientProbeOptions {
-  std::int64_t held_mb = 1024;     ///< whole gradients in memory at once, MiB (at least one per thread)
-  std::int64_t cache_mb = 256;     ///< tower features kept across calls, MiB
-  std::int64_t max_length = 2048;  ///< tokens of a sample; the rest is cut off as in training
-  vlm::PixelLimits pixels;         ///< see open_model
+  std::int64_t held_mb = 1024;         ///< whole gradients in memory at once, MiB (at least one per thread)
+  std::int64_t cache_mb = 256;         ///< tower features kept across calls, MiB
+  std::int64_t max_length = 2048;      ///< tokens of a sample; the rest is cut off as in training
+  vlm::PixelLimits pixels;             ///< see open_model
+  std::string chat_template = "auto";  ///< see open_model
 };
 
 /// The model of an HF folder. `dtype`: of the frozen weights, see weight_dtype; branches are float32. Throws

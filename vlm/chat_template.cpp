@@ -8,6 +8,7 @@
 
 #include "core/error.h"
 #include "data/picture_ref.h"
+#include "vlm/chat_program.h"
 #include "vlm/tokenizers/aligned_text.h"
 
 namespace scalselect::vlm {
@@ -15,13 +16,6 @@ namespace {
 
 void remove_all(std::string& text, std::string_view tag) {
   for (auto at = text.find(tag); at != text.npos; at = text.find(tag, at)) text.erase(at, tag.size());
-}
-
-/// The first user message of a row with images: its tags are removed, whatever the template's own placeholder is.
-std::string without_tags(std::string text) {
-  remove_all(text, "<image>");
-  remove_all(text, "<img>");
-  return std::string(tok::strip_spaces(text));
 }
 
 std::int64_t count(std::string_view text, std::string_view tag) {
@@ -49,7 +43,7 @@ MessageLayout message_layout(const ChatLayout& layout, Role role, bool training)
 /// Appends one message and records its parts in `spans`.
 void add_message(const ChatLayout& layout, const Turn& turn, std::int32_t index, std::int64_t images, bool training,
                  ChatText& out) {
-  const std::string text = images > 0 ? without_tags(turn.text) : turn.text;
+  const std::string text = images > 0 ? without_image_tags(turn.text) : turn.text;
   if (layout.drop_empty_messages && text.empty() && images == 0) return;
   const auto message = message_layout(layout, turn.role, training);
   const auto add = [&](const std::string& part, TokenRoleTag role, bool supervised) {
@@ -101,6 +95,27 @@ std::string mismatch(std::int64_t placeholders, std::size_t images) {
 
 }  // namespace
 
+std::string without_image_tags(std::string text) {
+  remove_all(text, "<image>");
+  remove_all(text, "<img>");
+  return std::string(tok::strip_spaces(text));
+}
+
+ChatText layout_text(const ChatLayout& layout, std::span<const Turn> turns, std::int64_t images,
+                     const RenderOptions& options) {
+  ChatText out;
+  if (!layout.default_system.empty() && (turns.empty() || turns.front().role != Role::kSystem)) {
+    add_message(layout, {Role::kSystem, layout.default_system}, -1, 0, options.training, out);
+  }
+  for (std::size_t i = 0; i < turns.size(); ++i) {
+    const bool here = images > 0 && turns[i].role == Role::kUser;
+    add_message(layout, turns[i], static_cast<std::int32_t>(i), here ? images : 0, options.training, out);
+    if (here) images = 0;
+  }
+  if (options.generation_prompt) out.text += layout.generation_prompt;
+  return out;
+}
+
 bool is_file(const std::string& path) { return picture_exists(path); }
 
 ChatTemplate::ChatTemplate(ChatLayout layout, std::shared_ptr<const Tokenizer> tokenizer, ChatLimits limits)
@@ -116,24 +131,49 @@ ChatTemplate::ChatTemplate(ChatLayout layout, std::shared_ptr<const Tokenizer> t
   image_id_ = *id;
 }
 
+ChatTemplate::ChatTemplate(ChatLayout layout, std::shared_ptr<const ChatProgram> program,
+                           std::shared_ptr<const Tokenizer> tokenizer, ChatLimits limits,
+                           const std::vector<std::int64_t>& stop_ids)
+    : ChatTemplate(std::move(layout), std::move(tokenizer), limits) {
+  program_ = std::move(program);
+  if (!program_ || stop_ids.empty()) return;
+  const auto ids = tokenizer_->encode(program_->turn_end(), false).ids;
+  const bool stops = std::any_of(ids.begin(), ids.end(), [&](std::int64_t id) {
+    return std::find(stop_ids.begin(), stop_ids.end(), id) != stop_ids.end();
+  });
+  if (!stops) answer_end_ = tokenizer_->id_to_token(stop_ids.front()).value_or("");
+}
+
 ChatText ChatTemplate::text(std::span<const Turn> turns, std::int64_t images, const RenderOptions& options) const {
-  ChatText out;
-  if (!layout_.default_system.empty() && (turns.empty() || turns.front().role != Role::kSystem)) {
-    add_message(layout_, {Role::kSystem, layout_.default_system}, -1, 0, options.training, out);
-  }
-  for (std::size_t i = 0; i < turns.size(); ++i) {
-    const bool here = images > 0 && turns[i].role == Role::kUser;
-    add_message(layout_, turns[i], static_cast<std::int32_t>(i), here ? images : 0, options.training, out);
-    if (here) images = 0;
-  }
-  if (options.generation_prompt) out.text += layout_.generation_prompt;
+  if (!program_) return layout_text(layout_, turns, images, options);
+  auto out = program_->text(turns, images, options);
+  if (options.training && !answer_end_.empty()) put_answer_ends(out);
   return out;
+}
+
+/// After every answer, and supervised with it; what the template itself puts there is not.
+void ChatTemplate::put_answer_ends(ChatText& out) const {
+  const auto size = static_cast<std::int64_t>(answer_end_.size());
+  std::int64_t moved = 0;
+  std::vector<ChatSpan> spans;
+  for (auto span : out.spans) {
+    span.bytes.begin += moved;
+    span.bytes.end += moved;
+    if (span.supervised && span.role == TokenRoleTag::kTemplate) continue;
+    spans.push_back(span);
+    if (!span.supervised) continue;
+    out.text.insert(static_cast<std::size_t>(span.bytes.end), answer_end_);
+    spans.push_back({{span.bytes.end, span.bytes.end + size}, TokenRoleTag::kTemplate, span.turn, true});
+    moved += size;
+  }
+  out.spans = std::move(spans);
 }
 
 RenderedChat ChatTemplate::render(std::span<const Turn> turns, std::span<const std::int64_t> image_tokens,
                                   const RenderOptions& options) const {
   const auto chat = text(turns, static_cast<std::int64_t>(image_tokens.size()), options);
-  const auto encoded = tokenizer_->encode(chat.text, options.add_special_tokens);
+  const bool begins = program_ && !program_->bos().empty() && chat.text.starts_with(program_->bos());
+  const auto encoded = tokenizer_->encode(chat.text, options.add_special_tokens && !begins);
   RenderedChat out;
   out.placeholders = std::count(encoded.ids.begin(), encoded.ids.end(), image_id_);
   if (out.placeholders != static_cast<std::int64_t>(image_tokens.size())) {
@@ -179,7 +219,13 @@ std::string ChatTemplate::reject_reason(const Sample& sample) const {
   for (const auto& image : sample.images) {
     if (!is_file(image)) return fmt::format("image '{}' is missing", image);
   }
-  const auto chat = text(sample.turns, static_cast<std::int64_t>(sample.images.size()));
+  ChatText chat;
+  try {
+    chat = text(sample.turns, static_cast<std::int64_t>(sample.images.size()));
+  } catch (const UserError& error) {
+    if (error.kind() != ErrorKind::kInput) throw;
+    return error.problem();
+  }
   const auto placeholders = count(chat.text, layout_.image_token);
   if (placeholders != static_cast<std::int64_t>(sample.images.size())) {
     return mismatch(placeholders, sample.images.size());

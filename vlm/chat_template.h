@@ -1,9 +1,10 @@
 // From messages to token ids, with the role of every token.
 //
-// A layout is data (headers, ends of turns, the image placeholder), not a program: the few templates that vision-
-// language models use all fit (HF chat template of llava-1.5-hf; Qwen's ChatML). Rendering (docs/extraction.md, 1.1):
-// the first user message of a row with images loses its `<image>`/`<img>` tags, is stripped, and gets one placeholder
-// per image before its text; the whole string is tokenised once; roles come from character spans.
+// A layout is data (headers, ends of turns, the image placeholder), one for each architecture: HF chat template of
+// llava-1.5-hf; Qwen's ChatML. A folder whose own template makes other prompts is rendered by that template
+// (vlm/chat_choice.h). Rendering (docs/extraction.md, 1.1): the first user message of a row with images loses its
+// `<image>`/`<img>` tags, is stripped, and gets one placeholder per image before its text; the whole string is
+// tokenised once; roles come from character spans.
 #pragma once
 
 #include <cstdint>
@@ -79,6 +80,13 @@ struct ChatText {
   std::vector<ChatSpan> spans;  ///< ascending; between them the text is template
 };
 
+/// A first user message of a row with images: its tags are removed, whatever the template's own placeholder is.
+std::string without_image_tags(std::string text);
+
+/// As ChatTemplate::text, by a layout alone.
+ChatText layout_text(const ChatLayout& layout, std::span<const Turn> turns, std::int64_t images,
+                     const RenderOptions& options);
+
 /// Whether there is a file (or a link to one). Throws UserError(kEnvironment) if the system cannot say, for example for
 /// lack of permission.
 bool is_file(const std::string& path);
@@ -89,12 +97,19 @@ struct ChatLimits {
   std::int64_t positions = std::numeric_limits<std::int64_t>::max();  ///< tokens of a sequence
 };
 
+class ChatProgram;
+
 class ChatTemplate {
  public:
   /// Throws UserError(kInput) if the tokenizer does not hold the layout's placeholder as one added token.
   ChatTemplate(ChatLayout layout, std::shared_ptr<const Tokenizer> tokenizer, ChatLimits limits = {});
+  /// The same with prompts by `program` (null: by the layout). If the program ends its answers with none of `stop_ids`,
+  /// a model would not learn to stop: in training the first of them then follows each answer, as LLaVA's </s> does.
+  ChatTemplate(ChatLayout layout, std::shared_ptr<const ChatProgram> program,
+               std::shared_ptr<const Tokenizer> tokenizer, ChatLimits limits,
+               const std::vector<std::int64_t>& stop_ids);
 
-  /// Text of `turns` with `images` images.
+  /// Text of `turns` with `images` images. By a program, throws UserError(kInput) as ChatProgram::text does.
   ChatText text(std::span<const Turn> turns, std::int64_t images, const RenderOptions& options = {}) const;
 
   /// Ids and roles. `image_tokens[i]`: visual tokens of image i, to which its placeholder is expanded (in order). If
@@ -107,18 +122,26 @@ class ChatTemplate {
   std::string too_long(std::int64_t tokens) const;
 
   /// Why strict extraction must skip this row (docs/extraction.md, item 1.2), without decoding its images: no image; an
-  /// image file that is missing; a number of placeholders that differs from the number of images. Empty: use it if its
-  /// images can be decoded. Throws UserError(kEnvironment) as is_file does.
+  /// image file that is missing; a number of placeholders that differs from the number of images; what `text` throws.
+  /// Empty: use it if its images can be decoded. Throws UserError(kEnvironment) as is_file does.
   std::string reject_reason(const Sample& sample) const;
 
+  /// Of the architecture; its placeholder is also the program's.
   const ChatLayout& layout() const { return layout_; }
+  /// null: prompts are made by the layout.
+  const ChatProgram* program() const { return program_.get(); }
+  /// What is put after answers in training, as the program lacks it; empty: nothing.
+  const std::string& answer_end() const { return answer_end_; }
   const Tokenizer& tokenizer() const { return *tokenizer_; }
   std::int64_t image_id() const { return image_id_; }
 
  private:
   [[noreturn]] void refuse_token(std::int64_t id) const;
+  void put_answer_ends(ChatText& out) const;
 
   ChatLayout layout_;
+  std::shared_ptr<const ChatProgram> program_;
+  std::string answer_end_;
   std::shared_ptr<const Tokenizer> tokenizer_;
   ChatLimits limits_;
   std::int64_t image_id_ = 0;

@@ -4,6 +4,7 @@
 
 #include "core/error.h"
 #include "core/log.h"
+#include "vlm/chat_choice.h"
 
 namespace scalselect::vlm {
 
@@ -62,10 +63,28 @@ std::vector<torch::Tensor> ImageReader::pixels(std::span<const std::string> path
   return images;
 }
 
-OpenModel open_model(const std::filesystem::path& folder, const LoadOptions& options, const PixelLimits& limits) {
+namespace {
+
+ChatTemplate open_chat(const std::filesystem::path& folder, VlmImpl& model, const std::string& asked) {
+  const auto choice = choose_chat(folder, asked, model.chat_layout());
+  const auto& text = model.text();
+  ChatTemplate chat(chat_layout(choice.layout), choice.program, std::make_shared<Tokenizer>(Tokenizer::load(folder)),
+                    {text.vocab_size, text.max_position_embeddings}, text.eos_token_ids);
+  if (!choice.program) return chat;
+  log_info("prompts are made by the chat template {}, which differs from the built-in '{}'",
+           choice.program->source().place, choice.layout);
+  if (!chat.answer_end().empty()) {
+    log_info("the chat template ends answers with no stop token: in training '{}' follows each", chat.answer_end());
+  }
+  return chat;
+}
+
+}  // namespace
+
+OpenModel open_model(const std::filesystem::path& folder, const LoadOptions& options, const PixelLimits& limits,
+                     const std::string& chat_template) {
   auto model = load_vlm(folder, options);
-  ChatTemplate chat(chat_layout(model->chat_layout()), std::make_shared<Tokenizer>(Tokenizer::load(folder)),
-                    {model->text().vocab_size, model->text().max_position_embeddings});
+  auto chat = open_chat(folder, *model, chat_template);
   auto images = std::make_shared<ImageReader>(model, ImageProcessor::load(folder, false, limits));
   return {std::move(model), std::move(chat), std::move(images)};
 }

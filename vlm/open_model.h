@@ -57,8 +57,9 @@ struct OpenModel {
   std::shared_ptr<ImageReader> images;
 };
 
-/// The model of an HF folder with the prompt of its architecture. `limits`: see ImageProcessor::load.
+/// The model of an HF folder with its prompt. `limits`: see ImageProcessor::load; `chat_template`: see choose_chat
+/// (vlm/chat_choice.h). A line of the log says where prompts are made by a template.
 OpenModel open_model(const std::filesystem::path& folder, const LoadOptions& options = {},
-                     const PixelLimits& limits = {});
+                     const PixelLimits& limits = {}, const std::string& chat_template = "auto");
 
 }  // namespace scalselect::vlm

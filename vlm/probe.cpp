@@ -332,7 +332,7 @@ std::unique_ptr<FeatureProbe> open_probe(const std::filesystem::path& folder, co
   const bool whole = options.plain || depth.prefix_norm || depth.built == 0 || depth.built == layers;
   load.parts.decoder_layers = whole ? -1 : depth.built;
   load.parts.head = options.plain || request.answer_loss || request.lone_loss || depth.built == 0;
-  return std::make_unique<VlmProbe>(open_model(folder, load, options.pixels), options);
+  return std::make_unique<VlmProbe>(open_model(folder, load, options.pixels, options.chat_template), options);
 }
 
 }  // namespace scalselect::vlm

@@ -27,8 +27,9 @@ namespace scalselect::vlm {
 struct ProbeOptions {
   /// Full forward pass of every sample with an explicit S x S attention map and no sharing: the oracle of the tests.
   bool plain = false;
-  std::int64_t cache_mb = 256;  ///< states of prefixes kept over calls, MiB (on a GPU a quarter)
-  PixelLimits pixels;           ///< see open_model
+  std::int64_t cache_mb = 256;         ///< states of prefixes kept over calls, MiB (on a GPU a quarter)
+  PixelLimits pixels;                  ///< see open_model
+  std::string chat_template = "auto";  ///< see open_model
 };
 
 /// How many layers each part of a sequence must run through for a request. The prefix ends with the last image token.

@@ -124,10 +124,11 @@ std::vector<Answer> VlmGenerator::answer(std::span<const GenerationPrompt> promp
 
 std::unique_ptr<AnswerGenerator> open_generator(const std::filesystem::path& model,
                                                 const std::filesystem::path& adapter, const std::string& dtype,
-                                                const PixelLimits& pixels, bool lone_prompt) {
+                                                const PixelLimits& pixels, bool lone_prompt,
+                                                const std::string& chat_template) {
   LoadOptions load;
   load.dtype = weight_dtype(dtype);
-  auto opened = open_model(model, load, pixels);
+  auto opened = open_model(model, load, pixels, chat_template);
   if (!adapter.empty()) load_adapter(adapter, opened.model, /*merge=*/true);
   return std::make_unique<VlmGenerator>(std::move(opened), lone_prompt);
 }

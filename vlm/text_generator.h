@@ -55,9 +55,11 @@ class VlmGenerator final : public AnswerGenerator {
 };
 
 /// The model of an HF folder with an optional PEFT adapter (empty path: none; merged into the weights), ready to
-/// answer. `dtype`: see `weight_dtype` (vlm/checkpoint.h); `pixels`: see open_model; `lone_prompt`: see VlmGenerator.
+/// answer. `dtype`: see `weight_dtype` (vlm/checkpoint.h); `pixels` and `chat_template`: see open_model; `lone_prompt`:
+/// see VlmGenerator.
 std::unique_ptr<AnswerGenerator> open_generator(const std::filesystem::path& model,
                                                 const std::filesystem::path& adapter, const std::string& dtype,
-                                                const PixelLimits& pixels = {}, bool lone_prompt = false);
+                                                const PixelLimits& pixels = {}, bool lone_prompt = false,
+                                                const std::string& chat_template = "auto");
 
 }  // namespace scalselect::vlm

@@ -81,7 +81,7 @@ int run_generate(const Words& words) {
   const auto asked = bind_options<schema::GenerateOptions>(bound.tree, "", bound.origin);
   asked.machine.use();
   const auto generator = vlm::open_generator(inputs::find_path(model.path), asked.adapter.value_or(""), model.dtype,
-                                             pipeline::pixels_of(model), /*lone_prompt=*/true);
+                                             pipeline::pixels_of(model), /*lone_prompt=*/true, model.chat_template);
   GenerationOptions options;
   options.max_new_tokens = asked.max_new_tokens;
   print_answer(generator->answer(std::span(&question, 1), options).front(), asked.format);

@@ -62,7 +62,8 @@ void save_epoch(const fs::path& folder, const vlm::Vlm& model, const trainer::Tr
 }
 
 void train_warm_up(const GradientOptions& options, const WarmUpPlace& place, const fs::path& folder) {
-  auto [model, chat, images] = vlm::open_model(inputs::find_path(place.model->path), {}, pixels_of(*place.model));
+  auto [model, chat, images] =
+      vlm::open_model(inputs::find_path(place.model->path), {}, pixels_of(*place.model), place.model->chat_template);
   const auto rows = warm_up_rows(*place.pool->pool, options);
   const auto samples = place.pool->pool->samples(rows);
   const auto train = recipe(options);
@@ -88,7 +89,7 @@ std::optional<StageKey> warm_up_key(const GradientOptions& options, const WarmUp
   return StageKey{"warm_up",
                   kWarmUpVersion,
                   {{"pool", place.pool->digest}, {"model", place.model_hash}},
-                  with_pixels(nlohmann::json(tree), *place.model)};
+                  with_model_options(nlohmann::json(tree), *place.model)};
 }
 
 StageRecord ensure_warm_up(const GradientOptions& options, const WarmUpPlace& place, const ArtifactCache& cache) {
@@ -115,6 +116,7 @@ std::unique_ptr<GradientProbe> open_gradients(const GradientPoint& point, const 
   }
   trainer::GradientProbeOptions options;
   options.pixels = pixels_of(model);
+  options.chat_template = model.chat_template;
   return trainer::open_gradient_probe(inputs::find_path(model.path), model.dtype, source, options);
 }
 

@@ -7,6 +7,7 @@
 #include "core/error.h"
 #include "core/hash.h"
 #include "selector/choose.h"
+#include "vlm/chat_choice.h"
 #include "vlm/image_processor.h"
 
 namespace scalselect::pipeline {
@@ -38,12 +39,16 @@ std::string choice_of(const config::ComposedConfig& composed, const std::string&
 
 vlm::PixelLimits pixels_of(const ModelOptions& model) { return {model.min_pixels, model.max_pixels}; }
 
-nlohmann::json with_pixels(nlohmann::json params, const ModelOptions& model) {
-  const auto processor =
-      vlm::ImageProcessor::load(inputs::find_path(model.path), /*pad_to_square=*/false, pixels_of(model));
-  if (processor.fixed_size()) return params;
-  const auto& bounds = processor.options().bounds;
-  params["pixels"] = {bounds.least, bounds.most};
+nlohmann::json with_model_options(nlohmann::json params, const ModelOptions& model) {
+  const auto folder = inputs::find_path(model.path);
+  const auto processor = vlm::ImageProcessor::load(folder, /*pad_to_square=*/false, pixels_of(model));
+  if (!processor.fixed_size()) {
+    const auto& bounds = processor.options().bounds;
+    params["pixels"] = {bounds.least, bounds.most};
+  }
+  if (const auto chat = vlm::chat_key(folder, model.chat_template); !chat.empty()) {
+    params["chat_template"] = chat;
+  }
   return params;
 }
 

@@ -28,12 +28,15 @@ namespace scalselect::pipeline {
 struct ModelOptions {
   std::string path;
   std::string dtype = "float32";
+  std::string chat_template = "auto";
   std::optional<std::int64_t> min_pixels, max_pixels;
 
   template <class Visitor>
   static void describe(Visitor& v, ModelOptions& o) {
     v.field("path", o.path, "Hugging Face model folder");
     v.field("dtype", o.dtype, "weights of the forward passes: float32 or bfloat16");
+    v.field("chat_template", o.chat_template,
+            "prompts: auto (the folder's own template), a built-in layout's name, or a file of Jinja");
     v.field("min_pixels", o.min_pixels,
             "Qwen-VL: smallest area of an image, null: the folder's; other models have one fixed size", Range{1, 1e9});
     v.field("max_pixels", o.max_pixels, "Qwen-VL: largest area of an image, null: the folder's", Range{1, 1e9});
@@ -42,8 +45,9 @@ struct ModelOptions {
 
 vlm::PixelLimits pixels_of(const ModelOptions& model);
 
-/// `params` of a stage key with the image bounds of `model`, if its images have no fixed size.
-nlohmann::json with_pixels(nlohmann::json params, const ModelOptions& model);
+/// `params` of a stage key with the image bounds of `model`, if its images have no fixed size, and with its prompts
+/// where they are not the usual ones.
+nlohmann::json with_model_options(nlohmann::json params, const ModelOptions& model);
 
 struct EvalOptions {
   std::optional<std::string> root;  ///< folder that relative benchmark paths start from; null: the mini world's

@@ -34,10 +34,11 @@ bool is_compat(const FeatureSpec& spec) {
 
 StageKey features_key(const FeatureSpec& spec, const OpenPool& pool, const WarmUpPlace& place) {
   const auto& model = *place.model;
-  StageKey key{"features",
-               kFeaturesVersion,
-               {{"pool", pool.digest}, {"model", place.model_hash}},
-               with_pixels({{"feature", nlohmann::json(describe_feature(spec))}, {"dtype", model.dtype}}, model)};
+  StageKey key{
+      "features",
+      kFeaturesVersion,
+      {{"pool", pool.digest}, {"model", place.model_hash}},
+      with_model_options({{"feature", nlohmann::json(describe_feature(spec))}, {"dtype", model.dtype}}, model)};
   if (is_compat(spec)) key.params["compat"] = kCompatVersion;
   if (const auto* point = gradient_point(spec)) {
     if (const auto warm_up = warm_up_key(point->options, place)) key.inputs["warm_up"] = warm_up->digest();
@@ -158,6 +159,7 @@ std::optional<StageRecord> run_pass(const OpenPool& pool, const WarmUpPlace& pla
   } else {
     vlm::ProbeOptions probe_options;
     probe_options.pixels = pixels_of(*place.model);
+    probe_options.chat_template = place.model->chat_template;
     const auto probe = vlm::open_probe(inputs::find_path(place.model->path), place.model->dtype,
                                        request_for(specs_of(jobs)), probe_options);
     extract_features(*pool.pool, *probe, jobs, options);

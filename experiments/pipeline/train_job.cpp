@@ -72,7 +72,8 @@ std::string skipped_text(const trainer::TrainingSet& set) {
 
 /// Fine-tunes into `folder`: adapter/ (PEFT), train_log.jsonl, skipped.jsonl, and until it is done the checkpoint.
 void fine_tune(const TrainJob& job, const fs::path& folder, JobProgress& progress) {
-  auto [model, chat, images] = vlm::open_model(job.model, {}, pixels_of(job.model_options));
+  auto [model, chat, images] =
+      vlm::open_model(job.model, {}, pixels_of(job.model_options), job.model_options.chat_template);
   const auto samples = selected_samples(job);
   auto set = trainer::make_training_set(samples, chat, *images, job.trainer.max_length);
   trainer::ImageFeatures features(model, images, set, job.trainer.feature_cache_mb);
@@ -168,7 +169,7 @@ TrainJob plan_training(const RunConfig& config, const OpenPool& pool, const Sele
   job.adapter = {"adapter",
                  kAdapterVersion,
                  {{"model", model_hash}, {"pool", pool.digest}, {"rows", selection.rows_digest}},
-                 with_pixels({{"trainer", training_identity(dump_options(job.trainer))}}, config.model)};
+                 with_model_options({{"trainer", training_identity(dump_options(job.trainer))}}, config.model)};
   if (config.stop_after <= StopAfter::kAdapter) return job;
 
   job.eval = config.eval;
@@ -222,7 +223,8 @@ void run_train_job(const TrainJob& job, launchers::Reporter& reporter) {
         ensure_artifact(cache, job.predictions[i], [&, &adapter = adapter](const fs::path& folder) {
           if (!generator)
             generator = vlm::open_generator(job.model, adapter / "adapter", job.model_options.dtype,
-                                            pixels_of(job.model_options));
+                                            pixels_of(job.model_options), /*lone_prompt=*/false,
+                                            job.model_options.chat_template);
           answer(job, i, *generator, folder, progress);
           return facts_of_making();
         }).second;

@@ -1,0 +1,315 @@
+#include "vlm/chat_program.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "core/error.h"
+#include "core/utf8.h"
+#include "vlm/tokenizers/aligned_text.h"
+
+namespace scalselect::vlm {
+namespace {
+
+using jinja::Value;
+
+/// Templates may tell the date. It is always the same one (the default that Llama 3's templates name), so that a pool's
+/// prompts do not change overnight.
+std::tm fixed_date() {
+  std::tm date{};
+  date.tm_year = 124;
+  date.tm_mon = 6;
+  date.tm_mday = 26;
+  date.tm_wday = 5;
+  date.tm_yday = 207;
+  date.tm_hour = 12;
+  return date;
+}
+
+/// Private-use characters: no text of a pool, and nothing that a template looks for.
+std::string marker(std::size_t index) { return fmt::format("\uE0A1{}\uE0A2", index); }
+
+bool is_blank(const std::string& text) { return tok::strip_spaces(text).empty(); }
+
+Value dict_of(std::vector<std::pair<Value, Value>> entries) {
+  jinja::Budget budget;
+  return jinja::make_dict(entries, budget);
+}
+
+const char* name_of(Role role) {
+  switch (role) {
+    case Role::kSystem: return "system";
+    case Role::kUser: return "user";
+    case Role::kAssistant: break;
+  }
+  return "assistant";
+}
+
+TokenRoleTag tag_of(Role role) {
+  switch (role) {
+    case Role::kSystem: return TokenRoleTag::kSystem;
+    case Role::kUser: return TokenRoleTag::kUser;
+    case Role::kAssistant: break;
+  }
+  return TokenRoleTag::kAssistant;
+}
+
+Value part(const char* type, const char* key = nullptr, const std::string& text = {}) {
+  std::vector<std::pair<Value, Value>> entries{{"type", type}};
+  if (key != nullptr) entries.emplace_back(key, text);
+  return dict_of(std::move(entries));
+}
+
+std::int64_t count(std::string_view text, std::string_view what) {
+  std::int64_t hits = 0;
+  for (auto at = text.find(what); at != text.npos; at = text.find(what, at + what.size())) ++hits;
+  return hits;
+}
+
+/// A text as templates repeat it: as it is, or trimmed.
+std::vector<std::string_view> variants(const std::string& text) {
+  const auto both = tok::strip_spaces(text);
+  const auto begin = static_cast<std::size_t>(both.data() - text.data());
+  const std::string_view whole = text;
+  return {whole, both, whole.substr(0, begin + both.size()), whole.substr(begin)};
+}
+
+std::size_t common_prefix(std::string_view a, std::string_view b) {
+  return static_cast<std::size_t>(std::mismatch(a.begin(), a.end(), b.begin(), b.end()).first - a.begin());
+}
+
+/// The conversation without the tags of pictures.
+std::vector<Turn> untagged(std::span<const Turn> turns, bool images) {
+  std::vector<Turn> out(turns.begin(), turns.end());
+  for (auto& turn : out) {
+    const bool here = std::exchange(images, images && turn.role != Role::kUser) && turn.role == Role::kUser;
+    turn.text = repair_utf8(here ? without_image_tags(turn.text) : turn.text);
+  }
+  return out;
+}
+
+/// The conversation with markers in place of texts that are more than blanks.
+std::vector<Turn> marked(std::span<const Turn> turns) {
+  std::vector<Turn> out(turns.begin(), turns.end());
+  for (std::size_t i = 0; i < out.size(); ++i) {
+    if (!is_blank(out[i].text)) out[i].text = marker(i);
+  }
+  return out;
+}
+
+std::vector<Turn> conversation(std::initializer_list<std::pair<Role, const char*>> turns) {
+  std::vector<Turn> out;
+  for (const auto& [role, text] : turns) out.push_back({role, text});
+  return out;
+}
+
+}  // namespace
+
+ChatProgram::ChatProgram(ChatSource source, const ChatLayout& layout, std::map<std::string, std::string> special)
+    : source_(std::move(source)),
+      special_(std::move(special)),
+      placeholder_(layout.image_before + layout.image_token + layout.image_after),
+      image_token_(layout.image_token) {
+  if (const auto found = special_.find("bos_token"); found != special_.end()) bos_ = found->second;
+  try {
+    template_ = std::make_unique<const jinja::Template>(source_.text);
+  } catch (const jinja::Error& error) {
+    refuse(error.what());
+  }
+  choose_forms();
+}
+
+void ChatProgram::refuse(const std::string& problem) const {
+  throw UserError(ErrorKind::kInput, fmt::format("The chat template, {}, cannot be used: {}", source_.place, problem),
+                  "Name another one with model.chat_template=FILE.jinja, or a built-in prompt by its name.");
+}
+
+Value ChatProgram::messages(std::span<const Turn> turns, std::int64_t images, const Forms& forms) const {
+  std::vector<Value> out;
+  for (const auto& turn : turns) {
+    const bool here = images > 0 && turn.role == Role::kUser;
+    const auto count_here = here ? std::exchange(images, 0) : 0;
+    const auto& text = turn.text;
+    const bool list = turn.role == Role::kUser     ? forms.user
+                      : turn.role == Role::kSystem ? forms.system
+                                                   : forms.assistant;
+    Value content;
+    if (list) {
+      std::vector<Value> parts(static_cast<std::size_t>(count_here), part("image"));
+      if (!text.empty() || parts.empty()) parts.push_back(part("text", "text", text));
+      content = Value::list(std::move(parts));
+    } else {
+      std::string whole;
+      for (std::int64_t i = 0; i < count_here; ++i) whole += placeholder_;
+      content = whole + text;
+    }
+    out.push_back(dict_of({{"role", name_of(turn.role)}, {"content", content}}));
+  }
+  return Value::list(std::move(out));
+}
+
+std::string ChatProgram::render(std::span<const Turn> turns, std::int64_t images, bool prompt,
+                                const Forms& forms) const {
+  std::vector<std::pair<Value, Value>> variables{{"messages", messages(turns, images, forms)},
+                                                 {"add_generation_prompt", prompt},
+                                                 {"tools", Value()},
+                                                 {"documents", Value()}};
+  for (const auto& [name, token] : special_) variables.emplace_back(name, token);
+  return template_->render(dict_of(std::move(variables)), fixed_date());
+}
+
+std::string ChatProgram::problem_of(std::span<const Turn> turns, const Forms& forms) const {
+  const auto turns_marked = marked(turns);
+  std::string text;
+  try {
+    text = render(turns_marked, 1, false, forms);
+  } catch (const jinja::Error& error) {
+    return error.what();
+  }
+  std::size_t at = 0;
+  for (std::size_t i = 0; i < turns.size(); ++i) {
+    const auto found = text.find(turns_marked[i].text, at);
+    if (found == text.npos || count(text, turns_marked[i].text) != 1) {
+      return fmt::format("it does not repeat the {}'s messages once and in their order", name_of(turns[i].role));
+    }
+    at = found + turns_marked[i].text.size();
+  }
+  // A list that is printed instead of read shows its keys.
+  if (text.find("'type'") != text.npos || text.find("\"type\"") != text.npos) {
+    return "it prints messages as lists instead of reading them";
+  }
+  const auto placeholders = count(text, image_token_);
+  if (placeholders == 1) return {};
+  return fmt::format("it makes {} placeholders '{}' of one picture", placeholders, image_token_);
+}
+
+void ChatProgram::choose_forms() {
+  const auto plain =
+      conversation({{Role::kUser, "a"}, {Role::kAssistant, "b"}, {Role::kUser, "c"}, {Role::kAssistant, "d"}});
+  std::string problem;
+  for (const auto forms : {Forms{true, true, true}, Forms{true, false, false}, Forms{false, false, false}}) {
+    problem = problem_of(plain, forms);
+    forms_ = forms;
+    if (problem.empty()) break;
+  }
+  if (!problem.empty()) refuse(problem);
+  auto with_system = plain;
+  with_system.insert(with_system.begin(), {Role::kSystem, "e"});
+  for (const bool list : {forms_.user, !forms_.user}) {
+    forms_.system = list;
+    if (problem_of(with_system, forms_).empty()) break;
+  }
+  const auto text = render(marked(plain), 1, false, forms_);
+  const auto last = marker(plain.size() - 1);
+  turn_end_ = text.substr(text.find(last) + last.size());
+}
+
+std::optional<std::vector<ChatSpan>> ChatProgram::locate(const std::string& text, std::span<const Turn> turns,
+                                                         std::int64_t images, const RenderOptions& options) const {
+  const auto turns_marked = marked(turns);
+  const auto frame = render(turns_marked, images, options.generation_prompt, forms_);
+  std::vector<ChatSpan> spans;
+  std::size_t at = 0, frame_at = 0;
+  // The template's part up to the marker, or the end, of `frame`.
+  const auto next_part = [&](std::size_t index) -> std::optional<std::string_view> {
+    while (index < turns.size() && is_blank(turns[index].text)) ++index;
+    const auto end = index < turns.size() ? frame.find(turns_marked[index].text, frame_at) : frame.size();
+    if (end == frame.npos) return std::nullopt;
+    return std::string_view(frame).substr(frame_at, end - frame_at);
+  };
+  auto before = next_part(0);
+  if (!before || !text.starts_with(*before)) return std::nullopt;
+  at = frame_at = before->size();
+  const auto add = [&](std::size_t size, TokenRoleTag role, std::size_t turn, bool supervised) {
+    const auto begin = static_cast<std::int64_t>(at);
+    if (size > 0) {
+      spans.push_back(
+          {{begin, begin + static_cast<std::int64_t>(size)}, role, static_cast<std::int32_t>(turn), supervised});
+    }
+    at += size;
+  };
+  for (std::size_t i = 0; i < turns.size(); ++i) {
+    if (is_blank(turns[i].text)) continue;
+    frame_at += turns_marked[i].text.size();
+    const auto after = next_part(i + 1);
+    if (!after) return std::nullopt;
+    const bool last = frame_at + after->size() == frame.size();
+    const auto rest = std::string_view(text).substr(at);
+    std::optional<std::size_t> size;
+    for (const auto variant : variants(turns[i].text)) {
+      if (!size && rest.starts_with(variant) && rest.substr(variant.size()).starts_with(*after) &&
+          (!last || rest.size() == variant.size() + after->size())) {
+        size = variant.size();
+      }
+    }
+    if (!size) return std::nullopt;
+    const bool answer = options.training && turns[i].role == Role::kAssistant;
+    add(*size, tag_of(turns[i].role), i, answer);
+    const auto end = !answer ? 0 : last ? after->size() : common_prefix(*after, turn_end_);
+    add(end, TokenRoleTag::kTemplate, i, true);
+    at += after->size() - end;
+    frame_at += after->size();
+  }
+  if (at != text.size()) return std::nullopt;
+  return spans;
+}
+
+ChatText ChatProgram::text(std::span<const Turn> turns, std::int64_t images, const RenderOptions& options) const {
+  ChatText out;
+  std::optional<std::vector<ChatSpan>> spans;
+  try {
+    const auto plain = untagged(turns, images > 0);
+    out.text = render(plain, images, options.generation_prompt, forms_);
+    spans = locate(out.text, plain, images, options);
+  } catch (const jinja::Raised& error) {
+    throw UserError(ErrorKind::kInput, fmt::format("the chat template refuses the conversation: {}", error.what()),
+                    "Leave the row out, or choose another template with model.chat_template.");
+  } catch (const jinja::Error& error) {
+    throw UserError(ErrorKind::kInput,
+                    fmt::format("the chat template cannot render the conversation: {}", error.what()),
+                    "Leave the row out, or choose another template with model.chat_template.");
+  }
+  if (!spans && !options.generation_prompt) {
+    throw UserError(ErrorKind::kInput,
+                    "the chat template changes the messages, so that their tokens cannot be told from its own",
+                    "Leave the row out, or choose another template with model.chat_template.");
+  }
+  if (spans) out.spans = std::move(*spans);
+  return out;
+}
+
+bool ChatProgram::equals(const ChatLayout& layout) const {
+  struct Probe {
+    std::vector<Turn> turns;
+    std::int64_t images;
+  };
+  const auto user = Role::kUser, assistant = Role::kAssistant;
+  const Probe probes[] = {
+      {conversation({{user, "What?"}, {assistant, "A cat."}}), 1},
+      {conversation({{user, "Same?"}, {assistant, " No \n"}, {user, "\n Why? "}, {assistant, "Because."}}), 2},
+      {conversation({{user, "What?"}, {assistant, "A."}, {user, "So?"}, {assistant, "B."}}), 0},
+      {conversation({{Role::kSystem, " Be brief. "}, {user, "What?"}, {assistant, "A."}}), 1},
+      {conversation(
+           {{user, "a"}, {assistant, "<think>\nb\n</think>\n\nc"}, {user, "d"}, {assistant, "<think>e</think>f"}}),
+       1},
+      {conversation({{assistant, "First."}, {user, "What?"}, {user, "More."}, {assistant, "A."}}), 1},
+  };
+  for (const auto& probe : probes) {
+    for (const bool prompt : {false, true}) {
+      RenderOptions options;
+      options.generation_prompt = prompt;
+      try {
+        if (render(probe.turns, probe.images, prompt, forms_) !=
+            layout_text(layout, probe.turns, probe.images, options).text) {
+          return false;
+        }
+      } catch (const jinja::Error&) {
+        return false;
+      }
+    }
+  }
+  return true;
+}
+
+}  // namespace scalselect::vlm
