@@ -7,6 +7,8 @@
 #include <cstdint>
 #include <cstdlib>
 #include <fstream>
+#include <map>
+#include <mutex>
 
 #include "core/error.h"
 #include "data/parquet/plugin.h"
@@ -35,8 +37,8 @@ constexpr int kOpenFlags =
     RTLD_NOW | RTLD_LOCAL | RTLD_DEEPBIND;
 #endif
 
-const ParquetPlugin& load(const std::string& file) {
-  const auto path = plugin_path();
+/// Opened once; never closed, as Arrow's threads may outlive their last use.
+const ParquetPlugin& load(const fs::path& path, const std::string& file) {
   if (!fs::exists(path)) {
     throw UserError(
         ErrorKind::kEnvironment,
@@ -53,10 +55,15 @@ const ParquetPlugin& load(const std::string& file) {
   return reinterpret_cast<ParquetFactory>(symbol)();
 }
 
-/// `file` is what a user will have asked for; the message names it if there is no plugin.
+/// `file` is what a user has asked for: the message names it if there is no plugin.
 const ParquetPlugin& plugin(const std::string& file) {
-  static const ParquetPlugin& loaded = load(file);
-  return loaded;
+  static std::mutex mutex;
+  static std::map<fs::path, const ParquetPlugin*> loaded;
+  const std::lock_guard lock(mutex);
+  const auto path = plugin_path();
+  auto& known = loaded[path];
+  if (known == nullptr) known = &load(path, file);
+  return *known;
 }
 
 /// Takes the number before the next ':' off `text`; false if there is none.
