@@ -14,6 +14,7 @@
 
 #include "core/error.h"
 #include "core/files.h"
+#include "data/containers/parquet.h"
 
 namespace scalselect {
 namespace {
@@ -26,9 +27,11 @@ struct Kind {
 };
 
 std::string read_tar_picture(const std::string& name, std::int64_t limit);
+std::string read_parquet(const std::string& name, std::int64_t limit);
 
 constexpr Kind kKinds[] = {
     {"tar:", 2, read_tar_picture},
+    {"parquet:", 3, read_parquet},
 };
 
 const Kind* kind_of(std::string_view name) {
@@ -90,6 +93,12 @@ std::string read_tar_picture(const std::string& name, std::int64_t limit) {
     if (got == 0) refuse(ErrorKind::kInput, name, "was cut while it was read", "Fetch or copy it again.");
     filled += static_cast<std::size_t>(got);
   }
+  return bytes;
+}
+
+std::string read_parquet(const std::string& name, std::int64_t limit) {
+  auto bytes = read_parquet_picture(name);
+  check_size(name, std::ssize(bytes), limit);
   return bytes;
 }
 

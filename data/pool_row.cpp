@@ -16,14 +16,13 @@ namespace {
 
 namespace dom = simdjson::dom;
 
-/// The spellings of a conversation; the first that is present counts. Turns have a role and a text each, or are pairs
-/// of a question and an answer.
+/// The spellings of a conversation; the first that is present counts.
 struct Spelling {
   const char *list, *role, *text;
-  bool pairs = false;
+  bool exchanges = false;  ///< an entry is a question and its answer, under the names `role` and `text`, or a message
 };
-constexpr Spelling kSpellings[] = {
-    {"conversations", "from", "value"}, {"messages", "role", "content"}, {"texts", "role", "content", true}};
+constexpr Spelling kMessages{"messages", "role", "content"};
+constexpr Spelling kSpellings[] = {{"conversations", "from", "value"}, kMessages, {"texts", "user", "assistant", true}};
 
 std::optional<Role> role_of(std::string_view name) {
   if (name == "human" || name == "user") return Role::kUser;
@@ -46,27 +45,71 @@ std::string join(const std::filesystem::path& root, std::string_view path) {
   return (up ? joined : joined.lexically_normal()).string();
 }
 
+/// What a row says: its turns, and what only they tell.
+struct Conversation {
+  std::vector<Turn> turns;
+  std::vector<std::string> images;  ///< that parts of messages name
+  std::string source;               ///< that the first exchange names
+};
+
+/// The picture that a part of a message names, as Qwen-VL and OpenAI spell it: "image" or "image_url", a text or
+/// {"url"}.
+std::string_view picture_of(dom::object part) {
+  for (const char* key : {"image", "image_url", "url", "path"}) {
+    dom::object nested;
+    const auto name = part[key].get(nested) == simdjson::SUCCESS ? text_of(nested, "url") : text_of(part, key);
+    if (!name || name->empty()) continue;
+    constexpr std::string_view kScheme = "file://";
+    return name->starts_with(kScheme) ? name->substr(kScheme.size()) : *name;
+  }
+  return {};
+}
+
+/// Reads a message whose text is a list of parts, [{"type": "image"}, {"type": "text", "text": ..}]: pictures become
+/// `<image>` tags where they stand. Returns why that is impossible, or nothing.
+std::string read_parts(dom::array parts, std::string& text, std::vector<std::string>& images) {
+  std::size_t index = 0;
+  for (const dom::element item : parts) {
+    dom::object part;
+    if (item.get(part) != simdjson::SUCCESS) return fmt::format("[{}] is not an object", index);
+    const auto type = text_of(part, "type").value_or("text"), words = text_of(part, "text").value_or("");
+    if (type == "text") {
+      text += words;
+    } else if (type == "image" || type == "image_url") {
+      text += "<image>";
+      if (const auto name = picture_of(part); !name.empty()) images.emplace_back(name);
+    } else {
+      return fmt::format("[{}] is of the type '{}', which is neither text nor image", index, type);
+    }
+    ++index;
+  }
+  return {};
+}
+
 /// Appends the turns of `list`; returns why that is impossible, or nothing.
-std::string read_turns(dom::array list, const Spelling& spelling, std::vector<Turn>& turns) {
+std::string read_turns(dom::array list, const Spelling& spelling, Conversation& out) {
   std::size_t index = 0;
   for (const dom::element item : list) {
     dom::object turn;
     if (item.get(turn) != simdjson::SUCCESS) return fmt::format("{}[{}] is not an object", spelling.list, index);
-    if (spelling.pairs) {
-      const auto question = text_of(turn, "user"), answer = text_of(turn, "assistant");
-      if (question && answer) {
-        turns.push_back({Role::kUser, std::string(*question)});
-        turns.push_back({Role::kAssistant, std::string(*answer)});
-        ++index;
-        continue;
-      }
+    const bool exchange = spelling.exchanges && !text_of(turn, kMessages.role);
+    const auto& keys = spelling.exchanges && !exchange ? kMessages : spelling;
+    const auto name = text_of(turn, keys.role), text = text_of(turn, keys.text);
+    dom::array parts;
+    const bool in_parts = !exchange && turn[keys.text].get(parts) == simdjson::SUCCESS;
+    if (!name) return fmt::format("{}[{}].{} is missing or not a string", spelling.list, index, keys.role);
+    if (!text && !in_parts) return fmt::format("{}[{}].{} is missing or not a string", spelling.list, index, keys.text);
+    if (exchange) {
+      if (index == 0) out.source = text_of(turn, "source").value_or("");
+      out.turns.push_back({Role::kUser, std::string(*name)});
+      out.turns.push_back({Role::kAssistant, std::string(*text)});
+    } else {
+      const auto role = role_of(*name);
+      if (!role) return fmt::format("{}[{}] has the unknown role '{}'", spelling.list, index, *name);
+      out.turns.push_back({*role, std::string(text.value_or(""))});
+      const auto fault = in_parts ? read_parts(parts, out.turns.back().text, out.images) : "";
+      if (!fault.empty()) return fmt::format("{}[{}].{}{}", spelling.list, index, keys.text, fault);
     }
-    const auto name = text_of(turn, spelling.role), text = text_of(turn, spelling.text);
-    if (!name) return fmt::format("{}[{}].{} is missing or not a string", spelling.list, index, spelling.role);
-    if (!text) return fmt::format("{}[{}].{} is missing or not a string", spelling.list, index, spelling.text);
-    const auto role = role_of(*name);
-    if (!role) return fmt::format("{}[{}] has the unknown role '{}'", spelling.list, index, *name);
-    turns.push_back({*role, std::string(*text)});
     ++index;
   }
   return {};
@@ -87,10 +130,10 @@ bool same(const std::vector<Turn>& a, const std::vector<Turn>& b) {
 }
 
 /// The turns under `spelling`, if present; returns why they cannot be read, or nothing.
-std::string read_spelling(dom::object object, const Spelling& spelling, std::vector<Turn>& turns) {
+std::string read_spelling(dom::object object, const Spelling& spelling, Conversation& out) {
   dom::array list;
   if (object[spelling.list].get(list) != simdjson::SUCCESS) return fmt::format("'{}' is not a list", spelling.list);
-  return read_turns(list, spelling, turns);
+  return read_turns(list, spelling, out);
 }
 
 /// Adds the paths under `key`, a string or a list of strings, to `images`.
@@ -150,9 +193,14 @@ class RowParts {
       if (is_absent(object_, spelling.list)) continue;
       if (spelling_ == nullptr) {
         spelling_ = &spelling;
-        row_.rejected = read_spelling(object_, spelling, turns);
+        Conversation read;
+        row_.rejected = read_spelling(object_, spelling, read);
         if (!row_.rejected.empty()) return;
-      } else if (std::vector<Turn> other; !read_spelling(object_, spelling, other).empty() || !same(other, turns)) {
+        turns = std::move(read.turns);
+        named_pictures_ = std::move(read.images);
+        if (row_.sample.source.empty()) row_.sample.source = std::move(read.source);
+      } else if (Conversation other; !read_spelling(object_, spelling, other).empty() || !same(other.turns, turns)) {
+        if (spelling.exchanges) continue;  // `texts` may be a column of any kind
         row_.remarks.push_back(fmt::format("'{}' differs from '{}', which counts", spelling.list, spelling_->list));
       }
     }
@@ -161,7 +209,7 @@ class RowParts {
       const bool empty = std::any_of(std::begin(kSpellings), std::end(kSpellings), [&](const Spelling& spelling) {
         return object_[spelling.list].get(none) == simdjson::SUCCESS && !none.is_null();
       });
-      row_.rejected = empty ? "empty conversation" : "neither 'conversations' nor 'messages'";
+      row_.rejected = empty ? "empty conversation" : "none of 'conversations', 'messages' and 'texts'";
       return;
     }
     const auto system = text_of(object_, "system");
@@ -179,8 +227,9 @@ class RowParts {
     std::vector<std::string> other;
     row_.rejected = read_images(object_, key, root_, row_.sample.images);
     if (row_.rejected.empty()) row_.rejected = read_images(object_, other_key, root_, other);
+    if (row_.sample.images.empty()) row_.sample.images.swap(other);
     if (row_.sample.images.empty()) {
-      row_.sample.images = std::move(other);
+      for (const auto& name : named_pictures_) row_.sample.images.push_back(join(root_, name));
     } else if (!other.empty() && other != row_.sample.images) {
       row_.remarks.push_back(fmt::format("'{}' differs from '{}', which counts", other_key, key));
     }
@@ -189,7 +238,8 @@ class RowParts {
   dom::object object_;
   const std::filesystem::path& root_;
   PoolRow& row_;
-  const Spelling* spelling_ = nullptr;  ///< the one that counts
+  const Spelling* spelling_ = nullptr;       ///< the one that counts
+  std::vector<std::string> named_pictures_;  ///< by the messages themselves; they count if the row names none
 };
 
 }  // namespace

@@ -1,4 +1,7 @@
-// One JSON object of a pool as a Sample.
+// One JSON object of a pool as a Sample. Besides the two spellings of data/pool.h a row may have The Cauldron's,
+//   {"images": ["a.jpg", ..], "texts": [{"user": "..", "assistant": ".."}, ..]}
+// and a message's content may be a list of parts, [{"type": "image"}, {"type": "text", "text": ".."}]: an image stands
+// for an `<image>` tag, and the picture that it names counts if the row names none.
 #pragma once
 
 #include <filesystem>

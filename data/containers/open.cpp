@@ -5,6 +5,7 @@
 #include "core/error.h"
 #include "data/byte_stream.h"
 #include "data/containers/json_file.h"
+#include "data/containers/parquet.h"
 #include "data/containers/webdataset.h"
 
 namespace scalselect {
@@ -18,6 +19,7 @@ struct Kind {
 
 constexpr Kind kKinds[] = {
     {is_tar, open_webdataset},
+    {[](std::string_view head) { return head.starts_with("PAR1"); }, open_parquet},
 };
 
 [[noreturn]] void refuse(const std::filesystem::path& file, const char* what, const char* remedy) {

@@ -87,11 +87,12 @@ TEST(Pool, ListsWhatIsWrongWithRowsAndKeepsTheirNumbers) {
     EXPECT_EQ(problem.count, 1);
     reasons.push_back(std::to_string(problem.row) + (problem.rejected ? " rejected: " : ": ") + problem.reason);
   }
-  EXPECT_THAT(reasons, ElementsAre("0: no id", "2: id 'd' was seen before in row 1", "3 rejected: empty conversation",
-                                   "4 rejected: not an object", "5 rejected: neither 'conversations' nor 'messages'",
-                                   "6 rejected: conversations[0].value is missing or not a string",
-                                   "7 rejected: conversations[0] has the unknown role 'tool'",
-                                   "8 rejected: 'image' is neither a path nor a list of paths"));
+  EXPECT_THAT(reasons,
+              ElementsAre("0: no id", "2: id 'd' was seen before in row 1", "3 rejected: empty conversation",
+                          "4 rejected: not an object", "5 rejected: none of 'conversations', 'messages' and 'texts'",
+                          "6 rejected: conversations[0].value is missing or not a string",
+                          "7 rejected: conversations[0] has the unknown role 'tool'",
+                          "8 rejected: 'image' is neither a path nor a list of paths"));
   EXPECT_EQ(pool.reject_reason(3), "empty conversation");
   EXPECT_EQ(pool.reject_reason(2), "");
   EXPECT_THAT(pool.sample(3).turns, IsEmpty());
@@ -169,6 +170,39 @@ TEST(Pool, WhatIsSaidInTwoSpellingsCountsOnce) {
                                    "2: 'image' differs from 'images', which counts",
                                    "3: 'messages' differs from 'conversations', which counts",
                                    "4: 'system' differs from the first message, which counts"));
+}
+
+TEST(Pool, ReadsExchangesAndMessagesInParts) {
+  const Pool pool(
+      write(
+          "spellings.jsonl",
+          R"({"id": 1, "images": ["a.png", "b.png"], "texts": [{"user": "Q1", "assistant": "A1", "source": "x"}, {"user": "Q2", "assistant": "A2"}]}
+{"id": 2, "images": ["c.png"], "messages": [{"role": "user", "content": [{"type": "image", "text": null}, {"type": "text", "text": "Q"}, {"text": "?"}]}, {"role": "assistant", "content": [{"type": "text", "text": "A"}]}]}
+{"id": 3, "messages": [{"role": "user", "content": [{"type": "image", "image": "file:///d.png"}, {"type": "text", "text": " or "}, {"type": "image_url", "image_url": {"url": "e.png"}}]}, {"role": "assistant", "content": "A"}]}
+{"id": 4, "messages": [{"role": "user", "content": [{"type": "video", "video": "v.mp4"}]}]}
+{"id": 5, "messages": [{"role": "user", "content": ["Q"]}]}
+{"id": 6, "texts": [{"user": "Q", "assistant": null}]}
+{"id": 7, "texts": ["a caption"], "conversations": [{"from": "human", "value": "Q"}, {"from": "gpt", "value": "A"}]}
+)"),
+      "/root");
+  const auto spoken = [&](std::int64_t row) {
+    std::string text;
+    for (const auto& turn : pool.sample(row).turns)
+      text += (turn.role == Role::kUser ? "user: " : "assistant: ") + turn.text + "|";
+    return text;
+  };
+  EXPECT_EQ(spoken(0), "user: Q1|assistant: A1|user: Q2|assistant: A2|");
+  EXPECT_THAT(pool.sample(0).images, ElementsAre("/root/a.png", "/root/b.png"));
+  EXPECT_EQ(pool.sample(0).source, "x");
+  EXPECT_EQ(spoken(1), "user: <image>Q?|assistant: A|");
+  EXPECT_THAT(pool.sample(1).images, ElementsAre("/root/c.png"));
+  EXPECT_EQ(spoken(2), "user: <image> or <image>|assistant: A|");
+  EXPECT_THAT(pool.sample(2).images, ElementsAre("/d.png", "/root/e.png"));
+  EXPECT_EQ(pool.reject_reason(3), "messages[0].content[0] is of the type 'video', which is neither text nor image");
+  EXPECT_EQ(pool.reject_reason(4), "messages[0].content[0] is not an object");
+  EXPECT_EQ(pool.reject_reason(5), "texts[0].assistant is missing or not a string");
+  EXPECT_EQ(spoken(6), "user: Q|assistant: A|");
+  EXPECT_EQ(pool.problems().size(), 3U);
 }
 
 TEST(Pool, ReadsJsonAsPythonDoes) {

@@ -69,7 +69,7 @@ listed "sample without id" 3 "no id"
 listed "duplicate ids" 5 "id 's4' was seen before in row 4"
 listed "empty conversation" 6 "empty conversation"
 listed "unknown role" 10 "has the unknown role 'robot'"
-listed "no conversation" 11 "neither 'conversations' nor 'messages'"
+listed "no conversation" 11 "none of 'conversations', 'messages' and 'texts'"
 for row in 7 8; do ! grep -q "row $row\b" err.txt || wrong "row $row: $(grep "row $row\b" err.txt)"; done
 grep -q "6 x 192 representations of 'samples.json', 6 samples rejected" out.txt || wrong "not 6 of 12: $(cat out.txt)"
 printf '%-30s continues: %s\n' "no <image> tag; two images" "used: images come before the first question, as in the authors' rendering"
@@ -80,7 +80,7 @@ refused "JSON cut in the middle" 1 "'cut.json' ends in the middle of a value at 
 echo '{"id": 1' > one.jsonl
 refused "JSON line cut" 1 "'one.jsonl' ends in the middle of a value" "line 1" -- extract one.jsonl
 echo '[{"text": "no dialogue"}]' > other.json
-refused "another JSON" 1 "'other.json' has no usable row; row 0: neither 'conversations' nor 'messages'" "Give a file of LLaVA" -- extract other.json
+refused "another JSON" 1 "'other.json' has no usable row; row 0: none of 'conversations', 'messages' and 'texts'" "Give a file of LLaVA" -- extract other.json
 refused "no such pool" 1 "'nowhere.json'" "Check the path" -- extract nowhere.json
 : > empty.json
 refused "empty pool" 1 "'empty.json' is empty" "Give a JSON array" -- extract empty.json

@@ -1,0 +1,40 @@
+// Pools in Parquet, as Hugging Face's `datasets` and Spark write them.
+//
+// Arrow reads them. It comes from the `pyarrow` wheel (scripts/setup.sh) and lies in a library of its own,
+// libscalselect_parquet.so, which is opened when the first Parquet file is: 49 MB on disk, 8 to 20 ms and 15 MiB of
+// memory. DuckDB's C API was weighed against it and costs more (69 MB, 35 to 50 ms, 39 MiB), is in neither Debian nor a
+// wheel that links without Python, and cannot write a subset with the schema and the metadata of its source.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "data/containers/container.h"
+
+namespace scalselect {
+
+/// Whether the file begins with the four bytes of a Parquet file. False if it cannot be read.
+bool is_parquet(const std::filesystem::path& file);
+
+/// The file's rows, one JSON object each: a member per column, in the schema's order.
+///   text                        a string; bytes that are not UTF-8 stand there as they are
+///   numbers, booleans, null     as Python's json module writes them (NaN, Infinity); decimals as strings
+///   lists, structs              arrays, objects; maps as lists of [key, value]
+///   dates, times, durations     strings, ISO 8601 where that has a form for it
+///   bytes                       base64
+///   pictures                    references (data/picture_ref.h), or the path where a picture has no bytes but a path
+/// Pictures are columns {bytes, path}, lists of these, and columns of bytes, or lists of them, named `image` or
+/// `images` (of the last kind, no list and an empty one are the same). Their bytes are read only when a picture is.
+/// Throws UserError(kInput): not Parquet, cut short, encrypted; and UserError(kEnvironment) if this build has no Arrow.
+std::unique_ptr<Container> open_parquet(const std::filesystem::path& file);
+
+/// The bytes of picture `parquet:ROW:COLUMN:INDEX:FILE` (COLUMN counts the schema's top-level columns from 0). Pictures
+/// asked for in the order of rows cost one pass over their column. Throws UserError(kInput) if there is none.
+std::string read_parquet_picture(std::string_view reference);
+
+/// Arrow's version, or an empty string without it.
+std::string parquet_library();
+
+}  // namespace scalselect
