@@ -20,6 +20,7 @@ struct RowSet {
   std::int64_t size = 0;                     ///< a share is a share of these
   std::vector<std::int64_t> usable;          ///< rows that were not rejected when the file was read, ascending
   std::vector<std::int64_t> text_only = {};  ///< those of them without a picture; empty without a pool
+  const Pool* pool = nullptr;                ///< for methods with a list; null without a pool
 };
 
 RowSet rows_of_pool(const Pool& pool);
@@ -37,13 +38,15 @@ struct TargetSource {
 /// Throws UserError(kUsage) if the method requires a target and none is `given`: known before any pass of a model.
 void require_target(const Method& method, bool given);
 
-/// Throws UserError(kUsage) if `text_only` leaves the method nothing to choose within `budget`: known before any pass.
+/// Throws UserError(kUsage) if `text_only` leaves the method nothing to choose within `budget`, or would add rows to
+/// its list: known before any pass.
 void check_text_only(const Method& method, const RowSet& rows, const Budget& budget, TextOnly text_only);
 
 /// What the method reads: the tables of its needs, and as candidates the usable rows that every table holds, without
-/// those that `text_only` decides about. `target`: may be null; not opened for methods that have no use for it. Throws
-/// what `tables` throws, and UserError(kUsage) if the method requires a target and none is given, UserError(kInput) if
-/// no row of the pool, or of the target, is left.
+/// those that `text_only` decides about and those that its list, if it has one, does not name; listed rows that cannot
+/// be used are counted in a warning, with reasons. `target`: may be null; not opened for methods that have no use for
+/// it. Throws what `tables` throws, and UserError(kUsage) if the method requires a target and none is given,
+/// UserError(kInput) if no row of the pool, or of the target, is left.
 MethodInput open_input(const Method& method, const RowSet& rows, const TableSource& tables, std::uint64_t seed,
                        const TargetSource* target = nullptr, TextOnly text_only = TextOnly::kAuto);
 

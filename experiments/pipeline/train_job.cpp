@@ -7,7 +7,7 @@
 
 #include "core/device.h"
 #include "core/files.h"
-#include "data/selection.h"
+#include "data/row_list.h"
 #include "eval/predictions.h"
 #include "eval/registry.h"
 #include "experiments/pipeline/environment.h"
@@ -58,7 +58,7 @@ nlohmann::json stage_json(const std::string& stage, const StageKey& key, bool ca
 
 std::vector<Sample> selected_samples(const TrainJob& job) {
   const Pool pool(job.pool, job.image_root.empty() ? std::nullopt : std::optional<fs::path>(job.image_root));
-  auto rows = read_rows(pool, job.rows);
+  auto rows = read_row_list(job.rows, &pool, pool.size(), {.keyed_by = KeyedBy::kRow}).rows;
   std::sort(rows.begin(), rows.end());  // methods that chose the same rows share a training, whatever their order
   std::vector<Sample> samples;
   for (const auto row : rows) samples.push_back(pool.sample(row));
