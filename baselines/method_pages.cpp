@@ -23,8 +23,9 @@ std::string features_text(const Method& method) {
   return text;
 }
 
-const char* budget_text(BudgetUse use) {
-  switch (use) {
+const char* budget_text(const Method& method) {
+  if (method.list) return "takes all that the file names, whatever the budget, and the top of a ranking";
+  switch (method.budget_use) {
     case BudgetUse::kScores: return "ranks all samples once, every budget takes the top";
     case BudgetUse::kPrefix: return "chooses in order, a smaller budget is a prefix";
     case BudgetUse::kEach: return "chooses separately for every budget";
@@ -57,8 +58,8 @@ std::string method_page(const MethodEntry& entry) {
   return fmt::format(
       "## `{}`\n\n{}. It reads {}, {}, and {}. Cost: {}. Source: {}.\n{}", entry.name,
       static_cast<char>(std::toupper(static_cast<unsigned char>(entry.summary[0]))) + entry.summary.substr(1),
-      features_text(method), budget_text(method.budget_use), method.uses_seed ? "uses the seed" : "ignores the seed",
-      entry.cost, entry.source, options_table(entry.options));
+      features_text(method), budget_text(method), method.uses_seed ? "uses the seed" : "ignores the seed", entry.cost,
+      entry.source, options_table(entry.options));
 }
 
 std::string methods_markdown() {

@@ -20,6 +20,7 @@ namespace scalselect {
   METHOD(scalselect_residual)       \
   METHOD(scalselect_clustered)      \
   METHOD(full)                      \
+  METHOD(ids)                       \
   METHOD(random)                    \
   METHOD(length)                    \
   METHOD(perplexity)                \

@@ -57,6 +57,9 @@ class NpzReader {
 /// A matrix in a .npy file as float32 rows, mapped. Throws as NpzReader.
 std::unique_ptr<RowSource> open_npy_rows(const std::filesystem::path& file);
 
+/// The items of a .npy file of '<U' strings, or of integers as decimal text, in order. Throws as NpzReader.
+std::vector<std::string> read_npy_texts(const std::filesystem::path& file);
+
 class NpzWriter {
  public:
   /// Writes beside `file` and puts the result in place in `finish`. `deflate`: like numpy.savez_compressed.

@@ -175,26 +175,25 @@ NpyArray NpzReader::describe(const std::string& name) const {
   return parse_npy_header(impl_->head(name, kNpyHeaderLimit), impl_->where(name));
 }
 
-std::vector<std::int64_t> NpzReader::integers(const std::string& name) const {
-  NpyArray array;
-  const auto bytes = impl_->body(name, array);
+namespace {
+
+/// The data of an integer array of either width.
+std::vector<std::int64_t> integers_of(const NpyArray& array, std::string_view data, const std::string& where) {
   if (array.type != NpyType::kInt64 && array.type != NpyType::kInt32) {
-    refuse(impl_->where(name), "does not hold integers", "Save it with dtype int64.");
+    refuse(where, "does not hold integers", "Save it with dtype int64.");
   }
   std::vector<std::int64_t> values(static_cast<std::size_t>(array.count()));
   for (std::size_t i = 0; i < values.size(); ++i) {
     if (array.type == NpyType::kInt64) {
-      std::memcpy(&values[i], bytes.data() + 8 * i, 8);
+      std::memcpy(&values[i], data.data() + 8 * i, 8);
     } else {
       std::int32_t value = 0;
-      std::memcpy(&value, bytes.data() + 4 * i, 4);
+      std::memcpy(&value, data.data() + 4 * i, 4);
       values[i] = value;
     }
   }
   return values;
 }
-
-namespace {
 
 /// UTF-8 of UTF-32 code points up to the first zero (NumPy pads with zeros); none if one of them is not a character.
 std::optional<std::string> utf8_of(const char* bytes, std::int64_t count) {
@@ -209,27 +208,47 @@ std::optional<std::string> utf8_of(const char* bytes, std::int64_t count) {
   return text;
 }
 
-}  // namespace
-
-std::vector<std::string> NpzReader::strings(const std::string& name) const {
-  const auto type = describe(name).type;
+/// Strings as they are, integers as decimal text.
+std::vector<std::string> texts_of(const NpyArray& array, std::string_view data, const std::string& where) {
   std::vector<std::string> texts;
-  if (type == NpyType::kInt64 || type == NpyType::kInt32) {
-    for (const auto value : integers(name)) texts.push_back(std::to_string(value));
+  if (array.type == NpyType::kInt64 || array.type == NpyType::kInt32) {
+    for (const auto value : integers_of(array, data, where)) texts.push_back(std::to_string(value));
     return texts;
   }
-  if (type != NpyType::kUnicode) refuse(impl_->where(name), "does not hold strings", "Save it with dtype str.");
-  NpyArray array;
-  const auto bytes = impl_->body(name, array);
+  if (array.type != NpyType::kUnicode) refuse(where, "does not hold strings", "Save it with dtype str.");
   for (std::int64_t i = 0; i < array.count(); ++i) {
-    auto text = utf8_of(bytes.data() + i * array.item_bytes, array.item_bytes / 4);
+    auto text = utf8_of(data.data() + i * array.item_bytes, array.item_bytes / 4);
     if (!text) {
-      refuse(impl_->where(name), fmt::format("holds a code point that is not a valid character in its item {}", i),
+      refuse(where, fmt::format("holds a code point that is not a valid character in its item {}", i),
              "Save it again from valid str values.");
     }
     texts.push_back(std::move(*text));
   }
   return texts;
+}
+
+}  // namespace
+
+std::vector<std::int64_t> NpzReader::integers(const std::string& name) const {
+  NpyArray array;
+  const auto bytes = impl_->body(name, array);
+  return integers_of(array, bytes, impl_->where(name));
+}
+
+std::vector<std::string> NpzReader::strings(const std::string& name) const {
+  NpyArray array;
+  const auto bytes = impl_->body(name, array);
+  return texts_of(array, bytes, impl_->where(name));
+}
+
+std::vector<std::string> read_npy_texts(const std::filesystem::path& file) {
+  const auto where = fmt::format("'{}'", file.string());
+  const MappedFile mapping(file);
+  const auto array = parse_npy_header(mapping.bytes(), where);
+  if (static_cast<std::int64_t>(mapping.bytes().size()) < array.header_bytes + array.count() * array.item_bytes) {
+    refuse(where, "is cut short", "Write or copy the file again.");
+  }
+  return texts_of(array, mapping.bytes().substr(static_cast<std::size_t>(array.header_bytes)), where);
 }
 
 std::unique_ptr<RowSource> NpzReader::rows(const std::string& name) const {

@@ -14,31 +14,8 @@
 namespace scalselect {
 namespace {
 
-std::string_view trimmed(std::string_view text) {
-  const auto begin = text.find_first_not_of(" \t\r\n");
-  if (begin == std::string_view::npos) return {};
-  return text.substr(begin, text.find_last_not_of(" \t\r\n") - begin + 1);
-}
-
 nlohmann::ordered_json finite_or_null(double value) {
   return std::isfinite(value) ? nlohmann::ordered_json(value) : nlohmann::ordered_json(nullptr);
-}
-
-std::int64_t checked_row(const nlohmann::json& value, const Pool& pool, const std::filesystem::path& file,
-                         std::int64_t place) {
-  const auto& number = value.is_object() && value.contains("row") ? value["row"] : value;
-  if (!number.is_number_integer()) {
-    throw UserError(ErrorKind::kInput, fmt::format("Entry {} of '{}' is not a row number.", place, file.string()),
-                    "Give a JSON array of row numbers, one number per line, or a ranking file.");
-  }
-  const auto row = number.get<std::int64_t>();
-  if (row < 0 || row >= pool.size()) {
-    throw UserError(ErrorKind::kInput,
-                    fmt::format("Entry {} of '{}' is row {}, but '{}' has rows 0 to {}.", place, file.string(), row,
-                                pool.file().string(), pool.size() - 1),
-                    "Give the pool that the rows were counted in.");
-  }
-  return row;
 }
 
 }  // namespace
@@ -66,22 +43,6 @@ void write_ranking(const Pool& pool, const std::vector<std::int64_t>& rows, cons
     writer.write(line.dump() + "\n");
   }
   writer.commit();
-}
-
-std::vector<std::int64_t> read_rows(const Pool& pool, const std::filesystem::path& file) {
-  const std::string text = read_file(file);
-  JsonValues values(text, trimmed(text).starts_with('[') ? JsonLayout::kArray : JsonLayout::kLines);
-  std::vector<std::int64_t> rows;
-  for (std::string_view value; values.next(value);) {
-    const auto number = nlohmann::json::parse(value, nullptr, false);
-    rows.push_back(checked_row(number, pool, file, static_cast<std::int64_t>(rows.size()) + 1));
-  }
-  const auto& error = values.error();
-  if (!error.what.empty()) {
-    throw UserError(ErrorKind::kInput, fmt::format("'{}' {} at line {}.", file.string(), error.what, error.place.line),
-                    "Give a JSON array of row numbers, one number per line, or a ranking file.");
-  }
-  return rows;
 }
 
 std::vector<std::int64_t> rows_of_ids(const Pool& pool, const std::vector<std::string>& ids) {

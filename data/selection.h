@@ -1,4 +1,4 @@
-// Selections on disk: ranking files, lists of rows or ids. Subset files: data/subset.h.
+// Selections on disk: ranking files. Subsets: data/subset.h; lists that name rows: data/row_list.h.
 #pragma once
 
 #include <cstdint>
@@ -14,10 +14,6 @@ namespace scalselect {
 /// pool-sized (indexed by row) or empty (then "score" is null).
 void write_ranking(const Pool& pool, const std::vector<std::int64_t>& rows, const std::vector<double>& scores,
                    const std::filesystem::path& file);
-
-/// Row numbers, a JSON array or one per line, or a ranking file ("row" of each line), in file order.
-/// Throws UserError(kInput) naming file and line for anything else or a row outside [0, pool.size()).
-std::vector<std::int64_t> read_rows(const Pool& pool, const std::filesystem::path& file);
 
 /// The rows of `ids`, in the order of `ids`. Throws UserError(kInput) for an id that is unknown or that several rows
 /// share, with the remedy (keys by row).

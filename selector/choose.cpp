@@ -6,6 +6,7 @@
 
 #include "core/check.h"
 #include "core/error.h"
+#include "core/log.h"
 #include "selector/rows.h"
 
 namespace scalselect {
@@ -111,6 +112,45 @@ TargetInput open_target(const Method& method, const TargetSource& target) {
   input.rows = candidates_of(target.rows, input.features);
   input.tasks = target.tasks;
   return input;
+}
+
+/// A list is the choice, also of rows without a picture.
+void require_own_text_rows(const Method& method, TextOnly text_only) {
+  if (!method.list || method.budget_use != BudgetUse::kAll) return;
+  if (text_only == TextOnly::kAuto || text_only == TextOnly::kDrop) return;
+  throw UserError(ErrorKind::kUsage,
+                  fmt::format("The list of method '{}' says which samples without a picture are chosen, and this "
+                              "text_only would add others.",
+                              method.name),
+                  "Use text_only=auto or text_only=drop.");
+}
+
+std::string why_unusable(const RowSet& rows, const MethodInput& input, std::int64_t row) {
+  const auto reason = rows.pool == nullptr ? std::string() : rows.pool->reject_reason(row);
+  if (!reason.empty()) return reason;
+  const auto& text = input.text_only.rows;
+  return std::binary_search(text.begin(), text.end(), row) ? "no picture" : "no vector";
+}
+
+/// Leaves the candidates that the method's list names.
+void keep_listed(const Method& method, const RowSet& rows, MethodInput& input) {
+  constexpr std::int64_t kShown = 3;
+  const auto listed = method.list(rows.pool, rows.size);
+  std::string examples;
+  std::int64_t left = 0;
+  for (const auto row : listed) {
+    if (std::binary_search(input.candidates.begin(), input.candidates.end(), row)) {
+      input.listed.push_back(row);
+    } else if (left++ < kShown) {
+      examples += fmt::format("{}row {} ({})", examples.empty() ? "" : ", ", row, why_unusable(rows, input, row));
+    }
+  }
+  const auto what = fmt::format("{} of the {} rows that the list names cannot be used of '{}': {}{}", left,
+                                listed.size(), rows.name, examples, left > kShown ? ", …" : "");
+  if (input.listed.empty()) throw UserError(ErrorKind::kInput, what + ".", "Give the pool that it was chosen from.");
+  if (left > 0) log_warning("{}; they are left out", what);
+  input.candidates = input.listed;
+  std::sort(input.candidates.begin(), input.candidates.end());
 }
 
 void check_rows(const std::vector<std::int64_t>& rows, const std::vector<std::int64_t>& candidates) {
@@ -223,7 +263,7 @@ void note_reserved(const std::vector<std::int64_t>& reserved, const MethodInput&
 }  // namespace
 
 RowSet rows_of_pool(const Pool& pool) {
-  RowSet rows{pool.file().string(), pool.size(), {}};
+  RowSet rows{pool.file().string(), pool.size(), {}, {}, {}, &pool};
   for (std::int64_t row = 0; row < pool.size(); ++row) {
     if (!pool.usable(row)) continue;
     rows.usable.push_back(row);
@@ -241,6 +281,7 @@ void require_target(const Method& method, bool given) {
 
 void check_constraints(const Method& method, const RowSet& rows, const Budget& budget) {
   const auto& constraints = rows.constraints;
+  require_own_text_rows(method, constraints.text_only);
   if (constraints.text_only != TextOnly::kAuto) require_pictures(rows);
   if (method.budget_use == BudgetUse::kAll) return;
   const auto requested = budget.rows(rows.counted());
@@ -258,6 +299,7 @@ void check_constraints(const Method& method, const RowSet& rows, const Budget& b
 MethodInput open_input(const Method& method, const RowSet& rows, const TableSource& tables, std::uint64_t seed,
                        const TargetSource* target) {
   require_target(method, target != nullptr);
+  require_own_text_rows(method, rows.constraints.text_only);
   MethodInput input;
   input.pool_size = rows.size;
   input.constraints = rows.constraints;
@@ -272,6 +314,7 @@ MethodInput open_input(const Method& method, const RowSet& rows, const TableSour
     ranked.usable = without(rows.usable, rows.text_only);
   }
   input.candidates = candidates_of(ranked, input.features);
+  if (method.list) keep_listed(method, rows, input);
   if (target != nullptr && !method.target_needs.empty()) input.target = open_target(method, *target);
   return input;
 }

@@ -21,6 +21,7 @@ struct RowSet {
   std::vector<std::int64_t> usable;  ///< rows that were neither rejected when the file was read nor excluded, ascending
   std::vector<std::int64_t> text_only = {};  ///< those of them without a picture; empty without a pool
   Constraints constraints = {};
+  const Pool* pool = nullptr;  ///< for methods with a list; null without a pool
 
   /// A share is a share of these.
   std::int64_t counted() const { return size - std::ssize(constraints.excluded); }
@@ -42,13 +43,14 @@ struct TargetSource {
 void require_target(const Method& method, bool given);
 
 /// Throws UserError(kUsage) if the constraints of `rows` cannot be met within `budget`, or leave the method nothing to
-/// choose: known before any pass.
+/// choose, or would add rows to its list: known before any pass.
 void check_constraints(const Method& method, const RowSet& rows, const Budget& budget);
 
 /// What the method reads: the tables of its needs, without excluded rows, and as candidates the usable rows that every
-/// table holds, without those that `text_only` decides about. `target`: may be null; not opened for methods that have
-/// no use for it. Throws what `tables` throws, and UserError(kUsage) if the method requires a target and none is given,
-/// UserError(kInput) if no row of the pool, or of the target, is left.
+/// table holds, without those that `text_only` decides about and those that its list, if it has one, does not name;
+/// listed rows that cannot be used are counted in a warning, with reasons. `target`: may be null; not opened for
+/// methods that have no use for it. Throws what `tables` throws, and UserError(kUsage) if the method requires a target
+/// and none is given, UserError(kInput) if no row of the pool, or of the target, is left.
 MethodInput open_input(const Method& method, const RowSet& rows, const TableSource& tables, std::uint64_t seed,
                        const TargetSource* target = nullptr);
 

@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
@@ -16,6 +17,8 @@
 #include "selector/features.h"
 
 namespace scalselect {
+
+class Pool;
 
 /// How the result changes with the budget, so that a sweep over budgets repeats no work.
 enum class BudgetUse {
@@ -41,6 +44,7 @@ struct MethodInput {
   std::optional<TargetInput> target;  ///< empty without a target pool, and for methods without target_needs
   TextOnlyRows text_only;             ///< for `choose` alone: never among the candidates
   Constraints constraints;            ///< for `choose` alone
+  std::vector<std::int64_t> listed;   ///< the candidates in the order of Method::list; empty for methods without one
 };
 
 struct SelectionResult {
@@ -60,6 +64,10 @@ struct Method {
   /// ignores a target pool.
   std::vector<FeatureSpec> target_needs = {};
   bool requires_target = false;  ///< must be given a target pool
+  /// For a choice that was made elsewhere: the rows that it names, in its order, of a pool of `pool_size` rows (null
+  /// where only its table is known). They alone become candidates.
+  std::function<std::vector<std::int64_t>(const Pool* pool, std::int64_t pool_size)> list = {};
+  std::map<std::string, std::string> files = {};  ///< options that name files, with their paths: read by content
   /// Chooses `budget` rows (1 <= budget <= candidates.size()), or scores all. The same rows for any number
   /// of threads; ties go to the lower row. With BudgetUse::kScores the budget must not matter.
   std::function<SelectionResult(const MethodInput& input, std::int64_t budget)> select;

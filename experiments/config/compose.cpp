@@ -190,7 +190,19 @@ bool means_every_option(const Override& override, const Repository& repository) 
   return !options.empty() && std::find(options.begin(), options.end(), "all") == options.end();
 }
 
-std::string every_option(const Override& override) { return override.key_element() + "=glob(*)"; }
+/// `GROUP=all` as a sweep over the options that are complete by themselves: not those with a value that is missing
+/// (???), such as a file.
+std::string every_option(const Override& override, Repository& repository) {
+  std::vector<std::string> incomplete;
+  for (const auto& option : repository.options(override.key)) {
+    bool missing = false;
+    if (const auto loaded = repository.load(override.key + "/" + option))
+      for_each_node(loaded->content, [&](const std::string&, const Value& node) { missing |= node.is_missing(); });
+    if (missing) incomplete.push_back(option);
+  }
+  if (incomplete.empty()) return override.key_element() + "=glob(*)";
+  return override.key_element() + "=glob(*, exclude=[" + join_names(incomplete, ",") + "])";
+}
 
 }  // namespace
 
@@ -199,7 +211,8 @@ ComposedConfig compose(const ComposeRequest& request) {
   Repository repository = open_repository(request, overrides);
   if (!request.multirun) refuse_sweeps(overrides);
   for (auto& override : overrides) {
-    if (request.multirun && means_every_option(override, repository)) override = parse_override(every_option(override));
+    if (request.multirun && means_every_option(override, repository))
+      override = parse_override(every_option(override, repository));
   }
 
   DefaultsResult defaults = make_defaults(repository, request.config_name, overrides, request.multirun);
@@ -260,7 +273,7 @@ std::vector<std::vector<std::string>> multirun_jobs(const ComposeRequest& reques
   sweep_request.multirun = true;
   const ComposedConfig composed = compose(sweep_request);
   const auto overrides = parse_overrides(request.overrides);
-  const Repository repository = open_repository(request, overrides);
+  Repository repository = open_repository(request, overrides);
   const Value* sweeper = find_path(composed.hydra, "sweeper.params");
   const Value params = sweeper && sweeper->is_map() ? *sweeper : Value::map();
   std::set<std::string> given;
@@ -270,7 +283,7 @@ std::vector<std::vector<std::string>> multirun_jobs(const ComposeRequest& reques
     const bool every = means_every_option(override, repository);
     if (every && params.find(key)) continue;  // what the experiment lists
     given.insert(key);
-    own_words.push_back(every ? every_option(override) : override.text);
+    own_words.push_back(every ? every_option(override, repository) : override.text);
   }
   std::vector<std::string> words;
   for (const auto& [key, value] : params.entries()) {

@@ -7,7 +7,7 @@
 
 #include "core/device.h"
 #include "core/files.h"
-#include "data/selection.h"
+#include "data/row_list.h"
 #include "eval/predictions.h"
 #include "eval/registry.h"
 #include "experiments/pipeline/environment.h"
@@ -58,7 +58,7 @@ nlohmann::json stage_json(const std::string& stage, const StageKey& key, bool ca
 
 std::vector<Sample> selected_samples(const TrainJob& job) {
   const Pool pool(job.pool);
-  auto rows = read_rows(pool, job.rows);
+  auto rows = read_row_list(job.rows, &pool, pool.size(), {.keyed_by = KeyedBy::kRow}).rows;
   std::sort(rows.begin(), rows.end());  // methods that chose the same rows share a training, whatever their order
   return pool.samples(rows);
 }

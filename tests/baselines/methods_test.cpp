@@ -2,11 +2,13 @@
 
 #include <algorithm>
 #include <cmath>
+#include <filesystem>
 #include <numeric>
 #include <set>
 
 #include "baselines/registry.h"
 #include "core/error.h"
+#include "core/files.h"
 #include "core/parallel.h"
 #include "core/rng.h"
 #include "selector/choose.h"
@@ -61,6 +63,7 @@ FeatureTable random_table(const FeatureSpec& spec, std::int64_t size) {
 MethodInput random_input(const Method& method, std::int64_t size) {
   auto input = plain_input(size, 1);
   for (const auto& spec : method.needs) input.features.push_back(random_table(spec, size));
+  if (method.list) input.listed = method.list(nullptr, size);
   if (!method.requires_target) return input;
   TargetInput target;
   for (const auto& spec : method.target_needs) target.features.push_back(random_table(spec, 9));
@@ -72,8 +75,18 @@ MethodInput random_input(const Method& method, std::int64_t size) {
   return input;
 }
 
-/// Defaults, except where they suit larger pools than a test's.
+/// A list of all 60 rows, last first.
+std::string list_file() {
+  const auto file = std::filesystem::path(::testing::TempDir()) / "methods_test_rows.txt";
+  std::string text;
+  for (int row = 59; row >= 0; --row) text += std::to_string(row) + "\n";
+  write_file_atomically(file, text);
+  return file.string();
+}
+
+/// Defaults, except where they suit larger pools than a test's, or a file is needed.
 Json contract_options(const std::string& method) {
+  if (method == "ids") return {{"path", list_file()}};
   const bool clusters = method == "coincide" || method == "scalselect_clustered";
   return clusters ? Json{{"clusters", 5}} : Json::object();
 }

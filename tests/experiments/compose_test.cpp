@@ -183,6 +183,8 @@ TEST_F(Compose, AllIsWhatTheExperimentSweepsOrEveryOption) {
   const auto listed = multirun_jobs(request({"+experiment=e", "method=all"}));
   ASSERT_EQ(listed.size(), 2u);
   EXPECT_THAT(listed[1], ElementsAre("method=random", "seed=2", "+experiment=e"));
+  write("method/needs_a_file.yaml", "name: ids\npath: ???\n");
+  EXPECT_EQ(multirun_jobs(request({"method=all"})), every);
   write("method/all.yaml", "name: all\n");
   EXPECT_THAT(multirun_jobs(request({"method=all"})), ElementsAre(ElementsAre("method=all")));
 }

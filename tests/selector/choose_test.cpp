@@ -7,6 +7,7 @@
 
 #include "core/check.h"
 #include "core/error.h"
+#include "core/log_listener.h"
 #include "core/matrix.h"
 #include "tests/message_of.h"
 
@@ -202,6 +203,46 @@ TEST(Choose, TheWholePoolAndRankingsFollowTheTextPolicy) {
   const auto ranking = answers({{}, {0, 9, 1, 8, 2, 3, 4, 5, 6, 7}, {}}, BudgetUse::kScores);
   const auto input = open_input(ranking, with_policy(rows, TextOnly::kKeep), {}, 1);
   EXPECT_THAT(choose(ranking, input, Count{4}).rows, ElementsAre(9, 8, 1, 3));
+}
+
+/// Takes what it lists, as far as the budget goes.
+Method list_of(std::vector<std::int64_t> rows, BudgetUse use) {
+  Method method;
+  method.budget_use = use;
+  method.list = [rows = std::move(rows)](const Pool*, std::int64_t) { return rows; };
+  method.select = [](const MethodInput& input, std::int64_t budget) {
+    return SelectionResult{{input.listed.begin(), input.listed.begin() + budget}, {}, {}};
+  };
+  return method;
+}
+
+TEST(Choose, AListIsTakenWholeWhateverTheBudgetAndARankingToTheBudget) {
+  auto rows = ten_rows();
+  rows.usable = {0, 1, 2, 4, 6, 8, 9};
+  const auto all = list_of({9, 5, 1, 4}, BudgetUse::kAll);
+  std::vector<std::string> warnings;
+  const LogListener listener([&](LogLevel, const std::string& text) { warnings.push_back(text); });
+  const auto input = open_input(all, rows, {}, 1);
+  EXPECT_THAT(warnings, ElementsAre(HasSubstr("1 of the 4 rows that the list names cannot be used of 'pool.json': row "
+                                              "5")));
+  EXPECT_THAT(input.candidates, ElementsAre(1, 4, 9));
+  EXPECT_THAT(choose(all, input, Count{2}).rows, ElementsAre(9, 1, 4));
+  const auto ranking = list_of({9, 5, 1, 4}, BudgetUse::kPrefix);
+  EXPECT_THAT(choose(ranking, open_input(ranking, rows, {}, 1), Count{2}).rows, ElementsAre(9, 1));
+  EXPECT_THAT(message_of([&] { choose(ranking, open_input(ranking, rows, {}, 1), Count{4}); }), HasSubstr("only 3"));
+  EXPECT_THAT(message_of([&] { open_input(list_of({5, 7}, BudgetUse::kAll), rows, {}, 1); }), HasSubstr("2 of the 2"));
+}
+
+TEST(Choose, AListDecidesAboutRowsWithoutAPicture) {
+  auto rows = ten_rows();
+  rows.text_only = {1, 3};
+  const auto all = list_of({9, 1, 4}, BudgetUse::kAll);
+  EXPECT_THAT(choose(all, open_input(all, rows, {}, 1), Budget()).rows, ElementsAre(9, 1, 4));
+  EXPECT_THAT(choose(all, open_input(all, rows, {}, 1, nullptr, TextOnly::kDrop), Budget()).rows, ElementsAre(9, 4));
+  for (const auto policy : {TextOnly::kKeep, TextOnly::kShare}) {
+    EXPECT_THAT(message_of([&] { check_text_only(all, rows, Budget(), policy); }), HasSubstr("would add others"));
+    EXPECT_THAT(message_of([&] { open_input(all, rows, {}, 1, nullptr, policy); }), HasSubstr("would add others"));
+  }
 }
 
 }  // namespace
