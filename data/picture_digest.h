@@ -27,6 +27,10 @@ class FilesDigest {
   std::vector<std::string> waiting_;
 };
 
+/// SHA-256 of each picture's own bytes, also of those inside a container; "missing" or "unreadable" where there are
+/// none.
+std::vector<std::string> picture_contents(std::span<const std::string> names, const FileDigests& digests);
+
 std::string digest_files(std::span<const std::string> files, const FileDigests& digests);
 
 }  // namespace scalselect

@@ -384,6 +384,7 @@ Pool::Pool(Pool&&) noexcept = default;
 std::int64_t Pool::size() const { return static_cast<std::int64_t>(impl_->usable.size()); }
 bool Pool::usable(std::int64_t row) const { return impl_->usable[static_cast<std::size_t>(row)]; }
 bool Pool::has_picture(std::int64_t row) const { return impl_->pictured[static_cast<std::size_t>(row)]; }
+const std::filesystem::path& Pool::image_root(std::int64_t row) const { return impl_->file_of(row).root; }
 const std::vector<PoolProblem>& Pool::problems() const { return impl_->problems; }
 const std::filesystem::path& Pool::file() const { return impl_->name; }
 const std::vector<PoolEntry>& Pool::entries() const { return impl_->entries; }

@@ -74,6 +74,8 @@ class Pool {
   std::int64_t size() const;
   bool usable(std::int64_t row) const;       ///< not rejected
   bool has_picture(std::int64_t row) const;  ///< false of rejected rows
+  /// The folder from which the row's relative pictures start.
+  const std::filesystem::path& image_root(std::int64_t row) const;
 
   /// Calls `visit` for rows first, first + 1, ... in this thread; all threads parse. Rejected rows have no turns.
   /// Throws UserError(kInput) if a file has changed since the pool was opened. May be called by several threads.

@@ -172,11 +172,6 @@ std::optional<std::int64_t> number_of(const std::string& word) {
   return whole ? std::optional(static_cast<std::int64_t>(real)) : std::nullopt;
 }
 
-/// The one function that goes through the pool.
-void for_each_sample(const Pool& pool, const std::function<void(const Sample& sample)>& visit) {
-  for (std::int64_t row = 0; row < pool.size(); ++row) visit(pool.sample(row));
-}
-
 class Resolver {
  public:
   Resolver(const fs::path& file, const Pool* pool, std::int64_t pool_size, const RowListOptions& options)
@@ -237,7 +232,7 @@ class Resolver {
       else if (entry.id) expected[entry.row] = &*entry.id;
     }
     if (pool_ != nullptr && !expected.empty()) {
-      for_each_sample(*pool_, [&](const Sample& sample) {
+      pool_->for_each([&](const Sample& sample) {
         const auto found = expected.find(sample.row);
         if (found != expected.end() && *found->second != sample.id)
           others.add(fmt::format("row {} is '{}' there and '{}' here", sample.row, *found->second, sample.id));
@@ -301,7 +296,7 @@ class Resolver {
   RowsOfId rows_of_ids(const std::vector<std::string>& words) const {
     RowsOfId rows_of;
     for (const auto& word : words) rows_of.try_emplace(word);
-    for_each_sample(*pool_, [&](const Sample& sample) {
+    pool_->for_each([&](const Sample& sample) {
       if (const auto found = rows_of.find(sample.id); found != rows_of.end() && !sample.id.empty())
         found->second.push_back(sample.row);
     });
@@ -388,7 +383,7 @@ class Resolver {
       if (!sample.id.empty()) known.by_id.try_emplace(sample.id);
       known.by_turns.try_emplace(sample.turns);
     }
-    for_each_sample(*pool_, [&](const Sample& sample) {
+    pool_->for_each([&](const Sample& sample) {
       auto content = content_of(sample);
       const auto id = known.by_id.find(content.id);
       const auto turns = known.by_turns.find(content.turns);

@@ -128,6 +128,8 @@ void require_own_text_rows(const Method& method, TextOnly text_only) {
 std::string why_unusable(const RowSet& rows, const MethodInput& input, std::int64_t row) {
   const auto reason = rows.pool == nullptr ? std::string() : rows.pool->reject_reason(row);
   if (!reason.empty()) return reason;
+  const auto& excluded = rows.constraints.excluded;
+  if (std::binary_search(excluded.begin(), excluded.end(), row)) return "excluded";
   const auto& text = input.text_only.rows;
   return std::binary_search(text.begin(), text.end(), row) ? "no picture" : "no vector";
 }
@@ -181,7 +183,8 @@ class MethodsChoice {
 
   std::vector<std::int64_t> choose(std::int64_t requested) {
     while (std::ssize(rows_) < requested) {
-      std::erase_if(input_.candidates, [&](std::int64_t row) { return !allowance_.admits(row); });
+      for (auto* rows : {&input_.candidates, &input_.listed})
+        std::erase_if(*rows, [&](std::int64_t row) { return !allowance_.admits(row); });
       const auto wanted = std::min(requested - std::ssize(rows_), std::ssize(input_.candidates));
       if (wanted == 0 || !take(answer(wanted), wanted)) break;
     }

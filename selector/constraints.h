@@ -46,9 +46,9 @@ struct ConstraintOptions {
         "samples without a picture: auto (methods that can rank them may choose them), drop, keep (all of them, within "
         "the budget), share (their share of the budget, drawn by seed)");
     v.field("exclude", o.exclude,
-            "a list of rows, or a ranking file: as if the pool did not have them, a share is of the rest");
+            "a file of rows, ids or samples: as if the pool did not have them, a share is of the rest");
     v.field("must_keep", o.must_keep,
-            "a list of rows, or a ranking file: they are in the subset, and the method chooses the rest of the budget");
+            "a file of rows, ids or samples: they are in the subset, and the method chooses the rest of the budget");
     v.field("sources", o.sources, "floors and caps per source");
     v.field("one_per_picture", o.one_per_picture, "at most one sample of each picture, told by content");
   }

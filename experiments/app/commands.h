@@ -29,6 +29,13 @@ inline constexpr char kCacheUsage[] =
     "  ID            an artifact, by the first letters of its id\n"
     "  --unused      finished artifacts that no run in the store refers to (`extract` and `select` leave such)\n"
     "  --unfinished  what stages that were stopped left to go on from";
+inline constexpr char kPoolUsage[] =
+    "scalselect pool describe POOL [image_root=DIR] [model=DIR] [pictures=false] [format=text|json]\n"
+    "       scalselect pool convert POOL OUT [image_root=DIR] [format=llava|sharegpt|jsonl|webdataset|parquet|ids]\n\n"
+    "describe counts rows, sources, turns, words and pictures, and says which rows cannot be used and why:\n"
+    "  model=DIR       also lengths in its tokens, and the rows that it cannot use\n"
+    "  pictures=false  does not open the pictures\n"
+    "convert writes all rows in another container; OUT's extension decides where format= is not given.";
 inline constexpr char kModelUsage[] =
     "scalselect model assemble llm=VICUNA_DIR tower=CLIP_DIR projector=mm_projector.bin out=DIR [dtype=float16]";
 inline constexpr char kMethodsUsage[] = "scalselect methods [NAME… | --markdown]";
@@ -85,7 +92,8 @@ int run_extract(const Words& words);
 int run_score(const Words& words);
 int run_select(const Words& words);
 int run_generate(const Words& words);
-int run_model(const Words& words);     ///< assemble
+int run_model(const Words& words);  ///< assemble
+int run_pool(const Words& words);
 int list_methods(const Words& words);  ///< all, `NAME`, or --markdown
 int run_mini(const Words& words);      ///< world, pretrain, probes, sheet
 int run_doctor(const Words& words);    ///< facts for a bug report

@@ -37,7 +37,7 @@ void select_and_write(const Method& method, const MethodInput& input, const RowS
   std::vector<Selection> selections;
   for (const auto& budget : budgets) selections.push_back(choose(method, input, budget, scored));
   for (std::size_t i = 0; i < budgets.size(); ++i) {
-    write_selection(source, pool, selections[i].rows, outputs[i], budgets[i], asked.format);
+    write_selection(source, pool, selections[i].rows, outputs[i], budgets[i], asked.format.format);
   }
   if (asked.ranking) write_ranking_of(*pool, selections.back(), *asked.ranking);
 }

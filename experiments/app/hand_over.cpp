@@ -8,6 +8,7 @@
 
 #include "core/error.h"
 #include "experiments/app/commands.h"
+#include "experiments/app/pool_command.h"
 #include "experiments/app/selection_outputs.h"
 #include "experiments/resources.h"
 
@@ -44,6 +45,7 @@ int answer_or_hand_over(const char* command, const char* config_name, const Usag
 int run_pipeline(const Words& words) { return answer_or_hand_over("run", "config", kRunUsage, words); }
 int run_extract(const Words& words) { return answer_or_hand_over("extract", "extract", kExtractUsage, words); }
 int select_with_model(const Words& words) { hand_over("select", words); }
+int describe_with_model(const Words& words, const PlainWords& /*asked*/) { hand_over("pool", words); }
 int run_generate(const Words& words) { hand_over("generate", words); }
 int run_model(const Words& words) { hand_over("model", words); }
 int run_mini(const Words& words) { hand_over("mini", words); }

@@ -14,6 +14,7 @@ const std::map<std::string, PlainCommand>& plain_commands() {
       {"answers", {kAnswersUsage, {"benchmark", "limit", "store", "wrong"}, {}}},
       {"report", {kReportUsage, {"against", "experiment", "out", "store"}, {}}},
       {"cache", {kCacheUsage, {"cache", "store"}, {"--unfinished", "--unused", "--yes"}, {"ls", "rm"}}},
+      {"pool", {kPoolUsage, {"format", "image_root", "model", "pictures"}, {}, {"convert", "describe"}}},
       {"methods", {kMethodsUsage, {}, {"--markdown"}}},
   };
   return table;

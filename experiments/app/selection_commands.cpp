@@ -75,7 +75,7 @@ int select_with_model(const Words& words) {
     selections.push_back(pipeline::ensure_selection(config, pool, rows, features, target ? &*target : nullptr, cache));
   }
   for (std::size_t i = 0; i < budgets.size(); ++i) {
-    write_selection(rows, pool.pool.get(), selections[i].rows, outputs[i], budgets[i], asked.format);
+    write_selection(rows, pool.pool.get(), selections[i].rows, outputs[i], budgets[i], asked.format.format);
   }
   if (asked.ranking) {
     Selection last;

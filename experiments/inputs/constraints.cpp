@@ -8,8 +8,9 @@
 
 #include "core/error.h"
 #include "core/file_digests.h"
+#include "data/picture_digest.h"
 #include "data/pool_source.h"
-#include "data/selection.h"
+#include "data/row_list.h"
 
 namespace scalselect::inputs {
 namespace fs = std::filesystem;
@@ -19,9 +20,8 @@ using Rows = std::vector<std::int64_t>;
 
 Rows listed(const Pool& pool, const std::optional<std::string>& file) {
   if (!file) return {};
-  auto rows = read_rows(pool, *file);
+  auto rows = read_row_list(*file, &pool, pool.size()).rows;
   std::sort(rows.begin(), rows.end());
-  rows.erase(std::unique(rows.begin(), rows.end()), rows.end());
   return rows;
 }
 
@@ -44,14 +44,14 @@ void require_usable(const Rows& must_keep, const RowSet& rows, const Pool& pool)
 }
 
 /// The usable rows of each source.
-std::map<std::string, Rows> rows_by_source(const OpenPool& pool, const Rows& usable) {
-  const auto root = pool.image_root.value_or(pool.path.parent_path());
+std::map<std::string, Rows> rows_by_source(const Pool& pool, const Rows& usable) {
   std::map<std::string, Rows> sources;
-  for (const auto row : usable) sources[source_of(pool.pool->sample(row), root)].push_back(row);
+  pool.for_each_of(
+      usable, [&](Sample& sample) { sources[source_of(sample, pool.image_root(sample.row))].push_back(sample.row); });
   return sources;
 }
 
-std::vector<Constraints::Limit> limits_of(const OpenPool& pool, const std::vector<SourceLimit>& limits,
+std::vector<Constraints::Limit> limits_of(const Pool& pool, const std::vector<SourceLimit>& limits,
                                           const Rows& usable) {
   if (limits.empty()) return {};
   const auto sources = rows_by_source(pool, usable);
@@ -70,7 +70,7 @@ std::vector<Constraints::Limit> limits_of(const OpenPool& pool, const std::vecto
       constexpr std::size_t kShown = 20;
       const std::size_t shown = std::min(names.size(), kShown);
       throw UserError(ErrorKind::kUsage,
-                      fmt::format("No usable row of '{}' is of the source '{}'.{}", pool.path.string(), limit.source,
+                      fmt::format("No usable row of '{}' is of the source '{}'.{}", pool.file().string(), limit.source,
                                   did_you_mean(limit.source, names)),
                       fmt::format("Its sources: {}{}.", fmt::join(names.begin(), names.begin() + shown, ", "),
                                   names.size() > shown ? ", ..." : ""));
@@ -85,14 +85,14 @@ std::vector<std::vector<std::int32_t>> pictures_of(const Pool& pool, const Rows&
   std::map<std::string, std::int32_t> by_name, by_content;
   std::vector<std::string> names;
   std::vector<std::vector<std::int32_t>> pictures(static_cast<std::size_t>(pool.size()));
-  for (const auto row : usable) {
-    for (const auto& name : pool.sample(row).images) {
+  pool.for_each_of(usable, [&](Sample& sample) {
+    for (const auto& name : sample.images) {
       const auto [entry, fresh] = by_name.emplace(name, static_cast<std::int32_t>(names.size()));
       if (fresh) names.push_back(name);
-      pictures[static_cast<std::size_t>(row)].push_back(entry->second);
+      pictures[static_cast<std::size_t>(sample.row)].push_back(entry->second);
     }
-  }
-  const auto contents = digests.sha256_all(names);
+  });
+  const auto contents = picture_contents(names, digests);
   std::vector<std::int32_t> number(names.size());
   for (std::size_t i = 0; i < names.size(); ++i) {
     const bool read = contents[i] != "missing" && contents[i] != "unreadable";
@@ -117,7 +117,7 @@ RowSet row_set(const OpenPool& open, const ConstraintOptions& options, const Art
   require_usable(constraints.must_keep, rows, pool);
   rows.usable = without(rows.usable, constraints.excluded);
   rows.text_only = without(rows.text_only, constraints.excluded);
-  constraints.sources = limits_of(open, options.sources, rows.usable);
+  constraints.sources = limits_of(pool, options.sources, rows.usable);
   if (options.one_per_picture)
     constraints.pictures = pictures_of(pool, rows.usable, FileDigests(cache.root() / "digests"));
   return rows;

@@ -40,10 +40,28 @@ struct ScoreOptions {
   }
 };
 
+/// The key `format` of what writes a subset.
+struct SubsetFormatOption {
+  SubsetFormat format = SubsetFormat::kAuto;
+
+  template <class Visitor>
+  static void describe(Visitor& v, SubsetFormatOption& o) {
+    v.choice("format", o.format,
+             {{"auto", SubsetFormat::kAuto},
+              {"llava", SubsetFormat::kLlava},
+              {"sharegpt", SubsetFormat::kShareGpt},
+              {"jsonl", SubsetFormat::kJsonLines},
+              {"webdataset", SubsetFormat::kWebDataset},
+              {"ids", SubsetFormat::kIds},
+              {"parquet", SubsetFormat::kParquet}},
+             "of the subset; auto: by the extension of out, else as the pool");
+  }
+};
+
 struct SelectOptions {
   std::optional<std::string> scores, features, ranking;
   std::string out, cache;
-  SubsetFormat format = SubsetFormat::kAuto;
+  SubsetFormatOption format;
   IdKind ids = IdKind::kRow;
   std::int64_t seed = 1;
   ConstraintOptions constraints;
@@ -56,15 +74,7 @@ struct SelectOptions {
             "vectors, .npz or .npy: no model is run; without pool.path rows of this file are written");
     v.field("ranking", o.ranking, "also write row, id and score of every sample here, best first");
     v.field("out", o.out, "the subset to write; with several budgets the budget is put before the extension");
-    v.choice("format", o.format,
-             {{"auto", SubsetFormat::kAuto},
-              {"llava", SubsetFormat::kLlava},
-              {"sharegpt", SubsetFormat::kShareGpt},
-              {"jsonl", SubsetFormat::kJsonLines},
-              {"webdataset", SubsetFormat::kWebDataset},
-              {"ids", SubsetFormat::kIds},
-              {"parquet", SubsetFormat::kParquet}},
-             "of the subset; auto: by the extension of out, else as the pool");
+    SubsetFormatOption::describe(v, o.format);
     v.field("cache", o.cache, "folder of what was computed, by content");
     v.choice("ids", o.ids, {{"row", IdKind::kRow}, {"id", IdKind::kId}},
              "the ids in scores or features: rows of the pool, or the pool's own ids");

@@ -32,8 +32,7 @@ class ConstraintsOfAPool : public ::testing::Test {
       rows += "{" + row + (rejected ? "" : R"(, "conversations": [{"from": "human", "value": "?"}])") + "}\n";
     }
     write_file_atomically(folder_ / "pool.jsonl", rows);
-    open_.path = folder_ / "pool.jsonl";
-    open_.pool = std::make_shared<Pool>(open_.path);
+    open_.pool = std::make_shared<Pool>(folder_ / "pool.jsonl");
   }
 
   std::string list(const std::string& name, const std::string& text) {
@@ -72,7 +71,7 @@ TEST_F(ConstraintsOfAPool, ListsAreRowsOfThePool) {
   options.must_keep = list("keep.json", "[3]");
   EXPECT_THAT(refusal(options), HasSubstr("Row 3 is in both exclude and must_keep"));
   options.exclude.reset();
-  EXPECT_THAT(refusal(options), AllOf(HasSubstr("must_keep names row 3"), HasSubstr("neither 'conversations'")));
+  EXPECT_THAT(refusal(options), AllOf(HasSubstr("must_keep names row 3"), HasSubstr("none of 'conversations'")));
   options.must_keep = list("keep.json", "[7]");
   EXPECT_THAT(refusal(options), AllOf(HasSubstr("keep.json"), HasSubstr("row 7")));
 }
