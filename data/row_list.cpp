@@ -116,21 +116,23 @@ Listed read_manifest(const json& manifest, const fs::path& file) {
 }
 
 Listed read_json(std::string_view text, const fs::path& file) {
-  std::vector<JsonSpan> spans;
   const bool array = text.starts_with('[');
-  const auto error = array ? scan_json_array(text, spans) : scan_json_lines(text, spans);
-  if (!array && (!error.what.empty() || spans.size() == 1)) {
+  if (!array) {  // one object over several lines is a manifest, or nothing known
     const auto object = json::parse(text, nullptr, false);
-    if (object.is_object() && (object.contains("format") || !error.what.empty()) && !is_conversation(object))
+    const bool one_line = text.find_last_not_of(" \t\r\n") < text.find('\n');
+    if (object.is_object() && !is_conversation(object) && (object.contains("format") || !one_line))
       return read_manifest(object, file);
   }
-  if (!error.what.empty()) refuse(file, fmt::format("{} at line {}", error.what, error.line), "Copy it again.");
   Listed listed;
-  for (std::size_t i = 0; i < spans.size(); ++i) {
-    const auto value = json::parse(text.substr(spans[i].begin, spans[i].size), nullptr, false);
-    if (i == 0 && (is_conversation(value) || value.is_discarded())) return {Listed::Kind::kSamples, {}, {}};
-    add_entry(value, i + 1, file, listed);
+  JsonValues values(text, array ? JsonLayout::kArray : JsonLayout::kLines);
+  std::size_t place = 0;
+  for (std::string_view written; values.next(written);) {
+    const auto value = json::parse(written, nullptr, false);
+    if (place == 0 && (is_conversation(value) || value.is_discarded())) return {Listed::Kind::kSamples, {}, {}};
+    add_entry(value, ++place, file, listed);
   }
+  if (const auto& error = values.error(); !error.what.empty())
+    refuse(file, fmt::format("{} at line {}", error.what, error.place.line), "Copy it again.");
   return listed;
 }
 
@@ -362,7 +364,7 @@ class Resolver {
   std::vector<Content> read_samples() const {
     const Pool subset(file_);
     std::vector<Content> samples;
-    for_each_sample(subset, [&](const Sample& sample) {
+    subset.for_each([&](const Sample& sample) {
       if (!sample.turns.empty()) samples.push_back(content_of(sample));
     });
     if (std::ssize(samples) < subset.size())
