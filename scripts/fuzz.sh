@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Fuzzes the readers of foreign files under address and undefined-behaviour sanitizers, starting from the tests' files.
 #
-#   scripts/fuzz.sh [SECONDS] [NAME…]     600 seconds each; NAME: image pickle pool safetensors sentencepiece tokenizer
+#   scripts/fuzz.sh [SECONDS] [NAME…]     600 seconds each; NAME: chat_template image pickle pool safetensors
+#                                         sentencepiece tokenizer
 #
 # What a run learns stays in build/fuzz/corpus; an input that breaks a reader is left in build/fuzz/found, and the exit
 # status is 1. JOBS: processes that build; NICE: how nice the fuzzing is to others (0).
@@ -9,7 +10,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 seconds=${1:-600}
 names=("${@:2}")
-[ ${#names[@]} -gt 0 ] || names=(image pickle pool safetensors sentencepiece tokenizer)
+[ ${#names[@]} -gt 0 ] || names=(chat_template image pickle pool safetensors sentencepiece tokenizer)
 command -v clang++-14 > /dev/null || {
   echo "fuzz: there is no clang++-14 here; install Debian's clang-14 and libclang-rt-14-dev." >&2; exit 1; }
 cmake --preset fuzz --log-level=WARNING
@@ -40,6 +41,20 @@ cat > "$scratch/messages.jsonl" <<'JSON'
 
 {"messages": null}
 JSON
+cat > "$scratch/llama.jinja" <<'JINJA'
+{% set ns = namespace(n=0) %}{%- if messages[0]['role'] == 'system' -%}{% set system = messages[0].content | trim %}{% else %}{% set system = '' %}{% endif %}
+{{ bos_token }}{% for m in messages if m.role != 'system' %}{% if (m['role'] == 'user') != (loop.index0 % 2 == 0) %}{{ raise_exception('alternate ' ~ loop.index) }}{% endif %}
+  {%- if m.content is string %}{{ '[INST] ' + m.content.strip() + ' [/INST]' }}{% else %}{% for c in m.content | selectattr('type', 'equalto', 'image') %}<image>
+{% endfor %}{% for c in m.content %}{% if 'text' in c %}{% generation %}{{ c.text }}{% endgeneration %}{% set ns.n = ns.n + 1 %}{% endif %}{% endfor %}{% endif %}
+  {{- eos_token if m.role == 'assistant' and not loop.last else '' }}{% endfor %}{% if add_generation_prompt %}{{ ' ' }}{% endif %}
+JINJA
+cat > "$scratch/macros.jinja" <<'JINJA'
+{# a #}{%- macro f(x, y=1) -%}{{ x[::-1] | upper }}{% endmacro %}{% macro g(x, y={'a': [1, 2.5e3, none]}) %}{{ caller() if caller else y | tojson(indent=2) }}{% endmacro %}
+{% call g('é') %}{% filter replace('a', "\u00e9") %}a{{ range(3) | map('string') | join(', ') }}{% endfilter %}{% endcall %}{{ g(1) }}
+{% with a = dict(b=1) %}{{ a.items() | list }}{{ '%s %05.2f' % (a, 1) }}{% endwith %}{% raw %}{{ }}{% endraw %}{{ strftime_now('%d %b') }}
+{{ messages | map(attribute='role') | unique | sort(reverse=true) | first | default('x', true) }}{{ 'a,b'.split(',')[-1] in ['b'] and 7 // 2 ** 2 is odd }}
+JINJA
+seed chat_template "$scratch"/*.jinja
 seed image tests/data/golden/images/* tests/data/golden/bombs/*
 seed pickle "$scratch"/*.pkl
 seed pool "$scratch"/*.json*

@@ -75,6 +75,18 @@ std::vector<std::string_view> variants(const std::string& text) {
   return {whole, both, whole.substr(0, begin + both.size()), whole.substr(begin)};
 }
 
+/// How many bytes of `rest` are the message `text` (in one of its variants) if the template's part `after` follows it,
+/// or ends the text (`last`).
+std::optional<std::size_t> size_between(std::string_view rest, const std::string& text, std::string_view after,
+                                        bool last) {
+  for (const auto variant : variants(text)) {
+    if (!rest.starts_with(variant)) continue;
+    const auto behind = rest.substr(variant.size());
+    if (last ? behind == after : behind.starts_with(after)) return variant.size();
+  }
+  return std::nullopt;
+}
+
 std::size_t common_prefix(std::string_view a, std::string_view b) {
   return static_cast<std::size_t>(std::mismatch(a.begin(), a.end(), b.begin(), b.end()).first - a.begin());
 }
@@ -96,6 +108,24 @@ std::vector<Turn> marked(std::span<const Turn> turns) {
     if (!is_blank(out[i].text)) out[i].text = marker(i);
   }
   return out;
+}
+
+struct Place {
+  std::size_t begin, turn;
+};
+
+/// Where the markers are, in their order in `text`; nothing unless each is there once.
+std::optional<std::vector<Place>> places_of(const std::string& text, std::span<const Turn> turns,
+                                            const std::vector<Turn>& turns_marked) {
+  std::vector<Place> places;
+  for (std::size_t i = 0; i < turns.size(); ++i) {
+    if (is_blank(turns[i].text)) continue;
+    const auto begin = text.find(turns_marked[i].text);
+    if (begin == text.npos || count(text, turns_marked[i].text) != 1) return std::nullopt;
+    places.push_back({begin, i});
+  }
+  std::sort(places.begin(), places.end(), [](const auto& a, const auto& b) { return a.begin < b.begin; });
+  return places;
 }
 
 std::vector<Turn> conversation(std::initializer_list<std::pair<Role, const char*>> turns) {
@@ -167,14 +197,11 @@ std::string ChatProgram::problem_of(std::span<const Turn> turns, const Forms& fo
   } catch (const jinja::Error& error) {
     return error.what();
   }
-  std::size_t at = 0;
-  for (std::size_t i = 0; i < turns.size(); ++i) {
-    const auto found = text.find(turns_marked[i].text, at);
-    if (found == text.npos || count(text, turns_marked[i].text) != 1) {
-      return fmt::format("it does not repeat the {}'s messages once and in their order", name_of(turns[i].role));
-    }
-    at = found + turns_marked[i].text.size();
-  }
+  auto places = places_of(text, turns, turns_marked);
+  if (!places) return "it does not repeat every message of a plain conversation once";
+  std::erase_if(*places, [&](const auto& place) { return turns[place.turn].role == Role::kSystem; });
+  const bool ordered = std::is_sorted(places->begin(), places->end(), [](auto& a, auto& b) { return a.turn < b.turn; });
+  if (!ordered) return "it changes the order of messages";
   // A list that is printed instead of read shows its keys.
   if (text.find("'type'") != text.npos || text.find("\"type\"") != text.npos) {
     return "it prints messages as lists instead of reading them";
@@ -206,50 +233,44 @@ void ChatProgram::choose_forms() {
 }
 
 std::optional<std::vector<ChatSpan>> ChatProgram::locate(const std::string& text, std::span<const Turn> turns,
-                                                         std::int64_t images, const RenderOptions& options) const {
+                                                         std::int64_t images, const RenderOptions& options,
+                                                         std::string& problem) const {
+  problem = "the chat template changes the messages, so that their tokens cannot be told from its own";
   const auto turns_marked = marked(turns);
   const auto frame = render(turns_marked, images, options.generation_prompt, forms_);
+  const auto places = places_of(frame, turns, turns_marked);
+  if (!places) {
+    problem = "the chat template leaves out a message, or repeats one";
+    return std::nullopt;
+  }
   std::vector<ChatSpan> spans;
   std::size_t at = 0, frame_at = 0;
-  // The template's part up to the marker, or the end, of `frame`.
-  const auto next_part = [&](std::size_t index) -> std::optional<std::string_view> {
-    while (index < turns.size() && is_blank(turns[index].text)) ++index;
-    const auto end = index < turns.size() ? frame.find(turns_marked[index].text, frame_at) : frame.size();
-    if (end == frame.npos) return std::nullopt;
-    return std::string_view(frame).substr(frame_at, end - frame_at);
-  };
-  auto before = next_part(0);
-  if (!before || !text.starts_with(*before)) return std::nullopt;
-  at = frame_at = before->size();
   const auto add = [&](std::size_t size, TokenRoleTag role, std::size_t turn, bool supervised) {
-    const auto begin = static_cast<std::int64_t>(at);
-    if (size > 0) {
-      spans.push_back(
-          {{begin, begin + static_cast<std::int64_t>(size)}, role, static_cast<std::int32_t>(turn), supervised});
-    }
+    const auto begin = static_cast<std::int64_t>(at), end = begin + static_cast<std::int64_t>(size);
+    if (size > 0) spans.push_back({{begin, end}, role, static_cast<std::int32_t>(turn), supervised});
     at += size;
   };
-  for (std::size_t i = 0; i < turns.size(); ++i) {
-    if (is_blank(turns[i].text)) continue;
+  // The template's part up to the next marker, or to the end.
+  const auto next_part = [&](std::size_t k) {
+    const auto end = k < places->size() ? (*places)[k].begin : frame.size();
+    return std::string_view(frame).substr(frame_at, end - frame_at);
+  };
+  const auto before = next_part(0);
+  if (!text.starts_with(before)) return std::nullopt;
+  at = frame_at = before.size();
+  for (std::size_t k = 0; k < places->size(); ++k) {
+    const auto i = (*places)[k].turn;
     frame_at += turns_marked[i].text.size();
-    const auto after = next_part(i + 1);
-    if (!after) return std::nullopt;
-    const bool last = frame_at + after->size() == frame.size();
-    const auto rest = std::string_view(text).substr(at);
-    std::optional<std::size_t> size;
-    for (const auto variant : variants(turns[i].text)) {
-      if (!size && rest.starts_with(variant) && rest.substr(variant.size()).starts_with(*after) &&
-          (!last || rest.size() == variant.size() + after->size())) {
-        size = variant.size();
-      }
-    }
+    const auto after = next_part(k + 1);
+    const bool last = k + 1 == places->size();
+    const auto size = size_between(std::string_view(text).substr(at), turns[i].text, after, last);
     if (!size) return std::nullopt;
     const bool answer = options.training && turns[i].role == Role::kAssistant;
     add(*size, tag_of(turns[i].role), i, answer);
-    const auto end = !answer ? 0 : last ? after->size() : common_prefix(*after, turn_end_);
+    const auto end = !answer ? 0 : last ? after.size() : common_prefix(after, turn_end_);
     add(end, TokenRoleTag::kTemplate, i, true);
-    at += after->size() - end;
-    frame_at += after->size();
+    at += after.size() - end;
+    frame_at += after.size();
   }
   if (at != text.size()) return std::nullopt;
   return spans;
@@ -258,10 +279,11 @@ std::optional<std::vector<ChatSpan>> ChatProgram::locate(const std::string& text
 ChatText ChatProgram::text(std::span<const Turn> turns, std::int64_t images, const RenderOptions& options) const {
   ChatText out;
   std::optional<std::vector<ChatSpan>> spans;
+  std::string problem;
   try {
     const auto plain = untagged(turns, images > 0);
     out.text = render(plain, images, options.generation_prompt, forms_);
-    spans = locate(out.text, plain, images, options);
+    spans = locate(out.text, plain, images, options, problem);
   } catch (const jinja::Raised& error) {
     throw UserError(ErrorKind::kInput, fmt::format("the chat template refuses the conversation: {}", error.what()),
                     "Leave the row out, or choose another template with model.chat_template.");
@@ -271,8 +293,7 @@ ChatText ChatProgram::text(std::span<const Turn> turns, std::int64_t images, con
                     "Leave the row out, or choose another template with model.chat_template.");
   }
   if (!spans && !options.generation_prompt) {
-    throw UserError(ErrorKind::kInput,
-                    "the chat template changes the messages, so that their tokens cannot be told from its own",
+    throw UserError(ErrorKind::kInput, problem,
                     "Leave the row out, or choose another template with model.chat_template.");
   }
   if (spans) out.spans = std::move(*spans);

@@ -54,8 +54,9 @@ class ChatProgram {
   void choose_forms();
   /// Why the plain conversation is not rendered right in these forms; empty: it is.
   std::string problem_of(std::span<const Turn> turns, const Forms& forms) const;
+  /// The spans of `text`, which `turns` make; nothing, and why (`problem`), where they cannot be told.
   std::optional<std::vector<ChatSpan>> locate(const std::string& text, std::span<const Turn> turns, std::int64_t images,
-                                              const RenderOptions& options) const;
+                                              const RenderOptions& options, std::string& problem) const;
   [[noreturn]] void refuse(const std::string& problem) const;
 
   ChatSource source_;
