@@ -1,5 +1,6 @@
 // Where the rows of a pool are kept: one file in any container (JSON, JSON lines, tar, Parquet), read in place and in
-// order. A pool (data/pool.h) is one or more of these; nothing else looks inside.
+// order. A pool (data/pool.h) is one or more of these; nothing else looks inside. A new container is a class of its own
+// and a line in data/containers/open.cpp.
 #pragma once
 
 #include <cstdint>
@@ -26,6 +27,13 @@ class RowCursor {
   /// The next row; false after the last. Throws UserError(kInput), naming the file and the last whole row, where the
   /// rest cannot be read.
   virtual bool next(RawRow& row) = 0;
+  /// Passes over as many rows and returns how many there were: fewer only at the end. Throws as next.
+  virtual std::int64_t skip(std::int64_t rows) {
+    RawRow passed;
+    std::int64_t done = 0;
+    while (done < rows && next(passed)) ++done;
+    return done;
+  }
 };
 
 /// One file of rows. Memory does not grow with the number of rows.
