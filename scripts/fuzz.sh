@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Fuzzes the readers of foreign files under address and undefined-behaviour sanitizers, starting from the tests' files.
 #
-#   scripts/fuzz.sh [SECONDS] [NAME…]     600 seconds each; NAME: chat_template image pickle pool safetensors
+#   scripts/fuzz.sh [SECONDS] [NAME…]     600 seconds each; NAME: chat_template image parquet pickle pool safetensors
 #                                         sentencepiece tokenizer
 #
 # What a run learns stays in build/fuzz/corpus; an input that breaks a reader is left in build/fuzz/found, and the exit
@@ -10,7 +10,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 seconds=${1:-600}
 names=("${@:2}")
-[ ${#names[@]} -gt 0 ] || names=(chat_template image pickle pool safetensors sentencepiece tokenizer)
+[ ${#names[@]} -gt 0 ] || names=(chat_template image parquet pickle pool safetensors sentencepiece tokenizer)
 command -v clang++-14 > /dev/null || {
   echo "fuzz: there is no clang++-14 here; install Debian's clang-14 and libclang-rt-14-dev." >&2; exit 1; }
 cmake --preset fuzz --log-level=WARNING
@@ -56,6 +56,7 @@ cat > "$scratch/macros.jinja" <<'JINJA'
 JINJA
 seed chat_template "$scratch"/*.jinja
 seed image tests/data/golden/images/* tests/data/golden/bombs/*
+seed parquet tests/data/golden/parquet/*.parquet
 seed pickle "$scratch"/*.pkl
 seed pool "$scratch"/*.json*
 seed safetensors $golden/*.safetensors $golden/*/*.safetensors $golden/*/*/*.safetensors

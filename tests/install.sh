@@ -29,6 +29,14 @@ grep -E 'libtorch|libc10|libcu' libraries.txt | grep -vF "$prefix/" && fails "Li
 ldd "$program" > libraries.txt
 grep -q libtorch libraries.txt && fails "scalselect itself loads LibTorch"
 
+plugin=$prefix/lib/scalselect/libscalselect_parquet.so
+if [ -e "$plugin" ]; then
+  ldd "$plugin" > libraries.txt
+  grep 'not found' libraries.txt && fails "libraries of '$plugin' are missing"
+  grep -E 'libarrow|libparquet' libraries.txt | grep -vF "$prefix/" && fails "Arrow is taken from elsewhere"
+  grep -aqF "$source/" "$plugin" && fails "'$plugin' names the sources"
+fi
+
 echo "== commands without and with a model"
 # says TEXT WORD…: the command prints a line that begins so
 says() { local text=$1; shift; "$program" "$@" > out.txt || fails "$*"; grep -q "^$text" out.txt || fails "$*: no line '$text'"; }
@@ -38,6 +46,7 @@ says 'scalselect \[run\]' run --help
 says report: experiment=mini/demo --cfg job
 "$program" doctor cache=cache > doctor.txt
 for fact in version git_commit compiler libtorch blas cpu_flags threads memory; do grep -q "^$fact " doctor.txt || fails "doctor: no $fact"; done
+[ ! -e "$plugin" ] || grep -qE '^Arrow +[0-9]' doctor.txt || fails "doctor does not open '$plugin'"
 grep -E "^(configuration|LibTorch|resources) " doctor.txt | grep -vF "$prefix" && fails "doctor names a place outside of the prefix"
 grep -F "$source/" doctor.txt && fails "doctor names the sources"
 "$program" mini world out=world pool.world.pool_size=240 pool.world.questions_per_skill=11 pool.world.pope_images=2 > world.txt

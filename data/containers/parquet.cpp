@@ -4,9 +4,7 @@
 #include <fmt/format.h>
 
 #include <charconv>
-#include <cstdint>
 #include <cstdlib>
-#include <fstream>
 #include <map>
 #include <mutex>
 
@@ -77,20 +75,13 @@ bool take_number(std::string_view& text, Number& number) {
 
 }  // namespace
 
-bool is_parquet(const fs::path& file) {
-  std::error_code unknown;
-  if (!fs::is_regular_file(file, unknown)) return false;
-  char magic[4] = {};
-  std::ifstream(file, std::ios::binary).read(magic, sizeof magic);
-  const std::string_view seen(magic, sizeof magic);
-  return seen == "PAR1" || seen == "PARE";
-}
+bool is_parquet(std::string_view head) { return head.starts_with("PAR1") || head.starts_with("PARE"); }
 
 std::unique_ptr<Container> open_parquet(const fs::path& file) { return plugin(file.string()).open(file); }
 
-std::string read_parquet_picture(std::string_view reference) {
+std::string read_parquet_picture(const std::string& reference, std::int64_t limit) {
   constexpr std::string_view kPrefix = "parquet:";
-  auto rest = reference;
+  std::string_view rest = reference;
   std::int64_t row = 0, index = 0;
   int column = 0;
   if (rest.starts_with(kPrefix)) rest.remove_prefix(kPrefix.size());
@@ -99,7 +90,14 @@ std::string read_parquet_picture(std::string_view reference) {
     throw UserError(ErrorKind::kInput, fmt::format("'{}' does not name a picture in a Parquet file.", reference),
                     "Such a name reads parquet:ROW:COLUMN:INDEX:FILE.");
   }
-  return plugin(std::string(rest)).read_picture(row, column, index, fs::path(rest));
+  auto bytes = plugin(std::string(rest)).read_picture(row, column, index, fs::path(rest));
+  if (static_cast<std::int64_t>(bytes.size()) > limit) {
+    throw UserError(
+        ErrorKind::kInput,
+        fmt::format("Image '{}' has {} MB, more than the limit of {} MB.", reference, bytes.size() >> 20, limit >> 20),
+        "Make it smaller.");
+  }
+  return bytes;
 }
 
 std::string parquet_library() {

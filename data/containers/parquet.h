@@ -6,7 +6,9 @@
 // wheel that links without Python, and cannot write a subset with the schema and the metadata of its source.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
+#include <limits>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -15,8 +17,8 @@
 
 namespace scalselect {
 
-/// Whether the file begins with the four bytes of a Parquet file. False if it cannot be read.
-bool is_parquet(const std::filesystem::path& file);
+/// Whether a file that begins so is Parquet.
+bool is_parquet(std::string_view head);
 
 /// The file's rows, one JSON object each: a member per column, in the schema's order.
 ///   text                        a string; bytes that are not UTF-8 stand there as they are
@@ -31,8 +33,10 @@ bool is_parquet(const std::filesystem::path& file);
 std::unique_ptr<Container> open_parquet(const std::filesystem::path& file);
 
 /// The bytes of picture `parquet:ROW:COLUMN:INDEX:FILE` (COLUMN counts the schema's top-level columns from 0). Pictures
-/// asked for in the order of rows cost one pass over their column. Throws UserError(kInput) if there is none.
-std::string read_parquet_picture(std::string_view reference);
+/// asked for in the order of rows cost one pass over their column. Throws UserError(kInput) if there is none, or it has
+/// more than `limit` bytes.
+std::string read_parquet_picture(const std::string& reference,
+                                 std::int64_t limit = std::numeric_limits<std::int64_t>::max());
 
 /// Arrow's version, or an empty string without it.
 std::string parquet_library();

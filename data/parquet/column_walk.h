@@ -25,6 +25,7 @@ class ColumnWalk {
 
   /// The row, counted from the start of the row group, that comes next.
   std::int64_t row() const { return row_; }
+  std::int64_t memory() const { return memory_.taken(); }  ///< bytes
 
   /// Reads on to `row`, which must not lie behind. Calls `visit(row, item, bytes)` for each item (picture) of rows from
   /// `keep_from` to `row`; bytes is empty where the item has none, and valid during the call only. Throws

@@ -1,12 +1,14 @@
 #include "data/parquet/file.h"
 
 #include <arrow/type.h>
+#include <arrow/util/io_util.h>
 #include <fmt/format.h>
 #include <parquet/arrow/schema.h>
 #include <parquet/exception.h>
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <cstring>
 #include <optional>
 
@@ -121,9 +123,9 @@ parquet::ArrowReaderProperties arrow_properties() {
 }
 
 ParquetFile::ParquetFile(const fs::path& file) : file_(file) {
+  open_source();
   std::string fault;
   try {
-    source_ = require(arrow::io::ReadableFile::Open(file.string()));
     bytes_ = require(source_->GetSize());
     fault = find_fault(*source_, bytes_);
     if (fault.empty()) {
@@ -144,6 +146,21 @@ ParquetFile::ParquetFile(const fs::path& file) : file_(file) {
   if (fault.empty()) return;
   throw UserError(ErrorKind::kInput, fmt::format("'{}' {}.", file.string(), fault),
                   "None of its rows can be read; download or write it again.");
+}
+
+void ParquetFile::open_source() {
+  auto opened = arrow::io::ReadableFile::Open(file_.string());
+  if (opened.ok()) {
+    source_ = *std::move(opened);
+    return;
+  }
+  const int code = arrow::internal::ErrnoFromStatus(opened.status());
+  if (code == ENOENT || code == ENOTDIR) {
+    throw UserError(ErrorKind::kInput, fmt::format("There is no file '{}'.", file_.string()), "Check the path.");
+  }
+  throw UserError(ErrorKind::kEnvironment,
+                  fmt::format("'{}' cannot be opened: {}.", file_.string(), std::strerror(code)),
+                  "Check permissions, the limit on open files, and the disk.");
 }
 
 void ParquetFile::find_pictures() {

@@ -30,6 +30,7 @@ class Memory {
  public:
   Memory() : counted_(arrow::default_memory_pool()), capped_(&counted_, kMemoryLimit) {}
   arrow::MemoryPool* pool() { return &capped_; }
+  std::int64_t taken() const { return counted_.bytes_allocated(); }
 
  private:
   static constexpr std::int64_t kMemoryLimit = std::int64_t{2} << 30;
@@ -63,6 +64,7 @@ class ParquetFile {
   void check_group(int group) const;
 
  private:
+  void open_source();
   void find_pictures();
 
   std::filesystem::path file_;

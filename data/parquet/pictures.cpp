@@ -19,10 +19,11 @@ namespace scalselect::pq {
 namespace fs = std::filesystem;
 namespace {
 
-constexpr std::size_t kOpenColumns = 16;      ///< in the process
-constexpr std::size_t kWalks = 4;             ///< a column: threads may work in several places of one file
-constexpr std::int64_t kRowsKept = 16;        ///< a walk: threads do not ask in exact order
-constexpr std::size_t kBytesKept = 16 << 20;  ///< a walk, if its last row alone has not more
+constexpr std::size_t kOpenColumns = 16;         ///< in the process
+constexpr std::size_t kWalks = 4;                ///< a column: threads may work in several places of one file
+constexpr std::int64_t kRowsKept = 16;           ///< a walk: threads do not ask in exact order
+constexpr std::int64_t kMemoryKept = 256 << 20;  ///< a column, besides the two places used last
+constexpr std::size_t kBytesKept = 16 << 20;     ///< a walk, if its last row alone has not more
 
 struct RowPictures {
   std::int64_t row = 0;
@@ -33,21 +34,28 @@ struct RowPictures {
 class Place {
  public:
   Place(const ParquetFile& file, const PictureColumn& column, int group)
-      : group_(group), first_(file.first_row(group)), walk_(file, column, group) {}
+      : group_(group),
+        first_(file.first_row(group)),
+        end_(file.first_row(group + 1)),
+        walk_(std::in_place, file, column, group) {}
+
+  std::int64_t memory() const { return walk_ ? walk_->memory() : 0; }
 
   /// The distance to `row` of the file; nothing if one had to go back.
   std::optional<std::int64_t> distance(std::int64_t row, int group) const {
     if (group != group_) return std::nullopt;
     if (find(row) != nullptr) return 0;
-    return row - first_ >= walk_.row() ? std::optional(row - first_ - walk_.row() + 1) : std::nullopt;
+    if (!walk_ || row - first_ < walk_->row()) return std::nullopt;
+    return row - first_ - walk_->row() + 1;
   }
 
   const RowPictures& read(std::int64_t row) {
     if (const auto* known = find(row)) return *known;
     const auto wanted = row - first_;
-    walk_.read_to(
-        wanted, std::max(walk_.row(), wanted - kRowsKept + 1),
+    walk_->read_to(
+        wanted, std::max(walk_->row(), wanted - kRowsKept + 1),
         [&](std::int64_t at, std::int64_t, std::optional<std::string_view> bytes) { keep(first_ + at, bytes); });
+    if (row + 1 == end_) walk_.reset();  // nothing is left to read; a page may be large
     if (rows_.empty() || rows_.back().row != row) rows_.push_back({row, {}});  // it has no pictures
     return rows_.back();
   }
@@ -69,8 +77,8 @@ class Place {
   }
 
   int group_;
-  std::int64_t first_;
-  ColumnWalk walk_;
+  std::int64_t first_, end_;
+  std::optional<ColumnWalk> walk_;
   std::deque<RowPictures> rows_;
   std::size_t kept_ = 0;  ///< bytes
 };
@@ -120,6 +128,12 @@ class OpenColumn {
       best = places_.insert(places_.begin(), std::make_unique<Place>(file_, *column_, group));
     }
     std::rotate(places_.begin(), best, best + 1);
+    std::int64_t held = 0;
+    for (std::size_t i = 2; i < places_.size(); ++i) held += places_[i]->memory();  // two: threads pass a boundary
+    while (held > kMemoryKept) {
+      held -= places_.back()->memory();
+      places_.pop_back();
+    }
     return *places_.front();
   }
 

@@ -116,6 +116,14 @@ void ParquetRows::append_member(const Member& member, std::string& out) const {
   append_json(*batch_->column(member.array), at_, out);
 }
 
+/// Row groups that are passed over are not read; the next row finds its batch.
+std::int64_t ParquetRows::skip(std::int64_t rows) {
+  const auto passed = std::min(rows, file_.rows() - row_);
+  row_ += passed;
+  at_ += passed;
+  return passed;
+}
+
 /// Where the batch has the pictures' paths, it says how many pictures there are; else the bytes do.
 void ParquetRows::append_pictures(const Member& member, std::string& out) const {
   const auto* array = member.array < 0 ? nullptr : batch_->column(member.array).get();

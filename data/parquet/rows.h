@@ -19,6 +19,7 @@ class ParquetRows final : public RowCursor {
   /// Begins at row `first` of the file, which must outlive the cursor.
   ParquetRows(const ParquetFile& file, std::int64_t first);
   bool next(RawRow& row) override;
+  std::int64_t skip(std::int64_t rows) override;
 
  private:
   /// One member of the rows' objects.

@@ -8,6 +8,7 @@
 
 #include "core/error.h"
 #include "core/memory.h"
+#include "data/containers/parquet.h"
 #include "experiments/app/commands.h"
 #include "experiments/config/value.h"
 #include "experiments/pipeline/environment.h"
@@ -108,6 +109,10 @@ int run_doctor(const Words& words) {
   }
   line("program", (program_folder() / "scalselect-model").string());
   line("LibTorch", library_of(reinterpret_cast<const void*>(&at::globalContext)));
+  line("Arrow", answer_of([] {
+         const auto version = parquet_library();
+         return version.empty() ? std::string("none: Parquet pools cannot be read") : version;
+       }));
   line("system", field_of("/etc/os-release", "PRETTY_NAME="));
   line("memory",
        fmt::format("{} left to this process, {} in all", gigabytes(static_cast<double>(free_memory().value_or(0))),

@@ -78,13 +78,31 @@ INSTANTIATE_TEST_SUITE_P(Kinds, ParquetGolden,
                          [](const auto& info) { return std::string(info.param); });
 
 TEST_P(ParquetGolden, RowsAreWhatPythonReads) {
-  EXPECT_TRUE(is_parquet(file_));
+  EXPECT_TRUE(is_parquet(read_file(file_)));
   const auto pool = open_parquet(file_);
   const auto expected = expected_rows();
   EXPECT_EQ(rows_of(*pool), expected);
   for (const std::size_t first : {std::size_t{1}, expected.size() / 2, expected.size() - 1, expected.size()}) {
     EXPECT_EQ(rows_of(*pool, static_cast<std::int64_t>(first)),
               std::vector(expected.begin() + static_cast<std::ptrdiff_t>(first), expected.end()));
+  }
+}
+
+TEST_P(ParquetGolden, RowsMayBePassedOver) {
+  const auto pool = open_parquet(file_);
+  const auto expected = expected_rows();
+  for (const std::int64_t step : {1, 2, 40, 200}) {
+    const auto cursor = pool->rows(0);
+    RawRow row;
+    std::int64_t at = 0;
+    const auto size = static_cast<std::int64_t>(expected.size());
+    for (; cursor->next(row); ++at) {
+      EXPECT_EQ(row.json, expected[static_cast<std::size_t>(at)]);
+      const auto passed = std::min(step, size - at - 1);
+      EXPECT_EQ(cursor->skip(step), passed);
+      at += passed;
+    }
+    EXPECT_EQ(at, size);
   }
 }
 
@@ -178,6 +196,9 @@ TEST_F(Parquet, ReferencesThatNameNothingAreRefused) {
   EXPECT_THAT(message_of([&] { read_parquet_picture("parquet:3:0:3:" + file); }),
               HasSubstr("has 3 pictures in row 3, and no picture 3"));
   EXPECT_THAT(message_of([&] { read_parquet_picture("parquet:3:1:0:" + file); }), HasSubstr("holds no pictures"));
+  EXPECT_THAT(message_of([&] { read_parquet_picture("parquet:3:0:0:" + file, 9); }), HasSubstr("more than the limit"));
+  EXPECT_THAT(message_of([&] { read_parquet_picture("parquet:3:0:0:/nowhere.parquet"); }),
+              HasSubstr("There is no file '/nowhere.parquet'"));
   EXPECT_THAT(message_of([&] { read_parquet_picture("parquet:0:1:0:" + golden("mixed.parquet").string()); }),
               "nothing was thrown");
   EXPECT_THAT(message_of([&] { read_parquet_picture("parquet:0:1:1:" + golden("mixed.parquet").string()); }),
