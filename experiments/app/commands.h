@@ -29,6 +29,18 @@ inline constexpr char kCacheUsage[] =
     "  ID            an artifact, by the first letters of its id\n"
     "  --unused      finished artifacts that no run in the store refers to (`extract` and `select` leave such)\n"
     "  --unfinished  what stages that were stopped left to go on from";
+inline constexpr char kVerifyUsage[] =
+    "scalselect verify MANIFEST [subset=FILE] [pool=FILE] [image_root=DIR] [model=DIR] [cache=DIR]   (the keys: where "
+    "it "
+    "is now)";
+inline constexpr char kReplayUsage[] =
+    "scalselect replay MANIFEST [pool=FILE] [image_root=DIR] [model=DIR] [cache=DIR] [threads=N] [device=cuda]";
+inline constexpr char kDiffUsage[] =
+    "scalselect diff A B [pool=FILE] [image_root=DIR] [format=text|json] [cache=DIR]   (A, B: manifests, subsets, "
+    "lists)";
+inline constexpr char kOverlapUsage[] =
+    "scalselect overlap A B [C…] [pool=FILE] [image_root=DIR] [format=text|json] [cache=DIR]   (manifests, subsets, "
+    "lists)";
 inline constexpr char kModelUsage[] =
     "scalselect model assemble llm=VICUNA_DIR tower=CLIP_DIR projector=mm_projector.bin out=DIR [dtype=float16]";
 inline constexpr char kMethodsUsage[] = "scalselect methods [NAME… | --markdown]";
@@ -84,6 +96,10 @@ int run_pipeline(const Words& words);  ///< no command name: the pipeline, one r
 int run_extract(const Words& words);
 int run_score(const Words& words);
 int run_select(const Words& words);
+int verify_manifest(const Words& words);
+int replay_manifest(const Words& words);
+int diff_selections(const Words& words);
+int overlap_selections(const Words& words);
 int run_generate(const Words& words);
 int run_model(const Words& words);     ///< assemble
 int list_methods(const Words& words);  ///< all, `NAME`, or --markdown

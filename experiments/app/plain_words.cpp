@@ -14,6 +14,10 @@ const std::map<std::string, PlainCommand>& plain_commands() {
       {"answers", {kAnswersUsage, {"benchmark", "limit", "store", "wrong"}, {}}},
       {"report", {kReportUsage, {"against", "experiment", "out", "store"}, {}}},
       {"cache", {kCacheUsage, {"cache", "store"}, {"--unfinished", "--unused", "--yes"}, {"ls", "rm"}}},
+      {"verify", {kVerifyUsage, {"cache", "image_root", "model", "pool", "subset"}, {}}},
+      {"replay", {kReplayUsage, {"cache", "device", "image_root", "model", "pool", "threads"}, {}}},
+      {"diff", {kDiffUsage, {"cache", "format", "image_root", "pool"}, {}}},
+      {"overlap", {kOverlapUsage, {"cache", "format", "image_root", "pool"}, {}}},
       {"methods", {kMethodsUsage, {}, {"--markdown"}}},
   };
   return table;

@@ -1,0 +1,196 @@
+#include "experiments/runs/manifest.h"
+
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <set>
+#include <sstream>
+
+#include "core/error.h"
+#include "core/files.h"
+#include "core/hash.h"
+#include "data/row_list.h"
+
+namespace scalselect::pipeline {
+namespace {
+
+namespace fs = std::filesystem;
+using Json = nlohmann::ordered_json;
+
+bool is_digit(char c) { return c >= '0' && c <= '9'; }
+
+Json file_entry(const fs::path& file, const std::string& digest) {
+  return {{"path", file.string()}, {"bytes", fs::file_size(file)}, {"sha256", digest}};
+}
+
+void count(Json& counts, const std::string& reason) {
+  auto& number = counts[reason_kind(reason)];
+  number = number.is_null() ? 1 : number.get<std::int64_t>() + 1;
+}
+
+/// Entries ordered by name: the order in which reasons are met must not matter.
+Json sorted(const Json& counts) { return Json(nlohmann::json(counts)); }
+
+std::string utc_now() {
+  return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}",
+                     fmt::gmtime(std::chrono::system_clock::to_time_t(std::chrono::system_clock::now())));
+}
+
+std::string line_of(const Json& value) { return value.dump(-1, ' ', false, Json::error_handler_t::replace); }
+
+/// The tree over several lines, its long lists on one line each.
+std::string manifest_text(Json tree, const Json& rows, const Json& ids) {
+  std::string text = tree.dump(1, ' ', false, Json::error_handler_t::replace);
+  text.erase(text.size() - 2);  // "\n}"
+  return text + ",\n \"rows\": " + line_of(rows) + ",\n \"ids\": " + line_of(ids) + "\n}\n";
+}
+
+[[noreturn]] void refuse(const fs::path& file, const std::string& what, const std::string& remedy) {
+  throw UserError(ErrorKind::kInput, fmt::format("'{}' {}.", file.string(), what), remedy);
+}
+
+bool holds_rows(const Json& tree) {
+  const auto rows = tree.find("rows"), ids = tree.find("ids");
+  if (rows == tree.end() || !rows->is_array() || ids == tree.end()) return false;
+  return std::all_of(rows->begin(), rows->end(), [](const Json& row) { return row.is_number_integer(); }) &&
+         (ids->is_null() || (ids->is_array() && ids->size() == rows->size()));
+}
+
+bool has(const Json& tree, const char* path, Json::value_t type) {
+  const Json::json_pointer at(path);
+  return tree.contains(at) && tree.at(at).type() == type;
+}
+
+}  // namespace
+
+std::string reason_kind(const std::string& reason) {
+  std::string kind;
+  for (std::size_t i = 0; i < reason.size(); ++i) {
+    const auto close = reason[i] == '\'' ? reason.find('\'', i + 1) : std::string::npos;
+    if (close != std::string::npos) {
+      kind += "'…'";
+      i = close;
+    } else if (is_digit(reason[i])) {
+      kind += '#';
+      while (i + 1 < reason.size() && is_digit(reason[i + 1])) ++i;
+    } else {
+      kind += reason[i];
+    }
+  }
+  return kind;
+}
+
+Json pool_settings(const inputs::PoolOptions& options) {
+  auto settings = dump_options(options);
+  if (options.kind == inputs::PoolOptions::Kind::kFile) settings.erase("world");
+  else
+    for (const char* key : {"path", "image_root"}) settings.erase(key);
+  return settings;
+}
+
+void add_pool(SelectionRecord& record, const std::string& role, const inputs::OpenPool& open,
+              const FileDigests& digests) {
+  record.inputs.push_back({{"role", role},
+                           {"rows", open.pool->size()},
+                           {"digest", open.digest},
+                           {"files", Json::array({file_entry(open.path, digests.sha256(open.path))})}});
+  if (role != "pool") return;
+  std::int64_t usable = open.pool->size();
+  auto rejected = Json::object();
+  for (std::int64_t row = 0; row < open.pool->size(); ++row) {
+    const auto reason = open.pool->reject_reason(row);
+    if (reason.empty()) continue;
+    --usable;
+    count(rejected, reason);
+  }
+  record.counts["rows"] = open.pool->size();
+  record.counts["usable"] = usable;
+  record.counts["rejected"] = sorted(rejected);
+}
+
+void add_file(SelectionRecord& record, const std::string& role, const fs::path& file, const FileDigests& digests) {
+  record.inputs.push_back({{"role", role}, {"files", Json::array({file_entry(file, digests.sha256(file))})}});
+}
+
+void add_folder(SelectionRecord& record, const std::string& role, const fs::path& folder, const std::string& digest) {
+  record.inputs.push_back({{"role", role}, {"path", folder.string()}, {"digest", digest}});
+}
+
+void count_without_features(SelectionRecord& record, const std::vector<fs::path>& stores, const Pool& pool) {
+  auto counts = Json::object();
+  std::set<std::int64_t> counted;
+  for (const auto& store : stores) {
+    std::istringstream lines(read_file(store / "rejects.jsonl"));
+    for (std::string line; std::getline(lines, line);) {
+      const auto entry = nlohmann::json::parse(line, nullptr, false);
+      if (!entry.is_object()) continue;
+      const auto row = entry.value("row", std::int64_t{0});
+      if (!pool.reject_reason(row).empty() || !counted.insert(row).second) continue;
+      count(counts, entry.value("reason", std::string("unknown")));
+    }
+  }
+  record.counts["without_features"] = sorted(counts);
+}
+
+fs::path manifest_of(const fs::path& subset) {
+  return subset.parent_path() / (subset.stem().string() + ".manifest.json");
+}
+
+void write_manifest(const SelectionRecord& record, const std::vector<std::int64_t>& rows, const Pool* pool,
+                    const fs::path& subset, const ManifestOrigin& origin) {
+  Json ids;
+  if (pool != nullptr) {
+    ids = Json::array();
+    for (const auto row : rows) ids.push_back(pool->sample(row).id);
+  }
+  auto written = file_entry(subset, sha256_file(subset));
+  auto counts = record.counts;
+  counts["chosen"] = rows.size();
+  const Json tree = {
+      {"format", kManifestFormat},
+      {"created", utc_now()},
+      {"program", origin.program},
+      {"command", origin.command},
+      {"settings", record.settings},
+      {"inputs", record.inputs},
+      {"subset", {{"file", subset.filename().string()}, {"bytes", written["bytes"]}, {"sha256", written["sha256"]}}},
+      {"counts", counts},
+      {"warnings", record.warnings}};
+  write_file_atomically(manifest_of(subset), manifest_text(tree, rows, ids));
+}
+
+Json Manifest::input(const std::string& role) const {
+  for (const auto& entry : tree.at("inputs")) {
+    if (entry.value("role", "") == role) return entry;
+  }
+  return {};
+}
+
+fs::path Manifest::subset() const { return file.parent_path() / tree.at("subset").at("file").get<std::string>(); }
+
+Manifest read_manifest(const fs::path& file) {
+  Manifest manifest{file, Json::parse(read_file(file, kDataBytes), nullptr, false), {}};
+  const auto& tree = manifest.tree;
+  if (tree.is_discarded()) refuse(file, "is not JSON, or was cut short", "Copy it again.");
+  if (!has(tree, "/format", Json::value_t::string))
+    refuse(file, "is not the manifest of a selection", "`select` writes one beside each subset: NAME.manifest.json.");
+  if (tree["format"] != kManifestFormat) {
+    refuse(file,
+           fmt::format("has the format '{}', and this program reads '{}'", tree["format"].get<std::string>(),
+                       kManifestFormat),
+           "Use the version of scalselect that wrote it.");
+  }
+  const bool good = has(tree, "/settings", Json::value_t::object) && has(tree, "/inputs", Json::value_t::array) &&
+                    has(tree, "/subset/file", Json::value_t::string) &&
+                    has(tree, "/subset/sha256", Json::value_t::string) &&
+                    has(tree, "/program/version", Json::value_t::string) && holds_rows(tree);
+  if (!good)
+    refuse(file, "is damaged: a manifest has settings, inputs, subset, program, rows and as many ids",
+           "Copy it again.");
+  manifest.rows = tree["rows"].get<std::vector<std::int64_t>>();
+  return manifest;
+}
+
+}  // namespace scalselect::pipeline
