@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
+#include <numeric>
 #include <unordered_map>
 
 #include "core/error.h"
@@ -20,26 +21,26 @@ nlohmann::ordered_json finite_or_null(double value) {
 
 }  // namespace
 
-void write_ranking(const Pool& pool, const std::vector<std::int64_t>& rows, const std::vector<double>& scores,
-                   const std::filesystem::path& file) {
-  // Ids are read in pool order and written in rank order: one text holds them in between.
+std::vector<std::string> ids_of(const Pool& pool, const std::vector<std::int64_t>& rows) {
+  std::vector<std::size_t> order(rows.size());  // places in pool order, in which the pool is read
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return rows[a] < rows[b]; });
   auto ascending = rows;
   std::sort(ascending.begin(), ascending.end());
-  std::string ids;
-  std::vector<std::size_t> ends;
-  pool.for_each_of(ascending, [&](Sample& sample) {
-    ids += sample.id;
-    ends.push_back(ids.size());
-  });
+  std::vector<std::string> ids(rows.size());
+  std::size_t next = 0;
+  pool.for_each_of(ascending, [&](Sample& sample) { ids[order[next++]] = std::move(sample.id); });
+  return ids;
+}
+
+void write_ranking(const Pool& pool, const std::vector<std::int64_t>& rows, const std::vector<double>& scores,
+                   const std::filesystem::path& file) {
+  const auto ids = ids_of(pool, rows);
   FileWriter writer(file);
   for (std::size_t i = 0; i < rows.size(); ++i) {
-    const auto row = rows[i];
-    const auto at =
-        static_cast<std::size_t>(std::lower_bound(ascending.begin(), ascending.end(), row) - ascending.begin());
-    const auto begin = at == 0 ? 0 : ends[at - 1];
-    nlohmann::ordered_json line{{"rank", i + 1}, {"row", row}, {"id", ids.substr(begin, ends[at] - begin)}};
+    nlohmann::ordered_json line{{"rank", i + 1}, {"row", rows[i]}, {"id", ids[i]}};
     line["score"] =
-        scores.empty() ? nlohmann::ordered_json(nullptr) : finite_or_null(scores[static_cast<std::size_t>(row)]);
+        scores.empty() ? nlohmann::ordered_json(nullptr) : finite_or_null(scores[static_cast<std::size_t>(rows[i])]);
     writer.write(line.dump() + "\n");
   }
   writer.commit();

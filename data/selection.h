@@ -10,6 +10,9 @@
 
 namespace scalselect {
 
+/// The ids of `rows`, in their order; empty texts where the pool has none.
+std::vector<std::string> ids_of(const Pool& pool, const std::vector<std::int64_t>& rows);
+
 /// One line per row, best first: {"rank": 1, "row": 17, "id": "..", "score": 0.25}. `rows` in rank order; `scores` is
 /// pool-sized (indexed by row) or empty (then "score" is null).
 void write_ranking(const Pool& pool, const std::vector<std::int64_t>& rows, const std::vector<double>& scores,

@@ -36,6 +36,18 @@ inline constexpr char kPoolUsage[] =
     "  model=DIR       also lengths in its tokens, and the rows that it cannot use\n"
     "  pictures=false  does not open the pictures\n"
     "convert writes all rows in another container; OUT's extension decides where format= is not given.";
+inline constexpr char kVerifyUsage[] =
+    "scalselect verify MANIFEST [subset=FILE] [pool=FILE] [image_root=DIR] [model=DIR] [cache=DIR]   (the keys: where "
+    "it "
+    "is now)";
+inline constexpr char kReplayUsage[] =
+    "scalselect replay MANIFEST [pool=FILE] [image_root=DIR] [model=DIR] [cache=DIR] [threads=N] [device=cuda]";
+inline constexpr char kDiffUsage[] =
+    "scalselect diff A B [pool=FILE] [image_root=DIR] [format=text|json] [cache=DIR]   (A, B: manifests, subsets, "
+    "lists)";
+inline constexpr char kOverlapUsage[] =
+    "scalselect overlap A B [C…] [pool=FILE] [image_root=DIR] [format=text|json] [cache=DIR]   (manifests, subsets, "
+    "lists)";
 inline constexpr char kModelUsage[] =
     "scalselect model assemble llm=VICUNA_DIR tower=CLIP_DIR projector=mm_projector.bin out=DIR [dtype=float16]";
 inline constexpr char kMethodsUsage[] = "scalselect methods [NAME… | --markdown]";
@@ -91,6 +103,10 @@ int run_pipeline(const Words& words);  ///< no command name: the pipeline, one r
 int run_extract(const Words& words);
 int run_score(const Words& words);
 int run_select(const Words& words);
+int verify_manifest(const Words& words);
+int replay_manifest(const Words& words);
+int diff_selections(const Words& words);
+int overlap_selections(const Words& words);
 int run_generate(const Words& words);
 int run_model(const Words& words);  ///< assemble
 int run_pool(const Words& words);

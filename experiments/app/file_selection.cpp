@@ -1,4 +1,4 @@
-// score, and select from scores or features: what needs files alone, and no model.
+// score, and select from scores, features or a pool alone: what needs files and no model.
 #include <fmt/format.h>
 
 #include <cmath>
@@ -6,9 +6,11 @@
 #include "baselines/feature_file.h"
 #include "baselines/registry.h"
 #include "core/log.h"
+#include "data/pool_paths.h"
 #include "data/score_file.h"
 #include "experiments/app/selection_outputs.h"
 #include "experiments/inputs/constraints.h"
+#include "experiments/runs/warnings.h"
 #include "selector/feature_store.h"
 #include "selector/scalselect.h"
 
@@ -18,7 +20,6 @@ namespace {
 namespace fs = std::filesystem;
 using inputs::OpenPool;
 using schema::ScoreOptions;
-using schema::SelectOptions;
 
 /// Whether a command's configuration, `tree`, has a value at `key` ("/pool/path") that is neither null nor missing
 /// (???), however it was given: by an override of any spelling, a file or the environment.
@@ -27,63 +28,138 @@ bool is_given(const nlohmann::json& tree, const char* key) {
   return tree.contains(at) && !tree[at].is_null() && tree[at] != "???";
 }
 
-/// Chooses for each budget, then writes: a budget that cannot be met leaves no half of the files behind. `pool`: null
-/// for a table without its pool.
-void select_and_write(const Method& method, const MethodInput& input, const RowSet& source, const Pool* pool,
-                      const SelectOptions& asked, const std::vector<Budget>& budgets,
-                      const std::vector<fs::path>& outputs) {
-  std::optional<SelectionResult> scored;
-  if (method.budget_use == BudgetUse::kScores) scored = score_candidates(method, input);
-  std::vector<Selection> selections;
-  for (const auto& budget : budgets) selections.push_back(choose(method, input, budget, scored));
-  for (std::size_t i = 0; i < budgets.size(); ++i) {
-    write_selection(source, pool, selections[i].rows, outputs[i], budgets[i], asked.format.format);
-  }
-  if (asked.ranking) write_ranking_of(*pool, selections.back(), *asked.ranking);
+bool names_pool(const nlohmann::json& tree) {
+  return is_given(tree, "/pool/path") || is_given(tree, "/pool/image_root") || is_given(tree, "/pool/world");
 }
 
-int select_from_scores(Bound bound) {
-  const auto budgets = budgets_from(bound.take_raw("budget"));
+/// The composed method; nothing if none is named. A missing path is refused when the command is bound.
+std::optional<Method> composed_method(const nlohmann::json& tree, const KeyOrigin& origin) {
+  auto options = tree.value("method", nlohmann::json());
+  if (!options.is_object() || !options.contains("name") || !options["name"].is_string()) return {};
+  const auto name = options["name"].get<std::string>();
+  options.erase("name");
+  return make_method(name, options, "method", origin);
+}
+
+/// Keys that a door does without.
+Words not_needed(Door door, const nlohmann::json& tree, const KeyOrigin& origin) {
+  Words keys;
+  if (door != Door::kModel) keys.emplace_back("model");
+  if (door == Door::kScores) keys.emplace_back("method");
+  if (door == Door::kFeatures && !names_pool(tree)) keys.emplace_back("pool");
+  if (door == Door::kScores || is_given(tree, "/budget")) return keys;
+  const auto method = composed_method(tree, origin);
+  if (method && method->budget_use == BudgetUse::kAll) keys.emplace_back("budget");
+  return keys;
+}
+
+/// What a command reads, as far as its keys name it.
+std::vector<fs::path> files_read(const nlohmann::json& tree) {
+  std::vector<fs::path> files;
+  const auto add = [&](const nlohmann::json& value) {
+    if (!value.is_string()) return;
+    const auto path = inputs::find_path(value.get<std::string>());
+    files.push_back(path);
+    std::error_code unknown;
+    if (fs::is_regular_file(path, unknown)) return;
+    try {  // a folder or a pattern
+      for (const auto& file : pool_files(path.string())) files.push_back(file);
+    } catch (const UserError&) {  // said when it is opened
+    }
+  };
+  for (const char* key :
+       {"/pool/path", "/target/path", "/scores", "/features", "/method/path", "/exclude", "/must_keep"}) {
+    if (!is_given(tree, key)) continue;
+    const auto& value = tree[nlohmann::json::json_pointer(key)];
+    add(value);
+    for (const auto& part : value.is_array() ? value : nlohmann::json::array())  // a pool of several files
+      add(part.is_object() ? part.value("path", nlohmann::json()) : part);
+  }
+  return files;
+}
+
+/// Chooses for each budget, before anything is written: a budget that cannot be met leaves no half of the files behind.
+void choose_all(const Method& method, const MethodInput& input, Chosen& chosen) {
+  std::optional<SelectionResult> scored;
+  if (method.budget_use == BudgetUse::kScores) scored = score_candidates(method, input);
+  for (const auto& budget : chosen.budgets) chosen.selections.push_back(choose(method, input, budget, scored));
+  chosen.whatever_the_budget = method.budget_use == BudgetUse::kAll;
+}
+
+/// The settings that lead to a selection from files again.
+void describe(const schema::SelectOptions& asked, const FileDigests& digests, pipeline::SelectionRecord& record) {
+  if (asked.scores) add_file(record, "scores", *asked.scores, digests);
+  if (asked.features) add_file(record, "features", *asked.features, digests);
+  for (const char* key : {"scores", "features"}) {
+    const auto& file = key == std::string("scores") ? asked.scores : asked.features;
+    if (file) record.settings[key] = *file;
+  }
+  if (asked.scores || asked.features) record.settings["ids"] = dump_options(asked)["ids"];
+  record.settings["seed"] = asked.seed;
+  pipeline::add_constraints(record, asked.constraints, digests);
+}
+
+void describe(const MethodChoice& choice, const Method& method, const FileDigests& digests,
+              pipeline::SelectionRecord& record) {
+  record.settings["method"] = {{"name", choice.name}};
+  record.settings["method"].update(find_method(choice.name).resolve(choice.options));
+  for (const auto& [option, file] : method.files) add_file(record, "method." + option, file, digests);
+}
+
+Chosen choose_from_scores(Bound bound) {
+  const auto asked = select_options(bound);
   const ArtifactCache cache(bound.tree.value("cache", "cache"));
-  const auto open = inputs::open_pool(bound.take<inputs::PoolOptions>("pool"), cache);
-  for (const char* unused : {"target", "selector"}) bound.take_raw(unused);
-  const auto asked = bind_options<SelectOptions>(bound.tree, "", bound.origin);
-  auto files = open.files;
-  files.push_back(*asked.scores);
-  const auto outputs = outputs_for(asked, budgets, files);
+  Method method;  // ranks by what the file says
+  Chosen chosen;
+  chosen.budgets = budgets_of(bound);
+  const auto pool_options = bound.take<inputs::PoolOptions>("pool");
+  const auto open = inputs::open_pool(pool_options, cache);
+  pipeline::Warnings heard;
   const auto& pool = *open.pool;
   const auto known = scores_by_row(read_scores(*asked.scores), pool, asked.ids, *asked.scores);
   std::vector<double> scores(known.size(), std::nan(""));  // of rows that may be chosen
-  Method method;                                           // ranks by what the file says
   method.select = [&scores](const MethodInput&, std::int64_t) { return SelectionResult{{}, scores, {}}; };
-  const auto rows = inputs::row_set(open, asked.constraints, cache);
-  for (const auto& budget : budgets) check_constraints(method, rows, budget);
-  const auto input = open_input(method, rows, {}, static_cast<std::uint64_t>(asked.seed));
+  chosen.rows = inputs::row_set(open, asked.constraints, cache);
+  chosen.pool = open.pool;
+  for (const auto& budget : chosen.budgets) check_constraints(method, chosen.rows, budget);
+  const auto input = open_input(method, chosen.rows, {}, static_cast<std::uint64_t>(asked.seed));
   for (const auto row : input.candidates) scores[static_cast<std::size_t>(row)] = known[static_cast<std::size_t>(row)];
   const auto unscored = std::ssize(input.candidates) - std::ssize(scored_rows(scores, input.candidates));
   if (unscored > 0) {
     log_warning("{} of {} samples of '{}' have no score in '{}' and cannot be chosen", unscored, pool.size(),
                 open.path.string(), *asked.scores);
   }
-  select_and_write(method, input, rows, &pool, asked, budgets, outputs);
-  return 0;
+  choose_all(method, input, chosen);
+  const FileDigests digests(cache.root() / "digests");
+  chosen.record.settings["pool"] = pipeline::pool_settings(pool_options);
+  add_pool(chosen.record, "pool", open, digests);
+  describe(asked, digests, chosen.record);
+  chosen.record.warnings = heard.take();
+  return chosen;
 }
 
-/// Rows of a feature file, one per line in order of choice; with a pool, the pool's own objects.
-int select_from_features(Bound bound) {
-  const auto budgets = budgets_from(bound.take_raw("budget"));
+/// A feature file with or without its pool; or a pool alone, for methods that read nothing of a model.
+Chosen choose_from_vectors(Bound bound) {
+  const auto asked = select_options(bound);
+  asked.machine.use();
   const auto choice = take_method(bound);
-  if (inputs::target_from(bound.take_raw("target"), bound.origin)) {
+  if (inputs::target_from(bound.take_raw("target"), bound.origin) && asked.features) {
     throw UserError(ErrorKind::kUsage, "'target' needs a model; a feature file holds the vectors of one pool.",
                     "Give model.path and pool.path instead of features, or leave target out.");
   }
+  const auto method = make_vector_method(choice.name, choice.options, "method", bound.origin);
+  Chosen chosen;
+  chosen.budgets = budgets_of(bound);
   const ArtifactCache cache(bound.tree.value("cache", "cache"));
+  const FileDigests digests(cache.root() / "digests");
   std::optional<OpenPool> open;
   if (bound.tree.contains("pool")) {
-    open = inputs::open_pool(bound.take<inputs::PoolOptions>("pool"), cache);
+    const auto options = bound.take<inputs::PoolOptions>("pool");
+    open = inputs::open_pool(options, cache);
+    chosen.pool = open->pool;
+    chosen.record.settings["pool"] = pipeline::pool_settings(options);
+    add_pool(chosen.record, "pool", *open, digests);
   }
-  const auto asked = bind_options<SelectOptions>(bound.tree, "", bound.origin);
-  asked.machine.use();
   if (asked.ranking && !open)
     throw UserError(ErrorKind::kUsage, "'ranking' names samples of a pool, and no pool is given.",
                     "Give pool.path, or leave ranking out.");
@@ -91,22 +167,43 @@ int select_from_features(Bound bound) {
     throw UserError(ErrorKind::kUsage,
                     fmt::format("'{}' needs a pool: a feature file says nothing about its rows.", given.substr(1)),
                     "Give pool.path, or leave the constraint out.");
-  std::vector<fs::path> files = {*asked.features};
-  if (open) files.insert(files.end(), open->files.begin(), open->files.end());
-  const auto outputs = outputs_for(asked, budgets, files);
-  const auto method = make_vector_method(choice.name, choice.options, "method", bound.origin);
-  const auto file = open_feature_file(*asked.features);
-  const auto table = open ? table_of(file, *open->pool, asked.ids) : table_of(file);
-  const auto rows = open ? inputs::row_set(*open, asked.constraints, cache)
-                         : RowSet{*asked.features, file.vectors->rows(), file.finite};
-  for (const auto& budget : budgets) check_constraints(method, rows, budget);
+  pipeline::Warnings heard;
+  FeatureTable table;
+  if (asked.features) {
+    const auto file = open_feature_file(*asked.features);
+    table = open ? table_of(file, *open->pool, asked.ids) : table_of(file);
+    if (!open) chosen.rows = RowSet{*asked.features, file.vectors->rows(), file.finite};
+  }
+  if (open) chosen.rows = inputs::row_set(*open, asked.constraints, cache);
+  for (const auto& budget : chosen.budgets) check_constraints(method, chosen.rows, budget);
   const auto input = open_input(
-      method, rows, [&](const FeatureSpec&) { return table; }, static_cast<std::uint64_t>(asked.seed));
-  select_and_write(method, input, rows, open ? open->pool.get() : nullptr, asked, budgets, outputs);
-  return 0;
+      method, chosen.rows, [&](const FeatureSpec&) { return table; }, static_cast<std::uint64_t>(asked.seed));
+  choose_all(method, input, chosen);
+  describe(asked, digests, chosen.record);
+  describe(choice, method, digests, chosen.record);
+  chosen.record.warnings = heard.take();
+  return chosen;
 }
 
 }  // namespace
+
+Door door_of(const nlohmann::json& tree, const KeyOrigin& origin) {
+  const bool features = is_given(tree, "/features"), scores = is_given(tree, "/scores");
+  if (features && scores) {
+    throw UserError(ErrorKind::kUsage,
+                    "'features' and 'scores' are both given, and the rows can be chosen by one of them.",
+                    "Leave one out.");
+  }
+  if (scores) return Door::kScores;
+  if (features) return Door::kFeatures;
+  if (is_given(tree, "/model/path")) return Door::kModel;
+  const auto method = composed_method(tree, origin);
+  return method && method->needs.empty() && method->target_needs.empty() ? Door::kPool : Door::kModel;
+}
+
+Chosen choose_from_files(Bound bound, Door door) {
+  return door == Door::kScores ? choose_from_scores(std::move(bound)) : choose_from_vectors(std::move(bound));
+}
 
 int run_score(const Words& words) {
   const Flags flags = parse_flags(words);
@@ -145,24 +242,21 @@ int run_select(const Words& words) {
   if (const int code = answer_questions(
           flags, request,
           "scalselect select (scores=FILE | model.path=DIR) pool.path=POOL.json budget=0.16 out=subset.json\n"
+          "scalselect select method=random|ids|full pool.path=POOL.json [budget=0.16] out=subset.json\n"
           "scalselect select features=FILE.npz|FILE.npy method=NAME budget=0.16 out=rows.txt");
       code >= 0)
     return code;
   const auto composed = config::compose(request);
   const auto tree = composed.json();
-  const bool features = is_given(tree, "/features"), scores = is_given(tree, "/scores");
-  if (features && scores) {
-    throw UserError(ErrorKind::kUsage,
-                    "'features' and 'scores' are both given, and the rows can be chosen by one of them.",
-                    "Leave one out.");
-  }
-  if (scores) return select_from_scores(bind_composed(composed, {"model", "method"}));
-  if (features) {
-    const bool pool =
-        is_given(tree, "/pool/path") || is_given(tree, "/pool/image_root") || is_given(tree, "/pool/world");
-    return select_from_features(bind_composed(composed, pool ? Words{"model"} : Words{"model", "pool"}));
-  }
-  return select_with_model(words);
+  const auto door = door_of(tree, composed.origin());
+  if (door == Door::kModel) enter_model_program("select", words);
+  auto bound = bind_composed(composed, not_needed(door, tree, composed.origin()));
+  const auto asked = select_options(bound);
+  auto budgets = bound.tree.value("budget", nlohmann::json());
+  const auto outputs =
+      outputs_for(asked, budgets.is_null() ? std::vector<Budget>{Budget()} : budgets_from(budgets), files_read(tree));
+  write_chosen(choose_by(std::move(bound), door), asked, outputs, words);
+  return 0;
 }
 
 }  // namespace scalselect::app

@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "core/check.h"
 #include "core/error.h"
 #include "experiments/app/commands.h"
 #include "experiments/app/pool_command.h"
@@ -44,8 +45,12 @@ int answer_or_hand_over(const char* command, const char* config_name, const Usag
 
 int run_pipeline(const Words& words) { return answer_or_hand_over("run", "config", kRunUsage, words); }
 int run_extract(const Words& words) { return answer_or_hand_over("extract", "extract", kExtractUsage, words); }
-int select_with_model(const Words& words) { hand_over("select", words); }
 int describe_with_model(const Words& words, const PlainWords& /*asked*/) { hand_over("pool", words); }
+void enter_model_program(const char* command, const Words& words) { hand_over(command, words); }
+Chosen choose_with_model(Bound) {
+  SCALSELECT_CHECK(!"the other program does it");
+  return {};
+}
 int run_generate(const Words& words) { hand_over("generate", words); }
 int run_model(const Words& words) { hand_over("model", words); }
 int run_mini(const Words& words) { hand_over("mini", words); }

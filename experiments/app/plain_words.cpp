@@ -15,6 +15,10 @@ const std::map<std::string, PlainCommand>& plain_commands() {
       {"report", {kReportUsage, {"against", "experiment", "out", "store"}, {}}},
       {"cache", {kCacheUsage, {"cache", "store"}, {"--unfinished", "--unused", "--yes"}, {"ls", "rm"}}},
       {"pool", {kPoolUsage, {"format", "image_root", "model", "pictures"}, {}, {"convert", "describe"}}},
+      {"verify", {kVerifyUsage, {"cache", "image_root", "model", "pool", "subset"}, {}}},
+      {"replay", {kReplayUsage, {"cache", "device", "image_root", "model", "pool", "threads"}, {}}},
+      {"diff", {kDiffUsage, {"cache", "format", "image_root", "pool"}, {}}},
+      {"overlap", {kOverlapUsage, {"cache", "format", "image_root", "pool"}, {}}},
       {"methods", {kMethodsUsage, {}, {"--markdown"}}},
   };
   return table;

@@ -40,50 +40,46 @@ int run_extract(const Words& words) {
   return 0;
 }
 
-int select_with_model(const Words& words) {
-  auto bound = bind_command(parse_flags(words), "select");
-  const auto budgets = budgets_from(bound.take_raw("budget"));
+void enter_model_program(const char*, const Words&) {}
+
+Chosen choose_with_model(Bound bound) {
+  const auto asked = select_options(bound);
+  asked.machine.use();
   const ArtifactCache cache(bound.tree.value("cache", "cache"));
-  const auto pool = inputs::open_pool(bound.take<inputs::PoolOptions>("pool"), cache);
-  const auto target_options = inputs::target_from(bound.take_raw("target"), bound.origin);
   pipeline::RunConfig config;
+  config.pool = bound.take<inputs::PoolOptions>("pool");
+  config.target = inputs::target_from(bound.take_raw("target"), bound.origin);
   config.model = bound.take<pipeline::ModelOptions>("model");
   const auto choice = take_method(bound);
-  const auto asked = bind_options<schema::SelectOptions>(bound.tree, "", bound.origin);
-  asked.machine.use();
   config.method = choice.name;
   config.method_options = choice.options;
   config.seed = asked.seed;
   config.constraints = asked.constraints;
   const auto method = make_method(choice.name, choice.options, "method", bound.origin);
-  require_target(method, target_options.has_value());
+  Chosen chosen;
+  chosen.budgets = budgets_of(bound);
+  require_target(method, config.target.has_value());
+  const auto pool = inputs::open_pool(config.pool, cache);
   std::optional<pipeline::TargetFeatures> target;
-  if (target_options) target = pipeline::TargetFeatures{inputs::open_pool(*target_options, cache), {}};
-  auto files = pool.files;
-  if (target) files.insert(files.end(), target->pool.files.begin(), target->pool.files.end());
-  const auto outputs = outputs_for(asked, budgets, files);
-  const auto rows = inputs::row_set(pool, asked.constraints, cache);
-  for (const auto& budget : budgets) check_constraints(method, rows, budget);
+  if (config.target) target = pipeline::TargetFeatures{inputs::open_pool(*config.target, cache), {}};
+  chosen.pool = pool.pool;
+  chosen.rows = inputs::row_set(pool, asked.constraints, cache);
+  for (const auto& budget : chosen.budgets) check_constraints(method, chosen.rows, budget);
   const InterruptGuard on_interrupt([&](int signal) { pipeline::report_interrupt(signal, cache); });
   const auto features = pipeline::ensure_features(method.needs, pool, config.model, cache);
   if (target) {
     target->features = pipeline::ensure_features(method.target_needs, target->pool, config.model, cache, &pool);
   }
-  std::vector<pipeline::SelectionOutput> selections;
-  for (const auto& budget : budgets) {
+  for (const auto& budget : chosen.budgets) {
     config.budget = budget;
-    selections.push_back(pipeline::ensure_selection(config, pool, rows, features, target ? &*target : nullptr, cache));
+    auto made = pipeline::ensure_selection(config, pool, chosen.rows, features, target ? &*target : nullptr, cache);
+    auto& selection = chosen.selections.emplace_back();
+    selection.rows = std::move(made.rows);
+    selection.scores = pipeline::read_scores_table(made.records.back().folder, pool.pool->size());
+    chosen.record = std::move(made.record);
   }
-  for (std::size_t i = 0; i < budgets.size(); ++i) {
-    write_selection(rows, pool.pool.get(), selections[i].rows, outputs[i], budgets[i], asked.format.format);
-  }
-  if (asked.ranking) {
-    Selection last;
-    last.rows = selections.back().rows;
-    last.scores = pipeline::read_scores_table(selections.back().records.back().folder, pool.pool->size());
-    write_ranking_of(*pool.pool, last, *asked.ranking);
-  }
-  return 0;
+  chosen.whatever_the_budget = method.budget_use == BudgetUse::kAll;
+  return chosen;
 }
 
 }  // namespace scalselect::app

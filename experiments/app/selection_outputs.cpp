@@ -7,9 +7,23 @@
 #include "baselines/feature_file.h"
 #include "core/files.h"
 #include "data/selection.h"
+#include "experiments/report/text.h"
+#include "experiments/runs/program.h"
 
 namespace scalselect::app {
 namespace fs = std::filesystem;
+
+namespace {
+
+/// Standard output, a pipe or a device: nothing can lie beside it.
+bool is_stream(const fs::path& file) {
+  const auto place = fs::absolute(file).lexically_normal().string();
+  std::error_code unknown;
+  return place.starts_with("/dev/") || place.starts_with("/proc/") ||
+         (fs::exists(file, unknown) && !fs::is_regular_file(file, unknown) && !fs::is_directory(file, unknown));
+}
+
+}  // namespace
 
 MethodChoice take_method(Bound& bound) {
   MethodChoice choice{"", bound.take_raw("method")};
@@ -34,6 +48,16 @@ void check_outputs(const std::vector<fs::path>& outputs, const std::vector<fs::p
   }
 }
 
+schema::SelectOptions select_options(const Bound& bound) {
+  auto tree = bound.tree;
+  for (const char* group : {"pool", "model", "target", "selector", "method", "budget"}) tree.erase(group);
+  return bind_options<schema::SelectOptions>(tree, "", bound.origin);
+}
+
+std::vector<Budget> budgets_of(const Bound& bound) {
+  return bound.tree.contains("budget") ? budgets_from(bound.tree["budget"]) : std::vector<Budget>{Budget()};
+}
+
 std::vector<fs::path> outputs_for(const schema::SelectOptions& asked, const std::vector<Budget>& budgets,
                                   const std::vector<fs::path>& inputs) {
   const fs::path out = asked.out;
@@ -43,6 +67,9 @@ std::vector<fs::path> outputs_for(const schema::SelectOptions& asked, const std:
     outputs.push_back(budgets.size() == 1 ? out : out.parent_path() / name);
   }
   check_outputs(outputs, inputs);
+  for (const auto& file : outputs) {
+    if (!is_stream(file)) check_outputs({pipeline::manifest_of(file)}, inputs);
+  }
   if (!asked.ranking) return outputs;
   check_outputs({*asked.ranking}, inputs);
   for (const auto& file : outputs) {
@@ -55,14 +82,24 @@ std::vector<fs::path> outputs_for(const schema::SelectOptions& asked, const std:
   return outputs;
 }
 
-void write_selection(const RowSet& source, const Pool* pool, const std::vector<std::int64_t>& rows,
-                     const fs::path& file, const Budget& budget, SubsetFormat format) {
-  if (pool != nullptr) write_subset(*pool, rows, file, format);
-  else write_row_list(rows, file);
-  fmt::print("{}: {} of {} {} (budget {})\n", file.string(), rows.size(), source.size,
-             pool != nullptr ? "samples" : "rows of '" + source.name + "', whose pool is not known", budget.label());
+Chosen choose_by(Bound bound, Door door) {
+  return door == Door::kModel ? choose_with_model(std::move(bound)) : choose_from_files(std::move(bound), door);
 }
 
+namespace {
+
+void write_subset_of(const Chosen& chosen, std::size_t i, const fs::path& file, SubsetFormat format) {
+  const auto& rows = chosen.selections[i].rows;
+  const auto* pool = chosen.pool.get();
+  if (pool != nullptr) write_subset(*pool, rows, file, format);
+  else write_row_list(rows, file);
+  fmt::print("{}: {} of {} {} ({})\n", file.string(), rows.size(), chosen.rows.size,
+             pool != nullptr ? "samples" : "rows of '" + chosen.rows.name + "', whose pool is not known",
+             chosen.whatever_the_budget ? "all there is to choose, whatever the budget"
+                                        : "budget " + chosen.budgets[i].label());
+}
+
+/// Writes the scored candidates, best first; of a method without scores, the rows that were chosen.
 void write_ranking_of(const Pool& pool, const Selection& selection, const fs::path& file) {
   auto ranked = selection.rows;
   if (!selection.scores.empty()) {
@@ -72,6 +109,24 @@ void write_ranking_of(const Pool& pool, const Selection& selection, const fs::pa
     ranked = top_rows(selection.scores, ranked, std::ssize(ranked));
   }
   write_ranking(pool, ranked, selection.scores, file);
+}
+
+}  // namespace
+
+void write_chosen(const Chosen& chosen, const schema::SelectOptions& asked, const std::vector<fs::path>& outputs,
+                  const Words& words) {
+  Words command = {"scalselect", "select"};
+  command.insert(command.end(), words.begin(), words.end());
+  const pipeline::ManifestOrigin origin{pipeline::program_facts(), report::shell_text(command)};
+  for (std::size_t i = 0; i < outputs.size(); ++i) {
+    const bool stream = is_stream(outputs[i]);
+    write_subset_of(chosen, i, outputs[i], asked.format.format);
+    if (stream) continue;
+    auto record = chosen.record;
+    record.settings["budget"] = chosen.budgets[i].text();
+    pipeline::write_manifest(record, chosen.selections[i].rows, chosen.pool.get(), outputs[i], origin);
+  }
+  if (asked.ranking) write_ranking_of(*chosen.pool, chosen.selections.back(), *asked.ranking);
 }
 
 }  // namespace scalselect::app

@@ -3,10 +3,12 @@
 #pragma once
 
 #include <filesystem>
+#include <memory>
 #include <vector>
 
 #include "data/subset.h"
 #include "experiments/app/bound_command.h"
+#include "experiments/runs/manifest.h"
 #include "experiments/schema/command_options.h"
 #include "selector/budget.h"
 #include "selector/choose.h"
@@ -25,20 +27,48 @@ MethodChoice take_method(Bound& bound);
 /// written.
 void check_outputs(const std::vector<std::filesystem::path>& outputs, const std::vector<std::filesystem::path>& inputs);
 
+/// The keys of `select` other than its groups and its budget. Throws UserError(kUsage) as bind_options.
+schema::SelectOptions select_options(const Bound& bound);
+
+/// `budget` of `select`; the whole pool where a method that takes all it can leaves it out.
+std::vector<Budget> budgets_of(const Bound& bound);
+
 /// The file of each budget's subset; of several, subset.json with budget 0.16 is subset.0.16.json. None of them, nor
-/// the ranking, may be an input: throws as check_outputs.
+/// their manifests or the ranking, may be an input: throws as check_outputs.
 std::vector<std::filesystem::path> outputs_for(const schema::SelectOptions& asked, const std::vector<Budget>& budgets,
                                                const std::vector<std::filesystem::path>& inputs);
 
-/// Writes the chosen rows and says so on standard output: the pool's own objects, or row numbers if `pool` is null.
-void write_selection(const RowSet& source, const Pool* pool, const std::vector<std::int64_t>& rows,
-                     const std::filesystem::path& file, const Budget& budget, SubsetFormat format);
+/// What `select` chose; nothing is written yet.
+struct Chosen {
+  std::vector<Budget> budgets;
+  std::vector<Selection> selections;  ///< parallel to budgets
+  RowSet rows;                        ///< what was chosen from
+  std::shared_ptr<const Pool> pool;   ///< null: rows of a table without its pool
+  bool whatever_the_budget = false;
+  pipeline::SelectionRecord record;  ///< its settings lack the budget
+};
 
-/// Writes the scored candidates, best first; of a method without scores, the rows that were chosen.
-void write_ranking_of(const Pool& pool, const Selection& selection, const std::filesystem::path& file);
+/// What a selection is made from.
+enum class Door { kScores, kFeatures, kModel, kPool };
 
-/// `select` with a model: scores and choices come from the pipeline's stages. The program without LibTorch becomes the
-/// other one instead.
-int select_with_model(const Words& words);
+/// The door of a composed command or of a manifest's settings. Throws UserError(kUsage) if two are open, and as
+/// make_method.
+Door door_of(const nlohmann::json& settings, const KeyOrigin& origin = {});
+
+/// Chooses from files alone: by any door but kModel.
+Chosen choose_from_files(Bound bound, Door door);
+
+/// The program without LibTorch becomes the other one and runs `command` with `words`; the other goes on.
+void enter_model_program(const char* command, const Words& words);
+
+/// Chooses with a model, by the pipeline's stages: after enter_model_program.
+Chosen choose_with_model(Bound bound);
+
+/// The same by any door.
+Chosen choose_by(Bound bound, Door door);
+
+/// Writes each subset with its manifest, and says so on standard output: the pool's own objects, or row numbers.
+void write_chosen(const Chosen& chosen, const schema::SelectOptions& asked,
+                  const std::vector<std::filesystem::path>& outputs, const Words& words);
 
 }  // namespace scalselect::app

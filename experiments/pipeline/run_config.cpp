@@ -83,6 +83,8 @@ RunConfig bind_run(const config::ComposedConfig& composed) {
   require_target(method, run.target.has_value());
   run.budget = budget_from(take("budget"));
   if (method.budget_use == BudgetUse::kAll) run.budget = Budget();
+  if (method.budget_use == BudgetUse::kAll && method.list)
+    run.list = std::filesystem::path(method.files.at("path")).stem().string();
   if (const auto launcher = take("launcher"); !launcher.is_null())
     run.launcher = bind_options<launchers::LauncherOptions>(launcher, "launcher", origin);
   launchers::make_launcher(run.launcher, {});  // refuses a name that is not known

@@ -119,6 +119,7 @@ struct RunConfig : RunSettings {
 
   // What the run was made of, for labels and records.
   std::string method_choice;  ///< option name of the group: "perplexity_high"
+  std::string list;           ///< name of the list that the method takes whole, whatever the budget; empty: none
   nlohmann::ordered_json choices, resolved;
   std::vector<std::string> overrides;
   std::string config_hash;  ///< of `resolved` without places, threads and names

@@ -12,6 +12,7 @@
 #include "experiments/pipeline/environment.h"
 #include "experiments/pipeline/gradients.h"
 #include "experiments/pipeline/stages.h"
+#include "experiments/runs/program.h"
 #include "experiments/runs/warnings.h"
 #include "selector/choose.h"
 #include "selector/extraction.h"
@@ -26,6 +27,7 @@ namespace {
 constexpr int kFeaturesVersion = 1;
 constexpr int kCompatVersion = 2;  ///< what the authors' token roles mean; part of their features' keys alone
 constexpr int kSelectionVersion = 3;
+constexpr int kChoiceVersion = 4;  ///< of the chosen rows' files: since 4 with a manifest
 
 bool is_compat(const FeatureSpec& spec) {
   const auto* pooled = std::get_if<PooledVisualSpec>(&spec);
@@ -87,7 +89,7 @@ std::optional<TargetSource> target_source(const TargetFeatures* target) {
 std::string rows_digest(const std::vector<std::int64_t>& rows) { return sha256(rows_text(rows)); }
 
 /// What scores do not depend on, but the choice does.
-void add_constraints(const RunConfig& config, const RowSet& rows, nlohmann::json& params) {
+void add_to_key(const RunConfig& config, const RowSet& rows, nlohmann::json& params) {
   if (rows.constraints.text_only == TextOnly::kShare) params["seed"] = config.seed;
   if (!rows.constraints.must_keep.empty()) params["must_keep"] = rows_digest(rows.constraints.must_keep);
   for (const auto& source : config.constraints.sources) params["sources"].push_back(dump_options(source));
@@ -99,6 +101,7 @@ StageKey scores_key(const RunConfig& config, const Method& method, const OpenPoo
                     const FeatureBundle& features, const TargetFeatures* target) {
   StageKey key{"scores", kSelectionVersion, {{"pool", pool.digest}}, {{"method", config.method}}};
   key.params["options"] = nlohmann::json(find_method(config.method).resolve(config.method_options));
+  for (const auto& [option, file] : method.files) key.params["options"][option] = sha256_file(file);
   if (method.uses_seed) key.params["seed"] = config.seed;
   const auto& constraints = rows.constraints;
   if (constraints.text_only != TextOnly::kAuto) key.params["text_only"] = dump_options(config.constraints)["text_only"];
@@ -185,6 +188,49 @@ std::string state_of(const FeatureSpec& spec) {
   return point == nullptr ? "" : describe_point(*point).dump();
 }
 
+std::vector<fs::path> folders_of(const FeatureBundle& features) {
+  std::vector<fs::path> folders;
+  for (const auto& [spec, record] : features.records) folders.push_back(record.folder);
+  return folders;
+}
+
+/// Only what `method` reads: a bundle serves all methods of a sweep.
+FeatureBundle bundle_of(const Method& method, const FeatureBundle& features) {
+  FeatureBundle own;
+  for (const auto& spec : method.needs) {
+    const auto text = describe_feature(spec).dump();
+    own.records.insert(*features.records.find(text));
+  }
+  return own;
+}
+
+SelectionRecord record_of(const RunConfig& config, const Method& method, const OpenPool& pool,
+                          const FeatureBundle& features, const TargetFeatures* target, const ArtifactCache& cache) {
+  const FileDigests digests(cache.root() / "digests");
+  const bool uses_model = !method.needs.empty() || !method.target_needs.empty();
+  SelectionRecord record;
+  record.settings["pool"] = pool_settings(config.pool);
+  add_pool(record, "pool", pool, digests);
+  if (uses_model) {
+    const auto folder = inputs::find_path(config.model.path);
+    record.settings["model"] = dump_options(config.model);
+    add_folder(record, "model", folder, inputs::model_digest(folder, cache));
+  }
+  if (target != nullptr && !method.target_needs.empty()) {
+    record.settings["target"] = pool_settings(*config.target);
+    add_pool(record, "target", target->pool, digests);
+  }
+  record.settings["method"] = {{"name", config.method}};
+  record.settings["method"].update(find_method(config.method).resolve(config.method_options));
+  for (const auto& [option, file] : method.files) add_file(record, "method." + option, file, digests);
+  record.settings["seed"] = config.seed;
+  add_constraints(record, config.constraints, digests);
+  const auto folders = folders_of(bundle_of(method, features));
+  count_without_features(record, folders, *pool.pool);
+  for (const auto& folder : folders) add_warnings(record.warnings, remembered_warnings(folder));
+  return record;
+}
+
 }  // namespace
 
 void report_interrupt(int signal, const ArtifactCache& cache) {
@@ -242,14 +288,17 @@ FeatureBundle ensure_features(const std::vector<FeatureSpec>& specs, const OpenP
 
 SelectionOutput ensure_selection(const RunConfig& config, const OpenPool& pool, const RowSet& rows,
                                  const FeatureBundle& features, const TargetFeatures* target,
-                                 const ArtifactCache& cache) {
+                                 const ArtifactCache& cache, const std::string& command) {
   const auto method = make_method(config.method, config.method_options);
+  Warnings heard;
   const auto source = target_source(target);
   const auto input = open_input(method, rows, tables_of(features), static_cast<std::uint64_t>(config.seed),
                                 source ? &*source : nullptr);
   const StageKey base = scores_key(config, method, pool, rows, features, target);
 
   SelectionOutput output;
+  output.record = record_of(config, method, pool, features, target, cache);
+  add_warnings(output.record.warnings, heard.take());
   if (method.budget_use == BudgetUse::kScores) {
     output.records.push_back(ensure(cache, "scores", base, [&](const fs::path& folder) {
       write_selection_files(score_candidates(method, input), folder);
@@ -257,7 +306,8 @@ SelectionOutput ensure_selection(const RunConfig& config, const OpenPool& pool, 
   }
   StageKey key = base;
   key.stage = "selection";
-  add_constraints(config, rows, key.params);
+  key.version = kChoiceVersion;
+  add_to_key(config, rows, key.params);
   key.params["budget"] = rows_for(method, input, config.budget);
   output.records.push_back(ensure(cache, "selection", key, [&](const fs::path& folder) {
     std::optional<SelectionResult> scored;
@@ -268,6 +318,9 @@ SelectionOutput ensure_selection(const RunConfig& config, const OpenPool& pool, 
     const auto selection = choose(method, input, config.budget, scored);
     write_selection_files({selection.rows, selection.scores, selection.facts}, folder);
     write_rows(*pool.pool, selection.rows, folder / "subset.json");
+    auto record = output.record;
+    record.settings["budget"] = config.budget.text();
+    write_manifest(record, selection.rows, pool.pool.get(), folder / "subset.json", {program_facts(), command});
   }));
   output.key = key.digest();
   output.cost = cost_of(output.records);

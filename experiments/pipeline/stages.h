@@ -12,6 +12,7 @@
 #include "core/artifact_cache.h"
 #include "core/store.h"
 #include "experiments/pipeline/run_config.h"
+#include "experiments/runs/manifest.h"
 #include "experiments/runs/selection_files.h"
 #include "selector/features.h"
 #include "selector/method.h"
@@ -64,13 +65,14 @@ struct SelectionOutput {
   std::string rows_digest;  ///< SHA-256 of the set of rows: two methods that agree share a training
   SelectionCost cost;
   std::vector<StageRecord> records;
+  SelectionRecord record;  ///< its settings lack the budget
 };
 
 /// Scores (kept separately for methods whose scores do not depend on the budget) and the selection.
-/// Files: those of runs/selection_files.h, and subset.json (the pool's own objects). `rows`: inputs::row_set of the
-/// pool. `target`: null without a target pool.
+/// Files: those of runs/selection_files.h, subset.json (the pool's own objects) and its manifest, which names
+/// `command`. `rows`: inputs::row_set of the pool. `target`: null without a target pool.
 SelectionOutput ensure_selection(const RunConfig& config, const OpenPool& pool, const RowSet& rows,
                                  const FeatureBundle& features, const TargetFeatures* target,
-                                 const ArtifactCache& cache);
+                                 const ArtifactCache& cache, const std::string& command = {});
 
 }  // namespace scalselect::pipeline

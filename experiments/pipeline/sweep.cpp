@@ -18,6 +18,7 @@
 #include "experiments/pipeline/environment.h"
 #include "experiments/pipeline/stages.h"
 #include "experiments/pipeline/train_job.h"
+#include "experiments/report/text.h"
 #include "experiments/runs/passes.h"
 #include "experiments/runs/run_records.h"
 #include "experiments/runs/warnings.h"
@@ -55,6 +56,7 @@ class Sweep {
  public:
   Sweep(const std::vector<RunConfig>& configs, const std::vector<std::string>& command_line)
       : cache_(configs.front().cache),
+        command_(report::shell_text(command_line)),
         records_(configs.front().store),
         environment_(describe_environment(command_line)),
         benchmarks_(cache_.root() / "images", FileDigests(cache_.root() / "digests")),
@@ -203,8 +205,8 @@ class Sweep {
   void select(Run& run) {
     std::optional<TargetFeatures> target;
     if (run.target) target = TargetFeatures{*run.target, *run.target_features};
-    run.selection =
-        ensure_selection(*run.config, run.pool, *run.rows, *run.features, target ? &*target : nullptr, cache_);
+    run.selection = ensure_selection(*run.config, run.pool, *run.rows, *run.features, target ? &*target : nullptr,
+                                     cache_, command_);
     bool warm_up_logged = false;
     PassCounter passes;
     for (const auto& request : requests_of(run)) {
@@ -243,7 +245,20 @@ class Sweep {
                          {"select/added_bytes", 0, static_cast<double>(run.selection.cost.added_bytes)},
                          {"select/forward_passes", 0, static_cast<double>(passes.forward())},
                          {"select/backward_passes", 0, static_cast<double>(passes.backward())}});
+    store().log_metrics(run.id, count_metrics(run.selection.record.counts));
     run.features = run.target_features = nullptr;
+  }
+
+  /// Rows of the pool that could and could not be chosen, by reason.
+  static std::vector<MetricRow> count_metrics(const nlohmann::ordered_json& counts) {
+    std::vector<MetricRow> metrics;
+    for (const auto& [kind, value] : counts.items()) {
+      if (value.is_number()) metrics.push_back({"rows/" + kind, 0, value.get<double>()});
+      else
+        for (const auto& [reason, rows] : value.items())
+          metrics.push_back({"rows/" + kind + "/" + reason, 0, rows.get<double>()});
+    }
+    return metrics;
   }
 
   const std::string& model_hash(const ModelOptions& model) {
@@ -401,6 +416,7 @@ class Sweep {
   }
 
   ArtifactCache cache_;
+  std::string command_;
   RunRecords records_;
   nlohmann::ordered_json environment_;
   std::vector<Run> runs_;
@@ -415,8 +431,9 @@ class Sweep {
 }  // namespace
 
 std::string run_label(const RunConfig& config) {
-  return fmt::format("{} budget={} seed={}{}{}", config.method_choice.empty() ? config.method : config.method_choice,
-                     config.budget.text(), config.seed, config.regime == Regime::kSteps ? " regime=steps" : "",
+  const auto budget = config.list.empty() ? "budget=" + config.budget.text() : config.list;
+  return fmt::format("{} {} seed={}{}{}", config.method_choice.empty() ? config.method : config.method_choice, budget,
+                     config.seed, config.regime == Regime::kSteps ? " regime=steps" : "",
                      constraints_text(config.constraints));
 }
 

@@ -63,9 +63,12 @@ void add_answers(std::vector<eval::Rescored> answers, ReportRun& run) {
 }
 
 void read_costs(const Store& store, ReportRun& run) {
-  constexpr std::string_view kPrefix = "select/";
-  for (const auto& [name, value] : store.latest_metrics(run.row.id, std::string(kPrefix)))
-    run.selection[name.substr(kPrefix.size())] = value;
+  const auto below = [&](const std::string& prefix, std::map<std::string, double>& metrics) {
+    for (const auto& [name, value] : store.latest_metrics(run.row.id, prefix))
+      metrics[name.substr(prefix.size())] = value;
+  };
+  below("select/", run.selection);
+  below("rows/", run.row_counts);
   for (const auto& point : store.metric_history(run.row.id, "train/loss")) {
     run.steps = point.step;
     run.losses.push_back(point.value);
@@ -135,6 +138,14 @@ nlohmann::ordered_json constraints_that_differ(const std::vector<RunRow>& rows) 
   return differ;
 }
 
+/// The method as tables name it: several lists of method=ids are told apart by their files.
+std::string method_name(const RunRow& row) {
+  const auto registered = setting(row, "/method/name");
+  const auto name = row.choices.contains("method") ? text_of(row.choices["method"]) : text_of(registered);
+  const auto list = setting(row, "/method/path");
+  return name == "ids" && list.is_string() ? name + " " + fs::path(list.get<std::string>()).stem().string() : name;
+}
+
 Collection collect(const Store& store, const std::string& experiment) {
   require_experiment(store, experiment);
   const auto rows = store.runs(experiment);
@@ -151,8 +162,7 @@ Collection collect(const Store& store, const std::string& experiment) {
     if (!collection.pool) collection.pool = pool_of(row, places.at("pool"));
     ReportRun run;
     run.row = row;
-    run.method =
-        row.choices.contains("method") ? text_of(row.choices["method"]) : text_of(setting(row, "/method/name"));
+    run.method = method_name(row);
     if (!run.is_full()) run.budget = parse_budget(text_of(setting(row, "/budget")));
     if (!run.is_full()) {
       for (const auto& [key, usual] : named.items()) run.method += " " + key + "=" + constraint(row, key, usual);
@@ -163,6 +173,9 @@ Collection collect(const Store& store, const std::string& experiment) {
     add_answers(read_answers(places, row), run);
     if (run.benchmarks.empty()) continue;
     run.rows = pipeline::read_chosen_rows(places.at("selection"), run.pool_size);
+    // A list is taken whole: the budget that a table shows is what was trained on.
+    if (setting(row, "/method/name") == "ids" && std::ssize(run.rows) != run.budget.rows(run.pool_size))
+      run.budget = Count{std::ssize(run.rows)};
     run.scores = pipeline::read_scores_table(places.at("selection"), run.pool_size);
     run.facts = pipeline::read_facts(places.at("selection"));
     read_costs(store, run);

@@ -23,16 +23,17 @@ namespace scalselect::report {
 struct ReportRun {
   RunRow row;
   std::string method, regime;  ///< "scalselect", "epochs"
-  Budget budget;
+  Budget budget;               ///< as typed; of a list that has another number of rows, that number
   std::int64_t seed = 0;
   std::vector<eval::ScoredBenchmark> benchmarks;
   std::vector<eval::SkillScore> skills;
-  std::vector<std::int64_t> rows;           ///< chosen, best first
-  std::vector<double> scores;               ///< pool-sized; empty if the method has none
-  nlohmann::ordered_json facts;             ///< of the selection: k, spectrum, ...
-  std::map<std::string, double> selection;  ///< metrics below select/: cpu_s, added_bytes, forward_passes, ...
-  std::int64_t steps = 0;                   ///< optimiser steps
-  std::vector<double> losses;               ///< of the training, one per step
+  std::vector<std::int64_t> rows;            ///< chosen, best first
+  std::vector<double> scores;                ///< pool-sized; empty if the method has none
+  nlohmann::ordered_json facts;              ///< of the selection: k, spectrum, ...
+  std::map<std::string, double> selection;   ///< metrics below select/: cpu_s, added_bytes, forward_passes, ...
+  std::map<std::string, double> row_counts;  ///< metrics below rows/: "rejected/empty conversation", ...
+  std::int64_t steps = 0;                    ///< optimiser steps
+  std::vector<double> losses;                ///< of the training, one per step
 
   bool is_full() const { return method == "full"; }
   /// "scalselect 16 %": runs that differ in their seed only share it.

@@ -1,10 +1,13 @@
 #include "experiments/report/page.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
+#include <map>
+#include <set>
 #include <sstream>
 #include <string_view>
 #include <utility>
@@ -160,6 +163,42 @@ std::string table_section(const Collection& collection, const Table& table) {
          grid_html(skills, "Accuracy by skill, %, at equal " + table.regime);
 }
 
+std::size_t labels_of_all(const Collection& collection) {
+  std::set<std::string> labels;
+  for (const auto& run : collection.runs) labels.insert(run.label());
+  return labels.size();
+}
+
+/// What could not be chosen and why, and what was warned of: selections of which the same is true share a row.
+std::string rows_section(const Collection& collection) {
+  std::map<std::pair<std::string, std::string>, std::vector<std::string>> left;  // what and how often -> selections
+  std::vector<std::string> warnings;
+  for (const auto& run : collection.runs) {
+    for (const auto& [name, rows] : run.row_counts) {
+      const auto slash = name.find('/');
+      if (slash == std::string::npos) continue;
+      auto& labels = left[{name.substr(slash + 1), fmt::format("{:.0f}", rows)}];
+      if (std::find(labels.begin(), labels.end(), run.label()) == labels.end()) labels.push_back(run.label());
+    }
+    for (const auto& text : run.row.warnings) {
+      if (std::find(warnings.begin(), warnings.end(), text) == warnings.end()) warnings.push_back(text);
+    }
+  }
+  if (left.empty() && warnings.empty()) return "";
+  std::string html = section("rows", "Rows that could not be chosen, and warnings");
+  Grid grid{{"reason", "rows", "selections"}, {}, {}};
+  for (const auto& [what, labels] : left) {
+    const bool all = labels.size() == labels_of_all(collection);
+    grid.rows.push_back(plain_row({what.first, what.second, all ? "all" : fmt::format("{}", fmt::join(labels, ", "))}));
+  }
+  if (!grid.rows.empty())
+    html += "<div class=\"text\">" + grid_html(grid, "Rows that could not be chosen, by reason") + "</div>";
+  if (warnings.empty()) return html;
+  html += "<h3>Warnings</h3><ul>";
+  for (const auto& text : warnings) html += "<li>" + html_text(text) + "</li>";
+  return html + "</ul>";
+}
+
 std::string plots_section(const std::vector<Plot>& plots) {
   std::string html = section("plots", "Plots") + "<div class=\"plots\">";
   for (const auto& plot : plots) {
@@ -206,6 +245,8 @@ std::string page_html(const Collection& collection, const std::vector<Table>& ta
       entries.emplace_back("skills-" + table.regime, "Skills at equal " + table.regime);
   }
   entries.emplace_back("costs", "Cost of selection");
+  const auto left_out = rows_section(collection);
+  if (!left_out.empty()) entries.emplace_back("rows", "Rows left out, warnings");
   if (!plots.empty()) entries.emplace_back("plots", "Plots");
   if (scored != collection.runs.end()) entries.emplace_back("ranked", "Ranked highest and lowest");
   entries.emplace_back("runs", "Runs");
@@ -223,6 +264,7 @@ std::string page_html(const Collection& collection, const std::vector<Table>& ta
   html += section("costs", "Cost of selection") +
           grid_html(costs_grid(collection, tables.front().regime),
                     "Beyond the features that a method reads; passes count samples");
+  html += left_out;
   if (!plots.empty()) html += plots_section(plots);
   if (scored != collection.runs.end()) html += extremes(collection, *scored);
   return html + runs_section(collection) + "</main></body></html>\n";

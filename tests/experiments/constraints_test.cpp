@@ -99,6 +99,17 @@ TEST_F(ConstraintsOfAPool, PicturesAreToldByContent) {
   EXPECT_EQ(pictures[5], pictures[6]) << "a file that is missing is one picture";
 }
 
+TEST(PoolSource, IsTheFieldOrTheFolderOfThePicture) {
+  Sample sample;
+  EXPECT_EQ(source_of(sample, "/data"), "text-only");
+  sample.images = {"/data/coco/train2017/1.jpg"};
+  EXPECT_EQ(source_of(sample, "/data"), "coco/train2017");
+  EXPECT_EQ(source_of(sample, "/data/coco/train2017"), "");
+  EXPECT_EQ(source_of(sample, "/elsewhere"), "");
+  sample.source = "llava";
+  EXPECT_EQ(source_of(sample, "/data"), "llava");
+}
+
 TEST(PoolSource, AFolderCoversItsFolders) {
   EXPECT_TRUE(is_of_source("coco/train2017", "coco"));
   EXPECT_TRUE(is_of_source("coco", "coco"));

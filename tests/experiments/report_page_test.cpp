@@ -35,6 +35,24 @@ TEST(ReportPageTest, SaysWhereTheNumbersComeFrom) {
     EXPECT_THAT(page, HasSubstr(part));
 }
 
+TEST(ReportPageTest, NamesRowsThatWereLeftOutAndWarnings) {
+  const TempFolder folder;
+  auto one = make_run("random", 1, {40, 30}), other = make_run("length", 1, {50, 30});
+  one.row_counts = other.row_counts = {{"usable", 3}, {"rejected/empty <conversation>", 2}};
+  other.row_counts["without_features/no picture"] = 17;
+  one.row.warnings = other.row.warnings = {"a <warning> of both"};
+  auto collection = make_collection({one, other});
+  collection.pool = testing::make_pool(folder);
+  const auto page = page_of(collection);
+  EXPECT_THAT(page, HasSubstr("<a href=\"#rows\">"));
+  EXPECT_THAT(page, HasSubstr("empty &lt;conversation&gt;</th><td>2</td><td>all"));
+  EXPECT_THAT(page, HasSubstr("no picture</th><td>17</td><td>length 16 %"));
+  EXPECT_THAT(page, HasSubstr("<li>a &lt;warning&gt; of both</li>"));
+  EXPECT_EQ(page.find("of both"), page.rfind("of both"));
+  collection.runs = {make_run("random", 1, {40, 30})};
+  EXPECT_THAT(page_of(collection), Not(HasSubstr("id=\"rows\"")));
+}
+
 TEST(ReportPageTest, EveryEntryOfTheContentsLeadsSomewhere) {
   const TempFolder folder;
   auto collection = make_collection({make_run("full", 1, {80, 60}), make_run("random", 1, {40, 30})});

@@ -47,14 +47,15 @@ class ReportStoreTest : public ::testing::Test {
   /// A finished run with its artifacts; returns its id.
   std::string add_run(const std::string& experiment, const std::string& method, const std::string& rows,
                       const std::string& batch_size = "16") {
-    const auto hash = experiment + "-" + method + "-" + batch_size + "-" + text_only_;
-    const nlohmann::ordered_json config = {
+    const auto hash = experiment + "-" + method + list_ + "-" + batch_size + "-" + text_only_;
+    nlohmann::ordered_json config = {
         {"budget", 0.5},
         {"seed", 3},
         {"report", at("report").string()},
         {"text_only", text_only_},
         {"trainer", {{"batch_size", batch_size}}},
         {"eval", {{"benchmarks", {dump_options(benchmark_)}}, {"bootstrap", {{"replicates", 20}}}}}};
+    if (!list_.empty()) config["method"] = {{"name", "ids"}, {"path", "lists/" + list_ + ".json"}};
     const auto id =
         store_.start_run({experiment, method + " budget=0.5 seed=3", hash, config, {{"method", method}}, {}, {}});
     const auto selection = at(hash) / "selection", answers = at(hash) / "predictions";
@@ -67,7 +68,9 @@ class ReportStoreTest : public ::testing::Test {
     store_.log_artifact(id, {"pool", at("pool.json").string(), "", 0});
     store_.log_artifact(id, {"selection", selection.string(), "", 0});
     store_.log_artifact(id, {"predictions/pope", answers.string(), "", 0});
-    store_.log_metrics(id, {{"select/cpu_s", 0, 1.5}, {"train/loss", 1, 2.0}, {"train/loss", 2, 1.0}});
+    store_.log_metrics(
+        id,
+        {{"select/cpu_s", 0, 1.5}, {"rows/rejected/no turns", 0, 2}, {"train/loss", 1, 2.0}, {"train/loss", 2, 1.0}});
     store_.finish_run(id, "finished");
     return id;
   }
@@ -80,6 +83,7 @@ class ReportStoreTest : public ::testing::Test {
   Store store_{folder_.path / "store.sqlite"};
   eval::BenchmarkOptions benchmark_;
   std::string text_only_ = "auto";  ///< of the runs that are added
+  std::string list_;                ///< their method.path is lists/….json; empty: they have none
 };
 
 TEST_F(ReportStoreTest, CollectsSelectionsAnswersAndCostsOfFinishedRuns) {
@@ -98,6 +102,7 @@ TEST_F(ReportStoreTest, CollectsSelectionsAnswersAndCostsOfFinishedRuns) {
   EXPECT_EQ(run.scores[3], 0.75);
   EXPECT_EQ(run.facts["k"], 2);
   EXPECT_EQ(run.selection.at("cpu_s"), 1.5);
+  EXPECT_EQ(run.row_counts.at("rejected/no turns"), 2);
   EXPECT_EQ(run.steps, 2);
   EXPECT_THAT(run.losses, ElementsAre(2, 1));
   EXPECT_EQ(run.benchmarks.at(0).name, "pope");
@@ -121,6 +126,19 @@ TEST_F(ReportStoreTest, RunsThatDifferInUnprintedSettingsAreNotMixed) {
   add_run("x", "random", "0\n1\n");
   add_run("x", "random", "0\n1\n", "32");
   EXPECT_THAT(error_of([&] { collect(store_, "x"); }), HasSubstr("are both 'random 50 %' with seed 3, but differ"));
+}
+
+TEST_F(ReportStoreTest, ListsAreNamedByTheirFilesAndShowHowManyRowsTheyHave) {
+  add_run("x", "full", "0\n1\n2\n3\n");
+  list_ = "icons";
+  add_run("x", "ids", "0\n1\n");
+  list_ = "visnec";
+  add_run("x", "ids", "1\n2\n3\n");
+  const auto found = collect(store_, "x");
+  ASSERT_EQ(found.runs.size(), 3U);
+  EXPECT_EQ(found.runs[1].label(), "ids icons 50 %") << "as many as the budget asks for";
+  EXPECT_EQ(found.runs[2].label(), "ids visnec 3");
+  EXPECT_EQ(found.runs[2].share(), 0.75);
 }
 
 TEST_F(ReportStoreTest, PoliciesForTextAreRowsOfTheirOwn) {

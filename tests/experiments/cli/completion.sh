@@ -46,4 +46,7 @@ completes "model " assemble
 completes "model assemble " projector= out=
 completes "report " experiment= store=
 lacks "show " trainer.
+completes "verify " subset= pool= model=
+completes "overlap " format= pool=
+completes "select method=ids " method.path= method.keyed_by=
 echo "all fine"

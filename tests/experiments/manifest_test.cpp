@@ -1,0 +1,134 @@
+#include "experiments/runs/manifest.h"
+
+#include <gmock/gmock.h>
+
+#include "core/files.h"
+#include "core/hash.h"
+#include "data/row_list.h"
+#include "data/selection.h"
+#include "report_fixtures.h"
+
+namespace scalselect::pipeline {
+namespace {
+
+namespace fs = std::filesystem;
+using report::testing::error_of;
+using report::testing::make_pool;
+using report::testing::TempFolder;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+const ManifestOrigin kOrigin{{{"name", "scalselect"}, {"version", "1"}, {"commit", "c"}}, "scalselect select …"};
+
+/// A pool of four samples and one without a conversation, opened as commands open it.
+inputs::OpenPool open_pool(const TempFolder& folder) {
+  auto rows = nlohmann::json::parse(read_file(make_pool(folder)->file()));
+  rows.push_back({{"id", "4"}, {"conversations", "none"}});
+  write_file_atomically(folder.path / "pool.json", rows.dump());
+  inputs::OpenPool open;
+  open.path = folder.path / "pool.json";
+  open.pool = std::make_shared<Pool>(open.path);
+  open.digest = "d";
+  return open;
+}
+
+SelectionRecord record_of(const inputs::OpenPool& open, const TempFolder& folder) {
+  const FileDigests digests(folder.path / "digests");
+  SelectionRecord record;
+  record.settings = {{"pool", pool_settings({.path = "pool.json"})}, {"budget", "0.5"}};
+  add_pool(record, "pool", open, digests);
+  add_file(record, "features", open.path, digests);
+  add_folder(record, "model", "models/x", "abc");
+  record.warnings = {"careful"};
+  return record;
+}
+
+TEST(Manifest, IsReadBackAsItWasWrittenAndNamesRowsForAList) {
+  const TempFolder folder;
+  const auto open = open_pool(folder);
+  const auto subset = folder.path / "subset.json";
+  write_subset(*open.pool, {3, 1}, subset);
+  write_manifest(record_of(open, folder), {3, 1}, open.pool.get(), subset, kOrigin);
+  const auto manifest = read_manifest(folder.path / "subset.manifest.json");
+  EXPECT_THAT(manifest.rows, ElementsAre(3, 1));
+  EXPECT_EQ(manifest.subset(), subset);
+  EXPECT_EQ(manifest.tree["subset"]["sha256"], sha256(read_file(subset)));
+  EXPECT_EQ(manifest.tree["ids"].dump(), R"(["3","1"])");
+  EXPECT_EQ(manifest.input("pool")["files"][0]["sha256"], sha256(read_file(open.path)));
+  EXPECT_EQ(manifest.input("model")["digest"], "abc");
+  EXPECT_TRUE(manifest.input("target").is_null());
+  EXPECT_EQ(manifest.settings()["pool"].dump(), R"({"kind":"file","path":"pool.json","image_root":null})");
+  EXPECT_EQ(manifest.tree["counts"].dump(), R"({"rows":5,"usable":4,"rejected":{"'…' is not a list":1},"chosen":2})");
+  EXPECT_THAT(read_row_list(manifest.file, open.pool.get(), 5).rows, ElementsAre(3, 1));
+}
+
+TEST(Manifest, IsTheSameForTheSameSelectionButForWhenItWasWritten) {
+  const TempFolder folder;
+  const auto open = open_pool(folder);
+  const auto text = [&] {
+    write_subset(*open.pool, {0, 2}, folder.path / "s.jsonl");
+    write_manifest(record_of(open, folder), {2, 0}, open.pool.get(), folder.path / "s.jsonl", kOrigin);
+    auto tree = read_manifest(folder.path / "s.manifest.json").tree;
+    tree.erase("created");
+    return tree.dump();
+  };
+  EXPECT_EQ(text(), text());
+}
+
+TEST(Manifest, OfATableHasNoIds) {
+  const TempFolder folder;
+  write_file_atomically(folder.path / "rows.txt", "1\n0\n");
+  write_manifest({}, {1, 0}, nullptr, folder.path / "rows.txt", kOrigin);
+  EXPECT_TRUE(read_manifest(folder.path / "rows.manifest.json").tree["ids"].is_null());
+  EXPECT_THAT(read_row_list(folder.path / "rows.manifest.json", nullptr, 2).rows, ElementsAre(1, 0));
+}
+
+TEST(Manifest, ThatIsDamagedIsRefusedInASentence) {
+  const TempFolder folder;
+  const auto open = open_pool(folder);
+  write_subset(*open.pool, {3, 1}, folder.path / "s.json");
+  write_manifest(record_of(open, folder), {3, 1}, open.pool.get(), folder.path / "s.json", kOrigin);
+  const auto good = read_file(folder.path / "s.manifest.json");
+  const auto refusal = [&](const std::string& text) {
+    write_file_atomically(folder.path / "bad.json", text);
+    return error_of([&] { read_manifest(folder.path / "bad.json"); });
+  };
+  EXPECT_EQ(refusal(good), "");
+  EXPECT_THAT(refusal(good.substr(0, good.size() / 2)), HasSubstr("cut short"));
+  EXPECT_THAT(refusal("[1, 2]"), HasSubstr("is not the manifest of a selection"));
+  auto tree = nlohmann::json::parse(good);
+  tree["format"] = "scalselect.selection/2";
+  EXPECT_THAT(refusal(tree.dump()), HasSubstr("Use the version of scalselect that wrote it"));
+  for (const char* key : {"settings", "inputs", "subset", "program", "rows", "ids"}) {
+    auto without = nlohmann::json::parse(good);
+    without.erase(key);
+    EXPECT_THAT(refusal(without.dump()), HasSubstr("is damaged")) << key;
+  }
+  tree = nlohmann::json::parse(good);
+  tree["ids"] = {"3"};
+  EXPECT_THAT(refusal(tree.dump()), HasSubstr("is damaged"));
+}
+
+TEST(Reasons, ThatDifferInWhatTheyQuoteAndCountAreOne) {
+  EXPECT_EQ(reason_kind("conversations[12].from is missing"), "conversations[#].from is missing");
+  EXPECT_EQ(reason_kind("image 'a/b 1.png' cannot be read"), "image '…' cannot be read");
+  EXPECT_EQ(reason_kind("it's 3 of 14"), "it's # of #");
+}
+
+TEST(Reasons, AreCountedOncePerRow) {
+  const TempFolder folder;
+  const auto open = open_pool(folder);
+  for (const char* name : {"one", "two"}) fs::create_directories(folder.path / name);
+  write_file_atomically(
+      folder.path / "one" / "rejects.jsonl",
+      "{\"row\":1,\"id\":\"1\",\"reason\":\"no 'x'\"}\n{\"row\":4,\"id\":\"4\",\"reason\":\"of the pool\"}\n");
+  write_file_atomically(
+      folder.path / "two" / "rejects.jsonl",
+      "{\"row\":1,\"id\":\"1\",\"reason\":\"no 'x'\"}\n{\"row\":2,\"id\":\"2\",\"reason\":\"no 'y'\"}\n");
+  SelectionRecord record;
+  count_without_features(record, {folder.path / "one", folder.path / "two"}, *open.pool);
+  EXPECT_EQ(record.counts["without_features"].dump(), R"({"no '…'":2})");
+}
+
+}  // namespace
+}  // namespace scalselect::pipeline
