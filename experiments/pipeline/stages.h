@@ -14,6 +14,7 @@
 #include "experiments/pipeline/run_config.h"
 #include "experiments/runs/manifest.h"
 #include "experiments/runs/selection_files.h"
+#include "selector/choose.h"
 #include "selector/features.h"
 #include "selector/method.h"
 
