@@ -259,6 +259,19 @@ TEST(ChatTemplate, ByAProgramHasOneBosAndAnEndToLearn) {
             (std::vector<std::string>{"u:What?", "A: A cat.\n", "T:</s>", "u:Sure?", "A:Yes.", "T:</s>"}));
 }
 
+TEST(ChatChoice, ATemplateOfAnAdapterIsToldOf) {
+  const auto tokenizer = std::make_shared<const Tokenizer>(Tokenizer::load(kGolden / "llava_base"));
+  const ChatTemplate chat(chat_layout("llava-1.5"), tokenizer);
+  EXPECT_EQ(unused_template(folder_with("adapter", {}), chat), "");
+  const auto same = folder_with("adapter", {{"chat_template.jinja", known_templates().at("axolotl/llava")}});
+  EXPECT_EQ(unused_template(same, chat), "");
+  const auto other = folder_with("adapter", {{"chat_template.jinja", kInst}});
+  EXPECT_THAT(unused_template(other, chat), HasSubstr("chat_template.jinja') is not used and differs"));
+  const auto choice = choose_chat(other, "auto", "llava-1.5");
+  EXPECT_EQ(unused_template(other, ChatTemplate(chat_layout("llava-1.5"), choice.program, tokenizer, {}, {})), "");
+  EXPECT_THAT(unused_template(folder_with("adapter", {{"chat_template.jinja", "{{"}}), chat), HasSubstr("is not used"));
+}
+
 TEST(ChatTemplate, ARowThatTheTemplateRefusesIsSkipped) {
   const auto folder = llava_with(std::string(kInst) +
                                  "{% if messages[0].role != 'user' %}{{ raise_exception('User first.') }}{% endif %}");
