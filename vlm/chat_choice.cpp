@@ -55,6 +55,23 @@ ChatChoice choose_chat(const std::filesystem::path& folder, const std::string& a
   return choice;
 }
 
+std::string unused_template(const std::filesystem::path& adapter, const ChatTemplate& chat) {
+  std::string place = adapter.string();
+  try {
+    const auto source = find_chat_template(adapter);
+    if (!source || (chat.program() != nullptr && chat.program()->source().text == source->text)) return {};
+    place = source->place;
+    const ChatProgram program(*source, chat.layout(), special_tokens(adapter));
+    if (chat.program() == nullptr && program.equals(chat.layout())) return {};
+  } catch (const UserError& error) {
+    if (error.kind() != ErrorKind::kInput) throw;
+  }
+  return fmt::format(
+      "the adapter's own chat template ({}) is not used and differs from the prompts that are made; "
+      "model.chat_template=FILE.jinja would take it",
+      place);
+}
+
 std::string chat_key(const std::filesystem::path& folder, const std::string& asked) {
   if (asked == "auto" && !find_chat_template(folder)) return {};
   return choose_chat(folder, asked, architecture_layout(read_model_config(folder))).key;

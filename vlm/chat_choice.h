@@ -28,6 +28,9 @@ std::string architecture_layout(const VlmConfig& config);
 /// model.chat_template=LAYOUT is at hand for whoever wants that. UserError(kUsage) for `asked` that is neither.
 ChatChoice choose_chat(const std::filesystem::path& folder, const std::string& asked, const std::string& layout);
 
+/// What to tell of a template in `adapter` (a PEFT folder) that makes other prompts than `chat`; empty: nothing.
+std::string unused_template(const std::filesystem::path& adapter, const ChatTemplate& chat);
+
 /// ChatChoice::key without opening the model.
 std::string chat_key(const std::filesystem::path& folder, const std::string& asked);
 

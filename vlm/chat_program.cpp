@@ -110,6 +110,31 @@ std::vector<Turn> marked(std::span<const Turn> turns) {
   return out;
 }
 
+/// Makes `ranges` the supervised parts: an answer in one of them, and the template's own text around it.
+void supervise(std::vector<ChatSpan>& spans, const std::vector<std::pair<std::size_t, std::size_t>>& ranges) {
+  std::erase_if(spans, [](const ChatSpan& span) { return span.role == TokenRoleTag::kTemplate; });
+  std::vector<ChatSpan> own;
+  for (auto& span : spans) span.supervised = false;
+  for (const auto& [first, last] : ranges) {
+    auto at = static_cast<std::int64_t>(first);
+    const auto end = static_cast<std::int64_t>(last);
+    std::int32_t turn = -1;
+    const auto add_up_to = [&](std::int64_t border) {
+      if (at < border) own.push_back({{at, border}, TokenRoleTag::kTemplate, turn, true});
+    };
+    for (auto& span : spans) {
+      if (span.bytes.end <= at || span.bytes.begin >= end) continue;
+      turn = span.turn;
+      add_up_to(span.bytes.begin);
+      span.supervised = span.role == TokenRoleTag::kAssistant;
+      at = span.bytes.end;
+    }
+    add_up_to(end);
+  }
+  spans.insert(spans.end(), own.begin(), own.end());
+  std::sort(spans.begin(), spans.end(), [](const auto& a, const auto& b) { return a.bytes.begin < b.bytes.begin; });
+}
+
 struct Place {
   std::size_t begin, turn;
 };
@@ -179,14 +204,14 @@ Value ChatProgram::messages(std::span<const Turn> turns, std::int64_t images, co
   return Value::list(std::move(out));
 }
 
-std::string ChatProgram::render(std::span<const Turn> turns, std::int64_t images, bool prompt,
-                                const Forms& forms) const {
+std::string ChatProgram::render(std::span<const Turn> turns, std::int64_t images, bool prompt, const Forms& forms,
+                                Ranges* generation) const {
   std::vector<std::pair<Value, Value>> variables{{"messages", messages(turns, images, forms)},
                                                  {"add_generation_prompt", prompt},
                                                  {"tools", Value()},
                                                  {"documents", Value()}};
   for (const auto& [name, token] : special_) variables.emplace_back(name, token);
-  return template_->render(dict_of(std::move(variables)), fixed_date());
+  return template_->render(dict_of(std::move(variables)), fixed_date(), generation);
 }
 
 std::string ChatProgram::problem_of(std::span<const Turn> turns, const Forms& forms) const {
@@ -280,9 +305,10 @@ ChatText ChatProgram::text(std::span<const Turn> turns, std::int64_t images, con
   ChatText out;
   std::optional<std::vector<ChatSpan>> spans;
   std::string problem;
+  Ranges generation;
   try {
     const auto plain = untagged(turns, images > 0);
-    out.text = render(plain, images, options.generation_prompt, forms_);
+    out.text = render(plain, images, options.generation_prompt, forms_, &generation);
     spans = locate(out.text, plain, images, options, problem);
   } catch (const jinja::Raised& error) {
     throw UserError(ErrorKind::kInput, fmt::format("the chat template refuses the conversation: {}", error.what()),
@@ -297,6 +323,7 @@ ChatText ChatProgram::text(std::span<const Turn> turns, std::int64_t images, con
                     "Leave the row out, or choose another template with model.chat_template.");
   }
   if (spans) out.spans = std::move(*spans);
+  if (options.training && !generation.empty()) supervise(out.spans, generation);
   return out;
 }
 

@@ -27,7 +27,8 @@ class ChatProgram {
   /// picture of a plain conversation.
   ChatProgram(ChatSource source, const ChatLayout& layout, std::map<std::string, std::string> special);
 
-  /// As ChatTemplate::text. Supervised are, in training, an answer and what ends its turn. For a prompt that asks for
+  /// As ChatTemplate::text. Supervised are, in training, what the template's {% generation %} blocks make; without such
+  /// blocks an answer and what ends its turn. For a prompt that asks for
   /// an answer (generation_prompt) spans are left out where they cannot be told. Throws UserError(kInput) where the
   /// template refuses the conversation (in its own words), or if the texts are not found again in what it makes.
   ChatText text(std::span<const Turn> turns, std::int64_t images, const RenderOptions& options) const;
@@ -43,13 +44,15 @@ class ChatProgram {
   const std::string& bos() const { return bos_; }
 
  private:
+  using Ranges = std::vector<std::pair<std::size_t, std::size_t>>;
   /// Which roles' contents are lists.
   struct Forms {
     bool user = true, assistant = true, system = true;
   };
 
   /// `turns`: without the tags that stand for pictures.
-  std::string render(std::span<const Turn> turns, std::int64_t images, bool prompt, const Forms& forms) const;
+  std::string render(std::span<const Turn> turns, std::int64_t images, bool prompt, const Forms& forms,
+                     Ranges* generation = nullptr) const;
   jinja::Value messages(std::span<const Turn> turns, std::int64_t images, const Forms& forms) const;
   void choose_forms();
   /// Why the plain conversation is not rendered right in these forms; empty: it is.

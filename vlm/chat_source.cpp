@@ -8,6 +8,7 @@
 #include "core/error.h"
 #include "core/files.h"
 #include "core/utf8.h"
+#include "vlm/chat_template.h"
 #include "vlm/tokenizers/files.h"
 
 namespace scalselect::vlm {

@@ -7,6 +7,7 @@
 #include "core/error.h"
 #include "core/log.h"
 #include "vlm/adapter.h"
+#include "vlm/chat_choice.h"
 #include "vlm/sample_threads.h"
 
 namespace scalselect::vlm {
@@ -129,7 +130,10 @@ std::unique_ptr<AnswerGenerator> open_generator(const std::filesystem::path& mod
   LoadOptions load;
   load.dtype = weight_dtype(dtype);
   auto opened = open_model(model, load, pixels, chat_template);
-  if (!adapter.empty()) load_adapter(adapter, opened.model, /*merge=*/true);
+  if (!adapter.empty()) {
+    load_adapter(adapter, opened.model, /*merge=*/true);
+    if (const auto warning = unused_template(adapter, opened.chat); !warning.empty()) log_warning("{}", warning);
+  }
   return std::make_unique<VlmGenerator>(std::move(opened), lone_prompt);
 }
 

@@ -90,7 +90,7 @@ TEST(Jinja, RendersChatTemplatesAsTransformersDoes) {
     }
     EXPECT_EQ(at, row["cases"].size());
   }
-  EXPECT_EQ(templates, 34);
+  EXPECT_EQ(templates, 36);
   EXPECT_GE(texts, 550);
 }
 

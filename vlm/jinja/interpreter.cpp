@@ -34,6 +34,7 @@ Interpreter::~Interpreter() {
 
 std::string Interpreter::run(const Node& root) {
   std::string out;
+  page_ = &out;
   body(root, std::make_shared<Scope>(nullptr), out);
   return out;
 }
@@ -89,7 +90,12 @@ Interpreter::Flow Interpreter::execute(const Node& node, const ScopePtr& scope, 
       break;
     }
     case Kind::kWith: with(node, scope, out); break;
-    case Kind::kGeneration: print(out, inner(*node.kids[0], scope)); break;
+    case Kind::kGeneration: {
+      const auto begin = out.size();
+      print(out, inner(*node.kids[0], scope));
+      if (generation_ != nullptr && &out == page_) generation_->emplace_back(begin, out.size());
+      break;
+    }
     case Kind::kBreak:
     case Kind::kContinue:
       if (loops_ == 0) fail_on_line(node.line, "{% break %} and {% continue %} belong into a loop");
@@ -219,8 +225,8 @@ Template::~Template() = default;
 Template::Template(Template&&) noexcept = default;
 Template& Template::operator=(Template&&) noexcept = default;
 
-std::string Template::render(const Value& variables, const std::tm& now) const {
-  return Interpreter(variables, now).run(*root_);
+std::string Template::render(const Value& variables, const std::tm& now, Interpreter::Ranges* generation) const {
+  return Interpreter(variables, now, generation).run(*root_);
 }
 
 }  // namespace scalselect::vlm::jinja

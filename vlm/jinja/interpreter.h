@@ -28,7 +28,11 @@ using ScopePtr = std::shared_ptr<Scope>;
 
 class Interpreter {
  public:
-  Interpreter(const Value& variables, const std::tm& now) : variables_(variables), now_(now) {}
+  using Ranges = std::vector<std::pair<std::size_t, std::size_t>>;
+
+  /// `generation`: see Template::render; may be null.
+  Interpreter(const Value& variables, const std::tm& now, Ranges* generation)
+      : variables_(variables), now_(now), generation_(generation) {}
   ~Interpreter();
   Interpreter(const Interpreter&) = delete;
   Interpreter& operator=(const Interpreter&) = delete;
@@ -80,6 +84,8 @@ class Interpreter {
 
   const Value& variables_;
   const std::tm now_;
+  Ranges* generation_;
+  const std::string* page_ = nullptr;  ///< the text that is rendered, not one in between
   Budget budget_;
   int depth_ = 0;
   int loops_ = 0;  ///< around the statement that runs

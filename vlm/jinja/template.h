@@ -8,6 +8,8 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "vlm/jinja/value.h"
 
@@ -25,7 +27,10 @@ class Template {
 
   /// `variables`: a dict. `now`: what strftime_now tells. Throws Raised for the template's own raise_exception, and
   /// Error for whatever Jinja2 would raise or a limit (vlm/jinja/limits.h). Thread-safe.
-  std::string render(const Value& variables, const std::tm& now) const;
+  /// `generation`: gets the ranges [begin, end) of bytes that {% generation %} blocks made, in their order; not those
+  /// inside of macros and {% set %} blocks.
+  std::string render(const Value& variables, const std::tm& now,
+                     std::vector<std::pair<std::size_t, std::size_t>>* generation = nullptr) const;
 
  private:
   std::unique_ptr<const Node> root_;

@@ -39,6 +39,23 @@ grep -qF '<image> = 635' out.txt || fails "$(cat out.txt)"
 "$program" generate model.path=llava image="$images/rgb.png" prompt="What is this?" max_new_tokens=4 format=json > out.txt
 grep -qF '635,635,635,635' out.txt || fails "four image tokens: $(cat out.txt)"
 
+echo "== the folder's own chat template makes the prompt, unless another one is asked for"
+cp -r "$golden/llava_base" own && chmod -R u+w own
+cat > own/chat_template.jinja <<'JINJA'
+{{ bos_token }}{% for m in messages %}{{ '[INST] ' + m.content + ' [/INST]' if m.role == 'user' else m.content + eos_token }}{% endfor %}
+JINJA
+ask=("$program" generate max_new_tokens=16 image="$images/rgb.png" prompt="What is this?" format=json)
+"${ask[@]}" model.path=own > own.txt 2> err.txt
+! cmp -s own.txt one.txt || fails "the chat template changes nothing"
+grep -qF "own/chat_template.jinja" err.txt || fails "nobody says that the template is used: $(cat err.txt)"
+"${ask[@]}" model.path=own model.chat_template=llava-1.5 > built_in.txt
+diff built_in.txt one.txt || fails "the built-in prompt of a folder with a template"
+"${ask[@]}" "${model[@]:0:1}" model.chat_template=own/chat_template.jinja > file.txt
+diff file.txt own.txt || fails "a file of Jinja"
+expect_refusal 2 "Did you mean 'llava-1.5'?" "${ask[@]}" model.path=own model.chat_template=llava1.5
+echo "{% if %}" > own/chat_template.jinja
+expect_refusal 1 "own/chat_template.jinja', cannot be used: on line 1" "${ask[@]}" model.path=own
+
 echo "== a prompt beyond the model's positions is refused"
 expect_refusal 1 "2048 positions" "$program" generate model.path="$source/data/mini/model" prompt="$(printf 'red %.0s' {1..2100})" max_new_tokens=1
 

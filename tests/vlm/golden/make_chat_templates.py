@@ -6,7 +6,8 @@
 The templates are those that the two packages (Apache License 2.0) carry, which took them from the models' own folders.
 jinja/chat_templates.jsonl: "name" (package/template), "template"; then for each conversation of chat_conversations.py without and
 with the generation prompt: "text", "raised" (the message of the template's own raise_exception) or "error" (what Jinja2 or Python
-raised). With the prompt "and" is what follows the text without it. strftime_now tells noon of Friday, 26 July 2024.
+raised). With the prompt "and" is what follows the text without it. "generation": of a
+template with {% generation %} blocks, what they make of the conversation "list". strftime_now tells noon of Friday, 26 July 2024.
 """
 import json
 import pathlib
@@ -27,7 +28,8 @@ TEMPLATES = {
         "mistral_v7_tekken", "nemotron_h", "phi_35", "pixtral", "qwen2_vl"],
     "trl/chat_templates/": [
         "cohere2", "deepseek_r1_distill", "deepseekv3", "gemma", "gemma3", "gemma3_training", "glm4moe", "idefics3", "lfm2_2_5_vl", "llama3",
-        "llama3_2", "llava_next", "phi3", "qwen2_5", "qwen2_5_vl", "qwen3", "qwen3_vl", "smolvlm"],
+        "llama3_2", "llava_next", "phi3", "qwen2_5", "qwen2_5_vl", "qwen3", "qwen3_vl",
+        "qwen3_vl_training", "llava_next_training", "smolvlm"],
 }
 
 
@@ -41,6 +43,12 @@ def rendered(template, messages, prompt):
         return {kind: str(error)}
     except Exception as error:
         return {"error": type(error).__name__}
+
+
+def generated(template):
+    texts, spans = chat_template_utils.render_jinja_template(
+        [CONVERSATIONS["list"]], chat_template=template, return_assistant_tokens_mask=True, **SPECIAL)
+    return [texts[0][begin:end] for begin, end in spans[0]]
 
 
 def main():
@@ -59,6 +67,8 @@ def main():
                     if before and case.get("text", "").startswith(before):
                         cases[i] = {"and": case["text"][len(before):]}
                 row = {"name": f"{folder.split('/')[0]}/{name}", "template": template, "cases": cases}
+                if "endgeneration" in template:
+                    row["generation"] = generated(template)
                 out.write(json.dumps(row, ensure_ascii=False, separators=(",", ":")) + "\n")
 
 
