@@ -74,6 +74,7 @@ class Decompressor : public ByteStream {
   std::unique_ptr<ByteStream> stored_;
   std::vector<char> chunk_;
   std::size_t used_ = 0, filled_ = 0;
+  std::string damage_;  ///< why it cannot go on
 };
 
 class GzipStream : public Decompressor {
@@ -87,6 +88,7 @@ class GzipStream : public Decompressor {
     state_.next_out = reinterpret_cast<Bytef*>(to);
     state_.avail_out = static_cast<uInt>(size);
     while (state_.avail_out == size) {
+      if (!damage_.empty()) throw DamagedStream(damage_);
       if (!refill()) {
         if (inside_) throw DamagedStream("has gzip data that end in the middle");
         return 0;
@@ -117,7 +119,7 @@ class GzipStream : public Decompressor {
     used_ = filled_ - state_.avail_in;
     if (code == Z_STREAM_END) inside_ = false;
     else if (code == Z_MEM_ERROR) throw std::bad_alloc();
-    else if (code != Z_OK && code != Z_BUF_ERROR) throw DamagedStream("has damaged gzip data");
+    else if (code != Z_OK && code != Z_BUF_ERROR) damage_ = "has damaged gzip data";  // what it gave before is good
   }
 
   z_stream state_{};
@@ -135,13 +137,15 @@ class ZstdStream : public Decompressor {
   std::size_t read(char* to, std::size_t size) override {
     ZSTD_outBuffer out{to, size, 0};
     while (out.pos == 0) {
+      if (!damage_.empty()) throw DamagedStream(damage_);
       // Bytes may be left inside the decoder after the input is used up, so it is asked once more at the end.
       if (!refill() && !inside_) return 0;
       ZSTD_inBuffer in{chunk_.data() + used_, filled_ - used_, 0};
       const bool ended = in.size == 0;
       const auto hint = ZSTD_decompressStream(state_.get(), &out, &in);
       if (ZSTD_isError(hint)) {
-        throw DamagedStream(fmt::format("has damaged Zstandard data ({})", ZSTD_getErrorName(hint)));
+        damage_ = fmt::format("has damaged Zstandard data ({})", ZSTD_getErrorName(hint));
+        continue;
       }
       used_ += in.pos;
       inside_ = hint != 0;

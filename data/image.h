@@ -35,7 +35,6 @@ struct DecodeOptions {
 /// Alpha is dropped, not blended; palettes are expanded, greys replicated, CMYK converted by Pillow's formula; 16-bit
 /// RGB keeps its high byte, 16-bit grey is clipped at 255 (as Pillow does). EXIF orientation is ignored, as by the
 /// authors' loader and HF's processors.
-/// `file` may be a reference to a picture inside a container (data/picture_ref.h).
 /// Throws UserError(kInput), naming the file: missing, empty, not an image, truncated, corrupt, too large; and
 /// UserError(kEnvironment) where the file may be intact: no permission, too many open files, a failing disk, no
 /// memory.

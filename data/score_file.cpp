@@ -11,6 +11,7 @@
 
 #include "core/error.h"
 #include "core/files.h"
+#include "data/byte_stream.h"
 #include "data/json_scan.h"
 #include "data/selection.h"
 
@@ -62,10 +63,18 @@ void write_scores(const std::vector<ScoredId>& entries, const std::filesystem::p
 }
 
 std::vector<ScoredId> read_scores(const std::filesystem::path& file) {
-  const std::string text = read_file(file, kDataBytes);
-  JsonValues values(text, JsonLayout::kLines);
+  const FileBytes bytes(file);
+  const auto text = bytes.open();
+  JsonValues values([&](char* to, std::size_t size) { return text->read(to, size); }, JsonLayout::kLines);
   std::vector<ScoredId> entries;
-  for (std::string_view line; values.next(line);) {
+  const auto next = [&](std::string_view& line) {
+    try {
+      return values.next(line);
+    } catch (const DamagedStream& error) {
+      throw UserError(ErrorKind::kInput, fmt::format("'{}' {}.", file.string(), error.what()), "Copy it again.");
+    }
+  };
+  for (std::string_view line; next(line);) {
     const auto value = nlohmann::json::parse(line, nullptr, false);
     if (value.is_object() && value.contains("metadata")) continue;
     const bool good = value.is_object() && value.contains("sample_id") && value.contains("importance") &&

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Fuzzes the readers of foreign files under address and undefined-behaviour sanitizers, starting from the tests' files.
 #
-#   scripts/fuzz.sh [SECONDS] [NAME…]     600 seconds each; NAME: chat_template image parquet pickle pool safetensors
-#                                         sentencepiece tokenizer
+#   scripts/fuzz.sh [SECONDS] [NAME…]     600 seconds each; NAME: chat_template image packed parquet pickle pool safetensors
+#                                         sentencepiece tar tokenizer
 #
 # What a run learns stays in build/fuzz/corpus; an input that breaks a reader is left in build/fuzz/found, and the exit
 # status is 1. JOBS: processes that build; NICE: how nice the fuzzing is to others (0).
@@ -10,7 +10,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 seconds=${1:-600}
 names=("${@:2}")
-[ ${#names[@]} -gt 0 ] || names=(chat_template image parquet pickle pool safetensors sentencepiece tokenizer)
+[ ${#names[@]} -gt 0 ] || names=(chat_template image packed parquet pickle pool safetensors sentencepiece tar tokenizer)
 command -v clang++-14 > /dev/null || {
   echo "fuzz: there is no clang++-14 here; install Debian's clang-14 and libclang-rt-14-dev." >&2; exit 1; }
 cmake --preset fuzz --log-level=WARNING
@@ -58,7 +58,9 @@ seed chat_template "$scratch"/*.jinja
 seed image tests/data/golden/images/* tests/data/golden/bombs/*
 seed parquet tests/data/golden/parquet/*.parquet
 seed pickle "$scratch"/*.pkl
-seed pool "$scratch"/*.json*
+seed pool "$scratch"/*.json* tests/data/golden/pools/pool.*
+seed packed "$scratch"/*.json* tests/data/golden/pools/pool.*
+seed tar tests/data/golden/pools/*.tar
 seed safetensors $golden/*.safetensors $golden/*/*.safetensors $golden/*/*/*.safetensors
 seed sentencepiece $golden/sentencepiece/*/tokenizer.model
 seed tokenizer $golden/tokenizers/*/tokenizer.json $golden/llava_base/tokenizer.json

@@ -32,7 +32,11 @@ void refuse_packed_tar(const FileBytes& bytes) {
   std::size_t filled = 0;
   try {
     const auto stream = bytes.open();
-    while (const auto got = stream->read(head.data() + filled, head.size() - filled)) filled += got;
+    while (filled < head.size()) {
+      const auto got = stream->read(head.data() + filled, head.size() - filled);
+      if (got == 0) break;
+      filled += got;
+    }
   } catch (const DamagedStream&) {
     return;  // JsonFile says what is wrong with it
   }
