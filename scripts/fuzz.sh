@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Fuzzes the readers of foreign files under address and undefined-behaviour sanitizers, starting from the tests' files.
 #
-#   scripts/fuzz.sh [SECONDS] [NAME…]     600 seconds each; NAME: image pickle pool safetensors sentencepiece tokenizer
+#   scripts/fuzz.sh [SECONDS] [NAME…]     600 seconds each; NAME: image pickle pool row_list safetensors sentencepiece
+#                                         tokenizer
 #
 # What a run learns stays in build/fuzz/corpus; an input that breaks a reader is left in build/fuzz/found, and the exit
 # status is 1. JOBS: processes that build; NICE: how nice the fuzzing is to others (0).
@@ -9,7 +10,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 seconds=${1:-600}
 names=("${@:2}")
-[ ${#names[@]} -gt 0 ] || names=(image pickle pool safetensors sentencepiece tokenizer)
+[ ${#names[@]} -gt 0 ] || names=(image pickle pool row_list safetensors sentencepiece tokenizer)
 command -v clang++-14 > /dev/null || {
   echo "fuzz: there is no clang++-14 here; install Debian's clang-14 and libclang-rt-14-dev." >&2; exit 1; }
 cmake --preset fuzz --log-level=WARNING
@@ -40,9 +41,14 @@ cat > "$scratch/messages.jsonl" <<'JSON'
 
 {"messages": null}
 JSON
+printf '%s\n' '{"rank":1,"row":2,"id":"2","score":0.5}' '{"rank":2,"row":0,"id":"a","score":null}' > "$scratch/ranking.list"
+printf '{"format": "scalselect.selection/1",\n "rows": [2, 0],\n "ids": ["2", "a"]\n}\n' > "$scratch/manifest.list"
+printf 'a\na\n2\n' > "$scratch/ids.list"
+printf '[0, 2]' > "$scratch/rows.list"
 seed image tests/data/golden/images/* tests/data/golden/bombs/*
 seed pickle "$scratch"/*.pkl
 seed pool "$scratch"/*.json*
+seed row_list "$scratch"/*.list "$scratch"/*.json* tests/core/golden/matrix.npy
 seed safetensors $golden/*.safetensors $golden/*/*.safetensors $golden/*/*/*.safetensors
 seed sentencepiece $golden/sentencepiece/*/tokenizer.model
 seed tokenizer $golden/tokenizers/*/tokenizer.json $golden/llava_base/tokenizer.json

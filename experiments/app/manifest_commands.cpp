@@ -29,8 +29,8 @@ nlohmann::json settings_of(const Manifest& manifest, const PlainWords& asked) {
   nlohmann::json settings = manifest.settings();
   if (const auto pool = asked.value("pool"); !pool.empty()) {
     settings["pool"] = {{"kind", "file"}, {"path", pool}};
-    const auto recorded = manifest.settings().value(Json::json_pointer("/pool/image_root"), Json());
-    settings["pool"]["image_root"] = recorded;
+    const Json::json_pointer root("/pool/image_root");
+    if (manifest.settings().contains(root)) settings["pool"]["image_root"] = manifest.settings()[root];
   }
   if (const auto root = asked.value("image_root"); !root.empty()) settings["pool"]["image_root"] = root;
   if (const auto model = asked.value("model"); !model.empty()) settings["model"]["path"] = model;
@@ -45,12 +45,12 @@ class Check {
   /// What the selection was made from.
   std::vector<Item> inputs() {
     for (const auto& input : manifest_.tree.at("inputs")) {
-      const auto role = input.value("role", std::string("?"));
+      const auto role = pipeline::text_at(input, "role");
       if (role == "model") model(input);
       else if (role == "pool" || role == "target") pool(role, input);
       else
-        for (const auto& file : input.value("files", Json::array()))
-          compare(role, text(file, "path"), text(file, "sha256"));
+        for (const auto& file : files_of(input))
+          compare(role, pipeline::text_at(file, "path"), pipeline::text_at(file, "sha256"));
     }
     return std::move(items_);
   }
@@ -63,7 +63,10 @@ class Check {
   }
 
  private:
-  static std::string text(const Json& object, const char* key) { return object.value(key, std::string()); }
+  static Json files_of(const Json& input) {
+    const auto found = input.find("files");
+    return found != input.end() && found->is_array() ? *found : Json::array();
+  }
 
   bool add(const char* state, const std::string& what, const fs::path& place) {
     items_.push_back({state, what, place.string()});
@@ -77,22 +80,25 @@ class Check {
   }
 
   void model(const Json& input) {
-    const auto folder =
-        inputs::find_path(settings_.value(nlohmann::json::json_pointer("/model/path"), text(input, "path")));
+    const auto options = settings_.value("model", nlohmann::json());
+    const auto asked = options.is_object() ? pipeline::text_at(options, "path") : std::string();
+    const auto folder = inputs::find_path(asked.empty() ? pipeline::text_at(input, "path") : asked);
     std::error_code unknown;
     if (!fs::is_directory(folder, unknown)) add("missing", "model", folder);
-    else add(inputs::model_digest(folder, cache_) == text(input, "digest") ? "ok" : "changed", "model", folder);
+    else
+      add(inputs::model_digest(folder, cache_) == pipeline::text_at(input, "digest") ? "ok" : "changed", "model",
+          folder);
   }
 
   void pool(const std::string& role, const Json& input) {
     const auto options = bind_options<inputs::PoolOptions>(settings_.value(role, nlohmann::json::object()), role);
     const bool on_disk = options.kind == inputs::PoolOptions::Kind::kFile;
-    const auto files = input.value("files", Json::array());
-    const auto recorded = files.empty() ? std::string() : text(files[0], "sha256");
+    const auto files = files_of(input);
+    const auto recorded = files.empty() ? std::string() : pipeline::text_at(files[0], "sha256");
     if (on_disk && !compare(role, inputs::find_path(options.path), recorded)) return;
     const auto open = inputs::open_pool(options, cache_);
     if (!on_disk && !compare(role, open.path, recorded)) return;
-    add(open.digest == text(input, "digest") ? "ok" : "changed", role + " pictures",
+    add(open.digest == pipeline::text_at(input, "digest") ? "ok" : "changed", role + " pictures",
         open.image_root.value_or(open.path.parent_path()));
     if (role == "pool") rows(*open.pool);
   }
@@ -138,7 +144,7 @@ std::vector<std::int64_t> only_in(std::vector<std::int64_t> a, std::vector<std::
 
 void warn_of_program(const Manifest& manifest) {
   const auto& program = manifest.tree.at("program");
-  const auto version = program.value("version", std::string()), commit = program.value("commit", std::string());
+  const auto version = pipeline::text_at(program, "version"), commit = pipeline::text_at(program, "commit");
   if (version == kBuildInfo.version && commit == kBuildInfo.commit) return;
   log_warning("'{}' was written by scalselect {} ({}), and this is {} ({})", manifest.file.string(), version,
               commit.substr(0, 12), kBuildInfo.version, std::string(kBuildInfo.commit).substr(0, 12));

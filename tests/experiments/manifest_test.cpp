@@ -35,7 +35,9 @@ inputs::OpenPool open_pool(const TempFolder& folder) {
 SelectionRecord record_of(const inputs::OpenPool& open, const TempFolder& folder) {
   const FileDigests digests(folder.path / "digests");
   SelectionRecord record;
-  record.settings = {{"pool", pool_settings({.path = "pool.json"})}, {"budget", "0.5"}};
+  inputs::PoolOptions options;
+  options.path = "pool.json";
+  record.settings = {{"pool", pool_settings(options)}, {"budget", "0.5"}};
   add_pool(record, "pool", open, digests);
   add_file(record, "features", open.path, digests);
   add_folder(record, "model", "models/x", "abc");
