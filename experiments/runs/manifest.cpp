@@ -19,6 +19,11 @@ namespace {
 namespace fs = std::filesystem;
 using Json = nlohmann::ordered_json;
 
+/// A key, such as 'conversations': what stands in quotes otherwise is of one row.
+bool is_key(std::string_view quoted) {
+  return std::all_of(quoted.begin(), quoted.end(), [](char c) { return (c >= 'a' && c <= 'z') || c == '_'; });
+}
+
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 Json file_entry(const fs::path& file, const std::string& digest) {
@@ -81,7 +86,8 @@ std::string reason_kind(const std::string& reason) {
   for (std::size_t i = 0; i < reason.size(); ++i) {
     const auto close = reason[i] == '\'' ? reason.find('\'', i + 1) : std::string::npos;
     if (close != std::string::npos) {
-      kind += "'…'";
+      const auto quoted = reason.substr(i + 1, close - i - 1);
+      kind += is_key(quoted) ? "'" + quoted + "'" : "'…'";
       i = close;
     } else if (is_digit(reason[i])) {
       kind += '#';
