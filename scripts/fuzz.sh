@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Fuzzes the readers of foreign files under address and undefined-behaviour sanitizers, starting from the tests' files.
 #
-#   scripts/fuzz.sh [SECONDS] [NAME…]     600 seconds each; NAME: chat_template image packed parquet pickle pool safetensors
-#                                         sentencepiece tar tokenizer
+#   scripts/fuzz.sh [SECONDS] [NAME…]     600 seconds each; NAME: chat_template image packed parquet pickle pool row_list
+#                                         safetensors sentencepiece tar tokenizer
 #
 # What a run learns stays in build/fuzz/corpus; an input that breaks a reader is left in build/fuzz/found, and the exit
 # status is 1. JOBS: processes that build; NICE: how nice the fuzzing is to others (0).
@@ -10,7 +10,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 seconds=${1:-600}
 names=("${@:2}")
-[ ${#names[@]} -gt 0 ] || names=(chat_template image packed parquet pickle pool safetensors sentencepiece tar tokenizer)
+[ ${#names[@]} -gt 0 ] || names=(chat_template image packed parquet pickle pool row_list safetensors sentencepiece tar tokenizer)
 command -v clang++-14 > /dev/null || {
   echo "fuzz: there is no clang++-14 here; install Debian's clang-14 and libclang-rt-14-dev." >&2; exit 1; }
 cmake --preset fuzz --log-level=WARNING
@@ -55,12 +55,17 @@ cat > "$scratch/macros.jinja" <<'JINJA'
 {{ messages | map(attribute='role') | unique | sort(reverse=true) | first | default('x', true) }}{{ 'a,b'.split(',')[-1] in ['b'] and 7 // 2 ** 2 is odd }}
 JINJA
 seed chat_template "$scratch"/*.jinja
+printf '%s\n' '{"rank":1,"row":2,"id":"2","score":0.5}' '{"rank":2,"row":0,"id":"a","score":null}' > "$scratch/ranking.list"
+printf '{"format": "scalselect.selection/1",\n "rows": [2, 0],\n "ids": ["2", "a"]\n}\n' > "$scratch/manifest.list"
+printf 'a\na\n2\n' > "$scratch/ids.list"
+printf '[0, 2]' > "$scratch/rows.list"
 seed image tests/data/golden/images/* tests/data/golden/bombs/*
 seed parquet tests/data/golden/parquet/*.parquet
 seed pickle "$scratch"/*.pkl
 seed pool "$scratch"/*.json* tests/data/golden/pools/pool.*
 seed packed "$scratch"/*.json* tests/data/golden/pools/pool.*
 seed tar tests/data/golden/pools/*.tar
+seed row_list "$scratch"/*.list "$scratch"/*.json* tests/core/golden/matrix.npy
 seed safetensors $golden/*.safetensors $golden/*/*.safetensors $golden/*/*/*.safetensors
 seed sentencepiece $golden/sentencepiece/*/tokenizer.model
 seed tokenizer $golden/tokenizers/*/tokenizer.json $golden/llava_base/tokenizer.json

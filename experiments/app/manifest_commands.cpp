@@ -31,8 +31,8 @@ nlohmann::json settings_of(const Manifest& manifest, const PlainWords& asked) {
   nlohmann::json settings = manifest.settings();
   if (const auto pool = asked.value("pool"); !pool.empty()) {
     settings["pool"] = {{"kind", "file"}, {"path", pool}};
-    const auto recorded = manifest.settings().value(Json::json_pointer("/pool/image_root"), Json());
-    settings["pool"]["image_root"] = recorded;
+    const Json::json_pointer root("/pool/image_root");
+    if (manifest.settings().contains(root)) settings["pool"]["image_root"] = manifest.settings()[root];
   }
   if (const auto root = asked.value("image_root"); !root.empty()) settings["pool"]["image_root"] = root;
   if (const auto model = asked.value("model"); !model.empty()) settings["model"]["path"] = model;
@@ -47,12 +47,12 @@ class Check {
   /// What the selection was made from.
   std::vector<Item> inputs() {
     for (const auto& input : manifest_.tree.at("inputs")) {
-      const auto role = input.value("role", std::string("?"));
+      const auto role = pipeline::text_at(input, "role");
       if (role == "model") model(input);
       else if (role == "pool" || role == "target") pool(role, input);
       else
-        for (const auto& file : input.value("files", Json::array()))
-          compare(role, text(file, "path"), text(file, "sha256"));
+        for (const auto& file : files_of(input))
+          compare(role, pipeline::text_at(file, "path"), pipeline::text_at(file, "sha256"));
     }
     return std::move(items_);
   }
@@ -65,7 +65,10 @@ class Check {
   }
 
  private:
-  static std::string text(const Json& object, const char* key) { return object.value(key, std::string()); }
+  static Json files_of(const Json& input) {
+    const auto found = input.find("files");
+    return found != input.end() && found->is_array() ? *found : Json::array();
+  }
 
   bool add(const char* state, const std::string& what, const fs::path& place) {
     items_.push_back({state, what, place.string()});
@@ -84,22 +87,26 @@ class Check {
   bool compare_all(const std::string& role, const std::vector<fs::path>& files, const Json& recorded) {
     bool same = files.size() == recorded.size() ||
                 add("changed", role, fmt::format("{} files, {} when it was chosen", files.size(), recorded.size()));
-    for (std::size_t i = 0; i < files.size() && same; ++i) same = compare(role, files[i], text(recorded[i], "sha256"));
+    for (std::size_t i = 0; i < files.size() && same; ++i)
+      same = compare(role, files[i], pipeline::text_at(recorded[i], "sha256"));
     return same;
   }
 
   void model(const Json& input) {
-    const auto folder =
-        inputs::find_path(settings_.value(nlohmann::json::json_pointer("/model/path"), text(input, "path")));
+    const auto options = settings_.value("model", nlohmann::json());
+    const auto asked = options.is_object() ? pipeline::text_at(options, "path") : std::string();
+    const auto folder = inputs::find_path(asked.empty() ? pipeline::text_at(input, "path") : asked);
     std::error_code unknown;
     if (!fs::is_directory(folder, unknown)) add("missing", "model", folder);
-    else add(inputs::model_digest(folder, cache_) == text(input, "digest") ? "ok" : "changed", "model", folder);
+    else
+      add(inputs::model_digest(folder, cache_) == pipeline::text_at(input, "digest") ? "ok" : "changed", "model",
+          folder);
   }
 
   void pool(const std::string& role, const Json& input) {
     const auto options = bind_options<inputs::PoolOptions>(settings_.value(role, nlohmann::json::object()), role);
     const bool on_disk = options.kind == inputs::PoolOptions::Kind::kFile;
-    const auto recorded = input.value("files", Json::array());
+    const auto recorded = files_of(input);
     if (on_disk) {
       std::vector<fs::path> files;
       for (const auto& part : options.parts()) {
@@ -110,7 +117,8 @@ class Check {
     }
     const auto open = inputs::open_pool(options, cache_);
     if (!on_disk && !compare_all(role, open.files, recorded)) return;
-    add(open.digest == text(input, "digest") ? "ok" : "changed", role + " pictures", open.pool->image_root(0));
+    add(open.digest == pipeline::text_at(input, "digest") ? "ok" : "changed", role + " pictures",
+        open.pool->image_root(0));
     if (role == "pool") rows(*open.pool);
   }
 
@@ -153,7 +161,7 @@ std::vector<std::int64_t> only_in(std::vector<std::int64_t> a, std::vector<std::
 
 void warn_of_program(const Manifest& manifest) {
   const auto& program = manifest.tree.at("program");
-  const auto version = program.value("version", std::string()), commit = program.value("commit", std::string());
+  const auto version = pipeline::text_at(program, "version"), commit = pipeline::text_at(program, "commit");
   if (version == kBuildInfo.version && commit == kBuildInfo.commit) return;
   log_warning("'{}' was written by scalselect {} ({}), and this is {} ({})", manifest.file.string(), version,
               commit.substr(0, 12), kBuildInfo.version, std::string(kBuildInfo.commit).substr(0, 12));

@@ -8,7 +8,7 @@
 #include <numeric>
 
 #include "core/error.h"
-#include "data/pool_description.h"
+#include "data/describe_pool.h"
 #include "data/subset.h"
 #include "experiments/schema/command_options.h"
 

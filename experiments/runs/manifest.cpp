@@ -20,6 +20,11 @@ namespace {
 namespace fs = std::filesystem;
 using Json = nlohmann::ordered_json;
 
+/// A key, such as 'conversations': what stands in quotes otherwise is of one row.
+bool is_key(std::string_view quoted) {
+  return std::all_of(quoted.begin(), quoted.end(), [](char c) { return (c >= 'a' && c <= 'z') || c == '_'; });
+}
+
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 Json file_entry(const fs::path& file, const std::string& digest) {
@@ -74,6 +79,17 @@ bool holds_rows(const Json& tree) {
          (ids->is_null() || (ids->is_array() && ids->size() == rows->size()));
 }
 
+/// Groups are mappings, inputs are, too.
+bool holds_settings(const Json& tree) {
+  const auto settings = tree.find("settings"), inputs = tree.find("inputs");
+  if (settings == tree.end() || !settings->is_object() || inputs == tree.end() || !inputs->is_array()) return false;
+  const auto is_mapping = [](const Json& value) { return value.is_object(); };
+  for (const char* group : {"pool", "model", "target", "method"}) {
+    if (settings->contains(group) && !is_mapping(settings->at(group))) return false;
+  }
+  return std::all_of(inputs->begin(), inputs->end(), is_mapping);
+}
+
 bool has(const Json& tree, const char* path, Json::value_t type) {
   const Json::json_pointer at(path);
   return tree.contains(at) && tree.at(at).type() == type;
@@ -86,7 +102,8 @@ std::string reason_kind(const std::string& reason) {
   for (std::size_t i = 0; i < reason.size(); ++i) {
     const auto close = reason[i] == '\'' ? reason.find('\'', i + 1) : std::string::npos;
     if (close != std::string::npos) {
-      kind += "'…'";
+      const auto quoted = reason.substr(i + 1, close - i - 1);
+      kind += is_key(quoted) ? "'" + quoted + "'" : "'…'";
       i = close;
     } else if (is_digit(reason[i])) {
       kind += '#';
@@ -191,9 +208,14 @@ void write_manifest(const SelectionRecord& record, const std::vector<std::int64_
   write_file_atomically(manifest_of(subset), manifest_text(tree, rows, ids));
 }
 
+std::string text_at(const Json& object, const char* key) {
+  const auto found = object.find(key);
+  return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
+}
+
 Json Manifest::input(const std::string& role) const {
   for (const auto& entry : tree.at("inputs")) {
-    if (entry.value("role", "") == role) return entry;
+    if (text_at(entry, "role") == role) return entry;
   }
   return {};
 }
@@ -212,8 +234,7 @@ Manifest read_manifest(const fs::path& file) {
                        kManifestFormat),
            "Use the version of scalselect that wrote it.");
   }
-  const bool good = has(tree, "/settings", Json::value_t::object) && has(tree, "/inputs", Json::value_t::array) &&
-                    has(tree, "/subset/file", Json::value_t::string) &&
+  const bool good = holds_settings(tree) && has(tree, "/subset/file", Json::value_t::string) &&
                     has(tree, "/subset/sha256", Json::value_t::string) &&
                     has(tree, "/program/version", Json::value_t::string) && holds_rows(tree);
   if (!good)

@@ -72,6 +72,9 @@ std::string subset_digest(const std::filesystem::path& subset);
 void write_manifest(const SelectionRecord& record, const std::vector<std::int64_t>& rows, const Pool* pool,
                     const std::filesystem::path& subset, const ManifestOrigin& origin);
 
+/// A member that is text; empty where there is none.
+std::string text_at(const nlohmann::ordered_json& object, const char* key);
+
 /// A manifest as it is read back.
 struct Manifest {
   std::filesystem::path file;

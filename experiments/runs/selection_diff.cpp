@@ -218,11 +218,12 @@ std::string diff_text(const Json& diff) {
                         source["a"].get<std::int64_t>(), source["b"].get<std::int64_t>(),
                         source["entered"].get<std::int64_t>(), source["left"].get<std::int64_t>());
   }
-  text += fmt::format("\n{:24} {:>9} {:>9} {:>9}\n", "mean (median)", "stayed", "entered", "left");
+  text += fmt::format("\n{:24} {:>15} {:>15} {:>15}\n", "mean (median)", "stayed", "entered", "left");
   for (const char* what : {"words", "turns"}) {
     text += fmt::format("{:24}", what);
     for (const char* part : kPartNames)
-      text += fmt::format(" {:>9}", number(diff[what][part]["mean"]) + " (" + number(diff[what][part]["median"]) + ")");
+      text +=
+          fmt::format(" {:>15}", number(diff[what][part]["mean"]) + " (" + number(diff[what][part]["median"]) + ")");
     text += "\n";
   }
   const auto& pictures = diff["pictures"];

@@ -35,7 +35,9 @@ inputs::OpenPool open_pool(const TempFolder& folder) {
 SelectionRecord record_of(const inputs::OpenPool& open, const TempFolder& folder) {
   const FileDigests digests(folder.path / "digests");
   SelectionRecord record;
-  record.settings = {{"pool", pool_settings({.path = "pool.json"})}, {"budget", "0.5"}};
+  inputs::PoolOptions options;
+  options.path = "pool.json";
+  record.settings = {{"pool", pool_settings(options)}, {"budget", "0.5"}};
   add_pool(record, "pool", open, digests);
   add_file(record, "features", open.path, digests);
   add_folder(record, "model", "models/x", "abc");
@@ -58,7 +60,8 @@ TEST(Manifest, IsReadBackAsItWasWrittenAndNamesRowsForAList) {
   EXPECT_EQ(manifest.input("model")["digest"], "abc");
   EXPECT_TRUE(manifest.input("target").is_null());
   EXPECT_EQ(manifest.settings()["pool"].dump(), R"({"kind":"file","path":"pool.json","image_root":null})");
-  EXPECT_EQ(manifest.tree["counts"].dump(), R"({"rows":5,"usable":4,"rejected":{"'…' is not a list":1},"chosen":2})");
+  EXPECT_EQ(manifest.tree["counts"].dump(),
+            R"({"rows":5,"usable":4,"rejected":{"'conversations' is not a list":1},"chosen":2})");
   EXPECT_THAT(read_row_list(manifest.file, open.pool.get(), 5).rows, ElementsAre(3, 1));
 }
 
@@ -113,6 +116,7 @@ TEST(Reasons, ThatDifferInWhatTheyQuoteAndCountAreOne) {
   EXPECT_EQ(reason_kind("conversations[12].from is missing"), "conversations[#].from is missing");
   EXPECT_EQ(reason_kind("image 'a/b 1.png' cannot be read"), "image '…' cannot be read");
   EXPECT_EQ(reason_kind("it's 3 of 14"), "it's # of #");
+  EXPECT_EQ(reason_kind("'conversations' is not a list"), "'conversations' is not a list") << "the name of a key";
 }
 
 TEST(Reasons, AreCountedOncePerRow) {
@@ -121,10 +125,10 @@ TEST(Reasons, AreCountedOncePerRow) {
   for (const char* name : {"one", "two"}) fs::create_directories(folder.path / name);
   write_file_atomically(
       folder.path / "one" / "rejects.jsonl",
-      "{\"row\":1,\"id\":\"1\",\"reason\":\"no 'x'\"}\n{\"row\":4,\"id\":\"4\",\"reason\":\"of the pool\"}\n");
+      "{\"row\":1,\"id\":\"1\",\"reason\":\"no 'x.png'\"}\n{\"row\":4,\"id\":\"4\",\"reason\":\"of the pool\"}\n");
   write_file_atomically(
       folder.path / "two" / "rejects.jsonl",
-      "{\"row\":1,\"id\":\"1\",\"reason\":\"no 'x'\"}\n{\"row\":2,\"id\":\"2\",\"reason\":\"no 'y'\"}\n");
+      "{\"row\":1,\"id\":\"1\",\"reason\":\"no 'x.png'\"}\n{\"row\":2,\"id\":\"2\",\"reason\":\"no 'y.png'\"}\n");
   SelectionRecord record;
   count_without_features(record, {folder.path / "one", folder.path / "two"}, *open.pool);
   EXPECT_EQ(record.counts["without_features"].dump(), R"({"no '…'":2})");

@@ -37,11 +37,12 @@ TEST(ReportPageTest, SaysWhereTheNumbersComeFrom) {
 
 TEST(ReportPageTest, NamesRowsThatWereLeftOutAndWarnings) {
   const TempFolder folder;
-  auto one = make_run("random", 1, {40, 30}), other = make_run("length", 1, {50, 30});
-  one.row_counts = other.row_counts = {{"usable", 3}, {"rejected/empty <conversation>", 2}};
+  auto full = make_run("full", 1, {80, 60}), one = make_run("random", 1, {40, 30}),
+       other = make_run("length", 1, {50, 30});
+  full.row_counts = one.row_counts = other.row_counts = {{"usable", 3}, {"rejected/empty <conversation>", 2}};
   other.row_counts["without_features/no picture"] = 17;
   one.row.warnings = other.row.warnings = {"a <warning> of both"};
-  auto collection = make_collection({one, other});
+  auto collection = make_collection({full, one, other});
   collection.pool = testing::make_pool(folder);
   const auto page = page_of(collection);
   EXPECT_THAT(page, HasSubstr("<a href=\"#rows\">"));
@@ -49,7 +50,7 @@ TEST(ReportPageTest, NamesRowsThatWereLeftOutAndWarnings) {
   EXPECT_THAT(page, HasSubstr("no picture</th><td>17</td><td>length 16 %"));
   EXPECT_THAT(page, HasSubstr("<li>a &lt;warning&gt; of both</li>"));
   EXPECT_EQ(page.find("of both"), page.rfind("of both"));
-  collection.runs = {make_run("random", 1, {40, 30})};
+  collection.runs = {make_run("full", 1, {80, 60}), make_run("random", 1, {40, 30})};
   EXPECT_THAT(page_of(collection), Not(HasSubstr("id=\"rows\"")));
 }
 

@@ -52,7 +52,7 @@ TEST(Overlap, IsAMatrixForReadersAndPairsForPrograms) {
   EXPECT_TRUE(json["pairs"][1]["z"].is_null());
   const auto text = overlap_text(sets, 10);
   EXPECT_THAT(text, HasSubstr("a.json: 4 of 10 rows\n"));
-  EXPECT_THAT(text, HasSubstr("\na.json               .     2 (1.2)  4 (4.0)\n"));
+  EXPECT_THAT(text, HasSubstr("\na.json            .     2 (1.2)  4 (4.0)\n"));
   EXPECT_THAT(text, HasSubstr("\nlonger.txt  0.4000           .  0.3000\n"));
   EXPECT_THAT(text, HasSubstr("\na.json           .        +1.1    -\n"));
 }

@@ -57,7 +57,7 @@ for name, door in (("random", None), ("ours", "model"), ("center", "features"), 
     assert manifest["subset"]["sha256"] == hashlib.sha256(open(f"{name}.json", "rb").read()).hexdigest(), name
     assert [pool[row] for row in sorted(manifest["rows"])] == subset, name
     assert manifest["ids"] == [pool[row]["id"] for row in manifest["rows"]], name
-    assert manifest["counts"]["rejected"] == {"'…' is not a list": 2} and manifest["counts"]["usable"] == 48, manifest["counts"]
+    assert manifest["counts"]["rejected"] == {"'conversations' is not a list": 2} and manifest["counts"]["usable"] == 48, manifest["counts"]
     roles = [item["role"] for item in manifest["inputs"]]
     assert roles[0] == "pool" and (door is None or door in roles), (name, roles)
 ours = json.load(open("ours.manifest.json"))
@@ -144,7 +144,7 @@ ok "runs" runs store=s.sqlite
 grep -q 'ids ours seed=1' out.txt || fail "$(cat out.txt)"
 id=$(awk '/ids ours/ {print $1}' out.txt)
 ok "show" show "$id" store=s.sqlite
-grep -q "rows/rejected/'…' is not a list  *2" out.txt || fail "no counts in the store: $(tail -20 out.txt)"
+grep -q "rows/rejected/'conversations' is not a list  *2" out.txt || fail "no counts in the store: $(tail -20 out.txt)"
 ok "the top of a ranking" select "${ids[@]}" method.path=ranking.jsonl budget=0.4 out=listed.json
 cmp -s ours.json listed.json || fail "the top of the ranking"
 refused "a ranking without a budget" "Missing mandatory value(s): budget" select "${ids[@]}" method.path=ranking.jsonl out=z.json

@@ -1,4 +1,4 @@
-#include "data/pool_description.h"
+#include "data/describe_pool.h"
 
 #include <algorithm>
 #include <cmath>
