@@ -31,7 +31,9 @@ chosen=()
 [ "${1:-}" = --tidy ] || chosen=("--checks=-*,$(IFS=,; echo "${fast[*]}")")
 # Files that include LibTorch cost clang-tidy a minute each; the compiler's own warnings are errors there (preset dev).
 mapfile -t checked < <(git ls-files 'core/*.cpp' 'data/*.cpp' 'selector/*.cpp' 'baselines/*.cpp' 'eval/*.cpp' 'experiments/config/*.cpp' 'experiments/report/*.cpp' 'experiments/schema/*.cpp' 'experiments/launchers/*.cpp' 'experiments/runs/*.cpp')
-# Without a CUDA Toolkit the CUDA half is not built and cannot be checked.
-grep -q selector/cuda/ "$build/compile_commands.json" || mapfile -t checked < <(printf '%s\n' "${checked[@]}" | grep -v ^selector/cuda/)
+# Without a CUDA Toolkit or Arrow their halves are not built and cannot be checked.
+for half in selector/cuda/ data/parquet/; do
+  grep -q "$half" "$build/compile_commands.json" || mapfile -t checked < <(printf '%s\n' "${checked[@]}" | grep -v "^$half")
+done
 printf '%s\n' "${checked[@]}" | xargs -P "$jobs" -n 2 clang-tidy-14 --quiet -p "$build" "${chosen[@]}" 2>/dev/null
 echo "lint: clang-tidy is content with ${#checked[@]} files"

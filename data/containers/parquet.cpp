@@ -10,6 +10,7 @@
 
 #include "core/error.h"
 #include "data/parquet/plugin.h"
+#include "data/python_json.h"
 
 namespace scalselect {
 namespace fs = std::filesystem;
@@ -40,7 +41,7 @@ const ParquetPlugin& load(const fs::path& path, const std::string& file) {
   if (!fs::exists(path)) {
     throw UserError(
         ErrorKind::kEnvironment,
-        fmt::format("'{}' is a Parquet file, and this build has no '{}', which reads these.", file, path.string()),
+        fmt::format("'{}' is a Parquet file, and this build has no '{}', which these need.", file, path.string()),
         "Build again after scripts/setup.sh, which fetches Arrow, or convert the file to JSON lines.");
   }
   void* library = ::dlopen(path.c_str(), kOpenFlags);
@@ -98,6 +99,14 @@ std::string read_parquet_picture(const std::string& reference, std::int64_t limi
         "Make it smaller.");
   }
   return bytes;
+}
+
+std::vector<std::string> write_parquet(const fs::path& out, const ParquetRowSource& each_row,
+                                       const PictureReader& read_picture) {
+  const ParquetRowSource standard = [&](const std::function<void(const ParquetRow&)>& take) {
+    each_row([&](const ParquetRow& row) { take({StandardJson(row.json).text, row.pictures}); });
+  };
+  return plugin(out.string()).write(out, standard, read_picture);
 }
 
 std::string parquet_library() {

@@ -8,10 +8,12 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <limits>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "data/containers/container.h"
 
@@ -37,6 +39,25 @@ std::unique_ptr<Container> open_parquet(const std::filesystem::path& file);
 /// more than `limit` bytes.
 std::string read_parquet_picture(const std::string& reference,
                                  std::int64_t limit = std::numeric_limits<std::int64_t>::max());
+
+/// A row that goes into a Parquet file.
+struct ParquetRow {
+  std::string json;                   ///< one object, as Python's json module writes it
+  std::vector<std::string> pictures;  ///< names (data/picture_ref.h) in the row's order
+};
+/// Hands every row to its argument, in order.
+using ParquetRowSource = std::function<void(const std::function<void(const ParquetRow&)>&)>;
+/// The bytes of a picture by its name.
+using PictureReader = std::function<std::string(const std::string&)>;
+
+/// Writes rows of any container as a Parquet file that `datasets.load_dataset("parquet")` opens, pictures as its Image
+/// feature: in a column `image`, or in lists `images` if a row has several, in place of the members of these names.
+/// Every other member of the rows is a column, typed by all values that it has; NaN and infinities are null. Members
+/// without one type become text, strings as they are and other values as JSON; their names are returned. Rows are asked
+/// for twice, for the types and for the values; a row group of up to 1000 rows or 64 MB is held in memory. Throws
+/// UserError(kEnvironment) if the file cannot be written.
+std::vector<std::string> write_parquet(const std::filesystem::path& out, const ParquetRowSource& each_row,
+                                       const PictureReader& read_picture);
 
 /// Arrow's version, or an empty string without it.
 std::string parquet_library();

@@ -100,6 +100,7 @@ void require(const arrow::Status& status) {
 
 std::string reason(const std::exception& error) {
   std::string text = error.what();
+  if (text.find("cap exceeded") != text.npos) return "a part of it takes more than 2 GiB of memory";  // see Memory
   text.resize(std::min(text.find('\n'), text.size()));
   text = repair_utf8(text);  // it may quote the damage
   std::erase_if(text, [](unsigned char c) { return c < 0x20; });

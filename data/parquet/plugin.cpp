@@ -6,6 +6,7 @@
 #include "data/parquet/pictures.h"
 #include "data/parquet/rows.h"
 #include "data/parquet/subset.h"
+#include "data/parquet/writer.h"
 
 namespace scalselect {
 namespace {
@@ -34,6 +35,10 @@ class ArrowPlugin final : public ParquetPlugin {
   std::string read_picture(std::int64_t row, int column, std::int64_t index,
                            const std::filesystem::path& file) const override {
     return pq::read_picture(row, column, index, file);
+  }
+  std::vector<std::string> write(const std::filesystem::path& out, const ParquetRowSource& each_row,
+                                 const PictureReader& read_picture) const override {
+    return pq::write_rows(out, each_row, read_picture);
   }
 };
 

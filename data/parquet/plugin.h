@@ -5,8 +5,10 @@
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "data/containers/container.h"
+#include "data/containers/parquet.h"
 
 namespace scalselect {
 
@@ -18,6 +20,9 @@ class ParquetPlugin {
   virtual std::unique_ptr<Container> open(const std::filesystem::path& file) const = 0;
   virtual std::string read_picture(std::int64_t row, int column, std::int64_t index,
                                    const std::filesystem::path& file) const = 0;
+  /// Of rows in standard JSON.
+  virtual std::vector<std::string> write(const std::filesystem::path& out, const ParquetRowSource& each_row,
+                                         const PictureReader& read_picture) const = 0;
 };
 
 using ParquetFactory = const ParquetPlugin& (*)();

@@ -252,9 +252,12 @@ void write_subset(const ParquetFile& file, std::span<const std::int64_t> rows, c
   write_file_with(out, [&](const fs::path& temporary) {
     std::shared_ptr<arrow::io::FileOutputStream> sink;
     try {
+      const auto properties = reading([&] {
+        if (file.groups() > 0) file.check_group(0);
+        return writer_properties(source);
+      });
       sink = require(arrow::io::FileOutputStream::Open(temporary.string()));
-      const auto writer =
-          parquet::ParquetFileWriter::Open(sink, root, writer_properties(source), source.key_value_metadata());
+      const auto writer = parquet::ParquetFileWriter::Open(sink, root, properties, source.key_value_metadata());
       Copier copier(file, *writer);
       for (const auto& shares : plan(file, rows)) copier.write(shares);
       writer->Close();

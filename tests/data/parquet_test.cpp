@@ -219,6 +219,58 @@ TEST_F(Parquet, AFileWrittenAgainIsReadAgain) {
   EXPECT_NE(read_parquet_picture(reference), first);
 }
 
+/// Writes rows of JSON whose pictures are as given, and reads them again.
+std::vector<std::string> written(const std::vector<ParquetRow>& rows, std::vector<std::string>* mixed = nullptr) {
+  const auto out = fs::path(testing::TempDir()) / "written.parquet";
+  const auto names = write_parquet(
+      out,
+      [&](const auto& take) {
+        for (const auto& row : rows) take(row);
+      },
+      [](const std::string& name) { return "bytes of " + name; });
+  if (mixed != nullptr) *mixed = names;
+  return rows_of(*open_parquet(out));
+}
+
+TEST_F(Parquet, RowsOfAnyContainerBecomeColumns) {
+  std::vector<std::string> mixed;
+  auto rows = written(
+      {{R"({"id": "a", "image": "x/1.jpg", "conversations": [{"from": "human", "value": "é \ud83d\ude00"}], "score": 1, "tags": []})",
+        {"x/1.jpg"}},
+       {R"({"id": 7, "image": "", "conversations": [], "score": NaN, "tags": ["b", null], "extra": {"k": true}})", {}},
+       {R"({"id": "c", "score": 0.5, "extra": {"k": null, "l": [[1]]}, "odd": {}})", {"tar:1:2:/p.tar"}}},
+      &mixed);
+  EXPECT_THAT(mixed, testing::ElementsAre("id", "odd"));
+  for (auto& row : rows) row = with_pictures(row);
+  EXPECT_THAT(
+      rows,
+      testing::ElementsAre(
+          R"({"id": "a", "image": ")" + sha256("bytes of x/1.jpg") +
+              R"(", "conversations": [{"from": "human", "value": "é 😀"}], "score": 1.0, "tags": [], "extra": null, "odd": null})",
+          R"({"id": "7", "image": null, "conversations": [], "score": null, "tags": ["b", null], "extra": {"k": true, "l": null}, "odd": null})",
+          R"({"id": "c", "image": ")" + sha256("bytes of tar:1:2:/p.tar") +
+              R"(", "conversations": null, "score": 0.5, "tags": null, "extra": {"k": null, "l": [[1]]}, "odd": "{}"})"));
+}
+
+TEST_F(Parquet, RowsOfSeveralPicturesBecomeLists) {
+  std::vector<ParquetRow> rows;
+  for (int i = 0; i < 2500; ++i) {  // three row groups
+    rows.push_back({R"({"texts": [{"user": "q", "assistant": ")" + std::to_string(i) + R"("}]})", {}});
+    for (int picture = 0; picture < i % 3; ++picture)
+      rows.back().pictures.push_back(std::to_string(i) + "." + std::to_string(picture));
+  }
+  const auto read = written(rows);
+  ASSERT_EQ(read.size(), rows.size());
+  for (const std::size_t i : {std::size_t{0}, std::size_t{1}, std::size_t{1001}, read.size() - 1}) {
+    std::string pictures;
+    for (const auto& name : rows[i].pictures)
+      pictures += (pictures.empty() ? "\"" : ", \"") + sha256("bytes of " + name) + "\"";
+    EXPECT_EQ(with_pictures(read[i]), R"({"images": [)" + pictures + R"(], "texts": [{"user": "q", "assistant": ")" +
+                                          std::to_string(i) + R"("}]})");
+  }
+  EXPECT_THAT(message_of([] { written({}); }), HasSubstr("There are no rows"));
+}
+
 TEST(ParquetAbsent, WithoutItsLibraryAParquetPoolIsRefusedInOneSentence) {
   setenv("SCALSELECT_PARQUET_PLUGIN", "/nowhere/plugin.so", 1);
   EXPECT_THAT(message_of([] { open_parquet(golden("llava.parquet")); }),
