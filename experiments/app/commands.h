@@ -31,6 +31,9 @@ inline constexpr char kCacheUsage[] =
     "  --unfinished  what stages that were stopped left to go on from";
 inline constexpr char kModelUsage[] =
     "scalselect model assemble llm=VICUNA_DIR tower=CLIP_DIR projector=mm_projector.bin out=DIR [dtype=float16]";
+inline constexpr char kHandoverUsage[] =
+    "scalselect handover check trainer=llamafactory|ms-swift|llava model.path=DIR pool.path=SUBSET.json [rows=N] "
+    "[out=FILE.jsonl]";
 inline constexpr char kMethodsUsage[] = "scalselect methods [NAME… | --markdown]";
 inline constexpr char kMiniUsage[] =
     "scalselect mini world out=DIR | mini sheet out=FILE.png | mini pretrain out=DIR | mini probes model=DIR";
@@ -86,6 +89,7 @@ int run_score(const Words& words);
 int run_select(const Words& words);
 int run_generate(const Words& words);
 int run_model(const Words& words);     ///< assemble
+int run_handover(const Words& words);  ///< check
 int list_methods(const Words& words);  ///< all, `NAME`, or --markdown
 int run_mini(const Words& words);      ///< world, pretrain, probes, sheet
 int run_doctor(const Words& words);    ///< facts for a bug report

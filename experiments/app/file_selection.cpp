@@ -8,6 +8,7 @@
 #include "core/log.h"
 #include "data/score_file.h"
 #include "experiments/app/selection_outputs.h"
+#include "experiments/app/trainer_files.h"
 #include "experiments/inputs/constraints.h"
 #include "selector/feature_store.h"
 #include "selector/scalselect.h"
@@ -27,28 +28,31 @@ bool is_given(const nlohmann::json& tree, const char* key) {
   return tree.contains(at) && !tree[at].is_null() && tree[at] != "???";
 }
 
-/// Chooses for each budget, then writes: a budget that cannot be met leaves no half of the files behind. `pool`: null
+/// Chooses for each budget, then writes: a budget that cannot be met leaves no half of the files behind. `open`: null
 /// for a table without its pool.
-void select_and_write(const Method& method, const MethodInput& input, const RowSet& source, const Pool* pool,
-                      const SelectOptions& asked, const std::vector<Budget>& budgets,
+void select_and_write(const Method& method, const MethodInput& input, const RowSet& source, const OpenPool* open,
+                      const SelectOptions& asked, const TrainerFiles& handover, const std::vector<Budget>& budgets,
                       const std::vector<fs::path>& outputs) {
+  const Pool* pool = open != nullptr ? open->pool.get() : nullptr;
   std::optional<SelectionResult> scored;
   if (method.budget_use == BudgetUse::kScores) scored = score_candidates(method, input);
   std::vector<Selection> selections;
   for (const auto& budget : budgets) selections.push_back(choose(method, input, budget, scored));
   for (std::size_t i = 0; i < budgets.size(); ++i) {
     write_selection(source, pool, selections[i].rows, outputs[i], budgets[i]);
+    write_trainer_files(handover, open, selections[i].rows, outputs[i]);
   }
   if (asked.ranking) write_ranking_of(*pool, selections.back(), *asked.ranking);
 }
 
-int select_from_scores(Bound bound) {
+int select_from_scores(Bound bound, const nlohmann::json& model) {
   const auto budgets = budgets_from(bound.take_raw("budget"));
   const ArtifactCache cache(bound.tree.value("cache", "cache"));
   const auto open = inputs::open_pool(bound.take<inputs::PoolOptions>("pool"), cache);
   for (const char* unused : {"target", "selector"}) bound.take_raw(unused);
   const auto asked = bind_options<SelectOptions>(bound.tree, "", bound.origin);
   const auto outputs = outputs_for(asked, budgets, {open.path, *asked.scores});
+  const auto handover = trainer_files(asked, model);
   const auto& pool = *open.pool;
   const auto known = scores_by_row(read_scores(*asked.scores), pool, asked.ids, *asked.scores);
   std::vector<double> scores(known.size(), std::nan(""));  // of rows that may be chosen
@@ -63,12 +67,12 @@ int select_from_scores(Bound bound) {
     log_warning("{} of {} samples of '{}' have no score in '{}' and cannot be chosen", unscored, pool.size(),
                 open.path.string(), *asked.scores);
   }
-  select_and_write(method, input, rows, &pool, asked, budgets, outputs);
+  select_and_write(method, input, rows, &open, asked, handover, budgets, outputs);
   return 0;
 }
 
 /// Rows of a feature file, one per line in order of choice; with a pool, the pool's own objects.
-int select_from_features(Bound bound) {
+int select_from_features(Bound bound, const nlohmann::json& model) {
   const auto budgets = budgets_from(bound.take_raw("budget"));
   const auto choice = take_method(bound);
   if (inputs::target_from(bound.take_raw("target"), bound.origin)) {
@@ -89,6 +93,10 @@ int select_from_features(Bound bound) {
     throw UserError(ErrorKind::kUsage,
                     fmt::format("'{}' needs a pool: a feature file says nothing about its rows.", given.substr(1)),
                     "Give pool.path, or leave the constraint out.");
+  const auto handover = trainer_files(asked, model);
+  if (handover.trainer != nullptr && !open)
+    throw UserError(ErrorKind::kUsage, "'handover' needs the samples of a pool, and no pool is given.",
+                    "Give pool.path, or leave handover out.");
   std::vector<fs::path> files = {*asked.features};
   if (open) files.push_back(open->path);
   const auto outputs = outputs_for(asked, budgets, files);
@@ -100,7 +108,7 @@ int select_from_features(Bound bound) {
   for (const auto& budget : budgets) check_constraints(method, rows, budget);
   const auto input = open_input(
       method, rows, [&](const FeatureSpec&) { return table; }, static_cast<std::uint64_t>(asked.seed));
-  select_and_write(method, input, rows, open ? open->pool.get() : nullptr, asked, budgets, outputs);
+  select_and_write(method, input, rows, open ? &*open : nullptr, asked, handover, budgets, outputs);
   return 0;
 }
 
@@ -153,11 +161,12 @@ int run_select(const Words& words) {
                     "'features' and 'scores' are both given, and the rows can be chosen by one of them.",
                     "Leave one out.");
   }
-  if (scores) return select_from_scores(bind_composed(composed, {"model", "method"}));
+  const auto model = tree.value("model", nlohmann::json());
+  if (scores) return select_from_scores(bind_composed(composed, {"model", "method"}), model);
   if (features) {
     const bool pool =
         is_given(tree, "/pool/path") || is_given(tree, "/pool/image_root") || is_given(tree, "/pool/world");
-    return select_from_features(bind_composed(composed, pool ? Words{"model"} : Words{"model", "pool"}));
+    return select_from_features(bind_composed(composed, pool ? Words{"model"} : Words{"model", "pool"}), model);
   }
   return select_with_model(words);
 }

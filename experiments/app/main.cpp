@@ -53,6 +53,8 @@ const std::vector<Command>& commands() {
       {"extract", "a pool and a model -> features, all_representations.npz", run_extract},
       {"score", "features -> importance_scores.jsonl", run_score},
       {"select", "scores, features or a model, and a budget -> the subset", run_select},
+      {"handover", "check: a subset as LLaMA-Factory, ms-swift or LLaVA would tokenise it, beside our own training",
+       run_handover, kHandoverUsage},
       {"methods", "the selection methods: their list, NAME for one, --markdown for docs/methods.md", list_methods,
        kMethodsUsage},
       {"generate", "images and a prompt -> a model's answer", run_generate},

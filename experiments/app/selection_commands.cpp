@@ -4,6 +4,7 @@
 #include "baselines/registry.h"
 #include "core/interrupt.h"
 #include "experiments/app/selection_outputs.h"
+#include "experiments/app/trainer_files.h"
 #include "experiments/inputs/constraints.h"
 #include "experiments/pipeline/stages.h"
 #include "selector/feature_store.h"
@@ -47,6 +48,7 @@ int select_with_model(const Words& words) {
   const auto pool = inputs::open_pool(bound.take<inputs::PoolOptions>("pool"), cache);
   const auto target_options = inputs::target_from(bound.take_raw("target"), bound.origin);
   pipeline::RunConfig config;
+  const auto model_tree = bound.tree.value("model", nlohmann::json());
   config.model = bound.take<pipeline::ModelOptions>("model");
   const auto choice = take_method(bound);
   const auto asked = bind_options<schema::SelectOptions>(bound.tree, "", bound.origin);
@@ -62,6 +64,7 @@ int select_with_model(const Words& words) {
   std::vector<fs::path> files = {pool.path};
   if (target) files.push_back(target->pool.path);
   const auto outputs = outputs_for(asked, budgets, files);
+  const auto handover = trainer_files(asked, model_tree);
   const auto rows = inputs::row_set(pool, asked.constraints, cache);
   for (const auto& budget : budgets) check_constraints(method, rows, budget);
   const InterruptGuard on_interrupt([&](int signal) { pipeline::report_interrupt(signal, cache); });
@@ -76,6 +79,7 @@ int select_with_model(const Words& words) {
   }
   for (std::size_t i = 0; i < budgets.size(); ++i) {
     write_selection(rows, pool.pool.get(), selections[i].rows, outputs[i], budgets[i]);
+    write_trainer_files(handover, &pool, selections[i].rows, outputs[i]);
   }
   if (asked.ranking) {
     Selection last;
