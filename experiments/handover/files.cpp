@@ -111,7 +111,7 @@ class ColumnsReader {
 
 }  // namespace
 
-std::string absolute(const fs::path& path) {
+std::string whole_path(const fs::path& path) {
   std::error_code unknown;
   const auto whole = fs::weakly_canonical(fs::absolute(path, unknown), unknown);
   return whole.empty() ? path.string() : whole.string();
@@ -121,7 +121,7 @@ std::string picture_path(const std::string& path, const Job& job) {
   const auto root = (job.image_root / "").lexically_normal().string();
   if (root.size() > 1 && path.starts_with(root)) return path.substr(root.size());
   if (job.image_root.empty() && fs::path(path).is_relative()) return path;
-  return absolute(path);
+  return whole_path(path);
 }
 
 nlohmann::ordered_json messages_of(const Row& row, const Sample& sample, const Job& job) {
@@ -172,7 +172,7 @@ std::string schedule_name(trainer::Schedule schedule) {
 std::string model_name(const Job& job, const std::string& placeholder) {
   if (!job.model) return placeholder;
   std::error_code unreadable;
-  return fs::exists(*job.model, unreadable) ? absolute(*job.model) : job.model->string();  // a name on the hub
+  return fs::exists(*job.model, unreadable) ? whole_path(*job.model) : job.model->string();  // a name on the hub
 }
 
 }  // namespace scalselect::handover

@@ -41,6 +41,6 @@ std::string schedule_name(trainer::Schedule schedule);
 std::string model_name(const Job& job, const std::string& placeholder);
 
 /// The same for everything that a path in the trainer's files may be read from.
-std::string absolute(const std::filesystem::path& path);
+std::string whole_path(const std::filesystem::path& path);
 
 }  // namespace scalselect::handover

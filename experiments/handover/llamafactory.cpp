@@ -149,7 +149,7 @@ nlohmann::ordered_json entry_of(const std::string& file, const Columns& columns)
 
 std::string settings_file(const Plan& plan, const std::string& dataset) {
   const auto& recipe = plan.job.recipe;
-  std::string text = "# llamafactory-cli train " + shell_word(absolute(plan.folder / "train.yaml")) + "\n";
+  std::string text = "# llamafactory-cli train " + shell_word(whole_path(plan.folder / "train.yaml")) + "\n";
   text += fmt::format("model_name_or_path: {}{}\n", yaml_text(model_name(plan.job, "MODEL")),
                       plan.job.model ? "" : "  # a folder or a name on the hub");
   text += fmt::format("image_max_pixels: {}\nimage_min_pixels: {}\n\n", kMostPixels, kLeastPixels);
@@ -161,7 +161,7 @@ std::string settings_file(const Plan& plan, const std::string& dataset) {
     text += "# additional_target: multi_modal_projector  # our recipe trains the projector, too\n";
   }
   text += fmt::format("\ndataset_dir: {}\ndataset: {}\nmedia_dir: {}\ntemplate: {}{}\ncutoff_len: {}\n",
-                      yaml_text(absolute(plan.folder)), yaml_text(dataset), yaml_text(absolute(plan.job.image_root)),
+                      yaml_text(whole_path(plan.folder)), yaml_text(dataset), yaml_text(whole_path(plan.job.image_root)),
                       plan.layout.name, plan.known_model ? "" : "  # the template of your model", recipe.max_length);
   if (!plan.layout.default_system.empty()) {
     text += "# default_system: \"\"  # no system prompt where the rows bring none; unset: the template's own\n";
@@ -170,7 +170,7 @@ std::string settings_file(const Plan& plan, const std::string& dataset) {
       "\noutput_dir: {}\nper_device_train_batch_size: {}\ngradient_accumulation_steps: {}\nlearning_rate: {}\n"
       "num_train_epochs: {}\nlr_scheduler_type: {}\nwarmup_ratio: {}\nweight_decay: {}\nmax_grad_norm: {}\nbf16: {}\n"
       "seed: {}\nlogging_steps: 10\nsave_strategy: epoch\nreport_to: none\n",
-      yaml_text(absolute(plan.folder / "adapter")), recipe.batch_size, recipe.accumulation, recipe.learning_rate,
+      yaml_text(whole_path(plan.folder / "adapter")), recipe.batch_size, recipe.accumulation, recipe.learning_rate,
       recipe.epochs, schedule_name(recipe.schedule), recipe.warmup_ratio, recipe.weight_decay, recipe.max_grad_norm,
       recipe.dtype == trainer::ComputeType::kBFloat16 ? "true" : "false", recipe.seed);
   return text;
@@ -188,11 +188,11 @@ Written write(const Plan& plan) {
   auto dataset = plan.job.subset.stem().string();  // names in `dataset` are separated by commas
   std::replace_if(
       dataset.begin(), dataset.end(), [](char c) { return c == ',' || c == ' '; }, '_');
-  const std::string file = written.anew.empty() ? absolute(written.data) : written.data.filename().string();
+  const std::string file = written.anew.empty() ? whole_path(written.data) : written.data.filename().string();
   const nlohmann::ordered_json info = {{dataset, entry_of(file, columns)}};
   write_file_atomically(plan.folder / "dataset_info.json", info.dump(2) + "\n");
   write_file_atomically(plan.folder / "train.yaml", settings_file(plan, dataset));
-  written.command = "llamafactory-cli train " + shell_word(absolute(plan.folder / "train.yaml"));
+  written.command = "llamafactory-cli train " + shell_word(whole_path(plan.folder / "train.yaml"));
   return written;
 }
 

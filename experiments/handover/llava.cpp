@@ -186,8 +186,8 @@ std::string script(const Plan& plan, const std::filesystem::path& data) {
   add("deepspeed", "./scripts/zero3.json");
   add("model_name_or_path", "\"$MODEL\"");
   add("version", "v1");
-  add("data_path", shell_word(absolute(data)));
-  add("image_folder", shell_word(absolute(plan.job.image_root)));
+  add("data_path", shell_word(whole_path(data)));
+  add("image_folder", shell_word(whole_path(plan.job.image_root)));
   add("vision_tower", "openai/clip-vit-large-patch14-336");
   add("pretrain_mm_mlp_adapter", "\"$PROJECTOR\"");
   add("mm_projector_type", "mlp2x_gelu --mm_vision_select_layer -2");
@@ -195,7 +195,7 @@ std::string script(const Plan& plan, const std::filesystem::path& data) {
   add("image_aspect_ratio", "pad");
   add("group_by_modality_length", recipe.group_by_length ? "True" : "False");
   add("bf16", "True --tf32 True");
-  add("output_dir", shell_word(absolute(plan.folder / "adapter")));
+  add("output_dir", shell_word(whole_path(plan.folder / "adapter")));
   add("num_train_epochs", fmt::format("{}", recipe.epochs));
   add("per_device_train_batch_size",
       fmt::format("{} --gradient_accumulation_steps {}", recipe.batch_size, recipe.accumulation));
@@ -215,7 +215,7 @@ Written write(const Plan& plan) {
     write_rows(plan, written.data, /*array=*/true, conversations_of);
   }
   write_file_atomically(plan.folder / "train.sh", script(plan, written.data));
-  written.command = "sh " + shell_word(absolute(plan.folder / "train.sh")) + "   (in a checkout of LLaVA)";
+  written.command = "sh " + shell_word(whole_path(plan.folder / "train.sh")) + "   (in a checkout of LLaVA)";
   return written;
 }
 

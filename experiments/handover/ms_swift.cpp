@@ -187,8 +187,8 @@ std::int64_t image_tokens(const Extent& picture, const PictureRule& rule) {
 std::string settings_file(const Plan& plan, const std::filesystem::path& data) {
   const auto& recipe = plan.job.recipe;
   const auto& layout = plan.layout;
-  std::string text = "# swift sft " + shell_word(absolute(plan.folder / "args.yaml")) + "\n";
-  text += fmt::format("ENV:\n  ROOT_IMAGE_DIR: {}\n", yaml_text(absolute(plan.job.image_root)));
+  std::string text = "# swift sft " + shell_word(whole_path(plan.folder / "args.yaml")) + "\n";
+  text += fmt::format("ENV:\n  ROOT_IMAGE_DIR: {}\n", yaml_text(whole_path(plan.job.image_root)));
   if (layout.factor > 0 && plan.job.area) {
     const auto bounds = token_bounds(*plan.job.area, layout.factor);
     text += fmt::format("  IMAGE_MIN_TOKEN_NUM: {}\n  IMAGE_MAX_TOKEN_NUM: {}\n", bounds.least, bounds.most);
@@ -198,7 +198,7 @@ std::string settings_file(const Plan& plan, const std::filesystem::path& data) {
   const char* guess = plan.known_model ? "" : "  # the type of your model";
   text += fmt::format("model_type: {}{}\ntemplate: {}{}\n", layout.model_type, guess, layout.name, guess);
   if (!layout.default_system.empty()) text += "# system: \"\"  # no system prompt where the rows bring none\n";
-  text += fmt::format("\ndataset: {}\nmax_length: {}\ntruncation_strategy: delete\n", yaml_text(absolute(data)),
+  text += fmt::format("\ndataset: {}\nmax_length: {}\ntruncation_strategy: delete\n", yaml_text(whole_path(data)),
                       recipe.max_length);
   text += fmt::format(
       "\ntuner_type: lora\nlora_rank: {}\nlora_alpha: {:.0f}\nlora_dropout: {}\ntarget_modules: all-linear\n"
@@ -208,7 +208,7 @@ std::string settings_file(const Plan& plan, const std::filesystem::path& data) {
       "\noutput_dir: {}\ntorch_dtype: {}\nper_device_train_batch_size: {}\ngradient_accumulation_steps: {}\n"
       "learning_rate: {}\nnum_train_epochs: {}\nlr_scheduler_type: {}\nwarmup_ratio: {}\nweight_decay: {}\n"
       "max_grad_norm: {}\nseed: {}\n",
-      yaml_text(absolute(plan.folder / "adapter")),
+      yaml_text(whole_path(plan.folder / "adapter")),
       recipe.dtype == trainer::ComputeType::kBFloat16 ? "bfloat16" : "float32", recipe.batch_size, recipe.accumulation,
       recipe.learning_rate, recipe.epochs, schedule_name(recipe.schedule), recipe.warmup_ratio, recipe.weight_decay,
       recipe.max_grad_norm, recipe.seed);
@@ -220,7 +220,7 @@ Written write(const Plan& plan) {
       plan.folder, plan.folder / "rows.jsonl", std::ssize(plan.rows.rows), "ms-swift reads its own spelling", {}};
   write_rows(plan, written.data, /*array=*/false, messages_of);
   write_file_atomically(plan.folder / "args.yaml", settings_file(plan, written.data));
-  written.command = "swift sft " + shell_word(absolute(plan.folder / "args.yaml"));
+  written.command = "swift sft " + shell_word(whole_path(plan.folder / "args.yaml"));
   return written;
 }
 

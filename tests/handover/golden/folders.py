@@ -11,13 +11,24 @@ PROCESSORS = {"llava_base": {"processor_class": "LlavaProcessor", "patch_size": 
               "qwen25_base": {"processor_class": "Qwen2_5_VLProcessor"}, "qwen3_base": {"processor_class": "Qwen3VLProcessor"}}
 
 
+def tokenizer_json(name):
+    """tokenizer.json without gaps between its ids: the library `tokenizers` gives added tokens the next free ones."""
+    tree = json.loads((MODELS / name / "tokenizer.json").read_text())
+    vocabulary, known = tree["model"]["vocab"], {token["id"] for token in tree["added_tokens"]}
+    for id in range(max(known)):
+        if id not in known and id not in vocabulary.values():
+            vocabulary[f"\ue000{id}"] = id
+    return json.dumps(tree)
+
+
 def completed(name, folder, patch=None):
     """A copy of a model folder with the files that published ones have, and a tokenizer class that reads tokenizer.json
     as it stands. `patch`: pixels of the image processor's patches, where they should be others."""
     copy = pathlib.Path(folder) / name
     copy.mkdir()
-    for file in ("config.json", "tokenizer.json", "tokenizer_config.json", "preprocessor_config.json"):
+    for file in ("config.json", "tokenizer_config.json", "preprocessor_config.json"):
         shutil.copy(MODELS / name / file, copy / file)
+    (copy / "tokenizer.json").write_text(tokenizer_json(name))
     tokenizer = json.loads((copy / "tokenizer_config.json").read_text())
     tokenizer["tokenizer_class"] = "PreTrainedTokenizerFast"
     (copy / "tokenizer_config.json").write_text(json.dumps(tokenizer))

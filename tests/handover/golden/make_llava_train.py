@@ -23,7 +23,7 @@ import torch
 import transformers
 from dataclasses import dataclass, field
 from packaging import version
-from folders import MODELS, PICTURES, learnt, rows, write
+from folders import PICTURES, learnt, rows, tokenizer_json, write
 from PIL import Image
 
 LLAVA = pathlib.Path(sys.argv[1]) / "llava"
@@ -103,7 +103,7 @@ def main():
     with open("llava.jsonl", "w") as out:
         for name, legacy, length in CASES:
             tokenizer = transformers.PreTrainedTokenizerFast(
-                tokenizer_file=str(MODELS / name / "tokenizer.json"), bos_token="<s>", eos_token="</s>", unk_token="<unk>",
+                tokenizer_object=tokenizers.Tokenizer.from_str(tokenizer_json(name)), bos_token="<s>", eos_token="</s>", unk_token="<unk>",
                 model_max_length=length, padding_side="right")
             tokenizer.pad_token, tokenizer.legacy = tokenizer.unk_token, legacy
             for number, row in enumerate(rows()):
