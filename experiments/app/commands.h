@@ -50,6 +50,9 @@ inline constexpr char kOverlapUsage[] =
     "lists)";
 inline constexpr char kModelUsage[] =
     "scalselect model assemble llm=VICUNA_DIR tower=CLIP_DIR projector=mm_projector.bin out=DIR [dtype=float16]";
+inline constexpr char kHandoverUsage[] =
+    "scalselect handover check trainer=llamafactory|ms-swift|llava model.path=DIR pool.path=SUBSET.json [rows=N] "
+    "[out=FILE.jsonl]";
 inline constexpr char kMethodsUsage[] = "scalselect methods [NAME… | --markdown]";
 inline constexpr char kMiniUsage[] =
     "scalselect mini world out=DIR | mini sheet out=FILE.png | mini pretrain out=DIR | mini probes model=DIR";
@@ -108,8 +111,9 @@ int replay_manifest(const Words& words);
 int diff_selections(const Words& words);
 int overlap_selections(const Words& words);
 int run_generate(const Words& words);
-int run_model(const Words& words);  ///< assemble
-int run_pool(const Words& words);
+int run_model(const Words& words);     ///< assemble
+int run_handover(const Words& words);  ///< check
+int run_pool(const Words& words);      ///< describe, convert
 int list_methods(const Words& words);  ///< all, `NAME`, or --markdown
 int run_mini(const Words& words);      ///< world, pretrain, probes, sheet
 int run_doctor(const Words& words);    ///< facts for a bug report

@@ -32,6 +32,7 @@ std::string config_of(const Words& words) {
       {"extract", "extract"}, {"score", "score"}, {"select", "select"}, {"generate", "generate"}, {"run", "config"}};
   if (words.empty()) return "config";
   if (words[0] == "model") return words.size() > 1 && words[1] == "assemble" ? "model_assemble" : "";
+  if (words[0] == "handover") return words.size() > 1 && words[1] == "check" ? "handover_check" : "";
   if (words[0] == "mini")
     return words.size() > 1 && (words[1] == "world" || words[1] == "pretrain") ? "mini_" + words[1] : "";
   if (const auto found = commands.find(words[0]); found != commands.end()) return found->second;
@@ -97,6 +98,7 @@ std::set<std::string> words_for(const std::string& name, const Words& before, co
 /// Words of a command that composes no configuration, or the verbs of one that composes one per verb.
 std::set<std::string> plain_words(const std::string& command) {
   if (command == "model") return {"assemble"};
+  if (command == "handover") return {"check"};
   if (command == "mini") return {"pretrain", "probes", "sheet", "world"};
   const auto found = plain_commands().find(command);
   if (found == plain_commands().end()) return {};

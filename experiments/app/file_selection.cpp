@@ -9,6 +9,7 @@
 #include "data/pool_paths.h"
 #include "data/score_file.h"
 #include "experiments/app/selection_outputs.h"
+#include "experiments/app/trainer_files.h"
 #include "experiments/inputs/constraints.h"
 #include "experiments/runs/warnings.h"
 #include "selector/feature_store.h"
@@ -255,7 +256,14 @@ int run_select(const Words& words) {
   auto budgets = bound.tree.value("budget", nlohmann::json());
   const auto outputs =
       outputs_for(asked, budgets.is_null() ? std::vector<Budget>{Budget()} : budgets_from(budgets), files_read(tree));
-  write_chosen(choose_by(std::move(bound), door), asked, outputs, words);
+  const auto handover = trainer_files(asked, tree.value("model", nlohmann::json()));
+  if (handover.trainer != nullptr && door == Door::kFeatures && !names_pool(tree))
+    throw UserError(ErrorKind::kUsage, "'handover' needs the samples of a pool, and no pool is given.",
+                    "Give pool.path, or leave handover out.");
+  const auto chosen = choose_by(std::move(bound), door);
+  write_chosen(chosen, asked, outputs, words);
+  for (std::size_t i = 0; i < outputs.size(); ++i)
+    write_trainer_files(handover, chosen.pool.get(), chosen.selections[i].rows, outputs[i]);
   return 0;
 }
 

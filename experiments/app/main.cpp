@@ -59,6 +59,8 @@ const std::vector<Command>& commands() {
       {"diff", "what enters and leaves from one selection to another, by source, length and picture", diff_selections,
        kDiffUsage},
       {"overlap", "what selections share, beside random sets of their sizes", overlap_selections, kOverlapUsage},
+      {"handover", "check: a subset as LLaMA-Factory, ms-swift or LLaVA would tokenise it, beside our own training",
+       run_handover, kHandoverUsage},
       {"methods", "the selection methods: their list, NAME for one, --markdown for docs/methods.md", list_methods,
        kMethodsUsage},
       {"generate", "images and a prompt -> a model's answer", run_generate},

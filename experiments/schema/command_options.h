@@ -58,8 +58,12 @@ struct SubsetFormatOption {
   }
 };
 
+/// Where a handover's rows have the tags of their pictures.
+enum class TagPlaces { kPool, kOurs };
+
 struct SelectOptions {
-  std::optional<std::string> scores, features, ranking;
+  std::optional<std::string> scores, features, ranking, handover;
+  TagPlaces handover_tags = TagPlaces::kPool;
   std::string out, cache;
   SubsetFormatOption format;
   IdKind ids = IdKind::kRow;
@@ -79,7 +83,33 @@ struct SelectOptions {
     v.choice("ids", o.ids, {{"row", IdKind::kRow}, {"id", IdKind::kId}},
              "the ids in scores or features: rows of the pool, or the pool's own ids");
     v.field("seed", o.seed, "of methods that draw", Range{0, 9e15});
+    v.field("handover", o.handover,
+            "llamafactory, ms-swift or llava: also write that trainer's files beside the subset");
+    v.choice("handover_tags", o.handover_tags, {{"pool", TagPlaces::kPool}, {"ours", TagPlaces::kOurs}},
+             "<image> in the handover's rows: as in the pool, or where our own training puts it");
     ConstraintOptions::describe(v, o.constraints);
+    inputs::Machine::describe(v, o.machine);
+  }
+};
+
+struct HandoverCheckOptions {
+  std::string trainer, cache;
+  std::optional<std::int64_t> rows;
+  std::int64_t max_length = 2048;
+  std::optional<std::string> system, out;
+  TagPlaces tags = TagPlaces::kPool;
+  inputs::Machine machine;
+
+  template <class Visitor>
+  static void describe(Visitor& v, HandoverCheckOptions& o) {
+    v.field("trainer", o.trainer, "llamafactory, ms-swift or llava");
+    v.field("rows", o.rows, "how many rows from the front are compared; null: all", Range{1, 9e15});
+    v.field("max_length", o.max_length, "the trainer's limit: cutoff_len, max_length, model_max_length", Range{2, 1e7});
+    v.field("system", o.system, "the trainer's system prompt for rows that bring none; null: its template's");
+    v.choice("handover_tags", o.tags, {{"pool", TagPlaces::kPool}, {"ours", TagPlaces::kOurs}},
+             "as the key of `select` that wrote the handover");
+    v.field("out", o.out, "all rows that are cut, deleted or left out, one JSON line each");
+    v.field("cache", o.cache, "folder of what was computed, by content");
     inputs::Machine::describe(v, o.machine);
   }
 };

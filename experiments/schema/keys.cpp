@@ -42,6 +42,7 @@ Docs own_keys(const std::string& command) {
                  {"image", "a string or a list", "", "image file, or a list of files"}});
   }
   if (command == "model_assemble") return document_options<AssembleOptions>();
+  if (command == "handover_check") return document_options<HandoverCheckOptions>();
   if (command == "mini_world") return {kOutFolder};
   if (command == "mini_pretrain") {
     const Docs own = {kOutFolder, {"pretrain", "a mapping", "", "sizes of the model, and the stages"}};
@@ -151,7 +152,7 @@ std::string row(const KeyDoc& key) {
 bool is_setting(const std::string& name) {
   const auto named = [&](const auto& item) { return item.name == name; };
   if (std::any_of(std::begin(kGroups), std::end(kGroups), named)) return true;
-  for (const auto* command : {"config", "extract", "score", "select", "generate", "model_assemble"}) {
+  for (const auto* command : {"config", "extract", "score", "select", "generate", "model_assemble", "handover_check"}) {
     const auto keys = own_keys(command);
     if (std::any_of(keys.begin(), keys.end(), named)) return true;
   }

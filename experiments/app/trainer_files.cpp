@@ -1,0 +1,55 @@
+#include "experiments/app/trainer_files.h"
+
+#include <algorithm>
+
+#include "core/check.h"
+#include "experiments/app/commands.h"
+
+namespace scalselect::app {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// The published LoRA recipe, from the project's own configurations.
+trainer::TrainOptions recipe() {
+  const auto composed = config::compose(request_for({}, "trainer/llava15_lora"));
+  return bind_options<trainer::TrainOptions>(composed.json()["trainer"], "trainer", composed.origin());
+}
+
+std::optional<std::int64_t> pixels(const nlohmann::json& model, const char* key) {
+  const auto found = model.find(key);
+  return found != model.end() && found->is_number_integer() ? std::optional(found->get<std::int64_t>()) : std::nullopt;
+}
+
+}  // namespace
+
+TrainerFiles trainer_files(const schema::SelectOptions& asked, const nlohmann::json& model) {
+  TrainerFiles files;
+  if (!asked.handover) return files;
+  files.trainer = &handover::trainer_named(*asked.handover);
+  auto& job = files.job;
+  job.tags_as_ours = asked.handover_tags == schema::TagPlaces::kOurs;
+  job.recipe = recipe();
+  if (!model.is_object()) return files;
+  const auto path = model.value("path", nlohmann::json());
+  if (path.is_string() && path != "???") job.model = inputs::find_path(path.get<std::string>());
+  const auto least = pixels(model, "min_pixels"), most = pixels(model, "max_pixels");
+  if (least && most) job.area = handover::Area{*least, *most};
+  handover::layout_for(*files.trainer, job);
+  return files;
+}
+
+void write_trainer_files(const TrainerFiles& files, const Pool* pool, std::vector<std::int64_t> rows,
+                         const fs::path& subset) {
+  if (files.trainer == nullptr) return;
+  SCALSELECT_CHECK(pool != nullptr);
+  auto job = files.job;
+  std::sort(rows.begin(), rows.end());
+  job.pool = pool;
+  job.rows = std::move(rows);
+  job.subset = subset;
+  job.image_root = pool->image_root(job.rows.front());
+  handover::hand_over(*files.trainer, job);
+}
+
+}  // namespace scalselect::app
