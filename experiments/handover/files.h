@@ -32,10 +32,10 @@ struct AsItStands {
   Columns columns;
   std::string why_not;  ///< "row 7 says 'user' where others say 'human'"; empty: it can
 };
+AsItStands as_it_stands(const Job& job, const Spelled& rows);
+
 /// The pool's numbers of the rows.
 std::vector<std::int64_t> numbers_of(const Spelled& rows);
-
-AsItStands as_it_stands(const Job& job, const Spelled& rows);
 
 /// The trainer's name of a schedule of the learning rate.
 std::string schedule_name(trainer::Schedule schedule);
