@@ -6,6 +6,7 @@
 #include <numeric>
 
 #include "core/files.h"
+#include "data/subset.h"
 #include "data/selection.h"
 #include "experiments/handover/files.h"
 #include "experiments/handover/text.h"

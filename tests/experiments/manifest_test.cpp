@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 
 #include "core/files.h"
+#include "data/subset.h"
 #include "core/hash.h"
 #include "data/row_list.h"
 #include "data/selection.h"
