@@ -65,7 +65,7 @@ class Cycler final : public Object {
     if (name == "current") return items_[at_];
     if (name == "next") {
       return Value::callable(name, [this](const Arguments&) {
-        const auto now = items_[at_];
+        auto now = items_[at_];
         at_ = (at_ + 1) % items_.size();
         return now;
       });

@@ -179,8 +179,8 @@ class Lexer {
     std::string digits;
     auto end = at_;
     const auto take = [&](auto&& belongs) {
-      while (end < source_.size() && (belongs(source_[end]) ||
-                                      (source_[end] == '_' && rest(end + 1).size() > 0 && belongs(source_[end + 1])))) {
+      while (end < source_.size() &&
+             (belongs(source_[end]) || (source_[end] == '_' && !rest(end + 1).empty() && belongs(source_[end + 1])))) {
         if (source_[end] != '_') digits += source_[end];
         ++end;
       }
