@@ -16,14 +16,11 @@ namespace {
 
 namespace dom = simdjson::dom;
 
-/// The spellings of a conversation; the first that is present counts. Turns have a role and a text each, or are pairs
-/// of a question and an answer.
+/// The two spellings of a conversation; the first that is present counts.
 struct Spelling {
   const char *list, *role, *text;
-  bool pairs = false;
 };
-constexpr Spelling kSpellings[] = {
-    {"conversations", "from", "value"}, {"messages", "role", "content"}, {"texts", "role", "content", true}};
+constexpr Spelling kSpellings[] = {{"conversations", "from", "value"}, {"messages", "role", "content"}};
 
 std::optional<Role> role_of(std::string_view name) {
   if (name == "human" || name == "user") return Role::kUser;
@@ -52,15 +49,6 @@ std::string read_turns(dom::array list, const Spelling& spelling, std::vector<Tu
   for (const dom::element item : list) {
     dom::object turn;
     if (item.get(turn) != simdjson::SUCCESS) return fmt::format("{}[{}] is not an object", spelling.list, index);
-    if (spelling.pairs) {
-      const auto question = text_of(turn, "user"), answer = text_of(turn, "assistant");
-      if (question && answer) {
-        turns.push_back({Role::kUser, std::string(*question)});
-        turns.push_back({Role::kAssistant, std::string(*answer)});
-        ++index;
-        continue;
-      }
-    }
     const auto name = text_of(turn, spelling.role), text = text_of(turn, spelling.text);
     if (!name) return fmt::format("{}[{}].{} is missing or not a string", spelling.list, index, spelling.role);
     if (!text) return fmt::format("{}[{}].{} is missing or not a string", spelling.list, index, spelling.text);
