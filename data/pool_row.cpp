@@ -250,7 +250,7 @@ struct PoolRowReader::Impl {
 
 const std::size_t PoolRowReader::kPadding = simdjson::SIMDJSON_PADDING;
 
-PoolRowReader::PoolRowReader() : impl_(new Impl{}) {}
+PoolRowReader::PoolRowReader() : impl_(new Impl) {}
 PoolRowReader::~PoolRowReader() = default;
 
 PoolRow PoolRowReader::read(std::string_view json, const std::filesystem::path& image_root) {

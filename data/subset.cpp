@@ -120,7 +120,9 @@ class TextSubset {
  public:
   TextSubset(const fs::path& file, TextKind kind, Spelling spelling)
       : writer_(file, kind.layout, kind.compression), spelling_(spelling), folder_(file) {
-    while (folder_.has_extension()) folder_.replace_extension();
+    const bool packed = extension_of(file).second != Compression::kNone;
+    if (packed) folder_.replace_extension();
+    if (is_json_name(folder_.extension().string())) folder_.replace_extension();
     folder_ += "_images";
   }
 

@@ -21,7 +21,7 @@ enum class SubsetFormat {
 
 /// Writes the chosen rows in pool order; `rows` in any order. Rows stay as they are written, but for what the format
 /// requires: a conversation in the other spelling, pictures. Pictures inside the pool's containers that go into a JSON
-/// file are written to FILE_images/ beside it (without FILE's extension), and the rows name those. Rows of several
+/// file are written to FILE_images/ beside it (without .json, .jsonl or .gz), and the rows name those. Rows of several
 /// files become one JSON file or one tar; without an extension that says so, those of several tars or Parquet files
 /// become a folder of shards. Throws UserError: kEnvironment if a file cannot be written, kUsage for a format that the
 /// pool cannot be written in.

@@ -159,6 +159,14 @@ class RowMaker {
     return fmt::format("{{\"{}\": {}}}", llava ? "conversations" : "messages", turns);
   }
 
+  /// Whether `texts` are messages under another name, and there are none under their own.
+  static bool has_messages(const std::vector<JsonMember>& members, std::string_view texts) {
+    if (is_absent(texts) || !is_absent(value_of(members, "conversations"))) return false;
+    const auto list = nlohmann::json::parse(texts, nullptr, false);
+    return is_absent(value_of(members, "messages")) && list.is_array() && !list.empty() && list[0].is_object() &&
+           list[0].contains("role");
+  }
+
   /// Adds what the JSON does not say: the id, references to the pictures, and of caption data the conversation.
   void complete(const std::string& object, const Part* text, std::vector<const Part*> pictures, RawRow& row) const {
     const auto members = members_of(object);
@@ -168,6 +176,10 @@ class RowMaker {
     if (is_absent(value_of(members, "id"))) added = "\"id\": " + json_text(group_.stem);
     std::vector<std::string_view> dropped;
     if (!added.empty()) dropped.push_back("id");
+    if (const auto texts = value_of(members, "texts"); has_messages(members, texts)) {
+      added += fmt::format("{}\"messages\": {}", added.empty() ? "" : ", ", texts);
+      dropped.insert(dropped.end(), {"messages", "texts"});
+    }
     if (!pictures.empty()) {
       order(pictures, members);
       std::string list;

@@ -1,7 +1,7 @@
 // WebDataset shards: tar archives whose samples are groups of members with the same stem (the name up to the first dot
 // of its last part), one group after the other.
 //
-//   000.json  {"conversations": [..]}, with "messages" or with "texts"; or only such a list
+//   000.json  a row, whose list of messages may be called "texts", too; or only such a list
 //   000.jpg   the picture (.jpg .jpeg .png .webp .gif .bmp); of several (000.0.jpg, 000.1.jpg) the JSON's list "image",
 //             "images" or "name" gives the order, else the numbers in their names, else their order
 //   000.txt   without a conversation in the JSON: the answer to the picture alone, as in caption data

@@ -90,7 +90,7 @@ with tarfile.open("onevision.tar", "w", format=tarfile.USTAR_FORMAT) as tar:
     add(tar, "image_0.json", json.dumps(content).encode())
     add(tar, "coco_1.jpg", picture(3, "JPEG"))
     add(tar, "coco_1.json", json.dumps(messages).encode())
-    add(tar, "text_2.json", json.dumps({"texts": [{"user": "Hi?", "assistant": "Ho."}], "media": "text"}).encode())
+    add(tar, "text_2.json", json.dumps({"texts": [{"role": "user", "content": "Hi?"}, {"role": "assistant", "content": "Ho."}], "media": "text"}).encode())
     add(tar, "video_3.mp4", b"no video")
     add(tar, "video_3.json", json.dumps(content).encode())
     add(tar, "lost_4.jpg", picture(4, "JPEG"))
