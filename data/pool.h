@@ -3,10 +3,11 @@
 //
 // A pool is a file in any container (data/containers/): a JSON array or JSON lines, as such or as .gz or .zst, a
 // WebDataset tar, Parquet; or many of them, whose rows are numbered one after another. Containers are recognised by
-// content. Each row may use either spelling:
+// content. Each row may use any of these spellings:
 //   {"id": .., "image": "a.jpg" | ["a.jpg", ..], "conversations": [{"from": "human", "value": ".."}, ..]}
 //   {"id": .., "images": ["a.jpg", ..], "messages": [{"role": "user", "content": ".."}, ..]}
-// If a row has both, `conversations` counts and a warning says so, and the pictures are those of the same spelling. null,
+//   {"id": .., "images": ["a.jpg", ..], "texts": [{"user": "..", "assistant": ".."}, ..]}, or with role and content
+// If a row has several, the first counts and a warning says so, and the pictures are those of the same spelling. null,
 // [] and "" mean absent. JSON is read as Python reads it (data/python_json.h). The original bytes of every object can
 // be had, so that a selection can repeat them without changing a comma.
 #pragma once
