@@ -26,7 +26,7 @@ else()
   message(STATUS "No CUDA Toolkit 13: device=cuda will not score on the GPU")
 endif()
 # Optional; makes the reader of Parquet pools, which is opened at run time.
-find_package(ArrowParquet 20 QUIET)
+find_package(ArrowParquet 26 QUIET)
 if(ArrowParquet_FOUND)
   message(STATUS "Arrow ${ArrowParquet_VERSION}: Parquet pools can be read")
 else()

@@ -129,9 +129,40 @@ bool same(const std::vector<Turn>& a, const std::vector<Turn>& b) {
                     [](const Turn& x, const Turn& y) { return x.role == y.role && x.text == y.text; });
 }
 
+/// Turns as `datasets` keeps a Sequence of them: {"from": [..], "value": [..]}, one list a key.
+std::string read_turn_lists(dom::object lists, const Spelling& spelling, Conversation& out) {
+  dom::array roles, texts;
+  if (lists[spelling.role].get(roles) != simdjson::SUCCESS || lists[spelling.text].get(texts) != simdjson::SUCCESS ||
+      roles.size() != texts.size()) {
+    return fmt::format("'{}' is neither a list nor two lists of the same length, '{}' and '{}'", spelling.list,
+                       spelling.role, spelling.text);
+  }
+  auto text = texts.begin();
+  std::size_t index = 0;
+  for (const dom::element item : roles) {
+    std::string_view name, words;
+    if (item.get(name) != simdjson::SUCCESS || (*text).get(words) != simdjson::SUCCESS) {
+      return fmt::format("entry {} of '{}' is not text", index, spelling.list);
+    }
+    ++text;
+    if (spelling.exchanges) {
+      out.turns.push_back({Role::kUser, std::string(name)});
+      out.turns.push_back({Role::kAssistant, std::string(words)});
+    } else if (const auto role = role_of(name)) {
+      out.turns.push_back({*role, std::string(words)});
+    } else {
+      return fmt::format("entry {} of '{}' has the unknown role '{}'", index, spelling.list, name);
+    }
+    ++index;
+  }
+  return {};
+}
+
 /// The turns under `spelling`, if present; returns why they cannot be read, or nothing.
 std::string read_spelling(dom::object object, const Spelling& spelling, Conversation& out) {
   dom::array list;
+  dom::object lists;
+  if (object[spelling.list].get(lists) == simdjson::SUCCESS) return read_turn_lists(lists, spelling, out);
   if (object[spelling.list].get(list) != simdjson::SUCCESS) return fmt::format("'{}' is not a list", spelling.list);
   return read_turns(list, spelling, out);
 }
@@ -195,6 +226,7 @@ class RowParts {
         spelling_ = &spelling;
         Conversation read;
         row_.rejected = read_spelling(object_, spelling, read);
+        if (row_.rejected.empty() && read.turns.empty()) row_.rejected = "empty conversation";
         if (!row_.rejected.empty()) return;
         turns = std::move(read.turns);
         named_pictures_ = std::move(read.images);

@@ -6,7 +6,7 @@
 #   scripts/setup.sh --package also what finds the dependencies of a .deb
 #
 # LIBTORCH=/path/to/site-packages/torch uses a LibTorch that you have already (2.6 or newer; 2.11.0 is the supported one).
-# PYARROW=/path/to/site-packages/pyarrow likewise (20 or newer; 26.0.1).
+# PYARROW=/path/to/site-packages/pyarrow likewise (26 or newer; 26.0.1).
 set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
 deps="$root/.deps"

@@ -183,6 +183,9 @@ TEST(Pool, ReadsExchangesAndMessagesInParts) {
 {"id": 5, "messages": [{"role": "user", "content": ["Q"]}]}
 {"id": 6, "texts": [{"user": "Q", "assistant": null}]}
 {"id": 7, "texts": ["a caption"], "conversations": [{"from": "human", "value": "Q"}, {"from": "gpt", "value": "A"}]}
+{"id": 8, "conversations": {"from": ["human", "gpt"], "value": ["Q", "A"]}}
+{"id": 9, "conversations": {"from": ["human", "gpt"], "value": ["Q"]}}
+{"id": 10, "conversations": {"from": [], "value": []}}
 )"),
       "/root");
   const auto spoken = [&](std::int64_t row) {
@@ -202,7 +205,11 @@ TEST(Pool, ReadsExchangesAndMessagesInParts) {
   EXPECT_EQ(pool.reject_reason(4), "messages[0].content[0] is not an object");
   EXPECT_EQ(pool.reject_reason(5), "texts[0].assistant is missing or not a string");
   EXPECT_EQ(spoken(6), "user: Q|assistant: A|");
-  EXPECT_EQ(pool.problems().size(), 3U);
+  EXPECT_EQ(spoken(7), "user: Q|assistant: A|");
+  EXPECT_EQ(pool.reject_reason(8),
+            "'conversations' is neither a list nor two lists of the same length, 'from' and 'value'");
+  EXPECT_EQ(pool.reject_reason(9), "empty conversation");
+  EXPECT_EQ(pool.problems().size(), 5U);
 }
 
 TEST(Pool, ReadsJsonAsPythonDoes) {
