@@ -160,9 +160,10 @@ std::string settings_file(const Plan& plan, const std::string& dataset) {
   if (recipe.train_projector && plan.layout.architecture == "llava") {
     text += "# additional_target: multi_modal_projector  # our recipe trains the projector, too\n";
   }
-  text += fmt::format("\ndataset_dir: {}\ndataset: {}\nmedia_dir: {}\ntemplate: {}{}\ncutoff_len: {}\n",
-                      yaml_text(whole_path(plan.folder)), yaml_text(dataset), yaml_text(whole_path(plan.job.image_root)),
-                      plan.layout.name, plan.known_model ? "" : "  # the template of your model", recipe.max_length);
+  text +=
+      fmt::format("\ndataset_dir: {}\ndataset: {}\nmedia_dir: {}\ntemplate: {}{}\ncutoff_len: {}\n",
+                  yaml_text(whole_path(plan.folder)), yaml_text(dataset), yaml_text(whole_path(plan.job.image_root)),
+                  plan.layout.name, plan.known_model ? "" : "  # the template of your model", recipe.max_length);
   if (!plan.layout.default_system.empty()) {
     text += "# default_system: \"\"  # no system prompt where the rows bring none; unset: the template's own\n";
   }

@@ -62,7 +62,8 @@ struct SelectOptions {
     v.choice("ids", o.ids, {{"row", IdKind::kRow}, {"id", IdKind::kId}},
              "the ids in scores or features: rows of the pool, or the pool's own ids");
     v.field("seed", o.seed, "of methods that draw", Range{0, 9e15});
-    v.field("handover", o.handover, "llamafactory, ms-swift or llava: also write that trainer's files beside the subset");
+    v.field("handover", o.handover,
+            "llamafactory, ms-swift or llava: also write that trainer's files beside the subset");
     v.choice("handover_tags", o.handover_tags, {{"pool", TagPlaces::kPool}, {"ours", TagPlaces::kOurs}},
              "<image> in the handover's rows: as in the pool, or where our own training puts it");
     ConstraintOptions::describe(v, o.constraints);
