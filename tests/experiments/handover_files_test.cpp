@@ -88,7 +88,7 @@ TEST_F(HandoverFiles, LlamaFactoryReadsLlavasSpellingAsItStands) {
                                  {"system_tag", "system"}}));
   EXPECT_FALSE(fs::exists(written_ / "rows.jsonl"));
   EXPECT_FALSE(fs::exists(written_ / "left_out.jsonl"));
-  EXPECT_THAT(text("train.yaml"), AllOf(HasSubstr("\ntemplate: llava\n"), HasSubstr("\ndataset: subset\n"),
+  EXPECT_THAT(text("train.yaml"), AllOf(HasSubstr("\ntemplate: llava\n"), HasSubstr("\ndataset: \"subset\"\n"),
                                         HasSubstr("media_dir: \"" + whole_path(folder_ / "images") + "\"")));
 }
 
@@ -117,8 +117,7 @@ TEST_F(HandoverFiles, LlamaFactoryGetsRowsOfOneSpellingWhereTheSubsetHasSeveral)
 
 TEST_F(HandoverFiles, RowsThatATrainerWouldDeleteOrStopAtAreListed) {
   const std::string gone = replaced(kOnePicture, "1.png", "gone.png");
-  const std::string open =
-      R"({"id": "c", "conversations": [{"from": "human", "value": "left open"}]})";
+  const std::string open = R"({"id": "c", "conversations": [{"from": "human", "value": "left open"}]})";
   const std::string stray =
       R"({"id": "d", "conversations": [{"from": "human", "value": "<image> where?"}, {"from": "gpt", "value": "a"}]})";
   const auto said = hand_over("llamafactory", {kOnePicture, gone, open, stray});
@@ -162,10 +161,10 @@ TEST_F(HandoverFiles, MsSwiftGetsMessagesAndArguments) {
   ASSERT_EQ(rows.size(), 2u);
   EXPECT_EQ(rows[1]["images"], json::array());
   EXPECT_EQ(rows[1]["messages"][1], (json{{"role", "assistant"}, {"content", "a"}}));
-  EXPECT_THAT(text("args.yaml"),
-              AllOf(HasSubstr("ROOT_IMAGE_DIR: \"" + whole_path(folder_ / "images") + "\""),
-                    HasSubstr("IMAGE_MIN_TOKEN_NUM: 256\n  IMAGE_MAX_TOKEN_NUM: 576\n"), HasSubstr("model_type: qwen3_vl\n"),
-                    HasSubstr("dataset: \"" + whole_path(written_ / "rows.jsonl") + "\"")));
+  EXPECT_THAT(text("args.yaml"), AllOf(HasSubstr("ROOT_IMAGE_DIR: \"" + whole_path(folder_ / "images") + "\""),
+                                       HasSubstr("IMAGE_MIN_TOKEN_NUM: 256\n  IMAGE_MAX_TOKEN_NUM: 576\n"),
+                                       HasSubstr("model_type: qwen3_vl\n"),
+                                       HasSubstr("dataset: \"" + whole_path(written_ / "rows.jsonl") + "\"")));
 }
 
 TEST_F(HandoverFiles, LlavaReadsAnArrayOfItsOwnSpelling) {
@@ -177,7 +176,8 @@ TEST_F(HandoverFiles, LlavaReadsAnArrayOfItsOwnSpelling) {
 
   const std::string messages =
       R"({"messages": [{"role": "user", "content": "<image>Hm?"}, {"role": "assistant", "content": "a"}], "images": ["2.png"]})";
-  const std::string system = replaced(messages, R"([{"role": "user")", R"([{"role": "system", "content": "s"}, {"role": "user")");
+  const std::string system =
+      replaced(messages, R"([{"role": "user")", R"([{"role": "system", "content": "s"}, {"role": "user")");
   const std::string two = replaced(messages, R"(["2.png"])", R"(["1.png", "2.png"])");
   EXPECT_THAT(hand_over("llava", {messages, system, two}), HasSubstr("left out: 2 of 3 rows"));
   const auto rows = json::parse(text("rows.json"));
