@@ -210,7 +210,7 @@ class Resolver {
         fmt::format("{} of its {} entries are not in {}: {}", unknown.count, entries, pool_text(), unknown.examples());
     if (!options_.skip_unknown) {
       throw UserError(ErrorKind::kInput, fmt::format("The list '{}' does not fit the pool: {}.", file_.string(), what),
-                      "Give the pool that it was chosen from, or leave such entries out with unknown=skip.");
+                      "Give the pool that it was chosen from; method=ids leaves such entries out with method.unknown=skip.");
     }
     log_warning("'{}': {}; they are left out", file_.string(), what);
     list_.unknown = unknown.count;

@@ -128,7 +128,8 @@ std::string constraint(const RunRow& row, const std::string& key, const nlohmann
 /// The constraints in which the finished runs differ, with their defaults: they are a part of a method's name.
 nlohmann::ordered_json constraints_that_differ(const std::vector<RunRow>& rows) {
   auto differ = nlohmann::ordered_json::object();
-  for (const auto& [key, usual] : dump_options(ConstraintOptions()).items()) {
+  const auto all = dump_options(ConstraintOptions());
+  for (const auto& [key, usual] : all.items()) {
     std::set<std::string> values;
     for (const auto& row : rows) {
       if (row.status == "finished") values.insert(constraint(row, key, usual));

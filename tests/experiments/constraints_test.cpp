@@ -73,7 +73,7 @@ TEST_F(ConstraintsOfAPool, ListsAreRowsOfThePool) {
   options.exclude.reset();
   EXPECT_THAT(refusal(options), AllOf(HasSubstr("must_keep names row 3"), HasSubstr("none of 'conversations'")));
   options.must_keep = list("keep.json", "[7]");
-  EXPECT_THAT(refusal(options), AllOf(HasSubstr("keep.json"), HasSubstr("row 7")));
+  EXPECT_THAT(refusal(options), AllOf(HasSubstr("keep.json"), HasSubstr("'7'")));
 }
 
 TEST_F(ConstraintsOfAPool, SourcesAreFieldsOrFoldersOfPictures) {

@@ -28,6 +28,7 @@ inputs::OpenPool open_pool(const TempFolder& folder) {
   write_file_atomically(folder.path / "pool.json", rows.dump());
   inputs::OpenPool open;
   open.path = folder.path / "pool.json";
+  open.files = {open.path};
   open.pool = std::make_shared<Pool>(open.path);
   open.digest = "d";
   return open;
