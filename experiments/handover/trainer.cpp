@@ -81,12 +81,14 @@ const Template& layout_for(const Trainer& trainer, const Job& job) {
 
 Row spelled_row(const Sample& sample, const Template& layout, bool as_ours) {
   Row row{sample.turns, std::ssize(sample.images), false};
-  std::int64_t tags = 0;
-  for (const auto& turn : row.turns) tags += count(turn.text, kImageTag);
-  if (row.images == 0 || (tags == row.images && !as_ours)) return row;
   const auto first =
       std::find_if(row.turns.begin(), row.turns.end(), [](const Turn& turn) { return turn.role == Role::kUser; });
-  if (first == row.turns.end()) return row;
+  if (row.images == 0 || first == row.turns.end()) return row;
+  std::int64_t tags = 0;
+  for (const auto& turn : row.turns) tags += count(turn.text, kImageTag);
+  // Tags in later messages stay: our training would leave them there as text, and trainers have no way to say that.
+  const bool later = tags > count(first->text, kImageTag);
+  if (tags == row.images && (!as_ours || later)) return row;
   const auto bare = replaced(replaced(first->text, kImageTag, ""), "<img>", "");
   const auto text = repeated(std::string(kImageTag) + layout.after_tag, row.images) + std::string(strip(bare));
   row.rewritten = text != first->text;

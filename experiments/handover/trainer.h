@@ -157,7 +157,7 @@ std::string architecture_of(const std::filesystem::path& model);
 
 /// A sample as the trainer should read it. With `as_ours`, and wherever tags and pictures disagree in number, the first
 /// user message has one `<image>` per picture at its front, each followed by Template::after_tag, as in our own
-/// training; else the text is the pool's.
+/// training; else, and where later messages have tags that agree in number, the text is the pool's.
 Row spelled_row(const Sample& sample, const Template& layout, bool as_ours);
 
 /// The template of a job's model; the trainer's first one if the job has none. Throws UserError(kUsage) if the trainer
