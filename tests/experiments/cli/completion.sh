@@ -48,5 +48,6 @@ completes "report " experiment= store=
 lacks "show " trainer.
 completes "verify " subset= pool= model=
 completes "overlap " format= pool=
-completes "select method=ids " method.path= method.keyed_by=
+completes "pool " describe convert
+completes "select method=ids method." method.path= method.keyed_by=
 echo "all fine"
