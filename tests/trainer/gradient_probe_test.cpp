@@ -83,7 +83,7 @@ TEST_P(GradientProbes, CompanyAndThreadsChangeNoBit) {
   const auto samples = pool(folder);
   const auto base = kModels / GetParam();
   GradientProbeOptions tight;
-  tight.pixels.reset();
+  tight.pixels = {};
   set_threads(1);
   const auto together =
       differentiate(*open_gradient_probe(base, "float32", fresh_branches(), tight), samples, both_sketches());

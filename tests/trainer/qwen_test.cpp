@@ -140,7 +140,7 @@ TEST(QwenFiles, TrainWithAndWithoutCachedFeatures) {
   options.train_projector = true;
   std::vector<double> losses[2];
   for (const int limit_mb : {64, 0}) {
-    auto [model, chat, images] = vlm::open_model(base, {}, std::nullopt);
+    auto [model, chat, images] = vlm::open_model(base, {});
     auto set = make_training_set(samples, chat, *images, 256);
     ASSERT_EQ(set.samples.size(), 6u);
     EXPECT_GT(set.samples[1].length(), 0);
@@ -171,7 +171,7 @@ TEST(QwenFiles, TrainWithAndWithoutCachedFeatures) {
 TEST(ImageFeatures, AnUnreadablePictureCostsItsRowsWithAndWithoutACache) {
   TestFolder folder;
   const auto samples = pool_in(folder);
-  auto [model, chat, images] = vlm::open_model(folder_of("llava_base"), {}, std::nullopt);
+  auto [model, chat, images] = vlm::open_model(folder_of("llava_base"), {});
   write_file_atomically(folder / "1.png", "no picture");
   std::string digests[2];
   for (const int limit_mb : {0, 64}) {

@@ -154,7 +154,7 @@ INSTANTIATE_TEST_SUITE_P(Folders, Probe,
 ProbeOptions own_sizes(bool plain = false) {
   ProbeOptions options;
   options.plain = plain;
-  options.pixels.reset();
+  options.pixels = {};
   return options;
 }
 
@@ -393,7 +393,7 @@ INSTANTIATE_TEST_SUITE_P(Folders, Answers, testing::Values("llava_base", "qwen3_
 
 TEST_P(Answers, DoNotDependOnCompany) {
   const Pictures pictures;
-  const auto generator = open_generator(golden_folder(GetParam()), {}, "float32", std::nullopt);
+  const auto generator = open_generator(golden_folder(GetParam()), {}, "float32", {});
   std::vector<GenerationPrompt> prompts;
   for (int i = 0; i < 12; ++i) {
     prompts.push_back({std::string("What is this") + std::string(i, '?'), {pictures.path(i % 3)}});
