@@ -80,7 +80,7 @@ int check_handover(const Words& words) {
     throw UserError(
         ErrorKind::kUsage,
         fmt::format("No template of {} for models of type '{}' is known here.", check.trainer->title, architecture),
-        "Choose another trainer=.");
+        "Choose another handover=.");
   }
   check.settings = {asked.system, asked.max_length};
   check.tags_as_ours = asked.tags == schema::TagPlaces::kOurs;
