@@ -24,7 +24,7 @@ std::vector<std::int64_t> range(std::int64_t first, std::int64_t count) {
 }
 
 TEST(Overlap, ExpectationAndDeviationAreThoseOfScipy) {
-  const auto golden = std::filesystem::path(__FILE__).parent_path() / "golden" / "overlap.json";
+  const auto golden = std::filesystem::path(SCALSELECT_TEST_DATA) / "overlap.json";
   for (const auto& item : nlohmann::json::parse(read_file(golden))) {
     const auto a = range(0, item["a"].get<std::int64_t>()), b = range(0, item["b"].get<std::int64_t>());
     const auto overlap = overlap_of(a, b, item["pool"].get<std::int64_t>());

@@ -22,7 +22,7 @@ using ::testing::Pair;
 
 const fs::path kModels = fs::path(SCALSELECT_SOURCE_DIR) / "tests" / "vlm" / "golden";
 const fs::path kPictures = fs::path(SCALSELECT_SOURCE_DIR) / "tests" / "data" / "golden" / "images";
-constexpr vlm::PixelBounds kBounds{512, 1024};  // of the tiny folders
+constexpr vlm::PixelLimits kBounds{512, 1024};  // of the tiny folders
 
 class CheckedHandover : public ::testing::Test {
  protected:

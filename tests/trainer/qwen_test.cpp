@@ -183,7 +183,9 @@ TEST(ImageFeatures, AnUnreadablePictureCostsItsRowsWithAndWithoutACache) {
     EXPECT_NE(set.skipped[0].reason.find("1.png"), std::string::npos);
     digests[limit_mb > 0] = set.digest();
     for (const auto& sample : set.samples) {
-      if (!sample.images.empty()) EXPECT_EQ(features.fetch(sample.images).grids.size(), sample.images.size());
+      if (!sample.images.empty()) {
+        EXPECT_EQ(features.fetch(sample.images).grids.size(), sample.images.size());
+      }
     }
   }
   EXPECT_EQ(digests[0], digests[1]);
