@@ -56,7 +56,7 @@ ChatChoice choose_chat(const std::filesystem::path& folder, const std::string& a
 }
 
 std::string unused_template(const std::filesystem::path& adapter, const ChatTemplate& chat) {
-  std::string place = adapter.string();
+  std::string place = fmt::format("'{}'", adapter.string());
   try {
     const auto source = find_chat_template(adapter);
     if (!source || (chat.program() != nullptr && chat.program()->source().text == source->text)) return {};
@@ -67,7 +67,7 @@ std::string unused_template(const std::filesystem::path& adapter, const ChatTemp
     if (error.kind() != ErrorKind::kInput) throw;
   }
   return fmt::format(
-      "the adapter's own chat template ({}) is not used and differs from the prompts that are made; "
+      "the adapter's own chat template in {} is not used and differs from the prompts that are made; "
       "model.chat_template=FILE.jinja would take it",
       place);
 }

@@ -176,7 +176,7 @@ ChatProgram::ChatProgram(ChatSource source, const ChatLayout& layout, std::map<s
 }
 
 void ChatProgram::refuse(const std::string& problem) const {
-  throw UserError(ErrorKind::kInput, fmt::format("The chat template, {}, cannot be used: {}", source_.place, problem),
+  throw UserError(ErrorKind::kInput, fmt::format("The chat template in {} cannot be used: {}", source_.place, problem),
                   "Name another one with model.chat_template=FILE.jinja, or a built-in prompt by its name.");
 }
 

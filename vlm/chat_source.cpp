@@ -40,7 +40,7 @@ std::optional<ChatSource> from_json(const fs::path& file) {
   const auto tree = tok::optional_object(file);
   const auto found = tree.find("chat_template");
   if (found == tree.end() || found->is_null()) return std::nullopt;
-  ChatSource source{{}, fmt::format("'chat_template' in '{}'", file.string())};
+  ChatSource source{{}, fmt::format("'{}'", file.string())};
   if (found->is_string()) {
     source.text = found->get<std::string>();
     return source;

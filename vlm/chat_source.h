@@ -11,7 +11,7 @@ namespace scalselect::vlm {
 
 struct ChatSource {
   std::string text;   ///< Jinja
-  std::string place;  ///< its file, and the key in it, for messages
+  std::string place;  ///< its file in quotation marks, for messages
 };
 
 /// The template that transformers' processors (5.24) take from a folder: `chat_template` of processor_config.json, else

@@ -71,7 +71,7 @@ ChatTemplate open_chat(const std::filesystem::path& folder, VlmImpl& model, cons
   ChatTemplate chat(chat_layout(choice.layout), choice.program, std::make_shared<Tokenizer>(Tokenizer::load(folder)),
                     {text.vocab_size, text.max_position_embeddings}, text.eos_token_ids);
   if (!choice.program) return chat;
-  log_info("prompts are made by the chat template {}, which differs from the built-in '{}'",
+  log_info("prompts are made by the chat template in {}, which differs from the built-in '{}'",
            choice.program->source().place, choice.layout);
   if (!chat.answer_end().empty()) {
     log_info("the chat template ends answers with no stop token: in training '{}' follows each", chat.answer_end());

@@ -149,7 +149,7 @@ TEST(ChatProgram, TrainsOnWhatTheTemplateNames) {
 
 TEST(ChatProgram, SaysWhyATemplateCannotBeUsed) {
   EXPECT_THAT(problem_of([] { program("{% if %}"); }),
-              HasSubstr("The chat template, 'x', cannot be used: on line 1: "));
+              HasSubstr("The chat template in 'x' cannot be used: on line 1: "));
   EXPECT_THAT(problem_of([] { program("{{ messages[0].content }}"); }),
               HasSubstr("it does not repeat every message of a plain conversation once"));
   EXPECT_THAT(problem_of([] { program("{{ raise_exception('No.') }}"); }), HasSubstr("cannot be used: No."));
@@ -298,7 +298,7 @@ TEST(ChatChoice, ATemplateOfAnAdapterIsToldOf) {
   const auto same = folder_with("adapter", {{"chat_template.jinja", known_templates().at("axolotl/llava")}});
   EXPECT_EQ(unused_template(same, chat), "");
   const auto other = folder_with("adapter", {{"chat_template.jinja", kInst}});
-  EXPECT_THAT(unused_template(other, chat), HasSubstr("chat_template.jinja') is not used and differs"));
+  EXPECT_THAT(unused_template(other, chat), HasSubstr("chat_template.jinja' is not used and differs"));
   const auto choice = choose_chat(other, "auto", "llava-1.5");
   EXPECT_EQ(unused_template(other, ChatTemplate(chat_layout("llava-1.5"), choice.program, tokenizer, {}, {})), "");
   EXPECT_THAT(unused_template(folder_with("adapter", {{"chat_template.jinja", "{{"}}), chat), HasSubstr("is not used"));

@@ -54,7 +54,7 @@ diff built_in.txt one.txt || fails "the built-in prompt of a folder with a templ
 diff file.txt own.txt || fails "a file of Jinja"
 expect_refusal 2 "Did you mean 'llava-1.5'?" "${ask[@]}" model.path=own model.chat_template=llava1.5
 echo "{% if %}" > own/chat_template.jinja
-expect_refusal 1 "own/chat_template.jinja', cannot be used: on line 1" "${ask[@]}" model.path=own
+expect_refusal 1 "own/chat_template.jinja' cannot be used: on line 1" "${ask[@]}" model.path=own
 
 echo "== a prompt beyond the model's positions is refused"
 expect_refusal 1 "2048 positions" "$program" generate model.path="$source/data/mini/model" prompt="$(printf 'red %.0s' {1..2100})" max_new_tokens=1
