@@ -127,7 +127,7 @@ nlohmann::json TrainJob::to_json() const {
                          {"eval", nlohmann::json(dump_options(eval))},
                          {"adapter", adapter.payload()},
                          {"predictions", nlohmann::json::array()}};
-  for (const auto& entry : pool) tree["pool"].push_back(dump_options(entry));
+  for (const auto& entry : pool) tree["pool"].push_back(nlohmann::json(dump_options(entry)));
   for (const auto& key : predictions) tree["predictions"].push_back(key.payload());
   return tree;
 }
