@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Fuzzes the readers of foreign files under address and undefined-behaviour sanitizers, starting from the tests' files.
 #
-#   scripts/fuzz.sh [SECONDS] [NAME…]     600 seconds each; NAME: image packed pickle pool safetensors sentencepiece tar tokenizer
+#   scripts/fuzz.sh [SECONDS] [NAME…]     600 seconds each; NAME: image packed pickle pool safetensors sentencepiece tar
+#                                         tokenizer
 #
 # What a run learns stays in build/fuzz/corpus; an input that breaks a reader is left in build/fuzz/found, and the exit
 # status is 1. JOBS: processes that build; NICE: how nice the fuzzing is to others (0).
