@@ -84,6 +84,11 @@ refused "another JSON" 1 "'other.json' has no usable row; row 0: none of 'conver
 refused "no such pool" 1 "'nowhere.json'" "Check the path" -- extract nowhere.json
 : > empty.json
 refused "empty pool" 1 "'empty.json' is empty" "Give a JSON array" -- extract empty.json
+gzip -c "$pool" | head -c 1500 > cut.json.gz
+refused "gzip cut" 1 "'cut.json.gz' has gzip data that end in the middle" "could be read" "again" -- extract cut.json.gz
+refused "no file of a pattern" 1 "No file matches 'shards/*.tar'" "Check the pattern" -- extract "'shards/*.tar'"
+refused "a quota above the pool" 2 "99 rows of '$pool' are asked for, which has 40" "rows" -- extract "[{path: $pool, rows: 99}]"
+refused "no pool in a list" 2 "The list of pools is empty" "at least one" -- extract "[]"
 
 echo "== keys and values"
 run=("$program" pool=file pool.path="$pool" pool.image_root=world/images store=store.sqlite cache=cache report=report stop_after=selection method=random)
