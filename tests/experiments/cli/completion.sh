@@ -48,5 +48,5 @@ completes "report " experiment= store=
 lacks "show " trainer.
 completes "verify " subset= pool= model=
 completes "overlap " format= pool=
-completes "select method=ids " method.path= method.keyed_by=
+completes "select method=ids method.k" method.keyed_by=
 echo "all fine"
