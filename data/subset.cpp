@@ -12,6 +12,7 @@
 #include "core/files.h"
 #include "core/log.h"
 #include "data/containers/json_file.h"
+#include "data/containers/parquet.h"
 #include "data/containers/webdataset.h"
 #include "data/picture_ref.h"
 
@@ -251,10 +252,26 @@ void write_own(const Pool& pool, std::span<const std::int64_t> rows, const fs::p
 
 bool is_parquet(const Container& container) { return container.file().extension() == ".parquet"; }
 
-SubsetFormat format_of(const Pool& pool, const fs::path& file) {
+/// Rows of one Parquet file stay as they are; those of several become a folder of shards unless `file` says otherwise.
+void write_as_parquet(const Pool& pool, std::span<const std::int64_t> rows, const fs::path& file) {
+  const auto parts = pool.by_file(rows);
+  const bool own =
+      std::all_of(parts.begin(), parts.end(), [](const auto& part) { return is_parquet(*part.container); });
+  if (own && (parts.size() == 1 || file.extension() != ".parquet")) return write_own(pool, rows, file);
+  const auto mixed = write_parquet(
+      file,
+      [&](const auto& take) {
+        pool.for_each_raw(rows, [&](Sample& sample, const RawRow& raw) { take({raw.json, sample.images}); });
+      },
+      [](const std::string& name) { return read_picture(name); });
+  if (mixed.empty()) return;
+  log_warning("'{}': values of several types are kept as text in {}", file.string(), fmt::join(mixed, ", "));
+}
+
+SubsetFormat format_of(const fs::path& file) {
   const auto extension = extension_of(file).first;
   if (extension == ".tar") return SubsetFormat::kWebDataset;
-  if (extension == ".parquet" && !is_parquet(pool.first_container())) return SubsetFormat::kParquet;
+  if (extension == ".parquet") return SubsetFormat::kParquet;
   return SubsetFormat::kAuto;
 }
 
@@ -262,7 +279,7 @@ SubsetFormat format_of(const Pool& pool, const fs::path& file) {
 
 void write_subset(const Pool& pool, std::vector<std::int64_t> rows, const fs::path& file, SubsetFormat format) {
   std::sort(rows.begin(), rows.end());
-  if (format == SubsetFormat::kAuto) format = format_of(pool, file);
+  if (format == SubsetFormat::kAuto) format = format_of(file);
   switch (format) {
     case SubsetFormat::kAuto: {
       const bool text = dynamic_cast<const JsonFile*>(&pool.first_container()) != nullptr;
@@ -279,12 +296,7 @@ void write_subset(const Pool& pool, std::vector<std::int64_t> rows, const fs::pa
       return write_text(pool, rows, file, {JsonLayout::kLines, extension_of(file).second}, Spelling::kKept);
     case SubsetFormat::kWebDataset: return write_tar(pool, rows, file);
     case SubsetFormat::kIds: return write_ids(pool, rows, file);
-    case SubsetFormat::kParquet:
-      if (is_parquet(pool.first_container())) return write_own(pool, rows, file);
-      throw UserError(
-          ErrorKind::kUsage,
-          fmt::format("'{}' cannot be written: only the rows of a Parquet pool are written as Parquet.", file.string()),
-          "Use format=jsonl or format=webdataset.");
+    case SubsetFormat::kParquet: return write_as_parquet(pool, rows, file);
   }
 }
 

@@ -10,13 +10,14 @@
 namespace scalselect {
 
 enum class SubsetFormat {
-  kAuto,   ///< by the file's extension (.json, .jsonl, .ndjson, these also with .gz or .zst; .tar), else the pool's own
+  kAuto,   ///< by the file's extension (.json, .jsonl, .ndjson, these also with .gz or .zst; .tar; .parquet), else the
+           ///< pool's own
   kLlava,  ///< JSON array of rows with `conversations` and `image`
   kShareGpt,    ///< JSON array of rows with `messages` and `images`, as LLaMA-Factory reads them
   kJsonLines,   ///< one row a line
   kWebDataset,  ///< a tar with the rows and their pictures
   kIds,         ///< one id a line; row numbers, with a warning, where ids do not tell the rows
-  kParquet,     ///< of a Parquet pool alone
+  kParquet,     ///< rows of one Parquet file as they are; others as write_parquet (data/containers/parquet.h) has them
 };
 
 /// Writes the chosen rows in pool order; `rows` in any order. Rows stay as they are written, but for what the format
