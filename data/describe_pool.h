@@ -41,7 +41,8 @@ struct PoolDescription {
   std::vector<PoolProblem> problems;            ///< found when the pool was read
 
   Distribution tokens;  ///< text tokens of a row that the model can use; empty without a model
-  /// Rows that a method on visual features must leave out, by reason, names in it replaced by '…'; empty without a model.
+  /// Rows that a method on visual features must leave out, by reason, names in it replaced by '…'; empty without a
+  /// model.
   std::map<std::string, std::int64_t> unusable;
 
   std::int64_t picture_uses = 0;                        ///< pictures of usable rows, repetitions included

@@ -209,8 +209,9 @@ class Resolver {
     const auto what =
         fmt::format("{} of its {} entries are not in {}: {}", unknown.count, entries, pool_text(), unknown.examples());
     if (!options_.skip_unknown) {
-      throw UserError(ErrorKind::kInput, fmt::format("The list '{}' does not fit the pool: {}.", file_.string(), what),
-                      "Give the pool that it was chosen from; method=ids leaves such entries out with method.unknown=skip.");
+      throw UserError(
+          ErrorKind::kInput, fmt::format("The list '{}' does not fit the pool: {}.", file_.string(), what),
+          "Give the pool that it was chosen from; method=ids leaves such entries out with method.unknown=skip.");
     }
     log_warning("'{}': {}; they are left out", file_.string(), what);
     list_.unknown = unknown.count;

@@ -92,7 +92,8 @@ std::string rows_digest(const std::vector<std::int64_t>& rows) { return sha256(r
 void add_to_key(const RunConfig& config, const RowSet& rows, nlohmann::json& params) {
   if (rows.constraints.text_only == TextOnly::kShare) params["seed"] = config.seed;
   if (!rows.constraints.must_keep.empty()) params["must_keep"] = rows_digest(rows.constraints.must_keep);
-  for (const auto& source : config.constraints.sources) params["sources"].push_back(nlohmann::json(dump_options(source)));
+  for (const auto& source : config.constraints.sources)
+    params["sources"].push_back(nlohmann::json(dump_options(source)));
   if (config.constraints.one_per_picture) params["one_per_picture"] = true;
 }
 

@@ -6,8 +6,8 @@
 #include <numeric>
 
 #include "core/files.h"
-#include "data/subset.h"
 #include "data/selection.h"
+#include "data/subset.h"
 #include "experiments/handover/files.h"
 #include "experiments/handover/text.h"
 #include "tests/message_of.h"

@@ -3,10 +3,10 @@
 #include <gmock/gmock.h>
 
 #include "core/files.h"
-#include "data/subset.h"
 #include "core/hash.h"
 #include "data/row_list.h"
 #include "data/selection.h"
+#include "data/subset.h"
 #include "report_fixtures.h"
 
 namespace scalselect::pipeline {

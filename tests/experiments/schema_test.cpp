@@ -143,8 +143,8 @@ TEST(Schema, TheMethodsExperimentFollowsFromTheGroup) {
 }
 
 TEST(Schema, EveryKeyOfEveryCommandHasAHelp) {
-  for (const auto* command :
-       {"config", "extract", "score", "select", "generate", "model_assemble", "handover_check", "mini_world", "mini_pretrain"}) {
+  for (const auto* command : {"config", "extract", "score", "select", "generate", "model_assemble", "handover_check",
+                              "mini_world", "mini_pretrain"}) {
     auto asked = request(command);
     asked.multirun = true;
     const auto keys = describe_keys(command, compose(asked));

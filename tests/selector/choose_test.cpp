@@ -238,9 +238,11 @@ TEST(Choose, AListDecidesAboutRowsWithoutAPicture) {
   rows.text_only = {1, 3};
   const auto all = list_of({9, 1, 4}, BudgetUse::kAll);
   EXPECT_THAT(choose(all, open_input(all, rows, {}, 1), Budget()).rows, ElementsAre(9, 1, 4));
-  EXPECT_THAT(choose(all, open_input(all, with_policy(rows, TextOnly::kDrop), {}, 1), Budget()).rows, ElementsAre(9, 4));
+  EXPECT_THAT(choose(all, open_input(all, with_policy(rows, TextOnly::kDrop), {}, 1), Budget()).rows,
+              ElementsAre(9, 4));
   for (const auto policy : {TextOnly::kKeep, TextOnly::kShare}) {
-    EXPECT_THAT(message_of([&] { check_constraints(all, with_policy(rows, policy), Budget()); }), HasSubstr("would add others"));
+    EXPECT_THAT(message_of([&] { check_constraints(all, with_policy(rows, policy), Budget()); }),
+                HasSubstr("would add others"));
     EXPECT_THAT(message_of([&] { open_input(all, with_policy(rows, policy), {}, 1); }), HasSubstr("would add others"));
   }
 }
