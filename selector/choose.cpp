@@ -7,6 +7,7 @@
 #include "core/check.h"
 #include "core/error.h"
 #include "core/log.h"
+#include "selector/methods_choice.h"
 #include "selector/rows.h"
 
 namespace scalselect {
@@ -155,13 +156,6 @@ void keep_listed(const Method& method, const RowSet& rows, MethodInput& input) {
   std::sort(input.candidates.begin(), input.candidates.end());
 }
 
-void check_rows(const std::vector<std::int64_t>& rows, const std::vector<std::int64_t>& candidates) {
-  auto sorted = rows;
-  std::sort(sorted.begin(), sorted.end());
-  SCALSELECT_CHECK(std::adjacent_find(sorted.begin(), sorted.end()) == sorted.end());
-  SCALSELECT_CHECK(std::includes(candidates.begin(), candidates.end(), sorted.begin(), sorted.end()));
-}
-
 /// Without the rows that are excluded, so that no method's statistics see them.
 FeatureTable without_rows(FeatureTable table, const std::vector<std::int64_t>& excluded) {
   std::vector<std::int64_t> kept, positions;
@@ -173,63 +167,6 @@ FeatureTable without_rows(FeatureTable table, const std::vector<std::int64_t>& e
   if (kept.size() == table.rows.size()) return table;
   return {some_rows(table.vectors, std::move(positions)), std::move(kept)};
 }
-
-/// The rows that the method chooses within what `allowance` admits, first-chosen first, and its first answer.
-class MethodsChoice {
- public:
-  MethodsChoice(const Method& method, MethodInput input, const std::optional<SelectionResult>& scored,
-                Allowance allowance)
-      : method_(method), input_(std::move(input)), answer_(scored), allowance_(std::move(allowance)) {}
-
-  std::vector<std::int64_t> choose(std::int64_t requested) {
-    while (std::ssize(rows_) < requested) {
-      for (auto* rows : {&input_.candidates, &input_.listed})
-        std::erase_if(*rows, [&](std::int64_t row) { return !allowance_.admits(row); });
-      const auto wanted = std::min(requested - std::ssize(rows_), std::ssize(input_.candidates));
-      if (wanted == 0 || !take(answer(wanted), wanted)) break;
-    }
-    if (is_ranking()) rows_ = top_rows(answer_->scores, rows_, std::ssize(rows_));
-    return rows_;
-  }
-
-  /// Empty if the method was not asked.
-  const std::optional<SelectionResult>& first_answer() const { return answer_; }
-  bool floors_reached() const { return allowance_.floors_reached(); }
-  bool is_ranking() const { return answer_ && answer_->rows.empty() && !answer_->scores.empty(); }
-
- private:
-  std::vector<std::int64_t> answer(std::int64_t wanted) {
-    if (!is_ranking()) {
-      auto result = method_.select(input_, wanted);
-      if (!answer_) answer_ = result;
-      if (!is_ranking()) {
-        check_rows(result.rows, input_.candidates);
-        return result.rows;
-      }
-    }
-    SCALSELECT_CHECK(std::ssize(answer_->scores) == input_.pool_size);
-    const auto scored = scored_rows(answer_->scores, input_.candidates);
-    return top_rows(answer_->scores, scored, std::min(wanted, std::ssize(scored)));
-  }
-
-  /// Takes those of `rows` that are admitted. False if there is no use in asking again: the method found fewer than it
-  /// was asked for, or none was admitted.
-  bool take(const std::vector<std::int64_t>& rows, std::int64_t wanted) {
-    const auto before = rows_.size();
-    for (const auto row : rows) {
-      if (!allowance_.admits(row)) continue;
-      allowance_.take(row);
-      rows_.push_back(row);
-    }
-    return std::ssize(rows) == wanted && rows_.size() > before;
-  }
-
-  const Method& method_;
-  MethodInput input_;  ///< its candidates become fewer
-  std::optional<SelectionResult> answer_;
-  Allowance allowance_;
-  std::vector<std::int64_t> rows_;
-};
 
 [[noreturn]] void refuse_answer(std::int64_t chosen, std::int64_t requested, bool constrained) {
   if (constrained) {
