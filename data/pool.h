@@ -6,7 +6,8 @@
 // content. Each row may use either spelling:
 //   {"id": .., "image": "a.jpg" | ["a.jpg", ..], "conversations": [{"from": "human", "value": ".."}, ..]}
 //   {"id": .., "images": ["a.jpg", ..], "messages": [{"role": "user", "content": ".."}, ..]}
-// If a row has both, `conversations` counts and a warning says so, and the pictures are those of the same spelling. null,
+// If a row has both, `conversations` counts and a warning says so, and the pictures are those of the same spelling.
+// null,
 // [] and "" mean absent. JSON is read as Python reads it (data/python_json.h). The original bytes of every object can
 // be had, so that a selection can repeat them without changing a comma.
 #pragma once
