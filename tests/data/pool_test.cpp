@@ -5,6 +5,8 @@
 #include <fstream>
 
 #include "core/error.h"
+#include "core/hash.h"
+#include "data/picture_digest.h"
 #include "tests/message_of.h"
 
 namespace scalselect {
@@ -268,6 +270,10 @@ TEST(Pool, DigestFollowsContentAndImagesButNotPlace) {
   write("i.png", "123");
   const auto with_image = Pool(a).digest(digests);
   EXPECT_NE(with_image, before);
+  // Caches of earlier versions know the pool by this.
+  const std::string images[] = {(a.parent_path() / "i.png").string()};
+  EXPECT_EQ(with_image, sha256(text + "\n" + digest_files(images, digests)));
+  EXPECT_EQ(digest_files(images, digests), sha256(sha256("123") + "\n"));
   const auto moved = fs::path(::testing::TempDir()) / "pool_moved";
   fs::create_directories(moved);
   fs::copy_file(a, moved / "b.json", fs::copy_options::overwrite_existing);
