@@ -199,8 +199,8 @@ std::string script(const Plan& plan, const std::filesystem::path& data) {
   add("num_train_epochs", fmt::format("{}", recipe.epochs));
   add("per_device_train_batch_size",
       fmt::format("{} --gradient_accumulation_steps {}", recipe.batch_size, recipe.accumulation));
-  add("learning_rate", fmt::format("{} --weight_decay {} --warmup_ratio {}", recipe.learning_rate, recipe.weight_decay,
-                                   recipe.warmup_ratio));
+  add("learning_rate", fmt::format("{} --weight_decay {} --warmup_ratio {}", number(recipe.learning_rate),
+                                   number(recipe.weight_decay), recipe.warmup_ratio));
   add("lr_scheduler_type", schedule_name(recipe.schedule));
   add("model_max_length", fmt::format("{}", recipe.max_length));
   add("gradient_checkpointing", "True --dataloader_num_workers 4 --lazy_preprocess True");
