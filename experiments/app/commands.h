@@ -32,7 +32,7 @@ inline constexpr char kCacheUsage[] =
 inline constexpr char kModelUsage[] =
     "scalselect model assemble llm=VICUNA_DIR tower=CLIP_DIR projector=mm_projector.bin out=DIR [dtype=float16]";
 inline constexpr char kHandoverUsage[] =
-    "scalselect handover check trainer=llamafactory|ms-swift|llava model.path=DIR pool.path=SUBSET.json [rows=N] "
+    "scalselect handover check handover=llamafactory|ms-swift|llava model.path=DIR pool.path=SUBSET.json [rows=N] "
     "[out=FILE.jsonl]";
 inline constexpr char kMethodsUsage[] = "scalselect methods [NAME… | --markdown]";
 inline constexpr char kMiniUsage[] =

@@ -61,17 +61,8 @@ void print_report(const HandoverReport& report, const pipeline::HandoverCheck& c
   print_fates("learnt nothing from there", report.masked);
 }
 
-/// `trainer=NAME` means the key `handover`: to the composition, `trainer` is the group of our own recipes.
-Words with_key_of_trainer(Words words) {
-  const std::string typed = "trainer=";
-  for (auto& word : words) {
-    if (word.starts_with(typed)) word = "handover=" + word.substr(typed.size());
-  }
-  return words;
-}
-
 int check_handover(const Words& words) {
-  const Flags flags = parse_flags(with_key_of_trainer(words));
+  const Flags flags = parse_flags(words);
   if (const int code = answer_questions(flags, request_for(flags, "handover_check"), kHandoverUsage); code >= 0) {
     return code;
   }
@@ -89,7 +80,7 @@ int check_handover(const Words& words) {
     throw UserError(
         ErrorKind::kUsage,
         fmt::format("No template of {} for models of type '{}' is known here.", check.trainer->title, architecture),
-        "Choose another trainer=.");
+        "Choose another handover=.");
   }
   check.settings = {asked.system, asked.max_length};
   check.tags_as_ours = asked.tags == schema::TagPlaces::kOurs;

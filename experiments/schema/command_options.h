@@ -81,7 +81,7 @@ struct HandoverCheckOptions {
 
   template <class Visitor>
   static void describe(Visitor& v, HandoverCheckOptions& o) {
-    v.field("handover", o.trainer, "llamafactory, ms-swift or llava; also typed as trainer=");
+    v.field("handover", o.trainer, "llamafactory, ms-swift or llava");
     v.field("rows", o.rows, "how many rows from the front are compared; null: all", Range{1, 9e15});
     v.field("max_length", o.max_length, "the trainer's limit: cutoff_len, max_length, model_max_length", Range{2, 1e7});
     v.field("system", o.system, "the trainer's system prompt for rows that bring none; null: its template's");

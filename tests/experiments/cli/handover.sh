@@ -69,18 +69,18 @@ assert subprocess.run(["sh", "-n", "llava.llava/train.sh"]).returncode == 0
 E
 
 echo "== check"
-"$program" handover check trainer=llamafactory model.path="$model" pool.path=llamafactory.json pool.image_root=world/images out=fates.jsonl > out.txt 2> err.txt || fail "$(cat err.txt)"
+"$program" handover check handover=llamafactory model.path="$model" pool.path=llamafactory.json pool.image_root=world/images out=fates.jsonl > out.txt 2> err.txt || fail "$(cat err.txt)"
 cat out.txt
 grep -q "^LLaMA-Factory (0.9.5), template 'llava', beside our own training: 40 rows, 39 compared" out.txt || fail "rows"
 grep -q 'targets 39 of 39, visual tokens 39 of 39' out.txt || fail "agreement"
 grep -q "^first difference: row 0 " out.txt || fail "no first difference"
 python3 -c 'import json; [json.loads(line) for line in open("fates.jsonl")]'
 for trainer in ms-swift llava; do
-  "$program" handover check trainer=$trainer model.path="$model" pool.path=llamafactory.json pool.image_root=world/images max_length=60 rows=12 > out.txt 2> err.txt || fail "$(cat err.txt)"
+  "$program" handover check handover=$trainer model.path="$model" pool.path=llamafactory.json pool.image_root=world/images max_length=60 rows=12 > out.txt 2> err.txt || fail "$(cat err.txt)"
   cat out.txt
   grep -q "longer than .*=60: " out.txt || fail "$trainer: no row is too long"
 done
-got=0; "$program" handover check trainer=axolotl model.path="$model" "${pool[@]}" > out.txt 2> err.txt || got=$?
+got=0; "$program" handover check handover=axolotl model.path="$model" "${pool[@]}" > out.txt 2> err.txt || got=$?
 [ $got = 2 ] || fail "exit $got for an unknown trainer"
 grep -q "There is no trainer 'axolotl'" err.txt || fail "$(cat err.txt)"
 echo "handover: all passed"
