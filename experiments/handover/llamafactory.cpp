@@ -210,7 +210,6 @@ Trainer llamafactory() {
   trainer.version = "0.9.5";
   trainer.limit_key = "cutoff_len";
   trainer.system_key = "default_system: \"\" in train.yaml";
-  trainer.too_long = "cut";
   const auto qwen = [](const char* architecture, const char* name, const char* system, std::int64_t factor) {
     return Template{architecture, name, "", system, "<|image_pad|>", "<|vision_start|>", "<|vision_end|>", "", factor};
   };

@@ -230,7 +230,7 @@ Trainer llava() {
   trainer.title = "LLaVA's train.py";
   trainer.version = "commit c121f04";
   trainer.limit_key = "model_max_length";
-  trainer.too_long = "cut";
+  trainer.pictures_whole = false;  // embeddings are cut, with the pictures already in
   for (const char* architecture : {"llava", "llava_llama", "llama"}) {
     trainer.templates.push_back({architecture, "v1", "", kSystem, "<image>", "", "", "\n", 0});
   }

@@ -233,7 +233,6 @@ Trainer ms_swift() {
   trainer.version = "4.6.0";
   trainer.limit_key = "max_length";
   trainer.system_key = "system: \"\" in args.yaml";
-  trainer.too_long = "deleted";
   const auto qwen = [](const char* name, const char* system, std::int64_t factor) {
     return Template{name, name, name, system, "<|image_pad|>", "<|vision_start|>", "<|vision_end|>", "", factor};
   };

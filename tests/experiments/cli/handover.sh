@@ -9,7 +9,7 @@ trap 'rm -rf "$folder"' EXIT
 cd "$folder"
 fail() { echo "FAILED: $*" >&2; exit 1; }
 model=$source/data/mini/model
-"$program" mini world out=world pool.world.pool_size=60 pool.world.questions_per_skill=11 pool.world.pope_images=1 > log.txt 2>&1 || fail "$(cat log.txt)"
+"$program" mini world out=world pool.world.pool_size=200 pool.world.questions_per_skill=11 pool.world.pope_images=1 > log.txt 2>&1 || fail "$(cat log.txt)"
 # 40 rows: one without a picture, one with a system prompt, one whose picture has no tag, one with a stray tag.
 python3 - << 'E'
 import json
