@@ -181,6 +181,13 @@ std::string schedule_name(trainer::Schedule schedule) {
   return "constant_with_warmup";
 }
 
+std::string number(double value) {
+  auto text = fmt::format("{}", value);
+  const auto exponent = text.find('e');
+  if (exponent != std::string::npos && text.find('.') == std::string::npos) text.insert(exponent, ".0");
+  return text;
+}
+
 std::string model_name(const Job& job, const std::string& placeholder) {
   if (!job.model) return placeholder;
   std::error_code unreadable;

@@ -40,6 +40,9 @@ std::vector<std::int64_t> numbers_of(const Spelled& rows);
 /// The trainer's name of a schedule of the learning rate.
 std::string schedule_name(trainer::Schedule schedule);
 
+/// A number as YAML 1.1 and the shell read it: with a point before an exponent.
+std::string number(double value);
+
 /// The model to type into a command: the folder, or a placeholder.
 std::string model_name(const Job& job, const std::string& placeholder);
 

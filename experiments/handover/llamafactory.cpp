@@ -171,8 +171,9 @@ std::string settings_file(const Plan& plan, const std::string& dataset) {
       "\noutput_dir: {}\nper_device_train_batch_size: {}\ngradient_accumulation_steps: {}\nlearning_rate: {}\n"
       "num_train_epochs: {}\nlr_scheduler_type: {}\nwarmup_ratio: {}\nweight_decay: {}\nmax_grad_norm: {}\nbf16: {}\n"
       "seed: {}\nlogging_steps: 10\nsave_strategy: epoch\nreport_to: none\n",
-      yaml_text(whole_path(plan.folder / "adapter")), recipe.batch_size, recipe.accumulation, recipe.learning_rate,
-      recipe.epochs, schedule_name(recipe.schedule), recipe.warmup_ratio, recipe.weight_decay, recipe.max_grad_norm,
+      yaml_text(whole_path(plan.folder / "adapter")), recipe.batch_size, recipe.accumulation,
+      number(recipe.learning_rate), number(recipe.epochs), schedule_name(recipe.schedule), number(recipe.warmup_ratio),
+      number(recipe.weight_decay), number(recipe.max_grad_norm),
       recipe.dtype == trainer::ComputeType::kBFloat16 ? "true" : "false", recipe.seed);
   return text;
 }
@@ -209,7 +210,6 @@ Trainer llamafactory() {
   trainer.version = "0.9.5";
   trainer.limit_key = "cutoff_len";
   trainer.system_key = "default_system: \"\" in train.yaml";
-  trainer.too_long = "cut";
   const auto qwen = [](const char* architecture, const char* name, const char* system, std::int64_t factor) {
     return Template{architecture, name, "", system, "<|image_pad|>", "<|vision_start|>", "<|vision_end|>", "", factor};
   };

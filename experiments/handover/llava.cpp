@@ -203,8 +203,8 @@ std::string script(const Plan& plan, const std::filesystem::path& data) {
   add("num_train_epochs", fmt::format("{}", recipe.epochs));
   add("per_device_train_batch_size",
       fmt::format("{} --gradient_accumulation_steps {}", recipe.batch_size, recipe.accumulation));
-  add("learning_rate", fmt::format("{} --weight_decay {} --warmup_ratio {}", recipe.learning_rate, recipe.weight_decay,
-                                   recipe.warmup_ratio));
+  add("learning_rate", fmt::format("{} --weight_decay {} --warmup_ratio {}", number(recipe.learning_rate),
+                                   number(recipe.weight_decay), recipe.warmup_ratio));
   add("lr_scheduler_type", schedule_name(recipe.schedule));
   add("model_max_length", fmt::format("{}", recipe.max_length));
   add("gradient_checkpointing", "True --dataloader_num_workers 4 --lazy_preprocess True");
@@ -234,7 +234,7 @@ Trainer llava() {
   trainer.title = "LLaVA's train.py";
   trainer.version = "commit c121f04";
   trainer.limit_key = "model_max_length";
-  trainer.too_long = "cut";
+  trainer.pictures_whole = false;  // embeddings are cut, with the pictures already in
   for (const char* architecture : {"llava", "llava_llama", "llama"}) {
     trainer.templates.push_back({architecture, "v1", "", kSystem, "<image>", "", "", "\n", 0});
   }

@@ -203,15 +203,15 @@ std::string settings_file(const Plan& plan, const std::filesystem::path& data) {
   text += fmt::format(
       "\ntuner_type: lora\nlora_rank: {}\nlora_alpha: {:.0f}\nlora_dropout: {}\ntarget_modules: all-linear\n"
       "freeze_vit: true\nfreeze_aligner: {}\n",
-      recipe.lora.r, recipe.lora.alpha, recipe.lora.dropout, recipe.train_projector ? "false" : "true");
+      recipe.lora.r, recipe.lora.alpha, number(recipe.lora.dropout), recipe.train_projector ? "false" : "true");
   text += fmt::format(
       "\noutput_dir: {}\ntorch_dtype: {}\nper_device_train_batch_size: {}\ngradient_accumulation_steps: {}\n"
       "learning_rate: {}\nnum_train_epochs: {}\nlr_scheduler_type: {}\nwarmup_ratio: {}\nweight_decay: {}\n"
       "max_grad_norm: {}\nseed: {}\n",
       yaml_text(whole_path(plan.folder / "adapter")),
       recipe.dtype == trainer::ComputeType::kBFloat16 ? "bfloat16" : "float32", recipe.batch_size, recipe.accumulation,
-      recipe.learning_rate, recipe.epochs, schedule_name(recipe.schedule), recipe.warmup_ratio, recipe.weight_decay,
-      recipe.max_grad_norm, recipe.seed);
+      number(recipe.learning_rate), number(recipe.epochs), schedule_name(recipe.schedule), number(recipe.warmup_ratio),
+      number(recipe.weight_decay), number(recipe.max_grad_norm), recipe.seed);
   return text;
 }
 
@@ -233,7 +233,6 @@ Trainer ms_swift() {
   trainer.version = "4.6.0";
   trainer.limit_key = "max_length";
   trainer.system_key = "system: \"\" in args.yaml";
-  trainer.too_long = "deleted";
   const auto qwen = [](const char* name, const char* system, std::int64_t factor) {
     return Template{name, name, name, system, "<|image_pad|>", "<|vision_start|>", "<|vision_end|>", "", factor};
   };

@@ -134,8 +134,7 @@ struct Trainer {
   std::string limit_key;            ///< its name of Settings::max_length
   std::string system_key;           ///< how its default system prompt is changed; empty: it cannot be
   std::vector<Template> templates;  ///< the first of an architecture counts
-  /// What becomes of a row that is longer than the limit.
-  std::string too_long;
+  bool pictures_whole = true;       ///< a cut inside a picture's tokens ends the training
   /// Why the trainer deletes such a row or stops at it; empty: it trains on it.
   std::string (*refuse)(const Row& row, const Template& layout);
   Rendering (*render)(const Row& row, const Template& layout, const Settings& settings, const TextTokenizer& tokenizer,

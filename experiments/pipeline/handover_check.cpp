@@ -136,7 +136,7 @@ class Comparison {
     if (whole.whole <= limit) return {};
     const auto kept = there(sample, {}, limit);
     if (!kept.left_out.empty()) return fmt::format("{} tokens: deleted", whole.whole);
-    if (visual(kept.ids) != visual(whole.ids)) {
+    if (check_.trainer->pictures_whole && visual(kept.ids) != visual(whole.ids)) {
       return fmt::format("{} tokens: cut inside its pictures, where training stops", whole.whole);
     }
     const auto targets = std::ssize(learnt(kept.ids, kept.targets)),

@@ -18,6 +18,7 @@ using ::testing::ElementsAre;
 using ::testing::Field;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::Not;
 using ::testing::Pair;
 
 const fs::path kModels = fs::path(SCALSELECT_SOURCE_DIR) / "tests" / "vlm" / "golden";
@@ -97,6 +98,11 @@ TEST_F(CheckedHandover, RowsOverTheLimitAreListedWithWhatBecomesOfThem) {
   EXPECT_THAT(cut.too_long, Contains(Field(&RowFate::what, HasSubstr("cut to 100, "))));
   const auto deleted = check("qwen3_base", "ms-swift", asked);
   EXPECT_THAT(deleted.too_long, Contains(Field(&RowFate::what, HasSubstr("tokens: deleted"))));
+  asked.settings.max_length = 205;
+  EXPECT_THAT(check("llava_base", "llava", asked).too_long, Contains(Field(&RowFate::what, HasSubstr("cut to 205, "))));
+  asked.settings.max_length = 170;  // among the visual tokens, which are embeddings by then
+  const auto embedded = check("llava_base", "llava", asked);
+  EXPECT_THAT(embedded.too_long, Not(Contains(Field(&RowFate::what, HasSubstr("training stops")))));
   asked.settings.max_length = 20;
   const auto inside = check("qwen25_base", "llamafactory", asked);
   EXPECT_THAT(inside.too_long, Contains(Field(&RowFate::what, HasSubstr("cut inside its pictures"))));

@@ -24,7 +24,12 @@ now_ms() { echo $((${EPOCHREALTIME/./} / 1000)); }
 begun() { compgen -G "cache/$1/*/*" > /dev/null; }  # a lock, a partial or a finished folder
 unfinished() { compgen -G "cache/$1/*/*.partial" > /dev/null; }
 # Everything that must be the same; what was measured (seconds, memory: in meta.json beside sizes, costs.md, metrics) is not.
-digests() { find cache/{features,scores,selection,adapter,predictions} report/table.* -type f ! -name '*.lock' ! -name meta.json -print0 | sort -z | xargs -0 sha256sum; }
+# Of a manifest all but the time and the command, which are the attempt's.
+digests() {
+  find cache/{features,scores,selection,adapter,predictions} report/table.* -type f ! -name '*.lock' ! -name meta.json ! -name '*.manifest.json' -print0 |
+    sort -z | xargs -0 sha256sum
+  find cache/selection -name '*.manifest.json' | sort | while read -r file; do grep -vE '^ "(created|command)":' "$file" | sha256sum; done
+}
 metrics() {  # of all runs, whichever came first
   for id in $("$program" runs store=store.sqlite | awk '$2 == "finished" {print $1}'); do
     "$program" show "$id" store=store.sqlite | sed -n '/^metrics/,$p' | grep -vE 'select/(wall_s|cpu_s|added_bytes)' | paste -sd'|'
