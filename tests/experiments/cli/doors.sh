@@ -96,17 +96,17 @@ done
 "$program" run method=random "${constraints[@]}" pool=file model.path="$model" "${pool[@]}" cache=fresh budget=10 stop_after=selection name=constraints store=s.sqlite report=report > log.txt 2>&1 || fail "run with constraints: $(cat log.txt)"
 "$program" select method=random "${constraints[@]}" features=features.npz "${pool[@]}" budget=10 out=b.json > log.txt 2>&1
 find fresh/selection -name subset.json -exec cmp -s {} b.json \; -print | grep -q . || fail "run with constraints selected other rows"
-refused() {
+against() {  # against TEXT WORDS…: refused with that text
   local text=$1
   shift
   "$program" select method=random features=features.npz "${pool[@]}" budget=10 out=z.json "$@" > out.txt 2>&1 && fail "accepted: $*"
   grep -q "$text" out.txt || fail "$*: $(cat out.txt)"
 }
 printf '7\n' > rejected.txt
-refused "Row 9 is in both exclude and must_keep" must_keep=kept.txt exclude=kept.txt
-refused "must_keep names row 7, which cannot be used" must_keep=rejected.txt
-refused "is of the source 'nowhere'" 'sources=[{source: nowhere, cap: 2}]'
-refused "only .* usable rows come from it" "sources=[{source: $skill, floor: 40}]"
+against "Row 9 is in both exclude and must_keep" must_keep=kept.txt exclude=kept.txt
+against "must_keep names row 7, which cannot be used" must_keep=rejected.txt
+against "is of the source 'nowhere'" 'sources=[{source: nowhere, cap: 2}]'
+against "only .* usable rows come from it" "sources=[{source: $skill, floor: 40}]"
 
 # The door is what the configuration says, however it is spelt, and null is null.
 "$program" select features=features.npz "${pool[@]}" budget=20 out=a.json > log.txt 2>&1
