@@ -7,8 +7,7 @@ std::string source_of(const Sample& sample, const std::filesystem::path& image_r
   if (sample.images.empty()) return "text-only";
   const std::string root = image_root.lexically_normal().string() + "/", path = sample.images.front();
   if (!path.starts_with(root)) return {};
-  const auto folder = std::filesystem::path(path.substr(root.size())).parent_path().string();
-  return folder;
+  return std::filesystem::path(path.substr(root.size())).parent_path().string();
 }
 
 bool is_of_source(std::string_view source, std::string_view name) {

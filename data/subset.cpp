@@ -190,7 +190,7 @@ class TarSubset {
  private:
   /// A file that is no picture keeps its name's, so that it is refused as what it is.
   static std::string extension(std::string_view bytes, const std::string& name) {
-    const std::string found = picture_extension(bytes);
+    std::string found = picture_extension(bytes);
     if (found != "bin") return found;
     const auto given = fs::path(name).extension().string();
     return given.size() > 1 && given.size() < 6 ? given.substr(1) : "jpg";
