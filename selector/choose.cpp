@@ -127,7 +127,7 @@ void require_own_text_rows(const Method& method, TextOnly text_only) {
 }
 
 std::string why_unusable(const RowSet& rows, const MethodInput& input, std::int64_t row) {
-  const auto reason = rows.pool == nullptr ? std::string() : rows.pool->reject_reason(row);
+  auto reason = rows.pool == nullptr ? std::string() : rows.pool->reject_reason(row);
   if (!reason.empty()) return reason;
   const auto& excluded = rows.constraints.excluded;
   if (std::binary_search(excluded.begin(), excluded.end(), row)) return "excluded";

@@ -49,7 +49,7 @@ Allowance::Allowance(const Constraints& constraints, std::int64_t pool_size, std
   for (const auto& pictures : constraints.pictures) {
     for (const auto picture : pictures) last = std::max(last, picture);
   }
-  used_.resize(static_cast<std::size_t>(last + 1));
+  used_.resize(static_cast<std::size_t>(last) + 1);
 }
 
 bool Allowance::admits(std::int64_t row) const {

@@ -62,7 +62,7 @@ std::string utc_now() {
 std::string line_of(const Json& value) { return value.dump(-1, ' ', false, Json::error_handler_t::replace); }
 
 /// The tree over several lines, its long lists on one line each.
-std::string manifest_text(Json tree, const Json& rows, const Json& ids) {
+std::string manifest_text(const Json& tree, const Json& rows, const Json& ids) {
   std::string text = tree.dump(1, ' ', false, Json::error_handler_t::replace);
   text.erase(text.size() - 2);  // "\n}"
   return text + ",\n \"rows\": " + line_of(rows) + ",\n \"ids\": " + line_of(ids) + "\n}\n";
