@@ -174,7 +174,10 @@ std::string read_images(dom::object object, const char* key, const std::filesyst
   const dom::element value = object[key].value();
   const auto add = [&](dom::element item) {
     std::string_view path;
-    if (item.get(path) != simdjson::SUCCESS) return false;
+    dom::object picture;  // as `datasets` keeps one whose bytes lie elsewhere: {"bytes": null, "path": ..}
+    if (item.get(picture) == simdjson::SUCCESS) path = text_of(picture, "path").value_or("");
+    else if (item.get(path) != simdjson::SUCCESS) return false;
+    if (path.empty() && item.is_object()) return false;
     if (!path.empty()) images.push_back(join(root, path));
     return true;
   };

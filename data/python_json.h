@@ -1,8 +1,13 @@
 // JSON as Python's json module reads and writes it, which is a superset of the standard.
 #pragma once
 
+#include <cstdint>
+#include <filesystem>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
+
+#include "core/files.h"
 
 namespace scalselect {
 
@@ -15,5 +20,12 @@ struct StandardJson {
   std::string text;
   bool replaced = false;  ///< there were characters that are not in Unicode
 };
+
+/// The value of a text as Python reads it; discarded (is_discarded()) if it is not JSON either way.
+nlohmann::json parse_python_json(std::string_view text);
+
+/// The same of a file that comes with a model, an adapter or scores. Throws UserError(kInput), naming the file:
+/// unreadable, more than `limit` bytes, UTF-16.
+nlohmann::json read_python_json(const std::filesystem::path& file, std::uintmax_t limit = kConfigBytes);
 
 }  // namespace scalselect

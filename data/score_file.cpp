@@ -13,6 +13,7 @@
 #include "core/files.h"
 #include "data/byte_stream.h"
 #include "data/json_scan.h"
+#include "data/python_json.h"
 #include "data/selection.h"
 
 namespace scalselect {
@@ -75,7 +76,7 @@ std::vector<ScoredId> read_scores(const std::filesystem::path& file) {
     }
   };
   for (std::string_view line; next(line);) {
-    const auto value = nlohmann::json::parse(line, nullptr, false);
+    const auto value = parse_python_json(line);
     if (value.is_object() && value.contains("metadata")) continue;
     const bool good = value.is_object() && value.contains("sample_id") && value.contains("importance") &&
                       (value["sample_id"].is_string() || value["sample_id"].is_number_integer()) &&

@@ -120,28 +120,40 @@ std::string respelt(const std::string& json, const Sample& sample, Spelling spel
 class TextSubset {
  public:
   TextSubset(const fs::path& file, TextKind kind, Spelling spelling)
-      : writer_(file, kind.layout, kind.compression), spelling_(spelling), folder_(file) {
+      : writer_(file, kind.layout, kind.compression), spelling_(spelling), file_(file), folder_(file) {
     const bool packed = extension_of(file).second != Compression::kNone;
     if (packed) folder_.replace_extension();
     if (is_json_name(folder_.extension().string())) folder_.replace_extension();
     folder_ += "_images";
   }
 
-  void add(const Sample& sample, const RawRow& raw) {
+  /// `root`: the folder from which the row's relative pictures start.
+  void add(const Sample& sample, const RawRow& raw, const fs::path& root) {
+    note_root(raw.json, root);
     writer_.add(respelt(with_pictures(sample, raw.json), sample, spelling_));
   }
-  void commit() { writer_.commit(); }
+  /// Throws UserError(kUsage) if no one folder is where all pictures are.
+  void commit() {
+    if (roots_.size() > 1) {
+      throw UserError(ErrorKind::kUsage,
+                      fmt::format("The pictures of '{}' would be below {} folders ({}), and a JSON file is read with one.",
+                                  file_.string(), roots_.size(), fmt::join(roots_, ", ")),
+                      "Use format=webdataset or format=parquet, which hold their pictures.");
+    }
+    writer_.commit();
+  }
 
  private:
   /// Takes the row's pictures out of its container.
   std::string with_pictures(const Sample& sample, const std::string& json) {
     if (std::none_of(sample.images.begin(), sample.images.end(), is_picture_reference)) return json;
+    add_root(file_.parent_path());
     std::vector<std::string> names;
     for (std::size_t i = 0; i < sample.images.size(); ++i) {
       const auto bytes = read_picture(sample.images[i]);
       const auto name =
           fmt::format("{:09}{}.{}", sample.row, i == 0 ? "" : fmt::format("_{}", i), picture_extension(bytes));
-      write_file_atomically(folder_ / name, bytes, Durability::kNone);
+      write_picture(folder_ / name, bytes);
       names.push_back((folder_.filename() / name).string());
     }
     const bool llava = !value_of(members_of(json), "image").empty();
@@ -149,15 +161,41 @@ class TextSubset {
                        {"image", "images"});
   }
 
+  /// Another picture of that name may belong to another subset, or to the pool.
+  static void write_picture(const fs::path& file, const std::string& bytes) {
+    if (!fs::exists(file)) return write_file_atomically(file, bytes, Durability::kNone);
+    if (read_file(file) == bytes) return;
+    throw UserError(ErrorKind::kUsage, fmt::format("'{}' is there already and is another picture.", file.string()),
+                    "Choose another out=, or remove that folder.");
+  }
+
+  void note_root(const std::string& json, const fs::path& root) {
+    const auto members = members_of(json);
+    for (const char* key : {"image", "images"}) {
+      for (const auto& name : strings_of(value_of(members, key))) {
+        if (!is_picture_reference(name) && fs::path(name).is_relative()) add_root(root);
+      }
+    }
+  }
+  void add_root(const fs::path& root) {
+    if (root == last_root_) return;
+    last_root_ = root;
+    std::error_code unknown;
+    roots_.insert(fs::weakly_canonical(fs::absolute(root, unknown), unknown).string());
+  }
+
   JsonRowsWriter writer_;
   Spelling spelling_;
-  fs::path folder_;
+  fs::path file_, folder_;
+  std::set<std::string> roots_;  ///< where relative pictures are
+  std::optional<fs::path> last_root_;
 };
 
 void write_text(const Pool& pool, std::span<const std::int64_t> rows, const fs::path& file, TextKind kind,
                 Spelling spelling) {
   TextSubset subset(file, kind, spelling);
-  pool.for_each_raw(rows, [&](Sample& sample, const RawRow& raw) { subset.add(sample, raw); });
+  pool.for_each_raw(
+      rows, [&](Sample& sample, const RawRow& raw) { subset.add(sample, raw, pool.image_root(sample.row)); });
   subset.commit();
 }
 
@@ -275,11 +313,15 @@ SubsetFormat format_of(const fs::path& file) {
   return SubsetFormat::kAuto;
 }
 
-}  // namespace
+/// Whether rows go from text to text, in which also those that cannot be used keep their bytes.
+bool stays_text(const Pool& pool, std::span<const std::int64_t> rows, SubsetFormat format) {
+  if (format == SubsetFormat::kWebDataset || format == SubsetFormat::kParquet) return false;
+  const auto parts = pool.by_file(rows);
+  return std::all_of(parts.begin(), parts.end(),
+                     [](const auto& part) { return dynamic_cast<const JsonFile*>(part.container) != nullptr; });
+}
 
-void write_subset(const Pool& pool, std::vector<std::int64_t> rows, const fs::path& file, SubsetFormat format) {
-  std::sort(rows.begin(), rows.end());
-  if (format == SubsetFormat::kAuto) format = format_of(file);
+void write(const Pool& pool, std::span<const std::int64_t> rows, const fs::path& file, SubsetFormat format) {
   switch (format) {
     case SubsetFormat::kAuto: {
       const bool text = dynamic_cast<const JsonFile*>(&pool.first_container()) != nullptr;
@@ -298,6 +340,21 @@ void write_subset(const Pool& pool, std::vector<std::int64_t> rows, const fs::pa
     case SubsetFormat::kIds: return write_ids(pool, rows, file);
     case SubsetFormat::kParquet: return write_as_parquet(pool, rows, file);
   }
+}
+
+}  // namespace
+
+std::int64_t write_subset(const Pool& pool, std::vector<std::int64_t> rows, const fs::path& file,
+                          SubsetFormat format) {
+  std::sort(rows.begin(), rows.end());
+  if (format == SubsetFormat::kAuto) format = format_of(file);
+  if (!stays_text(pool, rows, format)) {
+    const auto unusable = std::erase_if(rows, [&](std::int64_t row) { return !pool.usable(row); });
+    if (unusable > 0)
+      log_warning("{} rows of '{}' cannot be used and are not in '{}'", unusable, pool.file().string(), file.string());
+  }
+  write(pool, rows, file, format);
+  return std::ssize(rows);
 }
 
 void write_rows(const Pool& pool, std::vector<std::int64_t> rows, const fs::path& file) {

@@ -5,6 +5,7 @@
 #include "core/error.h"
 #include "core/files.h"
 #include "core/log.h"
+#include "data/python_json.h"
 #include "vlm/adapter.h"
 #include "vlm/checkpoint.h"
 #include "vlm/module_pattern.h"
@@ -39,7 +40,7 @@ json read_config(const std::filesystem::path& folder) {
     refuse(folder, std::string("has no adapter_config.json") + (model ? ": it holds a model" : ""),
            "Give a folder that PEFT's save_pretrained wrote.");
   }
-  const auto tree = json::parse(read_file(file, kConfigBytes), nullptr, /*allow_exceptions=*/false);
+  const auto tree = read_python_json(file);
   if (!tree.is_object()) refuse(file, "is not a JSON object", "Give a folder that PEFT's save_pretrained wrote.");
   if (get<std::string>(tree, file, "peft_type", "") != "LORA") {
     refuse(file, "is not a LoRA adapter", "Only peft_type LORA is supported.");

@@ -43,7 +43,7 @@ std::optional<ChatSource> from_json(const fs::path& file) {
   ChatSource source{{}, fmt::format("'{}'", file.string())};
   if (found->is_string()) {
     source.text = found->get<std::string>();
-    return source;
+    return source.text.empty() ? std::nullopt : std::optional(source);
   }
   std::vector<std::string> names;
   const auto take = [&](const std::string& name, const Json& text) {
@@ -66,12 +66,16 @@ std::optional<ChatSource> from_json(const fs::path& file) {
 
 std::optional<ChatSource> from_jinja(const fs::path& folder) {
   const auto file = folder / "chat_template.jinja";
-  if (fs::exists(file))
-    return ChatSource{repair_utf8(read_file(file, kConfigBytes)), fmt::format("'{}'", file.string())};
+  if (fs::exists(file)) {
+    auto text = repair_utf8(read_file(file, kConfigBytes));
+    if (text.starts_with("\xEF\xBB\xBF")) text.erase(0, 3);
+    if (!text.empty()) return ChatSource{std::move(text), fmt::format("'{}'", file.string())};
+  }
   std::vector<std::string> names;
   std::error_code code;
   for (const auto& entry : fs::directory_iterator(folder / "additional_chat_templates", code)) {
-    if (entry.path().extension() == ".jinja") names.push_back(entry.path().stem().string());
+    const auto name = entry.path().filename().string();
+    if (!name.starts_with('.') && entry.path().extension() == ".jinja") names.push_back(entry.path().stem().string());
   }
   if (!names.empty()) fail_names((folder / "additional_chat_templates").string(), names);
   return std::nullopt;

@@ -13,6 +13,7 @@
 #include "core/error.h"
 #include "core/files.h"
 #include "core/memory.h"
+#include "data/python_json.h"
 #include "vlm/config_sizes.h"
 #include "vlm/qwen_vl.h"
 #include "vlm/safetensors.h"
@@ -96,6 +97,12 @@ class Weights {
              "The folder's weights do not belong to its config.json.");
     }
     const auto stored = quantised_.empty() ? files_.tensor(found->second) : plain_tensor(found->second);
+    if (!stored.is_floating_point()) {
+      refuse(fmt::format("tensor '{}' holds {} numbers, the codes of quantised weights{}", found->second,
+                         c10::toString(stored.scalar_type()),
+                         quantised_.empty() ? "" : fmt::format(" (quant_method '{}')", quantised_)),
+             "Use the model's folder with bfloat16, float16 or float32 weights.");
+    }
     check_finite(stored, found->second);
     auto taken = stored.to(options.device, options.dtype, /*non_blocking=*/false, /*copy=*/true);
     files_.release(found->second);  // otherwise the file's pages would take memory besides the weights made of them
@@ -105,7 +112,7 @@ class Weights {
  private:
   /// How the weights are quantised according to config.json; empty: not at all.
   static std::string quantisation(const std::filesystem::path& folder) {
-    const auto tree = nlohmann::json::parse(read_file(folder / "config.json", kConfigBytes), nullptr, false);
+    const auto tree = read_python_json(folder / "config.json");
     const auto found = tree.is_object() ? tree.find("quantization_config") : tree.end();
     if (!tree.is_object() || found == tree.end() || !found->is_object()) return {};
     const auto method = found->find("quant_method");

@@ -4,6 +4,7 @@
 
 #include "core/error.h"
 #include "core/files.h"
+#include "data/python_json.h"
 #include "vlm/json_reader.h"
 #include "vlm/text_config.h"
 
@@ -154,12 +155,10 @@ namespace fs = std::filesystem;
 }
 
 json parse_file(const std::filesystem::path& file) {
-  try {
-    return json::parse(read_file(file, kConfigBytes));
-  } catch (const json::exception& error) {
-    throw UserError(ErrorKind::kInput, file.string() + " is not valid JSON: " + error.what(),
-                    "Restore the file that came with the model.");
-  }
+  auto tree = read_python_json(file);
+  if (!tree.is_discarded()) return tree;
+  throw UserError(ErrorKind::kInput, file.string() + " is not valid JSON",
+                  "Restore the file that came with the model.");
 }
 
 /// Adds what only generation_config.json says.

@@ -11,6 +11,7 @@
 
 #include "core/error.h"
 #include "core/files.h"
+#include "data/python_json.h"
 #include "data/resize.h"
 
 namespace scalselect::vlm {
@@ -197,7 +198,7 @@ namespace {
 /// (transformers 5), else preprocessor_config.json.
 std::pair<std::filesystem::path, Json> read_processor(const std::filesystem::path& place) {
   const auto read = [](const std::filesystem::path& file) {
-    auto tree = Json::parse(read_file(file, kConfigBytes), nullptr, false);
+    auto tree = read_python_json(file);
     if (!tree.is_object()) refuse(file, "is not a JSON object");
     return tree;
   };

@@ -4,6 +4,7 @@
 
 #include "core/error.h"
 #include "core/files.h"
+#include "data/python_json.h"
 #include "vlm/safetensors.h"
 #include "vlm/weight_files.h"
 
@@ -14,7 +15,7 @@ std::map<std::string, std::string> read_weight_index(const std::filesystem::path
     throw UserError(ErrorKind::kInput, fmt::format("'{}' {}.", index.string(), what), "Fetch the file again.");
   };
   std::map<std::string, std::string> map;
-  const auto tree = nlohmann::json::parse(read_file(index, kConfigBytes), nullptr, false);
+  const auto tree = read_python_json(index);
   if (!tree.is_object() || !tree.contains("weight_map") || !tree["weight_map"].is_object()) {
     refuse("is not a JSON object with a weight_map");
   }

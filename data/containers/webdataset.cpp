@@ -46,6 +46,8 @@ bool split(const std::string& name, std::string& stem, std::string& extension) {
   const auto base = slash == std::string::npos ? 0 : slash + 1;
   const auto dot = name.find('.', base);
   if (dot == std::string::npos || dot == base) return false;
+  const auto file = name.substr(base);
+  if (file == "Thumbs.db" || file == "desktop.ini") return false;
   stem = name.substr(0, dot);
   extension = name.substr(dot + 1);
   std::transform(extension.begin(), extension.end(), extension.begin(),

@@ -18,12 +18,12 @@ std::shared_ptr<const Pool> pool_of(const char* command, const PlainWords& asked
   inputs::PoolOptions options;
   options.path = asked.value("pool");
   for (const auto& name : asked.names) {
-    if (!options.path.empty() || options.kind != inputs::PoolOptions::Kind::kFile) break;
+    if (!options.path.empty() || !options.entries.empty() || options.kind != inputs::PoolOptions::Kind::kFile) break;
     if (!name.ends_with(".manifest.json")) continue;
     const auto settings = pipeline::read_manifest(name).settings().value("pool", nlohmann::ordered_json());
     if (settings.is_object()) options = bind_options<inputs::PoolOptions>(nlohmann::json(settings), "pool");
   }
-  if (options.path.empty() && options.kind == inputs::PoolOptions::Kind::kFile)
+  if (options.path.empty() && options.entries.empty() && options.kind == inputs::PoolOptions::Kind::kFile)
     refuse_plain(command, "No pool is given, and none of the files is a manifest that names one.");
   if (const auto root = asked.value("image_root"); !root.empty()) options.image_root = root;
   if (options.kind == inputs::PoolOptions::Kind::kFile) return std::make_shared<Pool>(options.parts());

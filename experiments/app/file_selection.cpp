@@ -68,6 +68,11 @@ std::vector<fs::path> files_read(const nlohmann::json& tree) {
     } catch (const UserError&) {  // said when it is opened
     }
   };
+  if (is_given(tree, "/model/path")) {
+    std::error_code none;
+    for (const auto& file : fs::directory_iterator(inputs::find_path(tree["model"]["path"].get<std::string>()), none))
+      files.push_back(file.path());
+  }
   for (const char* key :
        {"/pool/path", "/target/path", "/scores", "/features", "/method/path", "/exclude", "/must_keep"}) {
     if (!is_given(tree, key)) continue;
@@ -186,6 +191,16 @@ Chosen choose_from_vectors(Bound bound) {
   return chosen;
 }
 
+/// With scores no method is asked: one that is named would be ignored.
+void refuse_method(const Words& overrides) {
+  for (const auto& word : overrides) {
+    const auto key = word.substr(std::min(word.find_first_not_of("+~"), word.size()));
+    if (!key.starts_with("method=") && !key.starts_with("method.")) continue;
+    throw UserError(ErrorKind::kUsage, fmt::format("'{}' has no say where the rows are chosen by scores.", word),
+                    "Leave it out, or leave scores out.");
+  }
+}
+
 }  // namespace
 
 Door door_of(const nlohmann::json& tree, const KeyOrigin& origin) {
@@ -250,6 +265,7 @@ int run_select(const Words& words) {
   const auto composed = config::compose(request);
   const auto tree = composed.json();
   const auto door = door_of(tree, composed.origin());
+  if (door == Door::kScores) refuse_method(flags.overrides);
   if (door == Door::kModel) enter_model_program("select", words);
   auto bound = bind_composed(composed, not_needed(door, tree, composed.origin()));
   const auto asked = select_options(bound);

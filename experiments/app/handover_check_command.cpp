@@ -5,6 +5,7 @@
 #include "core/files.h"
 #include "experiments/app/bound_command.h"
 #include "experiments/app/commands.h"
+#include "experiments/app/selection_outputs.h"
 #include "experiments/pipeline/handover_check.h"
 #include "experiments/pipeline/run_config.h"
 #include "experiments/schema/command_options.h"
@@ -85,8 +86,8 @@ int check_handover(const Words& words) {
   check.settings = {asked.system, asked.max_length};
   check.tags_as_ours = asked.tags == schema::TagPlaces::kOurs;
   check.rows = asked.rows.value_or(0);
-  if (asked.out) require_writable(*asked.out);
   const auto pool = inputs::open_pool(pool_options, ArtifactCache(asked.cache));
+  if (asked.out) check_outputs({*asked.out}, pool.files);
   const auto bounds = pipeline::pixels_of(model);
   vlm::LoadOptions light;  // the prompt and the images' sizes are asked for, no weights
   light.parts.tower = false;

@@ -10,6 +10,7 @@
 #include "core/error.h"
 #include "data/describe_pool.h"
 #include "data/subset.h"
+#include "experiments/app/selection_outputs.h"
 #include "experiments/schema/command_options.h"
 
 namespace scalselect::app {
@@ -124,8 +125,10 @@ int convert(const PlainWords& asked) {
   const auto pool = open(asked);
   std::vector<std::int64_t> rows(static_cast<std::size_t>(pool.size()));
   std::iota(rows.begin(), rows.end(), 0);
-  write_subset(pool, std::move(rows), asked.names[2], subset_format(asked.value("format", "auto")));
-  fmt::print("{}: {} rows of '{}'\n", asked.names[2], pool.size(), asked.names[1]);
+  check_outputs({asked.names[2]}, pool.files());
+  const auto written =
+      write_subset(pool, std::move(rows), asked.names[2], subset_format(asked.value("format", "auto")));
+  fmt::print("{}: {} rows of '{}'\n", asked.names[2], written, asked.names[1]);
   return 0;
 }
 

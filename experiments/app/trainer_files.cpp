@@ -1,8 +1,11 @@
 #include "experiments/app/trainer_files.h"
 
 #include <algorithm>
+#include <memory>
+#include <numeric>
 
 #include "core/check.h"
+#include "data/picture_ref.h"
 #include "experiments/app/commands.h"
 
 namespace scalselect::app {
@@ -19,6 +22,15 @@ trainer::TrainOptions recipe() {
 std::optional<std::int64_t> pixels(const nlohmann::json& model, const char* key) {
   const auto found = model.find(key);
   return found != model.end() && found->is_number_integer() ? std::optional(found->get<std::int64_t>()) : std::nullopt;
+}
+
+/// Whether the pool's containers hold pictures of the rows.
+bool holds_pictures(const Pool& pool, const std::vector<std::int64_t>& rows) {
+  bool inside = false;
+  pool.for_each_of(rows, [&](const Sample& sample) {
+    inside = inside || std::any_of(sample.images.begin(), sample.images.end(), is_picture_reference);
+  });
+  return inside;
 }
 
 }  // namespace
@@ -45,10 +57,16 @@ void write_trainer_files(const TrainerFiles& files, const Pool* pool, std::vecto
   SCALSELECT_CHECK(pool != nullptr);
   auto job = files.job;
   std::sort(rows.begin(), rows.end());
-  job.pool = pool;
+  std::unique_ptr<Pool> written;
+  if (holds_pictures(*pool, rows)) {  // a trainer finds those beside the subset
+    written = std::make_unique<Pool>(subset);
+    rows.resize(static_cast<std::size_t>(written->size()));
+    std::iota(rows.begin(), rows.end(), 0);
+  }
+  job.pool = written ? written.get() : pool;
   job.rows = std::move(rows);
   job.subset = subset;
-  job.image_root = pool->image_root(job.rows.front());
+  job.image_root = job.pool->image_root(job.rows.front());
   handover::hand_over(*files.trainer, job);
 }
 

@@ -61,6 +61,8 @@ std::vector<Constraints::Limit> limits_of(const Pool& pool, const std::vector<So
   for (const auto& limit : limits) {
     if (std::any_of(found.begin(), found.end(), [&](const auto& other) { return other.limit.source == limit.source; }))
       throw UserError(ErrorKind::kUsage, fmt::format("sources names '{}' twice.", limit.source), "Give it once.");
+    if (limit.source.empty())
+      throw UserError(ErrorKind::kUsage, "An entry of sources names no source.", "Write {source: NAME, cap: 0.3}.");
     Constraints::Limit entry{limit, {}};
     for (const auto& [name, rows] : sources) {
       if (is_of_source(name, limit.source)) entry.rows.insert(entry.rows.end(), rows.begin(), rows.end());
@@ -117,6 +119,11 @@ RowSet row_set(const OpenPool& open, const ConstraintOptions& options, const Art
   require_usable(constraints.must_keep, rows, pool);
   rows.usable = without(rows.usable, constraints.excluded);
   rows.text_only = without(rows.text_only, constraints.excluded);
+  if (rows.usable.empty()) {
+    throw UserError(ErrorKind::kUsage,
+                    fmt::format("exclude names every usable row of '{}'.", pool.file().string()),
+                    "Give a shorter list.");
+  }
   constraints.sources = limits_of(pool, options.sources, rows.usable);
   if (options.one_per_picture)
     constraints.pictures = pictures_of(pool, rows.usable, FileDigests(cache.root() / "digests"));
