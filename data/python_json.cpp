@@ -89,19 +89,13 @@ StandardJson::StandardJson(std::string_view python) {
   }
 }
 
-nlohmann::json parse_python_json(std::string_view text) {
-  if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);
-  auto value = nlohmann::json::parse(text, nullptr, false);
-  return value.is_discarded() ? nlohmann::json::parse(StandardJson(text).text, nullptr, false) : value;
-}
-
-nlohmann::json read_python_json(const std::filesystem::path& file, std::uintmax_t limit) {
-  const auto text = read_file(file, limit);
+std::string read_json_text(const std::filesystem::path& file, std::uintmax_t limit) {
+  auto text = read_file(file, limit);
   if (text.starts_with("\xFF\xFE") || text.starts_with("\xFE\xFF")) {
     throw UserError(ErrorKind::kInput, fmt::format("'{}' is UTF-16 text, but JSON is UTF-8.", file.string()),
                     "Write it as UTF-8: iconv -f UTF-16 -t UTF-8.");
   }
-  return parse_python_json(text);
+  return text;
 }
 
 }  // namespace scalselect

@@ -21,11 +21,23 @@ struct StandardJson {
   bool replaced = false;  ///< there were characters that are not in Unicode
 };
 
-/// The value of a text as Python reads it; discarded (is_discarded()) if it is not JSON either way.
-nlohmann::json parse_python_json(std::string_view text);
+/// The value of a text as Python reads it, as nlohmann::json or ordered_json; discarded (is_discarded()) if it is not
+/// JSON either way.
+template <class Json = nlohmann::json>
+Json parse_python_json(std::string_view text) {
+  if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);
+  auto value = Json::parse(text, nullptr, false);
+  return value.is_discarded() ? Json::parse(StandardJson(text).text, nullptr, false) : value;
+}
 
-/// The same of a file that comes with a model, an adapter or scores. Throws UserError(kInput), naming the file:
+/// The text of a JSON file that comes with a model, an adapter or scores. Throws UserError(kInput), naming the file:
 /// unreadable, more than `limit` bytes, UTF-16.
-nlohmann::json read_python_json(const std::filesystem::path& file, std::uintmax_t limit = kConfigBytes);
+std::string read_json_text(const std::filesystem::path& file, std::uintmax_t limit = kConfigBytes);
+
+/// parse_python_json of read_json_text.
+template <class Json = nlohmann::json>
+Json read_python_json(const std::filesystem::path& file) {
+  return parse_python_json<Json>(read_json_text(file));
+}
 
 }  // namespace scalselect

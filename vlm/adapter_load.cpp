@@ -40,7 +40,7 @@ json read_config(const std::filesystem::path& folder) {
     refuse(folder, std::string("has no adapter_config.json") + (model ? ": it holds a model" : ""),
            "Give a folder that PEFT's save_pretrained wrote.");
   }
-  const auto tree = read_python_json(file);
+  const auto tree = read_python_json<json>(file);
   if (!tree.is_object()) refuse(file, "is not a JSON object", "Give a folder that PEFT's save_pretrained wrote.");
   if (get<std::string>(tree, file, "peft_type", "") != "LORA") {
     refuse(file, "is not a LoRA adapter", "Only peft_type LORA is supported.");

@@ -155,7 +155,7 @@ namespace fs = std::filesystem;
 }
 
 json parse_file(const std::filesystem::path& file) {
-  auto tree = read_python_json(file);
+  auto tree = read_python_json<json>(file);
   if (!tree.is_discarded()) return tree;
   throw UserError(ErrorKind::kInput, file.string() + " is not valid JSON",
                   "Restore the file that came with the model.");

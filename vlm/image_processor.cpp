@@ -198,7 +198,7 @@ namespace {
 /// (transformers 5), else preprocessor_config.json.
 std::pair<std::filesystem::path, Json> read_processor(const std::filesystem::path& place) {
   const auto read = [](const std::filesystem::path& file) {
-    auto tree = read_python_json(file);
+    auto tree = read_python_json<Json>(file);
     if (!tree.is_object()) refuse(file, "is not a JSON object");
     return tree;
   };

@@ -326,5 +326,55 @@ TEST(Subsets, LeaveRowsAsTheyAre) {
   EXPECT_EQ(Pool(place("shards")).size(), 3);
 }
 
+std::string picture_row(const std::string& image, const std::string& role = "human") {
+  return "{\"id\": \"" + image + "\", \"image\": \"" + image + "\", \"conversations\": [{\"from\": \"" + role +
+         "\", \"value\": \"<image>?\"}, {\"from\": \"gpt\", \"value\": \"!\"}]}\n";
+}
+
+TEST(Subsets, AJsonFileHoldsPicturesOfOneFolderAlone) {
+  fs::remove_all(place("roots"));
+  fs::create_directories(place("roots/a"));
+  fs::create_directories(place("roots/b"));
+  write("roots/a/0.png", "of a");
+  write("roots/b/0.png", "of b");
+  const auto rows = write("roots/p.jsonl", picture_row("0.png")), others = write("roots/q.jsonl", picture_row("0.png"));
+  const Pool pool(std::vector<PoolEntry>{{rows.string(), place("roots/a").string(), {}, {}, {}},
+                                         {others.string(), place("roots/b").string(), {}, {}, {}}});
+  EXPECT_THAT(message_of([&] {
+                write_subset(pool, {0, 1}, place("roots/s.json"));
+              }),
+              HasSubstr("would be below 2 folders"));
+  EXPECT_FALSE(fs::exists(place("roots/s.json")));
+  write_subset(pool, {1}, place("roots/one.json"));
+  write_subset(pool, {0, 1}, place("roots/s.tar"));
+  const Pool packed(place("roots/s.tar"));
+  EXPECT_EQ(read_picture(packed.sample(0).images[0]), "of a");
+  EXPECT_EQ(read_picture(packed.sample(1).images[0]), "of b");
+
+  // Pictures that come out of a tar are not written over others.
+  write_subset(packed, {0, 1}, place("roots/x.jsonl"));
+  write_subset(packed, {0, 1}, place("roots/x.json"));
+  write("roots/x_images/000000001.bin", "of another subset");
+  EXPECT_THAT(message_of([&] { write_subset(packed, {1}, place("roots/x.json")); }), HasSubstr("is another picture"));
+  EXPECT_EQ(read_file(place("roots/x_images/000000001.bin")), "of another subset");
+}
+
+TEST(Subsets, RowsThatCannotBeUsedStayInTextAndNowhereElse) {
+  fs::remove_all(place("odd"));
+  fs::create_directories(place("odd"));
+  write("odd/0.png", "picture");
+  const std::string deep = "{\"id\": 1, \"x\": " + std::string(100000, '[') + std::string(100000, ']') + "}\n";
+  const Pool pool(write("odd/p.jsonl", picture_row("0.png") + picture_row("0.png", "robot") + "null\n" + deep));
+  const std::vector<std::int64_t> rows = {0, 1, 2, 3};
+  EXPECT_EQ(write_subset(pool, rows, place("odd/s.jsonl")), 4);
+  EXPECT_EQ(read_file(place("odd/s.jsonl")), read_file(place("odd/p.jsonl")));
+  EXPECT_EQ(write_subset(pool, rows, place("odd/s.tar")), 1);
+  EXPECT_EQ(Pool(place("odd/s.tar")).size(), 1);
+#ifdef SCALSELECT_HAS_PARQUET
+  EXPECT_EQ(write_subset(pool, rows, place("odd/s.parquet")), 1);
+  EXPECT_EQ(Pool(place("odd/s.parquet")).size(), 1);
+#endif
+}
+
 }  // namespace
 }  // namespace scalselect

@@ -82,8 +82,9 @@ TEST_P(ParquetPool, SubsetsInEveryContainerGiveTheSameSamples) {
   auto expected = seen(pool);
   expected = {expected[1], expected[2], expected.back()};
   for (const std::string name : {"s.parquet", "s.jsonl", "s.json", "s.tar"}) {
-    write_subset(pool, rows, place(name));
-    const Pool subset(place(name));
+    const auto file = place(GetParam() + ("-" + name));
+    write_subset(pool, rows, file);
+    const Pool subset(file);
     if (name == "s.tar") {  // whose rows have names; those become ids where there are none
       const auto named = seen(subset);
       for (std::size_t i = 0; i < expected.size(); ++i) {

@@ -225,6 +225,20 @@ TEST(ChatSource, OfNamedTemplatesTheDefaultOne) {
               HasSubstr("of the chat templates rag none is named 'default'"));
 }
 
+TEST(ChatSource, EmptyTemplatesAndLitterAreNone) {
+  const auto found = [](const std::map<std::string, std::string>& files) {
+    const auto source = find_chat_template(folder_with("empty", files));
+    return source ? source->text : "none";
+  };
+  EXPECT_EQ(found({{"tokenizer_config.json", R"({"chat_template": ""})"}}), "none");
+  EXPECT_EQ(found({{"chat_template.jinja", ""}}), "none");
+  EXPECT_EQ(found({{"additional_chat_templates/._rag.jinja", "x"}}), "none");
+  EXPECT_EQ(found({{"chat_template.jinja", "\xEF\xBB\xBFtext"}}), "text");
+  EXPECT_EQ(
+      found({{"tokenizer_config.json", R"({"chat_template": "t", "model_max_length": Infinity, "x": "\ud800"})"}}),
+      "t");
+}
+
 TEST(ChatSource, TellsTheTokens) {
   const auto folder = folder_with(
       "tokens",

@@ -258,6 +258,25 @@ TEST(Checkpoint, QuantisedWeightsAreNamedNotCalledDamaged) {
               AllOf(HasSubstr("quantised"), HasSubstr("'bitsandbytes'"), HasSubstr("q_proj")));
 }
 
+/// LLM.int8 keeps the shape of a weight, so that its codes would fit.
+TEST(Checkpoint, IntegersAreNoWeights) {
+  const Scratch scratch;
+  const SafetensorsFile files(golden_folder("llava_base") / "model.safetensors");
+  std::vector<std::pair<std::string, torch::Tensor>> tensors;
+  for (const auto& name : files.names()) {
+    tensors.emplace_back(name, name.ends_with("layers.0.self_attn.q_proj.weight") ? files.tensor(name).to(torch::kInt8)
+                                                                                  : files.tensor(name));
+  }
+  write_safetensors(scratch.path() / "model.safetensors", tensors);
+  auto tree = json::parse(read_file(golden_folder("llava_base") / "config.json"));
+  for (const bool named : {false, true}) {
+    if (named) tree["quantization_config"] = {{"quant_method", "bitsandbytes"}, {"load_in_8bit", true}};
+    write_file_atomically(scratch.path() / "config.json", tree.dump());
+    EXPECT_THAT(message_of([&] { load_vlm(scratch.path()); }),
+                AllOf(HasSubstr("q_proj"), HasSubstr("codes of quantised")));
+  }
+}
+
 TEST(Checkpoint, SaysWhyAFolderIsNotAModel) {
   const Scratch scratch;
   const auto message = [&](const fs::path& folder) { return message_of([&] { read_model_config(folder); }); };

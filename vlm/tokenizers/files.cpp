@@ -52,9 +52,7 @@ Json read_object(const fs::path& file) {
     if (depth > kMaxDepth) refuse("nests its lists and objects too deeply");
     return true;
   };
-  const auto text = read_file(file);
-  if (text.starts_with("\xFF\xFE") || text.starts_with("\xFE\xFF"))
-    refuse("is UTF-16 text, but JSON is UTF-8 (iconv -f UTF-16 -t UTF-8)");
+  const auto text = read_json_text(file, kReadBytes);
   auto tree = Json::parse(text, watch, false);
   if (tree.is_discarded()) tree = Json::parse(StandardJson(text).text, watch, false);  // as Python writes it
   if (!tree.is_object()) refuse("is not a JSON object");
