@@ -135,10 +135,11 @@ class TextSubset {
   /// Throws UserError(kUsage) if no one folder is where all pictures are.
   void commit() {
     if (roots_.size() > 1) {
-      throw UserError(ErrorKind::kUsage,
-                      fmt::format("The pictures of '{}' would be below {} folders ({}), and a JSON file is read with one.",
-                                  file_.string(), roots_.size(), fmt::join(roots_, ", ")),
-                      "Use format=webdataset or format=parquet, which hold their pictures.");
+      throw UserError(
+          ErrorKind::kUsage,
+          fmt::format("The pictures of '{}' would be below {} folders ({}), and a JSON file is read with one.",
+                      file_.string(), roots_.size(), fmt::join(roots_, ", ")),
+          "Use format=webdataset or format=parquet, which hold their pictures.");
     }
     writer_.commit();
   }
@@ -194,8 +195,8 @@ class TextSubset {
 void write_text(const Pool& pool, std::span<const std::int64_t> rows, const fs::path& file, TextKind kind,
                 Spelling spelling) {
   TextSubset subset(file, kind, spelling);
-  pool.for_each_raw(
-      rows, [&](Sample& sample, const RawRow& raw) { subset.add(sample, raw, pool.image_root(sample.row)); });
+  pool.for_each_raw(rows,
+                    [&](Sample& sample, const RawRow& raw) { subset.add(sample, raw, pool.image_root(sample.row)); });
   subset.commit();
 }
 
@@ -344,8 +345,7 @@ void write(const Pool& pool, std::span<const std::int64_t> rows, const fs::path&
 
 }  // namespace
 
-std::int64_t write_subset(const Pool& pool, std::vector<std::int64_t> rows, const fs::path& file,
-                          SubsetFormat format) {
+std::int64_t write_subset(const Pool& pool, std::vector<std::int64_t> rows, const fs::path& file, SubsetFormat format) {
   std::sort(rows.begin(), rows.end());
   if (format == SubsetFormat::kAuto) format = format_of(file);
   if (!stays_text(pool, rows, format)) {

@@ -118,7 +118,7 @@ class Check {
     const auto open = inputs::open_pool(options, cache_);
     if (!on_disk && !compare_all(role, open.files, recorded)) return;
     add(open.digest == pipeline::text_at(input, "digest") ? "ok" : "changed", role + " pictures",
-        
+
         open.pool->entries().size() == 1 ? open.pool->image_root(0) : open.path);
     if (role == "pool") rows(*open.pool);
   }
@@ -127,8 +127,9 @@ class Check {
   void rows(const Pool& pool) {
     const auto& ids = manifest_.tree.at("ids");
     const auto chosen = manifest_.tree.value(Json::json_pointer("/counts/chosen"), Json());
-    bool same = chosen == manifest_.rows.size() && std::all_of(manifest_.rows.begin(), manifest_.rows.end(),
-                            [&](std::int64_t row) { return row >= 0 && row < pool.size(); });
+    bool same =
+        chosen == manifest_.rows.size() && std::all_of(manifest_.rows.begin(), manifest_.rows.end(),
+                                                       [&](std::int64_t row) { return row >= 0 && row < pool.size(); });
     if (same && !ids.is_null()) same = ids == Json(ids_of(pool, manifest_.rows));
     add(same ? "ok" : "changed", "rows", fmt::format("{} rows with their ids", manifest_.rows.size()));
   }

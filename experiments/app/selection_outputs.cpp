@@ -77,10 +77,10 @@ std::vector<fs::path> outputs_for(const schema::SelectOptions& asked, const std:
     const auto place = [&](const fs::path& path) { return fs::weakly_canonical(fs::absolute(path), unknown); };
     const bool subset = place(file) == place(*asked.ranking);
     if (!subset && place(pipeline::manifest_of(file)) != place(*asked.ranking)) continue;
-    throw UserError(ErrorKind::kUsage,
-                    fmt::format("'{}' would be both the subset{} and its ranking.", *asked.ranking,
-                                subset ? "" : "'s manifest"),
-                    "Choose another ranking=.");
+    throw UserError(
+        ErrorKind::kUsage,
+        fmt::format("'{}' would be both the subset{} and its ranking.", *asked.ranking, subset ? "" : "'s manifest"),
+        "Choose another ranking=.");
   }
   return outputs;
 }

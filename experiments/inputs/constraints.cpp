@@ -120,8 +120,7 @@ RowSet row_set(const OpenPool& open, const ConstraintOptions& options, const Art
   rows.usable = without(rows.usable, constraints.excluded);
   rows.text_only = without(rows.text_only, constraints.excluded);
   if (rows.usable.empty()) {
-    throw UserError(ErrorKind::kUsage,
-                    fmt::format("exclude names every usable row of '{}'.", pool.file().string()),
+    throw UserError(ErrorKind::kUsage, fmt::format("exclude names every usable row of '{}'.", pool.file().string()),
                     "Give a shorter list.");
   }
   constraints.sources = limits_of(pool, options.sources, rows.usable);
