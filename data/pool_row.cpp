@@ -173,6 +173,7 @@ std::string read_images(dom::object object, const char* key, const std::filesyst
   if (is_absent(object, key)) return {};
   const dom::element value = object[key].value();
   const auto add = [&](dom::element item) {
+    if (item.is_null()) return true;  // absent
     std::string_view path;
     dom::object picture;  // as `datasets` keeps one whose bytes lie elsewhere: {"bytes": null, "path": ..}
     if (item.get(picture) == simdjson::SUCCESS) path = text_of(picture, "path").value_or("");

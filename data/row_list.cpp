@@ -188,7 +188,7 @@ class Resolver {
     if (twice_.count > 0)
       log_warning("'{}' names {} rows more than once, and each is taken once: {}", file_.string(), twice_.count,
                   twice_.examples());
-    if (list_.rows.empty()) refuse(file_, fmt::format("names no row of {}", pool_text()));
+    if (list_.rows.empty() && !options_.may_be_empty) refuse(file_, fmt::format("names no row of {}", pool_text()));
     return std::move(list_);
   }
 

@@ -31,6 +31,7 @@ enum class KeyedBy {
 struct RowListOptions {
   KeyedBy keyed_by = KeyedBy::kAuto;
   bool skip_unknown = false;  ///< entries that the pool does not have: a warning in place of an error
+  bool may_be_empty = false;  ///< a list without an entry is one
 };
 
 struct RowList {

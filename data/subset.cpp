@@ -308,7 +308,13 @@ void write_as_parquet(const Pool& pool, std::span<const std::int64_t> rows, cons
 }
 
 SubsetFormat format_of(const fs::path& file) {
-  const auto extension = extension_of(file).first;
+  const auto [extension, compression] = extension_of(file);
+  if (compression != Compression::kNone && (extension == ".tar" || extension == ".parquet")) {
+    throw UserError(ErrorKind::kUsage,
+                    fmt::format("'{}' would be a compressed {}, whose pictures cannot be read in place.", file.string(),
+                                extension.substr(1)),
+                    "Leave the last extension out.");
+  }
   if (extension == ".tar") return SubsetFormat::kWebDataset;
   if (extension == ".parquet") return SubsetFormat::kParquet;
   return SubsetFormat::kAuto;

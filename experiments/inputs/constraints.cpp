@@ -20,7 +20,7 @@ using Rows = std::vector<std::int64_t>;
 
 Rows listed(const Pool& pool, const std::optional<std::string>& file) {
   if (!file) return {};
-  auto rows = read_row_list(*file, &pool, pool.size()).rows;
+  auto rows = read_row_list(*file, &pool, pool.size(), {.may_be_empty = true}).rows;
   std::sort(rows.begin(), rows.end());
   return rows;
 }

@@ -351,6 +351,8 @@ TEST(Subsets, AJsonFileHoldsPicturesOfOneFolderAlone) {
   EXPECT_EQ(read_picture(packed.sample(0).images[0]), "of a");
   EXPECT_EQ(read_picture(packed.sample(1).images[0]), "of b");
 
+  EXPECT_THAT(message_of([&] { write_subset(packed, {0}, place("roots/s.tar.gz")); }), HasSubstr("compressed tar"));
+
   // Pictures that come out of a tar are not written over others.
   write_subset(packed, {0, 1}, place("roots/x.jsonl"));
   write_subset(packed, {0, 1}, place("roots/x.json"));

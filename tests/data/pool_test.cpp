@@ -284,5 +284,15 @@ TEST(Pool, DigestFollowsContentAndImagesButNotPlace) {
   fs::remove(a.parent_path() / "i.png");
 }
 
+TEST(Pool, PicturesMayBeNullOrStructsWithAPath) {
+  const Pool pool(write("structs.jsonl", std::string("{\"id\": 1, \"images\": [\"a.png\", null], ") + kTurn +
+                                             "}\n{\"id\": 2, \"image\": {\"bytes\": null, \"path\": \"b.png\"}, " +
+                                             kTurn + "}\n{\"id\": 3, \"image\": {\"bytes\": null, \"path\": null}, " +
+                                             kTurn + "}\n"));
+  EXPECT_EQ(pool.sample(0).images.size(), 1U);
+  EXPECT_TRUE(pool.sample(1).images.at(0).ends_with("b.png"));
+  EXPECT_THAT(pool.reject_reason(2), HasSubstr("neither a path"));
+}
+
 }  // namespace
 }  // namespace scalselect

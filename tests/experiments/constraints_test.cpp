@@ -68,6 +68,8 @@ TEST_F(ConstraintsOfAPool, ListsAreRowsOfThePool) {
   EXPECT_TRUE(found.text_only.empty());
   EXPECT_EQ(found.counted(), 4);
 
+  options.must_keep = list("keep.json", "[]");
+  EXPECT_TRUE(rows(options).constraints.must_keep.empty()) << "nothing to keep";
   options.must_keep = list("keep.json", "[3]");
   EXPECT_THAT(refusal(options), HasSubstr("Row 3 is in both exclude and must_keep"));
   options.exclude.reset();
