@@ -184,5 +184,30 @@ ok "a pool that is named" overlap ours.json random.json pool=world/fifty.json im
 refused "no pool" "No pool is given" diff ours.json random.json
 refused "one selection" "needs two" diff ours.json
 refused "a manifest of another pool" "in another pool" overlap ours.manifest.json random.json pool=world/pool.json
+python3 - << 'E'
+import json
+rows = json.load(open("world/pool.json"))
+for name, part in (("one", rows[:20]), ("two", rows[20:40])):
+    open(f"world/{name}.jsonl", "w").write("".join(json.dumps(row) + "\n" for row in part))
+E
+list="pool.path=[world/one.jsonl,world/two.jsonl]"
+ok "a pool of two files" select method=random "$list" pool.image_root=world/images budget=8 out=listed.json
+ok "another of it" select method=random "$list" pool.image_root=world/images budget=8 seed=2 out=listed2.json
+ok "manifests name a pool of several files" diff listed.manifest.json listed2.manifest.json
+ok "verify over two files" verify listed.manifest.json
+ok "constraints" select method=random "${pool[@]}" exclude=random.json budget=0.5 out=rest.json
+ok "replay with constraints" replay rest.manifest.json cache=cache
+says "equal: the same 15 rows"
+
+echo "== nothing that is read is overwritten, and nothing is ignored"
+refused "a pool converted onto itself" "would be overwritten" pool convert world/one.jsonl world/../world/one.jsonl format=ids
+refused "a check over its pool" "would be overwritten" handover check handover=llava model.path="$model" "${pool[@]}" out=world/fifty.json
+refused "a subset over the model" "would be overwritten" select model.path=world "${pool[@]}" budget=5 out=world/one.jsonl
+refused "a ranking over the manifest" "manifest and its ranking" select method=random "${pool[@]}" budget=5 out=r.json ranking=r.manifest.json
+refused "a method beside scores" "has no say" select scores=scores.jsonl method=random "${pool[@]}" budget=5 out=r.json
+refused "everything excluded" "exclude names every usable row" select method=random "${pool[@]}" exclude=world/fifty.json budget=5 out=r.json
+sed 's/"rows": \[.*/"rows": [],/; s/"ids": \[.*/"ids": []/' random.manifest.json > emptied.manifest.json
+not_ok "a manifest without its rows" verify emptied.manifest.json cache=cache
+says "changed  rows"
 for command in verify replay diff overlap; do ok "help" $command --help; grep -q "Usage: scalselect $command" out.txt || fail "help of $command"; done
 echo "all fine"
