@@ -22,6 +22,9 @@ void append_utf8(std::string& text, char32_t point);
 /// The text with U+FFFD for each ill-formed part.
 std::string repair_utf8(std::string_view bytes);
 
+/// Whether a file begins with the byte order mark of UTF-16.
+inline bool is_utf16(std::string_view bytes) { return bytes.starts_with("\xFF\xFE") || bytes.starts_with("\xFE\xFF"); }
+
 /// A code point that text can hold: not a surrogate, not beyond U+10FFFF.
 constexpr bool is_scalar_value(char32_t point) { return point < 0xd800 || (point > 0xdfff && point <= 0x10ffff); }
 

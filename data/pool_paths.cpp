@@ -11,6 +11,7 @@
 
 #include "core/error.h"
 #include "core/log.h"
+#include "core/system_files.h"
 
 namespace scalselect {
 namespace fs = std::filesystem;
@@ -81,7 +82,7 @@ std::vector<std::string> matches(const std::string& pattern) {
 
 /// The kind of a pool file by its name: 0 Parquet, 1 tar, 2 JSON; -1: not one.
 int kind_of(const std::string& name) {
-  if (name.starts_with('.') || name.starts_with('_')) return -1;
+  if (is_system_file(name) || name.starts_with('_')) return -1;
   if (name.ends_with(".parquet")) return 0;
   if (name.ends_with(".tar")) return 1;
   for (const std::string_view packed : {"", ".gz", ".zst"}) {

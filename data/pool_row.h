@@ -14,6 +14,11 @@
 
 namespace scalselect {
 
+/// "system", "user" or "assistant", as LLaMA-Factory, OpenAI and chat templates name them.
+inline const char* role_name(Role role) {
+  return role == Role::kSystem ? "system" : role == Role::kUser ? "user" : "assistant";
+}
+
 /// The result of reading one row.
 struct PoolRow {
   Sample sample;

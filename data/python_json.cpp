@@ -9,6 +9,7 @@
 #include <cstdlib>
 
 #include "core/error.h"
+#include "core/utf8.h"
 
 namespace scalselect {
 namespace {
@@ -91,7 +92,7 @@ StandardJson::StandardJson(std::string_view python) {
 
 std::string read_json_text(const std::filesystem::path& file, std::uintmax_t limit) {
   auto text = read_file(file, limit);
-  if (text.starts_with("\xFF\xFE") || text.starts_with("\xFE\xFF")) {
+  if (is_utf16(text)) {
     throw UserError(ErrorKind::kInput, fmt::format("'{}' is UTF-16 text, but JSON is UTF-8.", file.string()),
                     "Write it as UTF-8: iconv -f UTF-16 -t UTF-8.");
   }

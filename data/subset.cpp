@@ -15,6 +15,7 @@
 #include "data/containers/parquet.h"
 #include "data/containers/webdataset.h"
 #include "data/picture_ref.h"
+#include "data/pool_row.h"
 
 namespace scalselect {
 namespace fs = std::filesystem;
@@ -77,16 +78,16 @@ std::vector<std::string> strings_of(std::string_view value) {
   return strings;
 }
 
-const char* role_name(Role role, bool llava) {
-  if (role == Role::kSystem) return "system";
-  if (role == Role::kUser) return llava ? "human" : "user";
-  return llava ? "gpt" : "assistant";
+/// The same as LLaVA names them.
+const char* llava_name(Role role) {
+  return role == Role::kUser ? "human" : role == Role::kAssistant ? "gpt" : role_name(role);
 }
 
 std::string turns_of(const Sample& sample, bool llava) {
   auto turns = nlohmann::ordered_json::array();
   for (const auto& turn : sample.turns) {
-    turns.push_back({{llava ? "from" : "role", role_name(turn.role, llava)}, {llava ? "value" : "content", turn.text}});
+    turns.push_back({{llava ? "from" : "role", llava ? llava_name(turn.role) : role_name(turn.role)},
+                     {llava ? "value" : "content", turn.text}});
   }
   return turns.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }

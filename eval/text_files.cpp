@@ -8,11 +8,13 @@
 
 #include "core/error.h"
 #include "core/files.h"
+#include "core/system_files.h"
+#include "core/utf8.h"
 
 namespace scalselect::eval {
 
 void refuse_utf16(std::string_view text, const std::filesystem::path& file) {
-  if (!text.starts_with("\xFF\xFE") && !text.starts_with("\xFE\xFF")) return;
+  if (!is_utf16(text)) return;
   throw UserError(ErrorKind::kInput, fmt::format("{}: is UTF-16 text, but UTF-8 is expected", file.string()),
                   "Write it as UTF-8: iconv -f UTF-16 -t UTF-8.");
 }
@@ -42,9 +44,7 @@ std::string read_text(const std::filesystem::path& file) {
 std::vector<std::filesystem::path> list_folder(const std::filesystem::path& folder) {
   std::vector<std::filesystem::path> entries;
   for (const auto& entry : std::filesystem::directory_iterator(folder)) {
-    const auto name = entry.path().filename().string();
-    const bool companion = name.starts_with('.') || name == "__MACOSX" || name == "Thumbs.db" || name == "desktop.ini";
-    if (!companion) entries.push_back(entry.path());
+    if (!is_system_file(entry.path().filename().string())) entries.push_back(entry.path());
   }
   std::sort(entries.begin(), entries.end());
   return entries;

@@ -7,6 +7,7 @@
 #include "core/check.h"
 #include "core/error.h"
 #include "core/log.h"
+#include "core/sorted_rows.h"
 #include "selector/methods_choice.h"
 #include "selector/rows.h"
 
@@ -22,30 +23,13 @@ std::vector<FeatureTable> open_tables(const std::vector<FeatureSpec>& specs, con
 /// Usable rows that every table holds.
 std::vector<std::int64_t> candidates_of(const RowSet& rows, const std::vector<FeatureTable>& tables) {
   auto candidates = rows.usable;
-  for (const auto& table : tables) {
-    std::vector<std::int64_t> both;
-    std::set_intersection(candidates.begin(), candidates.end(), table.rows.begin(), table.rows.end(),
-                          std::back_inserter(both));
-    candidates = std::move(both);
-  }
+  for (const auto& table : tables) candidates = common(candidates, table.rows);
   if (candidates.empty()) {
     throw UserError(ErrorKind::kInput,
                     fmt::format("None of the {} rows of '{}' can be used: all were rejected.", rows.size, rows.name),
                     "See the list of rejected rows for the reasons.");
   }
   return candidates;
-}
-
-std::vector<std::int64_t> without(const std::vector<std::int64_t>& rows, const std::vector<std::int64_t>& others) {
-  std::vector<std::int64_t> left;
-  std::set_difference(rows.begin(), rows.end(), others.begin(), others.end(), std::back_inserter(left));
-  return left;
-}
-
-std::vector<std::int64_t> united(const std::vector<std::int64_t>& rows, const std::vector<std::int64_t>& others) {
-  std::vector<std::int64_t> both;
-  std::set_union(rows.begin(), rows.end(), others.begin(), others.end(), std::back_inserter(both));
-  return both;
 }
 
 /// A share is a share of these.

@@ -7,6 +7,7 @@
 
 #include "core/error.h"
 #include "core/utf8.h"
+#include "data/pool_row.h"
 #include "vlm/tokenizers/aligned_text.h"
 
 namespace scalselect::vlm {
@@ -35,15 +36,6 @@ bool is_blank(const std::string& text) { return tok::strip_spaces(text).empty();
 Value dict_of(std::vector<std::pair<Value, Value>> entries) {
   jinja::Budget budget;
   return jinja::make_dict(entries, budget);
-}
-
-const char* name_of(Role role) {
-  switch (role) {
-    case Role::kSystem: return "system";
-    case Role::kUser: return "user";
-    case Role::kAssistant: break;
-  }
-  return "assistant";
 }
 
 TokenRoleTag tag_of(Role role) {
@@ -199,7 +191,7 @@ Value ChatProgram::messages(std::span<const Turn> turns, std::int64_t images, co
       for (std::int64_t i = 0; i < count_here; ++i) whole += placeholder_;
       content = whole + text;
     }
-    out.push_back(dict_of({{"role", name_of(turn.role)}, {"content", content}}));
+    out.push_back(dict_of({{"role", role_name(turn.role)}, {"content", content}}));
   }
   return Value::list(std::move(out));
 }

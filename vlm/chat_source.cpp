@@ -7,6 +7,7 @@
 
 #include "core/error.h"
 #include "core/files.h"
+#include "core/system_files.h"
 #include "core/utf8.h"
 #include "vlm/chat_template.h"
 #include "vlm/tokenizers/files.h"
@@ -75,7 +76,7 @@ std::optional<ChatSource> from_jinja(const fs::path& folder) {
   std::error_code code;
   for (const auto& entry : fs::directory_iterator(folder / "additional_chat_templates", code)) {
     const auto name = entry.path().filename().string();
-    if (!name.starts_with('.') && entry.path().extension() == ".jinja") names.push_back(entry.path().stem().string());
+    if (!is_system_file(name) && entry.path().extension() == ".jinja") names.push_back(entry.path().stem().string());
   }
   if (!names.empty()) fail_names((folder / "additional_chat_templates").string(), names);
   return std::nullopt;

@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "core/error.h"
+#include "core/utf8.h"
 
 namespace scalselect {
 namespace {
@@ -49,8 +50,7 @@ JsonLayout layout_of(const FileBytes& bytes) {
   if (*first == '[') return JsonLayout::kArray;
   if (*first == '{') return JsonLayout::kLines;
   const auto c = static_cast<unsigned char>(*first);
-  if (c >= 0xFE && bytes.compression() == Compression::kNone &&
-      (bytes.head().starts_with("\xFF\xFE") || bytes.head().starts_with("\xFE\xFF"))) {
+  if (c >= 0xFE && bytes.compression() == Compression::kNone && is_utf16(bytes.head())) {
     refuse(file, "is UTF-16 text, but JSON is UTF-8", "Write it as UTF-8: iconv -f UTF-16 -t UTF-8.");
   }
   refuse(file,

@@ -11,6 +11,7 @@
 
 #include "core/error.h"
 #include "core/log.h"
+#include "core/system_files.h"
 #include "data/json_scan.h"
 #include "data/picture_ref.h"
 
@@ -45,9 +46,7 @@ bool split(const std::string& name, std::string& stem, std::string& extension) {
   const auto slash = name.rfind('/');
   const auto base = slash == std::string::npos ? 0 : slash + 1;
   const auto dot = name.find('.', base);
-  if (dot == std::string::npos || dot == base) return false;
-  const auto file = name.substr(base);
-  if (file == "Thumbs.db" || file == "desktop.ini") return false;
+  if (dot == std::string::npos || is_system_file(std::string_view(name).substr(base))) return false;
   stem = name.substr(0, dot);
   extension = name.substr(dot + 1);
   std::transform(extension.begin(), extension.end(), extension.begin(),

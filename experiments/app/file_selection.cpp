@@ -269,9 +269,7 @@ int run_select(const Words& words) {
   if (door == Door::kModel) enter_model_program("select", words);
   auto bound = bind_composed(composed, not_needed(door, tree, composed.origin()));
   const auto asked = select_options(bound);
-  auto budgets = bound.tree.value("budget", nlohmann::json());
-  const auto outputs =
-      outputs_for(asked, budgets.is_null() ? std::vector<Budget>{Budget()} : budgets_from(budgets), files_read(tree));
+  const auto outputs = outputs_for(asked, budgets_of(bound), files_read(tree));
   const auto handover = trainer_files(asked, tree.value("model", nlohmann::json()));
   if (handover.trainer != nullptr && door == Door::kFeatures && !names_pool(tree))
     throw UserError(ErrorKind::kUsage, "'handover' needs the samples of a pool, and no pool is given.",

@@ -7,6 +7,7 @@
 #include "core/files.h"
 #include "core/hash.h"
 #include "core/log.h"
+#include "core/sorted_rows.h"
 #include "data/pool_paths.h"
 #include "data/selection.h"
 #include "experiments/app/plain_words.h"
@@ -157,9 +158,7 @@ std::string examples(const std::vector<std::int64_t>& rows) {
 std::vector<std::int64_t> only_in(std::vector<std::int64_t> a, std::vector<std::int64_t> b) {
   std::sort(a.begin(), a.end());
   std::sort(b.begin(), b.end());
-  std::vector<std::int64_t> only;
-  std::set_difference(a.begin(), a.end(), b.begin(), b.end(), std::back_inserter(only));
-  return only;
+  return without(a, b);
 }
 
 void warn_of_program(const Manifest& manifest) {

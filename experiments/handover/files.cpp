@@ -5,6 +5,7 @@
 #include <map>
 
 #include "core/files.h"
+#include "data/pool_row.h"
 #include "experiments/handover/text.h"
 
 namespace scalselect::handover {
@@ -12,10 +13,6 @@ namespace {
 
 namespace fs = std::filesystem;
 using nlohmann::json;
-
-const char* role_name(Role role) {
-  return role == Role::kSystem ? "system" : role == Role::kUser ? "user" : "assistant";
-}
 
 /// Types of JSON values by their place, as an Arrow table needs them: one type a place, null anywhere.
 class Types {

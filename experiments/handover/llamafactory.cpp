@@ -201,9 +201,6 @@ Written write(const Plan& plan) {
 }  // namespace
 
 Trainer llamafactory() {
-  constexpr const char* kVicunaSystem =
-      "A chat between a curious user and an artificial intelligence assistant. The assistant gives helpful, detailed, "
-      "and polite answers to the user's questions.";
   Trainer trainer;
   trainer.name = "llamafactory";
   trainer.title = "LLaMA-Factory";

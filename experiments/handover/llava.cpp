@@ -226,9 +226,6 @@ Written write(const Plan& plan) {
 }  // namespace
 
 Trainer llava() {
-  constexpr const char* kSystem =
-      "A chat between a curious user and an artificial intelligence assistant. The assistant gives helpful, detailed, "
-      "and polite answers to the user's questions.";
   Trainer trainer;
   trainer.name = "llava";
   trainer.title = "LLaVA's train.py";
@@ -236,7 +233,7 @@ Trainer llava() {
   trainer.limit_key = "model_max_length";
   trainer.pictures_whole = false;  // embeddings are cut, with the pictures already in
   for (const char* architecture : {"llava", "llava_llama", "llama"}) {
-    trainer.templates.push_back({architecture, "v1", "", kSystem, "<image>", "", "", "\n", 0});
+    trainer.templates.push_back({architecture, "v1", "", kVicunaSystem, "<image>", "", "", "\n", 0});
   }
   trainer.refuse = refuse;
   trainer.render = render;

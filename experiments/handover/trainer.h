@@ -86,6 +86,11 @@ struct PictureRule {
   std::function<Extent(const Extent&, std::int64_t factor, const Area&)> resize;  ///< Qwen's smart_resize
 };
 
+/// Vicuna's, which LLaVA-1.5 was trained with.
+inline constexpr char kVicunaSystem[] =
+    "A chat between a curious user and an artificial intelligence assistant. The assistant gives helpful, detailed, "
+    "and polite answers to the user's questions.";
+
 /// What a handover is made of.
 struct Job {
   const Pool* pool = nullptr;

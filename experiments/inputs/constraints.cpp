@@ -8,6 +8,7 @@
 
 #include "core/error.h"
 #include "core/file_digests.h"
+#include "core/sorted_rows.h"
 #include "data/picture_digest.h"
 #include "data/pool_source.h"
 #include "data/row_list.h"
@@ -23,12 +24,6 @@ Rows listed(const Pool& pool, const std::optional<std::string>& file) {
   auto rows = read_row_list(*file, &pool, pool.size(), {.may_be_empty = true}).rows;
   std::sort(rows.begin(), rows.end());
   return rows;
-}
-
-Rows without(const Rows& rows, const Rows& others) {
-  Rows left;
-  std::set_difference(rows.begin(), rows.end(), others.begin(), others.end(), std::back_inserter(left));
-  return left;
 }
 
 void require_usable(const Rows& must_keep, const RowSet& rows, const Pool& pool) {

@@ -9,6 +9,7 @@
 #include <set>
 #include <sstream>
 
+#include "core/sorted_rows.h"
 #include "data/pool_source.h"
 
 namespace scalselect::pipeline {
@@ -21,18 +22,6 @@ using Rows = std::vector<std::int64_t>;
 Rows sorted(Rows rows) {
   std::sort(rows.begin(), rows.end());
   return rows;
-}
-
-Rows both(const Rows& a, const Rows& b) {
-  Rows common;
-  std::set_intersection(a.begin(), a.end(), b.begin(), b.end(), std::back_inserter(common));
-  return common;
-}
-
-Rows without(const Rows& a, const Rows& b) {
-  Rows left;
-  std::set_difference(a.begin(), a.end(), b.begin(), b.end(), std::back_inserter(left));
-  return left;
 }
 
 /// A square table with the sets' names at its sides; `cell(i, j)` for i != j.
@@ -116,7 +105,7 @@ std::string number(const Json& value) { return value.is_null() ? "-" : fmt::form
 
 Overlap overlap_of(const Rows& a, const Rows& b, std::int64_t pool_rows) {
   Overlap overlap;
-  overlap.common = std::ssize(both(sorted(a), sorted(b)));
+  overlap.common = std::ssize(common(sorted(a), sorted(b)));
   const auto x = static_cast<double>(a.size()), y = static_cast<double>(b.size()), n = static_cast<double>(pool_rows);
   const double either = x + y - static_cast<double>(overlap.common);
   overlap.jaccard = either > 0 ? static_cast<double>(overlap.common) / either : 0;
@@ -172,7 +161,7 @@ std::int64_t words_of(const Sample& sample) {
 
 Json diff_json(const Pool& pool, const NamedRows& a, const NamedRows& b) {
   const auto in_a = sorted(a.rows), in_b = sorted(b.rows);
-  const Rows parts[kParts] = {both(in_a, in_b), without(in_b, in_a), without(in_a, in_b)};
+  const Rows parts[kParts] = {common(in_a, in_b), without(in_b, in_a), without(in_a, in_b)};
   Gathered gathered;
   for (int part = 0; part < kParts; ++part) {
     pool.for_each_of(parts[part], [&](const Sample& sample) {

@@ -13,18 +13,7 @@ model=$source/data/mini/model
 fail() { echo "FAILED: $*" >&2; exit 1; }
 
 "$program" mini world out=world pool.world.pool_size=200 pool.world.questions_per_skill=11 pool.world.pope_images=1 > log.txt 2>&1 || { cat log.txt; exit 1; }
-# 50 rows: three repeat an id, two are rejected when the pool is read, ten have no picture, one picture is missing.
-python3 - << 'E'
-import json
-rows = json.load(open("world/pool.json"))[:50]
-for row in (3, 4, 5): rows[row]["id"] = rows[2]["id"]
-for row in (7, 8): rows[row]["conversations"] = "nothing"
-for row in range(20, 30):
-    rows[row].pop("image")
-    for turn in rows[row]["conversations"]: turn["value"] = turn["value"].replace("<image>", "").strip()
-rows[40]["image"] = "none.png"
-json.dump(rows, open("world/fifty.json", "w"), indent=1)
-E
+python3 "$source/tests/experiments/cli/fifty.py"
 pool=(pool.path=world/fifty.json pool.image_root=world/images)
 rows_of() { python3 -c 'import json,sys; print(len(json.load(open(sys.argv[1]))))' "$1"; }
 
