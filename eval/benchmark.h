@@ -20,6 +20,7 @@ enum class PromptStyle {
   kLlava,              ///< haotian-liu/LLaVA's evaluation scripts: the default, as the models here are LLaVA-like
   kVlmEvalKit,         ///< VLMEvalKit's LLaVA wrapper: bare questions for yes/no and OCR sets
   kVlmEvalKitDefault,  ///< VLMEvalKit's dataset default for multiple choice ("Question: … Options: …")
+  kLmmsEval,           ///< lmms-eval's tasks, for LLaVA-like models
 };
 
 /// Which rules read the answer (docs/benchmarks.md, "Matchers"). They change over time, so each is a named version.
@@ -29,6 +30,7 @@ enum class Matcher {
   kVk2025,    ///< 2025-08 to 2026-06
   kVk2026,    ///< since 2026-06-17
   kOfficial,  ///< the benchmark's own script: POPE, MME, LLaVA's ScienceQA
+  kLmmsEval,  ///< lmms-eval's tasks
   kStrict,    ///< this project's: a lone letter (or yes/no) in any punctuation, or exactly one option's full text
 };
 
@@ -65,7 +67,8 @@ struct BenchmarkOptions {
     v.choice("style", o.style,
              {{"llava", PromptStyle::kLlava},
               {"vlmevalkit", PromptStyle::kVlmEvalKit},
-              {"vlmevalkit-default", PromptStyle::kVlmEvalKitDefault}},
+              {"vlmevalkit-default", PromptStyle::kVlmEvalKitDefault},
+              {"lmms-eval", PromptStyle::kLmmsEval}},
              "whose prompt text");
     v.choice("matcher", o.matcher,
              {{"default", Matcher::kDefault},
@@ -73,6 +76,7 @@ struct BenchmarkOptions {
               {"vk-2025", Matcher::kVk2025},
               {"vk-2026", Matcher::kVk2026},
               {"official", Matcher::kOfficial},
+              {"lmms-eval", Matcher::kLmmsEval},
               {"strict", Matcher::kStrict}},
              "whose answer rules");
     v.choice("circular", o.circular,

@@ -21,6 +21,7 @@ const char* profile_name(PromptStyle style) {
     case PromptStyle::kLlava: return "llava";
     case PromptStyle::kVlmEvalKit: return "vlmevalkit";
     case PromptStyle::kVlmEvalKitDefault: return "vlmevalkit-default";
+    case PromptStyle::kLmmsEval: return "lmms-eval";
   }
   return "";
 }

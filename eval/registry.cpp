@@ -57,6 +57,14 @@ std::unique_ptr<Benchmark> make_benchmark(const BenchmarkOptions& options) {
       fmt::format("Set `kind` to one of {}.", kinds_text()));
 }
 
+std::vector<std::string> matchers_of(const std::string& kind) {
+  std::vector<std::string> names = {"vk-2024", "vk-2025", "vk-2026", "strict"};
+  for (const auto& entry : kBenchmarks) {
+    if (kind == entry.kind && entry.official_rules) names.emplace_back("official");
+  }
+  return names;
+}
+
 std::vector<std::string> benchmark_kinds() {
   std::vector<std::string> kinds;
   for (const auto& entry : kBenchmarks) kinds.emplace_back(entry.kind);

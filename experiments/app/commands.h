@@ -21,6 +21,8 @@ inline constexpr char kCompareUsage[] =
     "scalselect compare ID ID [ID…] [--all] [store=FILE]   (--all: every metric, also what is equal)";
 inline constexpr char kAnswersUsage[] =
     "scalselect answers ID [benchmark=NAME] [wrong=true] [limit=N] [store=FILE]   (N questions of each benchmark)";
+inline constexpr char kEvalUsage[] =
+    "scalselect eval model.path=DIR [adapter=DIR] [eval=GROUP] [eval.root=DIR] [key=value …]";
 inline constexpr char kReportUsage[] = "scalselect report experiment=NAME [against=METHOD] [out=DIR] [store=FILE]";
 inline constexpr char kCacheUsage[] =
     "scalselect cache ls [cache=DIR] [store=FILE]\n"
@@ -112,6 +114,7 @@ int diff_selections(const Words& words);
 int overlap_selections(const Words& words);
 int run_generate(const Words& words);
 int run_model(const Words& words);     ///< assemble
+int run_eval(const Words& words);      ///< answer (the verb may be left out), and what is done with answers
 int run_handover(const Words& words);  ///< check
 int run_pool(const Words& words);      ///< describe, convert
 int list_methods(const Words& words);  ///< all, `NAME`, or --markdown
