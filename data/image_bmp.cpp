@@ -101,8 +101,10 @@ void put_row(const Source& source, const Header& header, std::size_t at, std::ui
     } else {
       const std::int64_t bit = x * header.bits;
       const std::size_t index = row[bit / 8] >> (8 - header.bits - bit % 8) & ((1 << header.bits) - 1);
-      if (index >= header.colors) damaged(source, "BMP", "a pixel lies outside its palette");
-      bgr = source.bytes.data() + header.palette + index * header.color_bytes;
+      const std::size_t entry = header.palette + index * header.color_bytes;
+      constexpr std::array<std::uint8_t, 3> kBlack{};  // what Pillow takes for a colour that the palette lacks
+      const bool known = index < header.colors && entry + header.color_bytes <= source.bytes.size();
+      bgr = known ? source.bytes.data() + entry : kBlack.data();
     }
     rgb[0] = bgr[2], rgb[1] = bgr[1], rgb[2] = bgr[0];
   }
@@ -113,10 +115,11 @@ void put_row(const Source& source, const Header& header, std::size_t at, std::ui
 Image decode_bmp(const Source& source) {
   const Header header = read_header(source);
   Image image = allocate(source, header.width, header.height);
-  const std::size_t stride = (static_cast<std::size_t>(header.width) * header.bits + 31) / 32 * 4;
-  const std::size_t palette_end = header.palette + (header.bits <= 8 ? header.colors * header.color_bytes : 0);
-  if (palette_end > source.bytes.size() || header.pixels > source.bytes.size() ||
-      stride * static_cast<std::size_t>(header.height) > source.bytes.size() - header.pixels) {
+  const std::size_t row_bits = static_cast<std::size_t>(header.width) * header.bits;
+  const std::size_t stride = (row_bits + 31) / 32 * 4, row_bytes = (row_bits + 7) / 8;
+  // The padding of the last row may be missing.
+  if (header.pixels > source.bytes.size() ||
+      stride * static_cast<std::size_t>(header.height - 1) + row_bytes > source.bytes.size() - header.pixels) {
     cut_short(source);
   }
   for (std::int64_t y = 0; y < header.height; ++y) {

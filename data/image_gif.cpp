@@ -13,11 +13,17 @@ namespace {
 struct Input {
   std::span<const std::uint8_t> bytes;
   std::size_t at = 0;
+  bool ended = false;
 };
 
 int on_read(GifFileType* gif, GifByteType* out, int count) {
   auto& input = *static_cast<Input*>(gif->UserData);
   const auto take = std::min(static_cast<std::size_t>(count), input.bytes.size() - input.at);
+  if (take == 0 && count == 1 && !input.ended) {  // the empty block behind the pixels, which Pillow does not miss
+    input.ended = true;
+    *out = 0;
+    return 1;
+  }
   std::memcpy(out, input.bytes.data() + input.at, take);
   input.at += take;
   return static_cast<int>(take);

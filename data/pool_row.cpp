@@ -86,6 +86,15 @@ std::string read_parts(dom::array parts, std::string& text, std::vector<std::str
   return {};
 }
 
+bool is_absent(dom::object object, const char* key) {
+  dom::element value;
+  if (object[key].get(value) != simdjson::SUCCESS || value.is_null()) return true;
+  std::string_view text;
+  if (value.get(text) == simdjson::SUCCESS) return text.empty();
+  dom::array list;
+  return value.get(list) == simdjson::SUCCESS && list.size() == 0;
+}
+
 /// Appends the turns of `list`; returns why that is impossible, or nothing.
 std::string read_turns(dom::array list, const Spelling& spelling, Conversation& out) {
   std::size_t index = 0;
@@ -98,6 +107,10 @@ std::string read_turns(dom::array list, const Spelling& spelling, Conversation& 
     dom::array parts;
     const bool in_parts = !exchange && turn[keys.text].get(parts) == simdjson::SUCCESS;
     if (!name) return fmt::format("{}[{}].{} is missing or not a string", spelling.list, index, keys.role);
+    if (!text && !in_parts && !exchange && role_of(*name) == Role::kSystem && is_absent(turn, keys.text)) {
+      ++index;
+      continue;  // null is absent, and so is the message
+    }
     if (!text && !in_parts) return fmt::format("{}[{}].{} is missing or not a string", spelling.list, index, keys.text);
     if (exchange) {
       if (index == 0) out.source = text_of(turn, "source").value_or("");
@@ -113,15 +126,6 @@ std::string read_turns(dom::array list, const Spelling& spelling, Conversation& 
     ++index;
   }
   return {};
-}
-
-bool is_absent(dom::object object, const char* key) {
-  dom::element value;
-  if (object[key].get(value) != simdjson::SUCCESS || value.is_null()) return true;
-  std::string_view text;
-  if (value.get(text) == simdjson::SUCCESS) return text.empty();
-  dom::array list;
-  return value.get(list) == simdjson::SUCCESS && list.size() == 0;
 }
 
 bool same(const std::vector<Turn>& a, const std::vector<Turn>& b) {

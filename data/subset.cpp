@@ -201,15 +201,37 @@ void write_text(const Pool& pool, std::span<const std::int64_t> rows, const fs::
   subset.commit();
 }
 
+/// Reads pictures into `container`; those that cannot be read are counted, and told of at the end.
+class PictureSource {
+ public:
+  explicit PictureSource(const char* container) : container_(container) {}
+  ~PictureSource() {
+    if (missing_ > 0) {
+      log_warning("{} pictures could not be read and are not in the {} (the first: {})", missing_, container_,
+                  first_missing_);
+    }
+  }
+
+  std::optional<std::string> read(const std::string& name) {
+    try {
+      return read_picture(name);
+    } catch (const UserError& error) {
+      if (error.kind() != ErrorKind::kInput) throw;
+      if (missing_++ == 0) first_missing_ = error.problem();
+      return {};
+    }
+  }
+
+ private:
+  const char* container_;
+  std::int64_t missing_ = 0;
+  std::string first_missing_;
+};
+
 /// Rows of other containers as samples of a tar.
 class TarSubset {
  public:
   explicit TarSubset(TarWriter& tar) : tar_(tar) {}
-  ~TarSubset() {
-    if (missing_ > 0) {
-      log_warning("{} pictures could not be read and are not in the tar (the first: {})", missing_, first_missing_);
-    }
-  }
 
   void add(const Sample& sample, const RawRow& raw) {
     const auto key = fmt::format("{:09}", sample.row);
@@ -217,13 +239,8 @@ class TarSubset {
     tar_.add(key + ".json", inside ? with_member(raw.json, "", {"image", "images"}) : raw.json);
     for (std::size_t i = 0; i < sample.images.size(); ++i) {
       const auto number = sample.images.size() == 1 ? "" : fmt::format("{}.", i);
-      try {
-        const auto bytes = read_picture(sample.images[i]);
-        tar_.add(fmt::format("{}.{}{}", key, number, extension(bytes, sample.images[i])), bytes);
-      } catch (const UserError& error) {
-        if (error.kind() != ErrorKind::kInput) throw;
-        if (missing_++ == 0) first_missing_ = error.problem();
-      }
+      if (const auto bytes = pictures_.read(sample.images[i]))
+        tar_.add(fmt::format("{}.{}{}", key, number, extension(*bytes, sample.images[i])), *bytes);
     }
   }
 
@@ -237,8 +254,7 @@ class TarSubset {
   }
 
   TarWriter& tar_;
-  std::int64_t missing_ = 0;
-  std::string first_missing_;
+  PictureSource pictures_{"tar"};
 };
 
 void write_tar(const Pool& pool, std::span<const std::int64_t> rows, const fs::path& file) {
@@ -298,12 +314,13 @@ void write_as_parquet(const Pool& pool, std::span<const std::int64_t> rows, cons
   const bool own =
       std::all_of(parts.begin(), parts.end(), [](const auto& part) { return is_parquet(*part.container); });
   if (own && (parts.size() == 1 || file.extension() != ".parquet")) return write_own(pool, rows, file);
+  PictureSource pictures("Parquet file");
   const auto mixed = write_parquet(
       file,
       [&](const auto& take) {
         pool.for_each_raw(rows, [&](Sample& sample, const RawRow& raw) { take({raw.json, sample.images}); });
       },
-      [](const std::string& name) { return read_picture(name); });
+      [&](const std::string& name) { return pictures.read(name); });
   if (mixed.empty()) return;
   log_warning("'{}': values of several types are kept as text in {}", file.string(), fmt::join(mixed, ", "));
 }

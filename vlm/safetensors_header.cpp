@@ -15,11 +15,12 @@ namespace {
 
 constexpr std::uint64_t kMaxHeaderBytes = 100'000'000;  // the reference reader's limit
 
-/// Bits of every dtype of the format (safetensors 0.6); SafetensorsFile decides which of them it reads.
-constexpr std::array<std::pair<const char*, std::uint64_t>, 20> kItemBits{
-    {{"F64", 64},    {"I64", 64},    {"U64", 64},    {"C64", 64},    {"F32", 32},    {"I32", 32}, {"U32", 32},
-     {"F16", 16},    {"BF16", 16},   {"I16", 16},    {"U16", 16},    {"I8", 8},      {"U8", 8},   {"BOOL", 8},
-     {"F8_E4M3", 8}, {"F8_E5M2", 8}, {"F8_E8M0", 8}, {"F6_E2M3", 6}, {"F6_E3M2", 6}, {"F4", 4}}};
+/// Bits of every dtype of the format (safetensors 0.7); SafetensorsFile decides which of them it reads.
+constexpr std::array<std::pair<const char*, std::uint64_t>, 22> kItemBits{
+    {{"F64", 64},    {"I64", 64},    {"U64", 64},    {"C64", 64},    {"F32", 32},        {"I32", 32},
+     {"U32", 32},    {"F16", 16},    {"BF16", 16},   {"I16", 16},    {"U16", 16},        {"I8", 8},
+     {"U8", 8},      {"BOOL", 8},    {"F8_E4M3", 8}, {"F8_E5M2", 8}, {"F8_E4M3FNUZ", 8}, {"F8_E5M2FNUZ", 8},
+     {"F8_E8M0", 8}, {"F6_E2M3", 6}, {"F6_E3M2", 6}, {"F4", 4}}};
 
 [[noreturn]] void refuse(const std::string& file, const std::string& what) {
   throw UserError(ErrorKind::kInput, fmt::format("'{}' is not a valid safetensors file: {}", file, what),

@@ -11,6 +11,7 @@
 #include <functional>
 #include <limits>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -47,8 +48,8 @@ struct ParquetRow {
 };
 /// Hands every row to its argument, in order.
 using ParquetRowSource = std::function<void(const std::function<void(const ParquetRow&)>&)>;
-/// The bytes of a picture by its name.
-using PictureReader = std::function<std::string(const std::string&)>;
+/// The bytes of a picture by its name; nothing if it cannot be read: the row then keeps its name alone.
+using PictureReader = std::function<std::optional<std::string>(const std::string&)>;
 
 /// Writes rows of any container as a Parquet file that `datasets.load_dataset("parquet")` opens, pictures as its Image
 /// feature: in a column `image`, or in lists `images` if a row has several, in place of the members of these names.

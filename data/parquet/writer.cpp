@@ -127,10 +127,11 @@ class Rows {
   void add_picture(const std::string& name, arrow::StructBuilder& builder) {
     const auto bytes = read_picture_(name);
     require(builder.Append());
-    require(static_cast<arrow::BinaryBuilder&>(*builder.field_builder(0)).Append(bytes));
+    auto& data = static_cast<arrow::BinaryBuilder&>(*builder.field_builder(0));
+    require(bytes ? data.Append(*bytes) : data.AppendNull());
     auto& path = static_cast<arrow::StringBuilder&>(*builder.field_builder(1));
     require(is_reference(name) ? path.AppendNull() : path.Append(fs::path(name).filename().string()));
-    bytes_ += static_cast<std::int64_t>(bytes.size());
+    if (bytes) bytes_ += static_cast<std::int64_t>(bytes->size());
   }
 
   void flush() {

@@ -39,11 +39,11 @@ inline constexpr char kPoolUsage[] =
     "  pictures=false  does not open the pictures\n"
     "convert writes all rows in another container; OUT's extension decides where format= is not given.";
 inline constexpr char kVerifyUsage[] =
-    "scalselect verify MANIFEST [subset=FILE] [pool=FILE] [image_root=DIR] [model=DIR] [cache=DIR]   (the keys: where "
-    "it "
-    "is now)";
+    "scalselect verify MANIFEST [subset=FILE] [pool=FILE] [image_root=DIR] [model=DIR] [scores=FILE] [features=FILE] "
+    "[exclude=FILE] [must_keep=FILE] [cache=DIR]   (the keys: where it is now)";
 inline constexpr char kReplayUsage[] =
-    "scalselect replay MANIFEST [pool=FILE] [image_root=DIR] [model=DIR] [cache=DIR] [threads=N] [device=cuda]";
+    "scalselect replay MANIFEST [pool=FILE] [image_root=DIR] [model=DIR] [scores=FILE] [features=FILE] [exclude=FILE] "
+    "[must_keep=FILE] [cache=DIR] [threads=N] [device=cuda]";
 inline constexpr char kDiffUsage[] =
     "scalselect diff A B [pool=FILE] [image_root=DIR] [format=text|json] [cache=DIR]   (A, B: manifests, subsets, "
     "lists)";

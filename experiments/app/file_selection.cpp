@@ -93,7 +93,8 @@ void choose_all(const Method& method, const MethodInput& input, Chosen& chosen) 
 }
 
 /// The settings that lead to a selection from files again.
-void describe(const schema::SelectOptions& asked, const FileDigests& digests, pipeline::SelectionRecord& record) {
+void describe(const schema::SelectOptions& asked, const RowSet& rows, const FileDigests& digests,
+              pipeline::SelectionRecord& record) {
   if (asked.scores) add_file(record, "scores", *asked.scores, digests);
   if (asked.features) add_file(record, "features", *asked.features, digests);
   for (const char* key : {"scores", "features"}) {
@@ -102,7 +103,7 @@ void describe(const schema::SelectOptions& asked, const FileDigests& digests, pi
   }
   if (asked.scores || asked.features) record.settings["ids"] = dump_options(asked)["ids"];
   record.settings["seed"] = asked.seed;
-  pipeline::add_constraints(record, asked.constraints, digests);
+  pipeline::add_constraints(record, asked.constraints, rows.constraints, digests);
 }
 
 void describe(const MethodChoice& choice, const Method& method, const FileDigests& digests,
@@ -139,7 +140,7 @@ Chosen choose_from_scores(Bound bound) {
   const FileDigests digests(cache.root() / "digests");
   chosen.record.settings["pool"] = pipeline::pool_settings(pool_options);
   add_pool(chosen.record, "pool", open, digests);
-  describe(asked, digests, chosen.record);
+  describe(asked, chosen.rows, digests, chosen.record);
   chosen.record.warnings = heard.take();
   return chosen;
 }
@@ -185,7 +186,7 @@ Chosen choose_from_vectors(Bound bound) {
   const auto input = open_input(
       method, chosen.rows, [&](const FeatureSpec&) { return table; }, static_cast<std::uint64_t>(asked.seed));
   choose_all(method, input, chosen);
-  describe(asked, digests, chosen.record);
+  describe(asked, chosen.rows, digests, chosen.record);
   describe(choice, method, digests, chosen.record);
   chosen.record.warnings = heard.take();
   return chosen;

@@ -27,6 +27,9 @@ struct Item {
   std::string what, place;
 };
 
+/// Single files that a selection may be made from, by the keys of `select`, which are their roles too.
+constexpr const char* kLists[] = {"exclude", "features", "must_keep", "scores"};
+
 /// The manifest's settings, with what the words name elsewhere today.
 nlohmann::json settings_of(const Manifest& manifest, const PlainWords& asked) {
   nlohmann::json settings = manifest.settings();
@@ -37,6 +40,15 @@ nlohmann::json settings_of(const Manifest& manifest, const PlainWords& asked) {
   }
   if (const auto root = asked.value("image_root"); !root.empty()) settings["pool"]["image_root"] = root;
   if (const auto model = asked.value("model"); !model.empty()) settings["model"]["path"] = model;
+  for (const char* key : kLists) {
+    const auto file = asked.value(key);
+    if (file.empty()) continue;
+    if (!manifest.settings().contains(key)) {
+      throw UserError(ErrorKind::kUsage, fmt::format("'{}' was made without {}.", manifest.file.string(), key),
+                      fmt::format("Leave {}= out.", key));
+    }
+    settings[key] = file;
+  }
   return settings;
 }
 
@@ -52,8 +64,12 @@ class Check {
       if (role == "model") model(input);
       else if (role == "pool" || role == "target") pool(role, input);
       else
-        for (const auto& file : files_of(input))
-          compare(role, pipeline::text_at(file, "path"), pipeline::text_at(file, "sha256"));
+        for (const auto& file : files_of(input)) {
+          const auto today = settings_.find(role);
+          const bool named = today != settings_.end() && today->is_string();
+          compare(role, named ? today->get<std::string>() : pipeline::text_at(file, "path"),
+                  pipeline::text_at(file, "sha256"));
+        }
     }
     return std::move(items_);
   }
@@ -119,7 +135,6 @@ class Check {
     const auto open = inputs::open_pool(options, cache_);
     if (!on_disk && !compare_all(role, open.files, recorded)) return;
     add(open.digest == pipeline::text_at(input, "digest") ? "ok" : "changed", role + " pictures",
-
         open.pool->entries().size() == 1 ? open.pool->image_root(0) : open.path);
     if (role == "pool") rows(*open.pool);
   }

@@ -139,7 +139,10 @@ int describe_pool_of(const PlainWords& asked, FeatureProbe* model) {
   if (format != "text" && format != "json") refuse_plain("pool", "`pool describe` prints format=text or format=json.");
   DescribeOptions options;
   options.model = model;
-  options.pictures = asked.value("pictures", "true") != "false";
+  const auto pictures = asked.value("pictures", "true");
+  if (pictures != "true" && pictures != "false")
+    refuse_plain("pool", fmt::format("'pictures={}' is not true or false.", pictures));
+  options.pictures = pictures == "true";
   const auto description = describe_pool(open(asked), options);
   if (format == "json") print_json(description, asked.names[1]);
   else print_text(description, asked.names[1]);

@@ -205,7 +205,7 @@ FeatureBundle bundle_of(const Method& method, const FeatureBundle& features) {
   return own;
 }
 
-SelectionRecord record_of(const RunConfig& config, const Method& method, const OpenPool& pool,
+SelectionRecord record_of(const RunConfig& config, const Method& method, const OpenPool& pool, const RowSet& rows,
                           const FeatureBundle& features, const TargetFeatures* target, const ArtifactCache& cache) {
   const FileDigests digests(cache.root() / "digests");
   const bool uses_model = !method.needs.empty() || !method.target_needs.empty();
@@ -225,7 +225,7 @@ SelectionRecord record_of(const RunConfig& config, const Method& method, const O
   record.settings["method"].update(find_method(config.method).resolve(config.method_options));
   for (const auto& [option, file] : method.files) add_file(record, "method." + option, file, digests);
   record.settings["seed"] = config.seed;
-  add_constraints(record, config.constraints, digests);
+  add_constraints(record, config.constraints, rows.constraints, digests);
   const auto folders = folders_of(bundle_of(method, features));
   count_without_features(record, folders, *pool.pool);
   for (const auto& folder : folders) add_warnings(record.warnings, remembered_warnings(folder));
@@ -298,7 +298,7 @@ SelectionOutput ensure_selection(const RunConfig& config, const OpenPool& pool, 
   const StageKey base = scores_key(config, method, pool, rows, features, target);
 
   SelectionOutput output;
-  output.record = record_of(config, method, pool, features, target, cache);
+  output.record = record_of(config, method, pool, rows, features, target, cache);
   add_warnings(output.record.warnings, heard.take());
   if (method.budget_use == BudgetUse::kScores) {
     output.records.push_back(ensure(cache, "scores", base, [&](const fs::path& folder) {

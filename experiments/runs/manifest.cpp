@@ -165,13 +165,16 @@ void count_without_features(SelectionRecord& record, const std::vector<fs::path>
   record.counts["without_features"] = sorted(counts);
 }
 
-void add_constraints(SelectionRecord& record, const ConstraintOptions& options, const FileDigests& digests) {
+void add_constraints(SelectionRecord& record, const ConstraintOptions& options, const Constraints& rows,
+                     const FileDigests& digests) {
   const auto tree = dump_options(options), usual = dump_options(ConstraintOptions());
   for (const auto& [key, value] : tree.items()) {
     if (key == "text_only" || value != usual[key]) record.settings[key] = value;
   }
   if (options.exclude) add_file(record, "exclude", *options.exclude, digests);
   if (options.must_keep) add_file(record, "must_keep", *options.must_keep, digests);
+  if (options.exclude) record.counts["excluded"] = rows.excluded.size();
+  if (options.must_keep) record.counts["must_keep"] = rows.must_keep.size();
 }
 
 std::string subset_digest(const fs::path& subset) {
@@ -183,7 +186,8 @@ std::string subset_digest(const fs::path& subset) {
 }
 
 fs::path manifest_of(const fs::path& subset) {
-  return subset.parent_path() / (subset.stem().string() + ".manifest.json");
+  const auto name = subset.extension() == ".json" ? subset.stem() : subset.filename();
+  return subset.parent_path() / (name.string() + ".manifest.json");
 }
 
 void write_manifest(const SelectionRecord& record, const std::vector<std::int64_t>& rows, const Pool* pool,

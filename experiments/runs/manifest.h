@@ -8,7 +8,8 @@
 //    "inputs": [{"role": "pool", "rows", "digest", "files": [{"path", "bytes", "sha256"}]},
 //               {"role": "model", "path", "digest"}, …],
 //    "subset": {"file", "bytes", "sha256"},
-//    "counts": {"rows", "usable", "rejected": {reason: rows}, "without_features": {reason: rows}, "chosen"},
+//    "counts": {"rows", "usable", "rejected": {reason: rows}, "excluded", "must_keep", "without_features":
+//               {reason: rows}, "chosen"},
 //    "warnings": […], "rows": [in order of choice], "ids": [theirs]}
 //
 // "digest" of a pool covers its pictures (Pool::digest), of a model folder what is read of it (inputs::model_digest).
@@ -48,8 +49,9 @@ void add_file(SelectionRecord& record, const std::string& role, const std::files
 void add_folder(SelectionRecord& record, const std::string& role, const std::filesystem::path& folder,
                 const std::string& digest);
 
-/// The constraints that are set, and their files.
-void add_constraints(SelectionRecord& record, const ConstraintOptions& options, const FileDigests& digests);
+/// The constraints that are set, their files, and how many rows these name.
+void add_constraints(SelectionRecord& record, const ConstraintOptions& options, const Constraints& rows,
+                     const FileDigests& digests);
 
 /// Counts the rows for which one of the feature stores has no vector, other than those that the pool rejected.
 void count_without_features(SelectionRecord& record, const std::vector<std::filesystem::path>& stores,
@@ -61,7 +63,7 @@ struct ManifestOrigin {
   std::string command;
 };
 
-/// subset.json -> subset.manifest.json.
+/// subset.json -> subset.manifest.json, subset.tar -> subset.tar.manifest.json.
 std::filesystem::path manifest_of(const std::filesystem::path& subset);
 
 /// SHA-256 of a subset's file; of a folder of shards, of their names and contents.

@@ -361,6 +361,25 @@ TEST(Subsets, AJsonFileHoldsPicturesOfOneFolderAlone) {
   EXPECT_EQ(read_file(place("roots/x_images/000000001.bin")), "of another subset");
 }
 
+TEST(Subsets, AMissingPictureLeavesItsRow) {
+  fs::remove_all(place("gone"));
+  fs::create_directories(place("gone"));
+  write("gone/0.png", "picture");
+  const Pool pool(write("gone/p.jsonl", picture_row("0.png") + picture_row("1.png")));
+  EXPECT_EQ(write_subset(pool, {0, 1}, place("gone/s.tar")), 2);
+  const Pool tar(place("gone/s.tar"));
+  EXPECT_EQ(read_picture(tar.sample(0).images[0]), "picture");
+  EXPECT_THAT(tar.sample(1).images, SizeIs(0));
+#ifdef SCALSELECT_HAS_PARQUET
+  EXPECT_EQ(write_subset(pool, {0, 1}, place("gone/s.parquet")), 2);
+  fs::remove(place("gone/0.png"));
+  const Pool columns(place("gone/s.parquet"));
+  EXPECT_EQ(read_picture(columns.sample(0).images[0]), "picture");
+  EXPECT_THAT(columns.sample(1).images, ElementsAre(place("gone/1.png").string()));
+  EXPECT_FALSE(picture_exists(columns.sample(1).images[0]));
+#endif
+}
+
 TEST(Subsets, RowsThatCannotBeUsedStayInTextAndNowhereElse) {
   fs::remove_all(place("odd"));
   fs::create_directories(place("odd"));

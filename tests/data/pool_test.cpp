@@ -136,8 +136,11 @@ TEST(Pool, NullAndEmptyMeanAbsent) {
             "[{\"id\": 1, \"conversations\": null, \"image\": null, \"system\": null, "
             "\"source\": null, \"images\": [\"a.png\"], " +
                 messages + "},\n{\"id\": 2, \"conversations\": [], \"image\": \"\", \"images\": \"a.png\", " +
-                messages + "},\n{\"id\": 3, \"messages\": null, \"images\": [], \"image\": \"a.png\", " + kTurn + "}]"),
+                messages + "},\n{\"id\": 3, \"messages\": null, \"images\": [], \"image\": \"a.png\", " + kTurn +
+                "},\n{\"id\": 4, \"image\": \"a.png\", \"messages\": [{\"role\": \"system\", \"content\": null}, "
+                "{\"role\": \"user\", \"content\": \"hi\"}, {\"role\": \"assistant\", \"content\": \"ho\"}]}]"),
       "/r");
+  EXPECT_EQ(pool.size(), 4);
   EXPECT_THAT(pool.problems(), IsEmpty());
   pool.for_each([](const Sample& sample) {
     EXPECT_EQ(sample.turns.size(), 2U) << sample.row;

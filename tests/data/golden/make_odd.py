@@ -1,10 +1,11 @@
-"""Writes odd/*: PNG files with damage after the last pixel and BMP layouts, and odd.tsv with what Pillow makes of them.
+"""Writes odd/*: pictures with damage after the last pixel and unusual BMPs, and odd.tsv with what Pillow makes of them.
 
     pip install pillow==11.3.0 numpy && python make_odd.py
 
 odd.tsv: file, width, height, SHA-256 of the bytes of Image.open(file).convert("RGB"); "0 0 refused" where Pillow refuses.
 """
 import hashlib
+import io
 import pathlib
 import struct
 import zlib
@@ -91,8 +92,36 @@ BMP = {
     "no_masks_v4": bmp(32, (0, 0, 0, 0), words(np.uint32), 108),
     "30_bits": bmp(32, (0x3FF00000, 0xFFC00, 0x3FF), words(np.uint32)),
 }
+
+
+def indexed(bits, entries, stated, cut=0):
+    """A BMP with `entries` colours that says it had `stated`; pixels use all indices of its bits."""
+    colors = rng.integers(0, 256, (entries, 4), dtype=np.uint8).tobytes()
+    rows = [np.arange(y, y + (W * bits + 7) // 8, dtype=np.uint8).tobytes() for y in range(0, 255, 255 // H)][:H]
+    header = struct.pack("<IiiHHIIiiII", 40, W, H, 1, bits, 0, 0, 2835, 2835, stated, 0)
+    data = b"".join(row.ljust((len(row) + 3) // 4 * 4, b"\0") for row in rows)
+    start = 14 + len(header) + len(colors)
+    whole = b"BM" + struct.pack("<IHHI", start + len(data), 0, 0, start) + header + colors + data
+    return whole[:len(whole) - cut]
+
+
+BMP |= {
+    "palette_4_of_256": indexed(8, 4, 4),
+    "palette_states_all": indexed(8, 4, 0),
+    "palette_3_of_16": indexed(4, 3, 3),
+    "no_last_padding": indexed(8, 256, 0, 3),
+    "last_pixel_cut": indexed(8, 256, 0, 4),
+    "no_last_padding_24": bmp(24, (), [row.tobytes() for row in rgb[:, ::-1]], compression=0)[:-1],
+}
 for name, data in BMP.items():
     (OUT / f"{name}.bmp").write_bytes(data)
+
+picture = Image.fromarray(rgb).quantize(16)
+for interlace in (0, 1):
+    buffer = io.BytesIO()
+    picture.save(buffer, "GIF", interlace=interlace)
+    for cut in range(4):
+        (OUT / f"{'woven_' if interlace else ''}cut_{cut}.gif").write_bytes(buffer.getvalue()[:len(buffer.getvalue()) - cut])
 
 with open(OUT.parent / "odd.tsv", "w") as table:
     for file in sorted(OUT.iterdir()):

@@ -192,6 +192,19 @@ ok "verify over two files" verify listed.manifest.json
 ok "constraints" select method=random "${pool[@]}" exclude=random.json budget=0.5 out=rest.json
 ok "replay with constraints" replay rest.manifest.json cache=cache
 says "equal: the same 15 rows"
+mv random.json elsewhere.json
+not_ok "a list that moved" verify rest.manifest.json
+says "missing  exclude"
+ok "where it is now" verify rest.manifest.json exclude=elsewhere.json
+ok "replay with a list elsewhere" replay rest.manifest.json exclude=elsewhere.json cache=cache
+says "equal: the same 15 rows"
+refused "a list that was not used" "was made without must_keep" replay rest.manifest.json must_keep=elsewhere.json
+mv elsewhere.json random.json
+ok "subsets of one stem" select method=random "${pool[@]}" budget=5 out=stem.jsonl
+ok "subsets of one stem" select method=random "${pool[@]}" budget=6 out=stem.tar
+ok "each has its manifest" verify stem.jsonl.manifest.json
+ok "each has its manifest" verify stem.tar.manifest.json
+refused "pictures that are no truth value" "is not true or false" pool describe world/fifty.json pictures=5
 
 echo "== nothing that is read is overwritten, and nothing is ignored"
 refused "a pool converted onto itself" "would be overwritten" pool convert world/one.jsonl world/../world/one.jsonl format=ids
