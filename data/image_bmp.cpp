@@ -102,7 +102,7 @@ void put_row(const Source& source, const Header& header, std::size_t at, std::ui
       const std::int64_t bit = x * header.bits;
       const std::size_t index = row[bit / 8] >> (8 - header.bits - bit % 8) & ((1 << header.bits) - 1);
       const std::size_t entry = header.palette + index * header.color_bytes;
-      constexpr std::array<std::uint8_t, 3> kBlack{};  // what Pillow takes for a colour that the palette lacks
+      static constexpr std::array<std::uint8_t, 3> kBlack{};  // what Pillow takes for a colour that the palette lacks
       const bool known = index < header.colors && entry + header.color_bytes <= source.bytes.size();
       bgr = known ? source.bytes.data() + entry : kBlack.data();
     }
