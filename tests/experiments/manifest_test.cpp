@@ -84,8 +84,8 @@ TEST(Manifest, OfATableHasNoIds) {
   const TempFolder folder;
   write_file_atomically(folder.path / "rows.txt", "1\n0\n");
   write_manifest({}, {1, 0}, nullptr, folder.path / "rows.txt", kOrigin);
-  EXPECT_TRUE(read_manifest(folder.path / "rows.manifest.json").tree["ids"].is_null());
-  EXPECT_THAT(read_row_list(folder.path / "rows.manifest.json", nullptr, 2).rows, ElementsAre(1, 0));
+  EXPECT_TRUE(read_manifest(folder.path / "rows.txt.manifest.json").tree["ids"].is_null());
+  EXPECT_THAT(read_row_list(folder.path / "rows.txt.manifest.json", nullptr, 2).rows, ElementsAre(1, 0));
 }
 
 TEST(Manifest, ThatIsDamagedIsRefusedInASentence) {

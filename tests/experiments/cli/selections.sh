@@ -63,7 +63,7 @@ E
 [ ! -e stdout.manifest.json ] && [ ! -e /dev/stdout.manifest.json ] || fail "a manifest of a stream"
 
 echo "== verify and replay"
-for name in random ours center scored table two.5; do
+for name in random ours center scored table.txt two.5; do
   ok "verify $name" verify $name.manifest.json
   ! grep -qv '^ok ' out.txt || fail "verify $name: $(cat out.txt)"
   ok "replay $name" replay $name.manifest.json
