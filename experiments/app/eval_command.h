@@ -8,5 +8,9 @@ namespace scalselect::app {
 // The verbs of `eval`, each with the words after it. Only `answer` runs a model; it is also what `eval key=value …`
 // means.
 int eval_answer(const Words& words);
+int eval_diff(const Words& words);
+int eval_export(const Words& words);
+int eval_import(const Words& words);
+int eval_rescore(const Words& words);
 
 }  // namespace scalselect::app
