@@ -23,18 +23,6 @@ inline constexpr char kAnswersUsage[] =
     "scalselect answers ID [benchmark=NAME] [wrong=true] [limit=N] [store=FILE]   (N questions of each benchmark)";
 inline constexpr char kEvalUsage[] =
     "scalselect eval model.path=DIR [adapter=DIR] [eval=GROUP] [eval.root=DIR] [key=value …]";
-inline constexpr char kEvalRescoreUsage[] =
-    "scalselect eval rescore RUN|FILE… [matcher=all|NAME,…] [benchmark=NAME] [--all] [format=text|csv|json] "
-    "[out=FILE.jsonl] [store=FILE]   (out: each question; a FILE whose benchmark has a name of its own: kind=KIND)";
-inline constexpr char kEvalImportUsage[] =
-    "scalselect eval import FILE kind=KIND path=BENCHMARK [name=NAME] [images=DIR] [matcher=NAME] [out=FILE.jsonl] "
-    "[format=vlmevalkit|lmms-eval|llava] [missing=keep|nan] [circular=file|expand|off] [language=en|cn] [cache=DIR]";
-inline constexpr char kEvalExportUsage[] =
-    "scalselect eval export RUN|FILE format=vlmevalkit|lmms-eval|llava out=FILE [benchmark=NAME] [path=BENCHMARK] "
-    "[task=NAME] [like=SAMPLES.jsonl] [store=FILE]   (task, like: of lmms-eval)";
-inline constexpr char kEvalDiffUsage[] =
-    "scalselect eval diff A B [benchmark=NAME] [matcher=NAME | matcher=A,B] [examples=N] [--all] [format=text|json] "
-    "[store=FILE]   (A, B: runs or files of predictions)";
 inline constexpr char kReportUsage[] = "scalselect report experiment=NAME [against=METHOD] [out=DIR] [store=FILE]";
 inline constexpr char kCacheUsage[] =
     "scalselect cache ls [cache=DIR] [store=FILE]\n"

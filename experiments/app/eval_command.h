@@ -5,6 +5,20 @@
 
 namespace scalselect::app {
 
+// Usage of the verbs that run no model.
+inline constexpr char kEvalRescoreUsage[] =
+    "scalselect eval rescore RUN|FILE… [matcher=all|NAME,…] [benchmark=NAME] [--all] [format=text|csv|json] "
+    "[out=FILE.jsonl] [store=FILE]   (out: each question; a FILE whose benchmark has a name of its own: kind=KIND)";
+inline constexpr char kEvalImportUsage[] =
+    "scalselect eval import FILE kind=KIND path=BENCHMARK [name=NAME] [images=DIR] [matcher=NAME] [out=FILE.jsonl] "
+    "[format=vlmevalkit|lmms-eval|llava] [missing=keep|nan] [circular=file|expand|off] [language=en|cn] [cache=DIR]";
+inline constexpr char kEvalExportUsage[] =
+    "scalselect eval export RUN|FILE format=vlmevalkit|lmms-eval|llava out=FILE [benchmark=NAME] [path=BENCHMARK] "
+    "[task=NAME] [like=SAMPLES.jsonl] [store=FILE]   (task, like: of lmms-eval)";
+inline constexpr char kEvalDiffUsage[] =
+    "scalselect eval diff A B [benchmark=NAME] [matcher=NAME | matcher=A,B] [examples=N] [--all] [format=text|json] "
+    "[store=FILE]   (A, B: runs or files of predictions)";
+
 // The verbs of `eval`, each with the words after it. Only `answer` runs a model; it is also what `eval key=value …`
 // means.
 int eval_answer(const Words& words);

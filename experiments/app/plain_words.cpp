@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "core/error.h"
+#include "experiments/app/eval_command.h"
 
 namespace scalselect::app {
 
