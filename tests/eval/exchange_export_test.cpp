@@ -2,6 +2,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <set>
+
 #include "eval/exchange/exports.h"
 #include "eval/json_files.h"
 #include "tests/eval/exchange_fixtures.h"
@@ -43,7 +45,7 @@ TEST(ExchangeExport, VlmEvalKitScoresTheTableAsWeDo) {
 TEST(ExchangeExport, LlavaScoresTheAnswersAsWeDo) {
   StandIn pope("pope", "pope", Matcher::kOfficial);
   const auto ours = pope.scores_of("llava_pope.jsonl");
-  EXPECT_EQ(llava_answers(pope.benchmark(), pope.predictions(), "llava_pope.jsonl"),
+  EXPECT_EQ(llava_answers(pope.benchmark(), pope.predictions(), "llava_pope.jsonl.predictions"),
             read_file(exchange("exports/llava_pope.jsonl")));
   EXPECT_EQ(llava_questions(pope.benchmark(), pope.predictions()),
             read_file(exchange("exports/llava_pope.questions.jsonl")));
@@ -61,7 +63,7 @@ TEST(ExchangeExport, LmmsEvalScoresTheReplayedAnswersAsItsOwn) {
   EXPECT_EQ(harness_scores("lmms-eval scienceqa_img export"), harness_scores("lmms-eval scienceqa_img"));
   StandIn pope("pope", "pope");
   pope.scores_of("lmms_samples_pope.jsonl");
-  EXPECT_EQ(lmms_eval_log(pope.benchmark(), pope.predictions(), "pope", "lmms_samples_pope.jsonl", nullptr),
+  EXPECT_EQ(lmms_eval_log(pope.benchmark(), pope.predictions(), "pope", "lmms_samples_pope.jsonl.predictions", nullptr),
             read_file(exchange("exports/lmms_pope.json")));
 }
 
