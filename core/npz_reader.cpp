@@ -1,5 +1,4 @@
 #include <fmt/format.h>
-#include <zlib.h>
 
 #include <algorithm>
 #include <cstring>
@@ -16,8 +15,6 @@
 
 namespace scalselect {
 namespace {
-
-constexpr std::size_t kChunk = 1 << 20;
 
 [[noreturn]] void refuse(const std::string& where, const std::string& what, const std::string& remedy) {
   throw UserError(ErrorKind::kInput, fmt::format("{} {}.", where, what), remedy);
@@ -69,39 +66,6 @@ std::unique_ptr<RowSource> rows_in(std::shared_ptr<MappedFile> mapping, std::str
                                       array);
 }
 
-/// Unpacks a deflate stream into `sink(bytes, count)` until `limit` bytes or its end; checks size and CRC at the end.
-template <class Sink>
-void inflate_member(std::string_view packed, const ZipMember& member, std::int64_t limit, const std::string& where,
-                    const Sink& sink) {
-  z_stream stream{};
-  if (inflateInit2(&stream, -MAX_WBITS) != Z_OK) throw std::bad_alloc();
-  std::vector<char> chunk(kChunk);
-  uLong crc = 0;
-  std::int64_t unpacked = 0;
-  int state = Z_OK;
-  const bool all = limit >= member.bytes;  // then the end of the stream must be seen
-  while (state != Z_STREAM_END && (all ? unpacked <= member.bytes : unpacked < limit)) {
-    if (stream.avail_in == 0 && !packed.empty()) {
-      stream.avail_in = static_cast<uInt>(std::min<std::size_t>(packed.size(), kChunk));
-      stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(packed.data()));
-      packed.remove_prefix(stream.avail_in);
-    }
-    stream.next_out = reinterpret_cast<Bytef*>(chunk.data());
-    stream.avail_out = kChunk;
-    state = inflate(&stream, Z_NO_FLUSH);
-    const std::size_t got = kChunk - stream.avail_out;
-    if (state != Z_OK && state != Z_STREAM_END) break;
-    crc = crc32(crc, reinterpret_cast<const Bytef*>(chunk.data()), static_cast<uInt>(got));
-    unpacked += static_cast<std::int64_t>(got);
-    sink(chunk.data(), got);
-  }
-  inflateEnd(&stream);
-  if (!all && unpacked >= limit) return;
-  if (state != Z_STREAM_END || unpacked != member.bytes || crc != member.crc) {
-    refuse(where, "is damaged: its compressed data or its checksum is wrong", "Write or copy the file again.");
-  }
-}
-
 }  // namespace
 
 struct NpzReader::Impl {
@@ -134,7 +98,7 @@ struct NpzReader::Impl {
     const auto bytes = packed(found);
     if (!found.deflated) return std::string(bytes.substr(0, static_cast<std::size_t>(limit)));
     std::string out;
-    inflate_member(bytes, found, limit, where(name), [&](const char* from, std::size_t n) { out.append(from, n); });
+    inflate_zip_member(bytes, found, limit, where(name), [&](const char* from, std::size_t n) { out.append(from, n); });
     return out;
   }
 
@@ -257,7 +221,7 @@ std::unique_ptr<RowSource> NpzReader::rows(const std::string& name) const {
   const auto where = impl_->where(name);
   if (!member.deflated) return rows_in(impl_->mapping, packed, where);
   const auto handle = unnamed_file();
-  inflate_member(packed, member, member.bytes, where, [&](const char* bytes, std::size_t count) {
+  inflate_zip_member(packed, member, member.bytes, where, [&](const char* bytes, std::size_t count) {
     write_all(handle, {bytes, count}, "the temporary copy of " + impl_->file.string());
   });
   auto mapping = std::make_shared<MappedFile>(handle, impl_->file);

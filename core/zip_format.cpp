@@ -1,12 +1,15 @@
 #include "core/zip_format.h"
 
 #include <fmt/format.h>
+#include <zlib.h>
 
 #include <algorithm>
 #include <cstring>
 #include <fstream>
 #include <limits>
+#include <new>
 #include <optional>
+#include <vector>
 
 #include "core/error.h"
 
@@ -160,6 +163,40 @@ std::int64_t zip_data_offset(const std::filesystem::path& file, const ZipMember&
     refuse(file, fmt::format("is cut short in its member '{}'", member.name));
   }
   return offset;
+}
+
+void inflate_zip_member(std::string_view packed, const ZipMember& member, std::int64_t limit, const std::string& where,
+                        const std::function<void(const char* bytes, std::size_t count)>& sink) {
+  constexpr std::size_t kChunk = 1 << 20;
+  z_stream stream{};
+  if (inflateInit2(&stream, -MAX_WBITS) != Z_OK) throw std::bad_alloc();
+  std::vector<char> chunk(kChunk);
+  uLong crc = 0;
+  std::int64_t unpacked = 0;
+  int state = Z_OK;
+  const bool all = limit >= member.bytes;  // then the end of the stream must be seen
+  while (state != Z_STREAM_END && (all ? unpacked <= member.bytes : unpacked < limit)) {
+    if (stream.avail_in == 0 && !packed.empty()) {
+      stream.avail_in = static_cast<uInt>(std::min<std::size_t>(packed.size(), kChunk));
+      stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(packed.data()));
+      packed.remove_prefix(stream.avail_in);
+    }
+    stream.next_out = reinterpret_cast<Bytef*>(chunk.data());
+    stream.avail_out = kChunk;
+    state = inflate(&stream, Z_NO_FLUSH);
+    const std::size_t got = kChunk - stream.avail_out;
+    if (state != Z_OK && state != Z_STREAM_END) break;
+    crc = crc32(crc, reinterpret_cast<const Bytef*>(chunk.data()), static_cast<uInt>(got));
+    unpacked += static_cast<std::int64_t>(got);
+    sink(chunk.data(), got);
+  }
+  inflateEnd(&stream);
+  if (!all && unpacked >= limit) return;
+  if (state != Z_STREAM_END || unpacked != member.bytes || crc != member.crc) {
+    throw UserError(ErrorKind::kInput,
+                    fmt::format("{} is damaged: its compressed data or its checksum is wrong.", where),
+                    "Write or copy the file again.");
+  }
 }
 
 std::string zip_local_header(const ZipMember& member) {

@@ -1,9 +1,11 @@
-// Just enough of the zip format for .npz files: the directory, local headers, zip64 (PKWARE APPNOTE 6.3.9).
+// Just enough of the zip format for .npz and .xlsx files: the directory, local headers, zip64 (PKWARE APPNOTE 6.3.9).
 #pragma once
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace scalselect {
@@ -22,6 +24,11 @@ std::vector<ZipMember> read_zip_directory(const std::filesystem::path& file);
 /// Where the (packed) data of a member begin. Throws UserError(kInput) if its local header is damaged or its data reach
 /// beyond the file.
 std::int64_t zip_data_offset(const std::filesystem::path& file, const ZipMember& member);
+
+/// Unpacks the deflated data of a member into `sink`, piece by piece, up to about `limit` bytes or the end, where size
+/// and checksum are compared. Throws UserError(kInput) "<where> is damaged: …".
+void inflate_zip_member(std::string_view packed, const ZipMember& member, std::int64_t limit, const std::string& where,
+                        const std::function<void(const char* bytes, std::size_t count)>& sink);
 
 /// Local header with a zip64 field. Its length does not depend on sizes and checksum, so it can be written before they
 /// are known and again afterwards.

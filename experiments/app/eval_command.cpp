@@ -13,7 +13,8 @@ namespace {
 // One line per verb.
 const std::map<std::string, int (*)(const Words&)>& verbs() {
   static const std::map<std::string, int (*)(const Words&)> table = {
-      {"answer", eval_answer},
+      {"answer", eval_answer}, {"diff", eval_diff},       {"export", eval_export},
+      {"import", eval_import}, {"rescore", eval_rescore},
   };
   return table;
 }

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "core/error.h"
+#include "experiments/app/eval_command.h"
 
 namespace scalselect::app {
 
@@ -12,6 +13,19 @@ const std::map<std::string, PlainCommand>& plain_commands() {
       {"show", {kShowUsage, {"store"}, {}}},
       {"compare", {kCompareUsage, {"store"}, {"--all"}}},
       {"answers", {kAnswersUsage, {"benchmark", "limit", "store", "wrong"}, {}}},
+      {"eval diff",
+       {kEvalDiffUsage, {"benchmark", "circular", "examples", "format", "kind", "matcher", "store"}, {"--all"}}},
+      {"eval export",
+       {kEvalExportUsage,
+        {"benchmark", "circular", "format", "images", "kind", "language", "like", "out", "path", "store", "task"},
+        {}}},
+      {"eval import",
+       {kEvalImportUsage,
+        {"cache", "circular", "format", "images", "kind", "language", "limit", "matcher", "missing", "name", "out",
+         "path"},
+        {}}},
+      {"eval rescore",
+       {kEvalRescoreUsage, {"benchmark", "circular", "format", "kind", "matcher", "out", "store"}, {"--all"}}},
       {"report", {kReportUsage, {"against", "experiment", "out", "store"}, {}}},
       {"cache", {kCacheUsage, {"cache", "store"}, {"--unfinished", "--unused", "--yes"}, {"ls", "rm"}}},
       {"pool", {kPoolUsage, {"format", "image_root", "model", "pictures"}, {}, {"convert", "describe"}}},

@@ -1,0 +1,251 @@
+#include "eval/exchange/answers.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "core/error.h"
+#include "core/hash.h"
+#include "eval/exchange/xlsx.h"
+#include "eval/json_files.h"
+#include "eval/text.h"
+#include "eval/tsv.h"
+
+namespace scalselect::eval {
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+
+[[noreturn]] void refuse(const std::string& where, const std::string& problem, const std::string& remedy = {}) {
+  throw UserError(ErrorKind::kInput, where + ": " + problem, remedy);
+}
+
+constexpr char kWhatIsRead[] =
+    "VLMEvalKit's predictions (.xlsx, .tsv, .json), lmms-eval's samples and LLaVA's answers (.jsonl) can be read.";
+
+/// Refuses what users hand over by mistake, by its first bytes.
+void refuse_strangers(const fs::path& file) {
+  std::error_code unknown;
+  if (!fs::is_regular_file(file, unknown)) refuse(file.string(), "is not a file", "Check the path.");
+  std::ifstream in(file, std::ios::binary);
+  std::string head(512, '\0');
+  in.read(head.data(), static_cast<std::streamsize>(head.size()));
+  head.resize(static_cast<std::size_t>(in.gcount()));
+  if (head.empty()) refuse(file.string(), "is empty", "Fetch or copy it again.");
+  const auto start = lower(strip(head)).substr(0, 15);
+  if (start.starts_with("<!doctype html") || start.starts_with("<html")) {
+    refuse(file.string(), "is a page of HTML, not the file that it links to", "Download the file itself.");
+  }
+  if (head.starts_with("\x80") || file.extension() == ".pkl") {
+    refuse(file.string(), "is a pickle, which VLMEvalKit writes where its table failed; pickles are never opened here",
+           "Let VLMEvalKit write the predictions again with PRED_FORMAT=tsv.");
+  }
+}
+
+/// A row of VLMEvalKit's table, whatever holds it: the text of a column, or nothing.
+struct Cell {
+  std::string text;
+  bool blank = true, number = false;
+};
+
+template <class CellOf>
+ForeignAnswer table_row(const std::string& where, std::size_t position, const CellOf& cell) {
+  const Cell answer = cell("prediction");
+  ForeignAnswer row;
+  row.where = where;
+  row.position = static_cast<std::int64_t>(position);
+  row.id = cell("index").text;
+  row.question = cell("question").text;
+  row.target = cell("answer").text;
+  row.text = answer.text;
+  row.blank = answer.blank;
+  row.number = answer.number;
+  if (row.id.empty()) refuse(where, "has no index", "Every row of VLMEvalKit's predictions has one.");
+  return row;
+}
+
+/// VLMEvalKit writes tables of several kinds beside each other.
+void check_columns(const std::string& file, const std::vector<std::string>& columns) {
+  const auto has = [&](const char* name) { return std::find(columns.begin(), columns.end(), name) != columns.end(); };
+  if (has("hit") && has("log")) {
+    refuse(file, "is a sheet of results (columns hit and log), with one row per question instead of one per call",
+           "Give the file of predictions, MODEL_DATASET without `_result`.");
+  }
+  for (const char* name : {"index", "prediction"}) {
+    if (!has(name)) {
+      refuse(file, fmt::format("has no column '{}' (it has {})", name, fmt::join(columns, ", ")),
+             "VLMEvalKit's predictions are the benchmark's table with a column `prediction`.");
+    }
+  }
+}
+
+void read_sheet(const fs::path& file, ForeignAnswers& out) {
+  const auto sheet = read_xlsx(file);
+  check_columns(file.string(), sheet.columns);
+  for (std::size_t i = 0; i < sheet.rows.size(); ++i) {
+    out.answers.push_back(
+        table_row(fmt::format("{}: row {}", file.string(), sheet.numbers[i]), i, [&](const char* name) {
+          const auto column = sheet.column(name);
+          if (column == sheet.columns.size()) return Cell();
+          const auto& cell = sheet.rows[i][column];
+          return Cell{cell.text, cell.kind == SheetCell::Kind::kBlank, cell.kind == SheetCell::Kind::kNumber};
+        }));
+  }
+}
+
+void read_table(const fs::path& file, ForeignAnswers& out) {
+  const auto table = TsvTable::read(file);
+  check_columns(file.string(), table.columns());
+  for (std::size_t i = 0; i < table.rows(); ++i) {
+    out.answers.push_back(table_row(fmt::format("{}: line {}", file.string(), table.line(i)), i, [&](const char* name) {
+      const auto text = table.cell(i, name);
+      return Cell{text, text.empty(), false};
+    }));
+  }
+}
+
+void read_records(const fs::path& file, ForeignAnswers& out) {
+  const auto list = parse_json_file(file);
+  if (!list.is_array() || list.empty() || !list[0].is_object()) {
+    refuse(file.string(), "is not a list of records", kWhatIsRead);
+  }
+  std::vector<std::string> columns;
+  for (const auto& [key, value] : list[0].items()) columns.push_back(key);
+  check_columns(file.string(), columns);
+  for (std::size_t i = 0; i < list.size(); ++i) {
+    const auto where = fmt::format("{}: record {}", file.string(), i + 1);
+    if (!list[i].is_object()) refuse(where, "is not an object");
+    out.answers.push_back(table_row(where, i, [&](const char* name) {
+      const auto found = list[i].find(name);
+      if (found == list[i].end() || found->is_null()) return Cell();
+      const auto text = found->is_string() ? found->template get<std::string>() : found->dump();
+      return Cell{text, text.empty(), found->is_number()};
+    }));
+  }
+}
+
+/// The first text of an answer that may be nested in lists, one per repeat and filter.
+const json* first_text(const json& value) {
+  if (value.is_string()) return &value;
+  return value.is_array() && !value.empty() ? first_text(value[0]) : nullptr;
+}
+
+/// A question's own id, which lmms-eval's metrics carry along for some tasks.
+std::string id_in_metrics(const json& record) {
+  for (const auto& [key, value] : record.items()) {
+    if (!value.is_object()) continue;
+    for (const char* name : {"question_id", "index"}) {
+      const auto found = value.find(name);
+      if (found != value.end() && (found->is_string() || found->is_number_integer())) {
+        return found->is_string() ? found->get<std::string>() : found->dump();
+      }
+    }
+  }
+  return {};
+}
+
+ForeignAnswer sample_of(const json& record, const std::string& where) {
+  // `resps` is there only where the task's filters changed the answer; it is what the model said.
+  const auto raw = record.find("resps"), filtered = record.find("filtered_resps");
+  const json* text = raw == record.end() ? nullptr : first_text(*raw);
+  if (raw == record.end() && filtered != record.end()) text = first_text(*filtered);
+  ForeignAnswer answer;
+  answer.where = where;
+  if (text == nullptr) {
+    refuse(where, "has no text in 'resps' or 'filtered_resps'",
+           "Only tasks that generate text can be imported (output_type: generate_until).");
+  }
+  answer.text = text->get<std::string>();
+  answer.blank = answer.text.empty();
+  const auto& position = json_field(record, "doc_id", where);
+  if (!position.is_number_integer()) refuse(where, "has a 'doc_id' that is not a whole number");
+  answer.position = position.get<std::int64_t>();
+  answer.id = id_in_metrics(record);
+  if (const auto input = record.find("input"); input != record.end() && input->is_string()) {
+    answer.prompt = input->get<std::string>();
+  }
+  if (const auto target = record.find("target"); target != record.end() && target->is_string()) {
+    answer.target = target->get<std::string>();
+  }
+  return answer;
+}
+
+ForeignAnswer answer_of(const json& record, const std::string& where, std::size_t position) {
+  ForeignAnswer answer;
+  answer.where = where;
+  answer.position = static_cast<std::int64_t>(position);
+  answer.id = json_string(record, "question_id", where);
+  answer.blank = !has_json(record, "text");
+  if (!answer.blank) answer.text = json_string(record, "text", where);
+  answer.blank = answer.text.empty();
+  if (has_json(record, "prompt")) answer.prompt = json_string(record, "prompt", where);
+  if (const auto round = record.find("round_id"); round != record.end() && round->is_number_integer()) {
+    answer.round = round->get<int>();
+  }
+  return answer;
+}
+
+void read_lines(const fs::path& file, std::optional<AnswerFormat> asked, ForeignAnswers& out) {
+  bool known = false;
+  for_each_json_line(file, [&](const json& record, const std::string& where) {
+    const bool llava = record.contains("question_id") && record.contains("text");
+    const bool lmms = record.contains("doc_id") && (record.contains("resps") || record.contains("filtered_resps"));
+    if (!known) {
+      if (asked) out.format = *asked;
+      else if (lmms || llava) out.format = lmms ? AnswerFormat::kLmmsEval : AnswerFormat::kLlava;
+      else refuse(where, "is a record of no known harness", kWhatIsRead);
+      known = true;
+    }
+    if (out.format == AnswerFormat::kLmmsEval) {
+      out.answers.push_back(sample_of(record, where));
+    } else {
+      out.answers.push_back(answer_of(record, where, out.answers.size()));
+      if (out.model.empty() && record.contains("model_id") && record["model_id"].is_string()) {
+        out.model = record["model_id"].get<std::string>();
+      }
+    }
+  });
+  out.ordered = true;
+  const auto by_position = [](const ForeignAnswer& a, const ForeignAnswer& b) { return a.position < b.position; };
+  std::stable_sort(out.answers.begin(), out.answers.end(), by_position);
+}
+
+}  // namespace
+
+const char* format_name(AnswerFormat format) {
+  switch (format) {
+    case AnswerFormat::kVlmEvalKit: return "vlmevalkit";
+    case AnswerFormat::kLmmsEval: return "lmms-eval";
+    case AnswerFormat::kLlava: return "llava";
+  }
+  return "";
+}
+
+ForeignAnswers read_answers(const fs::path& file, std::optional<AnswerFormat> format) {
+  refuse_strangers(file);
+  ForeignAnswers out;
+  out.file = file.string();
+  out.digest = sha256_file(file);
+  const auto extension = lower(file.extension().string());
+  const bool lines = extension == ".jsonl";
+  if (format && lines == (*format == AnswerFormat::kVlmEvalKit)) {
+    refuse(file.string(), fmt::format("is not a file of {}, by its extension", format_name(*format)), kWhatIsRead);
+  }
+  if (lines) {
+    read_lines(file, format, out);
+  } else {
+    out.format = AnswerFormat::kVlmEvalKit;
+    if (extension == ".xlsx") read_sheet(file, out);
+    else if (extension == ".tsv") read_table(file, out);
+    else if (extension == ".json") read_records(file, out);
+    else refuse(file.string(), "has an extension that no harness gives to answers", kWhatIsRead);
+  }
+  if (out.answers.empty()) refuse(file.string(), "holds no answers", kWhatIsRead);
+  return out;
+}
+
+}  // namespace scalselect::eval

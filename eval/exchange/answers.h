@@ -1,0 +1,48 @@
+// Answers to benchmarks as other programs' files hold them (docs/exchange.md).
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace scalselect::eval {
+
+/// Whose file it is.
+enum class AnswerFormat {
+  kVlmEvalKit,  ///< MODEL_DATASET.xlsx, .tsv or .json: the benchmark's table with a column `prediction`
+  kLmmsEval,    ///< *_samples_TASK.jsonl
+  kLlava,       ///< answers of llava/eval/model_vqa*.py, JSON Lines
+};
+
+const char* format_name(AnswerFormat format);  ///< "vlmevalkit", "lmms-eval", "llava"
+
+/// One answer, and what its file says about the question. Empty texts: the file does not say.
+struct ForeignAnswer {
+  std::string where;          ///< "FILE: row 12", for messages
+  std::string id;             ///< VLMEvalKit's `index`, LLaVA's `question_id`, a question id in lmms-eval's metrics
+  std::string text;           ///< the raw answer
+  std::string prompt;         ///< the text that the model got
+  std::string question;       ///< the benchmark's question
+  std::string target;         ///< the expected answer
+  std::int64_t position = 0;  ///< in the harness's order: the line, or lmms-eval's `doc_id`
+  int round = 0;              ///< LLaVA's `round_id` for MMBench: how far the options were rotated
+  bool blank = false;         ///< the cell was empty or the value null: what the model said may be lost
+  bool number = false;        ///< the cell held a number: "1.0" may have been "1"
+};
+
+struct ForeignAnswers {
+  AnswerFormat format = AnswerFormat::kLlava;
+  std::string model;     ///< as the file names it
+  std::string file;      ///< for messages
+  std::string digest;    ///< SHA-256 of its bytes
+  bool ordered = false;  ///< `position` may stand for the id: the harness itself goes by it
+  std::vector<ForeignAnswer> answers;
+};
+
+/// Reads any of the formats; `format`: what it must be, else it is told by the extension and the first record. Throws
+/// UserError(kInput), naming file and row: none of the formats, a page of HTML, a pickle, an archive that is no .xlsx,
+/// several sheets, a sheet of results instead of predictions, a damaged or cut file, a record without an answer.
+ForeignAnswers read_answers(const std::filesystem::path& file, std::optional<AnswerFormat> format = {});
+
+}  // namespace scalselect::eval

@@ -1,0 +1,155 @@
+// eval rescore: every way of reading stored answers, without the model.
+#include <fmt/format.h>
+
+#include <map>
+
+#include "core/files.h"
+#include "eval/predictions.h"
+#include "eval/registry.h"
+#include "experiments/app/answer_files.h"
+#include "experiments/app/eval_command.h"
+#include "experiments/report/text.h"
+
+namespace scalselect::app {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr char kCommand[] = "eval rescore";
+
+struct Reading {
+  std::string matcher;
+  eval::Rescored rescored;
+};
+
+/// The matchers that are asked for and that the kind knows.
+Words matchers_for(const PlainWords& asked, const std::string& kind) {
+  const auto known = eval::matchers_of(kind);
+  const auto value = asked.value("matcher", "all");
+  if (value == "all") return known;
+  const auto names = listed(value);
+  for (const auto& name : names) require_one_of(kCommand, "matcher", name, known);
+  return names;
+}
+
+std::vector<Reading> read_all(const AnswerFile& answers, const Words& matchers) {
+  std::vector<Reading> readings;
+  for (const auto& matcher : matchers) {
+    auto tree = nlohmann::json(dump_options(answers.benchmark));
+    tree["matcher"] = matcher;
+    const auto benchmark = eval::make_benchmark(bind_options<eval::BenchmarkOptions>(tree));
+    readings.push_back({matcher, eval::rescore(*benchmark, answers.file)});
+  }
+  return readings;
+}
+
+std::string number(double value) { return fmt::format("{:.4f}", value); }
+
+/// Metric names with the readings' values; columns only unless all are asked for.
+std::vector<std::pair<std::string, std::vector<double>>> metrics_of(const std::vector<Reading>& readings, bool all) {
+  std::vector<std::pair<std::string, std::vector<double>>> rows;
+  for (const auto& stats : readings.front().rescored.scores.metrics) {
+    if (!all && !stats.metric.column) continue;
+    rows.push_back({stats.metric.name, {}});
+    for (const auto& reading : readings) {
+      const auto* const found = reading.rescored.scores.find(stats.metric.name);
+      rows.back().second.push_back(found == nullptr ? 0 : found->metric.value);
+    }
+  }
+  return rows;
+}
+
+void print_text(const AnswerFile& answers, const std::vector<Reading>& readings, bool all) {
+  fmt::print("{} ({}): {}, {} answers\n", answers.benchmark.name, answers.source, answers.model,
+             readings.front().rescored.questions.size());
+  std::vector<Words> rows = {{"metric"}};
+  for (const auto& reading : readings) rows[0].push_back(reading.matcher);
+  for (const auto& [name, values] : metrics_of(readings, all)) {
+    rows.push_back({name});
+    for (const auto value : values) rows.back().push_back(number(value));
+  }
+  rows.push_back({"not readable"});
+  for (const auto& reading : readings) {
+    rows.back().push_back(fmt::format("{:.2f} %", 100 * reading.rescored.scores.unreadable));
+  }
+  fmt::print("{}", aligned(rows));
+}
+
+void add_json(const AnswerFile& answers, const std::vector<Reading>& readings, bool all, Json& list) {
+  Json item = {{"source", answers.source},
+               {"benchmark", answers.benchmark.name},
+               {"kind", answers.benchmark.kind},
+               {"answers", readings.front().rescored.questions.size()},
+               {"matchers", Json::object()}};
+  const auto metrics = metrics_of(readings, all);
+  for (std::size_t r = 0; r < readings.size(); ++r) {
+    auto& entry = item["matchers"][readings[r].matcher];
+    entry = {{"unreadable", readings[r].rescored.scores.unreadable}, {"metrics", Json::object()}};
+    for (const auto& [name, values] : metrics) entry["metrics"][name] = values[r];
+  }
+  list.push_back(std::move(item));
+}
+
+void print_csv(const AnswerFile& answers, const std::vector<Reading>& readings, bool all) {
+  for (const auto& [name, values] : metrics_of(readings, all)) {
+    for (std::size_t r = 0; r < readings.size(); ++r) {
+      fmt::print("{},{},{},{},{},{},{}\n", report::csv_field(answers.source), report::csv_field(answers.benchmark.name),
+                 readings[r].matcher, report::csv_field(name), values[r], readings[r].rescored.scores.unreadable,
+                 readings[r].rescored.questions.size());
+    }
+  }
+}
+
+/// One line per question: what each matcher read, by which rule, and its score.
+std::string question_lines(const AnswerFile& answers, const std::vector<Reading>& readings) {
+  std::string lines;
+  const auto predictions = eval::read_predictions(answers.file);
+  for (std::size_t i = 0; i < predictions.size(); ++i) {
+    Json record = {{"source", answers.source},
+                   {"benchmark", answers.benchmark.name},
+                   {"id", predictions[i].question.id},
+                   {"response", predictions[i].response},
+                   {"answers", predictions[i].question.answers},
+                   {"read", Json::object()}};
+    for (const auto& reading : readings) {
+      const auto& outcome = reading.rescored.outcomes[i];
+      record["read"][reading.matcher] = {
+          {"parsed", outcome.parsed.value}, {"rule", outcome.parsed.rule}, {"score", outcome.score}};
+    }
+    lines += record.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+  }
+  return lines;
+}
+
+}  // namespace
+
+int eval_rescore(const Words& words) {
+  const auto asked = parse_plain(kCommand, words, 1000);
+  if (asked.names.empty()) refuse_plain(kCommand, "`eval rescore` needs a run or a file of predictions.");
+  const auto format = asked.value("format", "text");
+  require_one_of(kCommand, "format", format, {"text", "csv", "json"});
+  const bool all = asked.flags.contains("--all");
+  const std::filesystem::path out = asked.value("out");
+  if (!out.empty()) require_writable(out);
+  auto list = Json::array();
+  std::string lines;
+  if (format == "csv") fmt::print("source,benchmark,matcher,metric,value,unreadable,answers\n");
+  bool first = true;
+  for (const auto& name : asked.names) {
+    for (const auto& answers : answer_files(kCommand, asked, name, asked.value("benchmark"))) {
+      refuse_overwriting(kCommand, out, {answers.file});
+      const auto readings = read_all(answers, matchers_for(asked, answers.benchmark.kind));
+      if (format == "text" && !first) fmt::print("\n");
+      if (format == "text") print_text(answers, readings, all);
+      if (format == "csv") print_csv(answers, readings, all);
+      if (format == "json") add_json(answers, readings, all, list);
+      if (!out.empty()) lines += question_lines(answers, readings);
+      first = false;
+    }
+  }
+  if (format == "json") fmt::print("{}\n", list.dump(1, ' ', false, Json::error_handler_t::replace));
+  if (!out.empty()) write_file_atomically(out, lines);
+  return 0;
+}
+
+}  // namespace scalselect::app

@@ -1,0 +1,169 @@
+// Answers that VLMEvalKit, lmms-eval and LLaVA wrote with their own code (golden/make_exchange.py), and their scores.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "eval/json_files.h"
+#include "tests/eval/exchange_fixtures.h"
+
+namespace scalselect::eval {
+namespace {
+
+using ::testing::ElementsAre;
+using testing::exchange;
+using testing::harness_scores;
+using ::testing::HasSubstr;
+using testing::metric;
+using testing::StandIn;
+
+constexpr double kDigits = 1e-9;
+
+/// VLMEvalKit's figures of MMBench, in shares.
+void expect_mmbench(const Rescored& ours, const nlohmann::json& theirs) {
+  EXPECT_NEAR(metric(ours, "accuracy"), 100 * theirs[0].at("Overall").get<double>(), kDigits);
+  for (const char* category : {"attribute_recognition", "object_localization"}) {
+    EXPECT_NEAR(metric(ours, std::string("category/") + category), 100 * theirs[0].at(category).get<double>(), kDigits);
+  }
+}
+
+TEST(ExchangeImport, VlmEvalKitsSheetOfMmBench) {
+  StandIn stand_in("mmbench", "mmbench.tsv", Matcher::kVk2026);
+  const auto theirs = harness_scores("vlmevalkit mmbench xlsx");
+  EXPECT_GT(theirs[0].at("Overall").get<double>(), 0) << "the stand-in would compare nothing";
+  expect_mmbench(stand_in.scores_of("vlmevalkit_mmbench.xlsx", MissingAnswers::kNan), theirs);
+}
+
+TEST(ExchangeImport, VlmEvalKitsTableOfMmBench) {
+  StandIn stand_in("mmbench", "mmbench.tsv", Matcher::kVk2026);
+  expect_mmbench(stand_in.scores_of("vlmevalkit_mmbench.tsv", MissingAnswers::kNan),
+                 harness_scores("vlmevalkit mmbench tsv"));
+}
+
+TEST(ExchangeImport, TheThreeContainersHoldTheSameAnswers) {
+  StandIn stand_in("mmbench", "mmbench.tsv");
+  std::vector<std::vector<std::string>> said;
+  for (const char* file : {"vlmevalkit_mmbench.xlsx", "vlmevalkit_mmbench.tsv", "vlmevalkit_mmbench.json"}) {
+    stand_in.scores_of(file);
+    said.emplace_back();
+    for (const auto& prediction : stand_in.predictions()) said.back().push_back(prediction.response);
+  }
+  EXPECT_EQ(said[0], said[1]);
+  EXPECT_EQ(said[0], said[2]);
+  EXPECT_THAT(said[0], ::testing::IsSupersetOf({"", "None", "nan", "N/A", "7", "=1+1", "_x000D_", "two\nlines"}));
+}
+
+TEST(ExchangeImport, VlmEvalKitsPopeAndMme) {
+  StandIn pope("pope", "pope.tsv", Matcher::kVk2026);
+  const auto ours = pope.scores_of("vlmevalkit_pope.xlsx", MissingAnswers::kNan);
+  for (const auto& row : harness_scores("vlmevalkit pope xlsx")) {
+    const auto split = row.at("split").get<std::string>();
+    if (split == "Overall") continue;  // pools all records, where ours is the mean of the splits
+    EXPECT_NEAR(metric(ours, split + "_f1"), row.at("Overall").get<double>(), kDigits);
+    EXPECT_NEAR(metric(ours, split + "_accuracy"), row.at("acc").get<double>(), kDigits);
+    EXPECT_NEAR(metric(ours, split + "_precision"), row.at("precision").get<double>(), kDigits);
+    EXPECT_NEAR(metric(ours, split + "_recall"), row.at("recall").get<double>(), kDigits);
+  }
+  StandIn mme("mme", "mme.tsv", Matcher::kVk2026);
+  const auto scores = mme.scores_of("vlmevalkit_mme.xlsx", MissingAnswers::kNan);
+  const auto theirs = harness_scores("vlmevalkit mme xlsx")[0];
+  EXPECT_NEAR(metric(scores, "perception"), theirs.at("perception").get<double>(), kDigits);
+  EXPECT_NEAR(metric(scores, "cognition"), theirs.at("reasoning").get<double>(), kDigits);
+}
+
+TEST(ExchangeImport, LlavasPopeByPosition) {
+  StandIn stand_in("pope", "pope", Matcher::kOfficial);
+  const auto ours = stand_in.scores_of("llava_pope.jsonl");
+  const auto theirs = harness_scores("llava pope");
+  for (const auto& [split, figures] : theirs.items()) {
+    EXPECT_NEAR(metric(ours, split + "_f1"), 100 * figures.at("F1 score").get<double>(), kDigits) << split;
+    EXPECT_NEAR(metric(ours, split + "_accuracy"), 100 * figures.at("Accuracy").get<double>(), kDigits);
+    EXPECT_NEAR(metric(ours, split + "_yes_ratio"), 100 * figures.at("Yes ratio").get<double>(), kDigits);
+  }
+  EXPECT_EQ(theirs.size(), 3u);
+}
+
+TEST(ExchangeImport, LlavasScienceQaLeavesQuestionsWithoutAPicture) {
+  StandIn stand_in("scienceqa", "scienceqa", Matcher::kOfficial);
+  const auto ours = stand_in.scores_of("llava_scienceqa.jsonl");
+  EXPECT_NEAR(metric(ours, "accuracy"), harness_scores("llava scienceqa").at("image_accuracy").get<double>(), kDigits);
+  const auto answers = read_answers(exchange("llava_scienceqa.jsonl"));
+  const auto joined = join_answers(stand_in.benchmark(), stand_in.questions(), answers);
+  EXPECT_EQ(joined.key, "id");
+  EXPECT_EQ(joined.strangers.size(), 3u) << "three of fourteen problems have no picture";
+  EXPECT_THAT(joined.strangers[0], HasSubstr("line 4 ('26')"));
+}
+
+TEST(ExchangeImport, LlavasMmBenchById) {
+  StandIn stand_in("mmbench", "mmbench.tsv");
+  const auto answers = read_answers(exchange("llava_mmbench.jsonl"));
+  const auto joined = join_answers(stand_in.benchmark(), stand_in.questions(), answers);
+  EXPECT_EQ(joined.key, "id");
+  EXPECT_TRUE(joined.checked);
+  EXPECT_EQ(joined.predictions.size(), stand_in.questions().size());
+  EXPECT_EQ(answers.model, "llava-reciter");
+  // The script records its prompt without the request for a letter that the model got.
+  EXPECT_THAT(joined.predictions[0].question.prompt, HasSubstr("A. red\nB. green"));
+}
+
+TEST(ExchangeImport, MmesImageAndTextTellQuestionsApart) {
+  StandIn stand_in("mme", "mme.tsv");
+  auto questions = stand_in.questions();
+  for (auto& question : questions) question.id = "x" + question.id;  // as the folders' reader names them: other ids
+  for (auto& question : questions) question.group = question.group.substr(question.group.find('/') + 1);
+  for (const char* file : {"llava_mme.jsonl", "lmms_samples_mme.jsonl"}) {
+    const auto answers = read_answers(exchange(file));
+    const auto joined = join_answers(stand_in.benchmark(), questions, answers);
+    EXPECT_EQ(joined.key, "image and text") << file;
+    EXPECT_EQ(joined.predictions.size(), questions.size());
+    for (std::size_t i = 0; i < questions.size(); ++i) {
+      const auto& asked = questions[i].question;
+      EXPECT_THAT(joined.sources[i]->prompt, HasSubstr(asked.substr(0, asked.find('?')))) << file;
+    }
+  }
+}
+
+TEST(ExchangeImport, LmmsEvalsSamplesByPosition) {
+  for (const auto& [kind, task] : {std::pair{"pope", "pope"}, std::pair{"scienceqa", "scienceqa_img"}}) {
+    StandIn stand_in(kind, kind);
+    const auto answers = read_answers(exchange(std::string("lmms_samples_") + task + ".jsonl"));
+    EXPECT_EQ(answers.format, AnswerFormat::kLmmsEval);
+    const auto joined = join_answers(stand_in.benchmark(), stand_in.questions(), answers);
+    EXPECT_EQ(joined.key, "position");
+    EXPECT_TRUE(joined.checked);
+    EXPECT_EQ(joined.predictions.size(), stand_in.questions().size());
+    EXPECT_TRUE(joined.strangers.empty());
+  }
+}
+
+TEST(ExchangeImport, WhatTheFileCannotTellIsCounted) {
+  StandIn stand_in("mmbench", "mmbench.tsv");
+  const auto answers = read_answers(exchange("vlmevalkit_mmbench.xlsx"));
+  const auto remarks = remarks_on(join_answers(stand_in.benchmark(), stand_in.questions(), answers));
+  EXPECT_EQ(remarks.blank, 1u);
+  EXPECT_EQ(remarks.missing, 3u) << "None, nan, N/A";
+  EXPECT_EQ(remarks.numbers, 0u);
+}
+
+/// The same keys as those of answers of our own, and the same facts about the question.
+TEST(ExchangeImport, RecordsAreLikeOurOwn) {
+  StandIn stand_in("mmbench", "mmbench.tsv");
+  stand_in.scores_of("vlmevalkit_mmbench.xlsx");
+  testing::TableGenerator generator([](const GenerationPrompt&) { return "A"; });
+  const auto own = stand_in.folder() / "own.jsonl";
+  evaluate(stand_in.benchmark(), stand_in.questions(), generator, {}, own);
+  const auto records = [](const std::filesystem::path& file) {
+    std::vector<nlohmann::json> all;
+    for_each_json_line(file, [&](const nlohmann::json& record, const std::string&) { all.push_back(record); });
+    return all;
+  };
+  auto ours = records(own), imported = records(stand_in.predictions_file());
+  ASSERT_EQ(ours.size(), imported.size());
+  for (std::size_t i = 0; i < ours.size(); ++i) {
+    EXPECT_EQ(imported[i].at("source").at("format"), "vlmevalkit");
+    imported[i].erase("source");
+    for (const char* key : {"response", "prompt", "profile", "gen", "images"}) ours[i][key] = imported[i][key];
+    EXPECT_EQ(ours[i], imported[i]);
+  }
+}
+
+}  // namespace
+}  // namespace scalselect::eval

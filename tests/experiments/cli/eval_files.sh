@@ -1,0 +1,99 @@
+#!/usr/bin/env bash
+# What is done with answers without a model: eval import, export, rescore, diff, on the files that public harnesses wrote
+# (tests/eval/golden/exchange), and what users do wrong.
+#   eval_files.sh SCALSELECT     SCALSELECT: the program
+set -euo pipefail
+program=$(realpath "$1")
+source=$(cd "$(dirname "$0")/../../.." && pwd)
+golden=$source/tests/eval/golden/exchange
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+cd "$folder"
+fail() { echo "FAILED: $*" >&2; exit 1; }
+# ok NAME COMMAND…: it succeeds; its output is in out.txt, its messages in err.txt
+ok() { local name=$1; shift; "$program" eval "$@" > out.txt 2> err.txt || fail "$name: $(cat out.txt err.txt)"; }
+# refused NAME CODE TEXT COMMAND…: it ends with CODE and one sentence that says TEXT
+refused() {
+  local name=$1 code=$2 text=$3 got=0; shift 3
+  "$program" eval "$@" > out.txt 2> err.txt || got=$?
+  [ "$got" = "$code" ] || fail "$name: exit code $got instead of $code: $(cat out.txt err.txt)"
+  grep -qF -- "$text" err.txt || fail "$name: $(cat err.txt)"
+}
+# says TEXT…: the output has it
+says() { local text; for text in "$@"; do grep -qF -- "$text" out.txt || fail "no '$text' in: $(cat out.txt)"; done; }
+
+echo "== import"
+mmbench=(kind=mmbench path="$golden/mmbench.tsv" cache=cache)
+ok "a sheet" import "$golden/vlmevalkit_mmbench.xlsx" "${mmbench[@]}" missing=nan matcher=vk-2026 out=vk.jsonl
+says "26 of 26 questions of 'mmbench' answered, joined by id; what the file says of the questions agrees" "1 answers are blank" \
+  "3 answers are a text such as 'None'" "VLMEvalKit scores these 4 as 'nan'; here they are 'nan', too" "accuracy" "not readable" "vk.jsonl"
+[ "$(wc -l < vk.jsonl)" = 26 ] || fail "26 predictions"
+ok "LLaVA's" import "$golden/llava_mmbench.jsonl" "${mmbench[@]}" out=llava.jsonl
+cp "$golden/vlmevalkit_mmbench.tsv" reciter_MMBench.tsv
+ok "beside the file" import reciter_MMBench.tsv "${mmbench[@]}"
+[ -s reciter_MMBench.predictions.jsonl ] || fail "no reciter_MMBench.predictions.jsonl: $(ls)"
+head -20 "$golden/vlmevalkit_mmbench.tsv" > part.tsv
+code=0; "$program" eval import part.tsv "${mmbench[@]}" out=part.jsonl > out.txt 2>&1 || code=$?
+[ $code = 3 ] || fail "a part of the answers: exit code $code: $(cat out.txt)"
+says "questions without an answer" "answers left out"
+
+echo "== rescore"
+ok "all matchers" rescore vk.jsonl llava.jsonl
+says "mmbench (vk.jsonl)" "mmbench (llava.jsonl)" vk-2024 vk-2025 vk-2026 strict "not readable"
+ok "as CSV" rescore vk.jsonl matcher=vk-2024,strict format=csv out=questions.jsonl
+[ "$(grep -c '^vk.jsonl,mmbench,' out.txt)" = 2 ] || fail "CSV: $(cat out.txt)"
+[ "$(wc -l < questions.jsonl)" = 26 ] || fail "questions.jsonl"
+ok "as JSON" rescore vk.jsonl --all format=json
+python3 - << 'P'
+import json
+[item] = json.load(open("out.txt"))
+assert item["answers"] == 26 and item["kind"] == "mmbench", item
+assert "vanilla_all" in item["matchers"]["vk-2026"]["metrics"], item
+line = json.loads(open("questions.jsonl").readline())
+assert set(line["read"]) == {"vk-2024", "strict"} and line["id"] == "3", line
+P
+
+echo "== export and back"
+for format in vlmevalkit llava; do
+  out=back.$([ $format = llava ] && echo jsonl || echo tsv)
+  ok "export $format" export vk.jsonl format=$format path="$golden/mmbench.tsv" out=$out
+  ok "import $format" import $out "${mmbench[@]}" out=back_$format.jsonl
+  ok "diff $format" diff vk.jsonl back_$format.jsonl format=json
+  python3 - << 'P'
+import json
+[pair] = json.load(open("out.txt"))
+assert pair["in_both"] == 26 and not pair["only_in_a"] and not pair["only_in_b"], pair
+changed = [q for q in pair["questions"] if q["a"]["value"].strip() != q["b"]["value"].strip()]
+assert not changed, changed
+P
+done
+[ -s back.questions.jsonl ] || fail "no question file beside LLaVA's answers"
+ok "export lmms-eval" export vk.jsonl format=lmms-eval out=log/lmms.json
+grep -q "like=SAMPLES.jsonl" err.txt || fail "no word about positions: $(cat err.txt)"
+grep -q '"task": "mmbench_en_dev"' log/lmms.json || fail "lmms.json"
+
+echo "== diff"
+ok "diff" diff vk.jsonl llava.jsonl
+says "26 questions in both" "first difference" "of which counting" "groups of rotations" "prompts of 26 questions are not known on both sides" "read as"
+ok "of matchers" diff vk.jsonl vk.jsonl matcher=vk-2024,strict examples=0
+says "matcher vk-2024" "matcher strict"
+
+echo "== mistakes"
+refused "no file" 2 "needs a run or a file" rescore
+refused "a missing file" 1 "'gone.jsonl' does not exist" rescore gone.jsonl
+refused "a matcher of another kind" 2 "'matcher=official' is not one of" rescore vk.jsonl matcher=official
+refused "another benchmark" 2 "has no answers to 'mme'" rescore vk.jsonl benchmark=mme
+refused "no kind" 2 "needs kind=" import "$golden/vlmevalkit_mmbench.xlsx"
+refused "the wrong benchmark" 1 "Is \`path\` the file" import "$golden/vlmevalkit_mmbench.xlsx" kind=mme path="$golden/mme.tsv" out=x.jsonl
+refused "over the input" 2 "is read here" import reciter_MMBench.tsv "${mmbench[@]}" out=reciter_MMBench.tsv
+refused "over the answers" 2 "is read here" export vk.jsonl format=vlmevalkit out=vk.jsonl
+refused "an unknown format" 2 "is not one of vlmevalkit, lmms-eval, llava" export vk.jsonl format=xlsx out=x.xlsx
+sed 's/"bench":"mmbench"/"bench":"mine"/' vk.jsonl > mine.jsonl
+refused "a name that is no kind" 2 "say kind=NAME" rescore mine.jsonl
+ok "with its kind" rescore mine.jsonl kind=mmbench
+echo '<html>' > page.xlsx
+refused "a page" 1 "is a page of HTML" import page.xlsx "${mmbench[@]}"
+head -c 3000 "$golden/vlmevalkit_mmbench.xlsx" > cut.xlsx
+refused "a cut sheet" 1 "cut.xlsx" import cut.xlsx "${mmbench[@]}"
+[ ! -e x.jsonl ] || fail "a refused import left x.jsonl"
+echo "all passed"
