@@ -10,7 +10,8 @@
 namespace scalselect::app {
 
 int run_eval(const Words& words) {
-  static const std::map<std::string, int (*)(const Words&)> verbs = {{"answer", eval_answer}};
+  static const std::map<std::string, int (*)(const Words&)> verbs = {{"answer", eval_answer},
+                                                                     {"template", eval_template}};
   const bool named = !words.empty() && words[0].find_first_of("=-+~") == std::string::npos;
   if (!named) return eval_answer(words);
   if (const auto verb = verbs.find(words[0]); verb != verbs.end())
