@@ -12,7 +12,7 @@ declare -A allowed=(
   [trainer]="core data vlm trainer"
   [experiments]="core data selector baselines eval vlm trainer experiments"
 )
-torch_free="core data selector baselines eval experiments/config experiments/report experiments/inputs experiments/launchers experiments/runs"
+torch_free="core data selector baselines eval experiments/config experiments/report experiments/inputs experiments/launchers experiments/runs experiments/plan"
 status=0
 for folder in "${!allowed[@]}"; do
   while IFS=: read -r file line text; do

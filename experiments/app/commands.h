@@ -78,11 +78,15 @@ inline const Usage kRunUsage{
     "-> report",
     /*takes_sweeps=*/true};
 
+inline const Usage kPlanUsage{
+    "scalselect plan key=value … (= run --dry-run): what the runs need, cost and would be able to show; nothing is run",
+    /*takes_sweeps=*/true};
+
 inline const Usage kExtractUsage{"scalselect extract model.path=DIR pool.path=POOL.json out=FILE.npz"};
 
 /// A command line taken apart: flags, and overrides.
 struct Flags {
-  bool multirun = false, help = false, resolve = false;
+  bool multirun = false, help = false, resolve = false, dry_run = false;
   std::string cfg, info, package;        ///< --cfg job, --info defaults, --package a.b
   std::string format = "yaml";           ///< of --cfg: yaml or json
   std::string config_name, config_path;  ///< -cn, -cp
@@ -105,6 +109,7 @@ config::ComposeRequest request_for(const Flags& flags, const std::string& config
 int answer_questions(const Flags& flags, const config::ComposeRequest& request, const Usage& usage);
 
 int run_pipeline(const Words& words);  ///< no command name: the pipeline, one run or a sweep
+int run_plan(const Words& words);      ///< the same without running anything
 int run_extract(const Words& words);
 int run_score(const Words& words);
 int run_select(const Words& words);

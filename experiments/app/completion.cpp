@@ -29,8 +29,9 @@ complete -o default -F _scalselect scalselect
 
 /// The primary configuration of a command, or an empty name where there is none.
 std::string config_of(const Words& words) {
-  static const std::map<std::string, std::string> commands = {
-      {"extract", "extract"}, {"score", "score"}, {"select", "select"}, {"generate", "generate"}, {"run", "config"}};
+  static const std::map<std::string, std::string> commands = {{"extract", "extract"}, {"score", "score"},
+                                                              {"select", "select"},   {"generate", "generate"},
+                                                              {"run", "config"},      {"plan", "config"}};
   if (words.empty()) return "config";
   if (words[0] == "model") return words.size() > 1 && words[1] == "assemble" ? "model_assemble" : "";
   if (words[0] == "eval") return words.size() > 1 && is_eval_verb(words[1]) && words[1] != "answer" ? "" : "eval";

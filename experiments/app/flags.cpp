@@ -25,7 +25,7 @@ std::map<std::string, std::function<void()>> switches_of(Flags& flags) {
   return {
       {"--multirun", [&] { flags.multirun = true; }}, {"-m", [&] { flags.multirun = true; }},
       {"--help", [&] { flags.help = true; }},         {"-h", [&] { flags.help = true; }},
-      {"--resolve", [&] { flags.resolve = true; }},
+      {"--resolve", [&] { flags.resolve = true; }},   {"--dry-run", [&] { flags.dry_run = true; }},
   };
 }
 

@@ -45,6 +45,7 @@ int answer_or_hand_over(const char* command, const char* config_name, const Usag
 }  // namespace
 
 int run_pipeline(const Words& words) { return answer_or_hand_over("run", "config", kRunUsage, words); }
+int run_plan(const Words& words) { return answer_or_hand_over("plan", "config", kPlanUsage, words); }
 int run_extract(const Words& words) { return answer_or_hand_over("extract", "extract", kExtractUsage, words); }
 int describe_with_model(const Words& words, const PlainWords& /*asked*/) { hand_over("pool", words); }
 void enter_model_program(const char* command, const Words& words) { hand_over(command, words); }

@@ -50,6 +50,7 @@ int pipeline(const Words& words) { return run_pipeline(words); }
 const std::vector<Command>& commands() {
   static const std::vector<Command> table = {
       {"run", "select, fine-tune, evaluate and report; the name may be left out; -m sweeps", pipeline},
+      {"plan", "what the runs would need, cost and be able to show; nothing is run", run_plan},
       {"extract", "a pool and a model -> features, all_representations.npz", run_extract},
       {"score", "features -> importance_scores.jsonl", run_score},
       {"select", "scores, features or a model, and a budget -> the subset", run_select},

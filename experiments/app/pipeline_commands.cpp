@@ -7,50 +7,18 @@
 #include "core/files.h"
 #include "core/log.h"
 #include "experiments/app/commands.h"
+#include "experiments/app/sweep_configs.h"
 #include "experiments/pipeline/sweep.h"
 #include "experiments/pipeline/train_job.h"
 #include "experiments/report/report.h"
 
 namespace scalselect::app {
-namespace {
-
-/// True if the composed configuration itself asks for a sweep (hydra.mode=MULTIRUN in an experiment).
-bool asks_for_sweep(const config::ComposeRequest& request) {
-  auto lenient = request;
-  lenient.multirun = true;
-  const auto composed = config::compose(lenient);
-  const auto* mode = config::find_path(composed.hydra, "mode");
-  return mode != nullptr && mode->is_string() && mode->as_string() == "MULTIRUN";
-}
-
-}  // namespace
-
 int run_pipeline(const Words& words) {
   const Flags flags = parse_flags(words);
-  auto request = request_for(flags, "config");
+  if (flags.dry_run) return run_plan(words);
+  const auto request = request_for(flags, "config");
   if (const int code = answer_questions(flags, request, kRunUsage); code >= 0) return code;
-  request.multirun = flags.multirun || asks_for_sweep(request);
-
-  std::vector<pipeline::RunConfig> configs;
-  if (request.multirun) {
-    auto single = request;
-    single.multirun = false;
-    const auto jobs = config::multirun_jobs(request);
-    log_info("{} runs", jobs.size());
-    // Each is named as soon as it is composed: a mistake in the last of many is not preceded by silence.
-    for (std::size_t i = 0; i < jobs.size(); ++i) {
-      single.overrides = jobs[i];
-      single.job_num = static_cast<std::int64_t>(i);
-      configs.push_back(pipeline::bind_run(config::compose(single)));
-      log_info("  #{}: {}", i, pipeline::run_label(configs.back()));
-    }
-  } else {
-    configs.push_back(pipeline::bind_run(config::compose(request)));
-  }
-  if (configs.empty()) {
-    throw UserError(ErrorKind::kUsage, "The sweep has no runs: one of its lists is empty.",
-                    "Give each swept key a value at least.");
-  }
+  const auto configs = compose_sweep(flags, request).configs;
   const auto& first = configs.front();
   const std::filesystem::path folder = first.report ? *first.report : report::default_folder(first.name).string();
   if (first.stop_after == pipeline::StopAfter::kMetrics) {

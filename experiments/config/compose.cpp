@@ -265,7 +265,15 @@ void require_complete(const ComposedConfig& config) {
     if (node.is_missing()) missing.push_back(path);
   });
   if (missing.empty()) return;
-  refuse("Missing mandatory value(s): " + join_names(missing, ", "), "Set them on the command line: key=value.");
+  // What the configuration itself says of a value that only the user has: where it comes from.
+  std::string sources;
+  const Value* texts = find_path(config.hydra, "missing");
+  for (const auto& path : missing) {
+    const Value* text = texts != nullptr && texts->is_map() ? texts->find(path) : nullptr;
+    if (text != nullptr && text->is_string()) sources += "; " + path + " is " + text->as_string();
+  }
+  refuse("Missing mandatory value(s): " + join_names(missing, ", "),
+         "Set them on the command line: key=value" + sources + ".");
 }
 
 std::vector<std::vector<std::string>> multirun_jobs(const ComposeRequest& request) {

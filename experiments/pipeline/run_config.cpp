@@ -14,8 +14,8 @@ namespace scalselect::pipeline {
 namespace {
 
 /// Keys that say where and how fast, not what.
-constexpr const char* kVolatile[] = {"cache",    "store",    "report", "threads",    "device",
-                                     "parallel", "launcher", "name",   "experiment", "stop_after"};
+constexpr const char* kVolatile[] = {"cache",    "store", "report",     "threads",    "device", "parallel",
+                                     "launcher", "name",  "experiment", "stop_after", "plan"};
 
 /// What the store keeps of a configuration: values from the environment may be secrets and stay unresolved, except for
 /// those that reports read.
@@ -88,6 +88,7 @@ RunConfig bind_run(const config::ComposedConfig& composed) {
   if (const auto launcher = take("launcher"); !launcher.is_null())
     run.launcher = bind_options<launchers::LauncherOptions>(launcher, "launcher", origin);
   launchers::make_launcher(run.launcher, {});  // refuses a name that is not known
+  take("plan");                                // read by `plan` alone
   take("selector");                            // read by interpolation from the methods
 
   static_cast<RunSettings&>(run) = bind_options<RunSettings>(tree, "", origin);

@@ -181,14 +181,6 @@ std::optional<StageRecord> cached_warm_up(const FeatureSpec& spec, const WarmUpP
   return ensure_warm_up(point->options, place, cache);
 }
 
-/// Which specs share a pass: those that need the same state of the model; the plain one has no name. The authors' roles
-/// lose rows that others read, so they have a separate pass.
-std::string state_of(const FeatureSpec& spec) {
-  if (is_compat(spec)) return "compat";
-  const auto* point = gradient_point(spec);
-  return point == nullptr ? "" : describe_point(*point).dump();
-}
-
 std::vector<fs::path> folders_of(const FeatureBundle& features) {
   std::vector<fs::path> folders;
   for (const auto& [spec, record] : features.records) folders.push_back(record.folder);
@@ -234,6 +226,12 @@ SelectionRecord record_of(const RunConfig& config, const Method& method, const O
 
 }  // namespace
 
+std::string pass_of(const FeatureSpec& spec) {
+  if (is_compat(spec)) return "compat";
+  const auto* point = gradient_point(spec);
+  return point == nullptr ? "" : describe_point(*point).dump();
+}
+
 void report_interrupt(int signal, const ArtifactCache& cache) {
   log_message(LogLevel::kError, fmt::format("Interrupted by {}: finished stages and checkpoints are kept in '{}'; the "
                                             "same command continues there.",
@@ -262,7 +260,7 @@ FeatureBundle ensure_features(const std::vector<FeatureSpec>& specs, const OpenP
   std::map<std::string, std::vector<ExtractionJob>> passes;
   for (auto& [digest, entry] : missing) {
     const auto& spec = requested.at(entry.first);
-    passes[state_of(spec)].push_back({spec, entry.second.folder()});
+    passes[pass_of(spec)].push_back({spec, entry.second.folder()});
   }
   std::map<std::string, StageRecord> trained;
   Warnings heard;

@@ -28,6 +28,10 @@ struct StageRecord {
   std::filesystem::path folder;
 };
 
+/// Specs of one name share a pass over a pool: those that need the same state of the model; the plain one has no name.
+/// The authors' roles lose rows that others read, so they have a separate pass, "compat".
+std::string pass_of(const FeatureSpec& spec);
+
 /// Logs, as an error, that `signal` has ended the command, what of its work is kept and how to continue.
 void report_interrupt(int signal, const ArtifactCache& cache);
 

@@ -8,6 +8,7 @@
 #include "baselines/registry.h"
 #include "experiments/config/text.h"
 #include "experiments/pipeline/run_config.h"
+#include "experiments/plan/plan.h"
 #include "experiments/schema/command_options.h"
 #include "trainer/pretrain/options.h"
 
@@ -49,7 +50,10 @@ Docs own_keys(const std::string& command) {
     const Docs own = {kOutFolder, {"pretrain", "a mapping", "", "sizes of the model, and the stages"}};
     return with(own, document_options<pretrain::PretrainOptions>(), "pretrain.");
   }
-  return with(document_options<pipeline::RunSettings>(), {kBudget});
+  const Docs published = {{"plan", "a mapping", "", "read by the command `plan` alone"},
+                          {"plan.published", "a mapping", "", "Rel. by method as it is reported elsewhere"}};
+  return with(with(with(document_options<pipeline::RunSettings>(), {kBudget}), published),
+              document_options<plan::PlanOptions>(), "plan.");
 }
 
 struct Group {

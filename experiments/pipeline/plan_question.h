@@ -1,0 +1,20 @@
+// Whether the planned runs can answer their question, from pilot runs or by a model.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "experiments/pipeline/plan_samples.h"
+#include "experiments/plan/plan.h"
+
+namespace scalselect::pipeline {
+
+/// plan::question_lines. The noise is that of the pilot (options.pilot, else the experiment itself) if the store has
+/// finished runs of it on the full pool, of random and with at least one seed; else modelled for the columns of
+/// `benchmarks`. Empty if neither is possible. Throws UserError(kUsage) for options.pilot that the store lacks.
+std::vector<std::string> plan_question(const std::vector<RunConfig>& configs, const plan::PlanOptions& options,
+                                       const std::map<std::string, double>& published,
+                                       const std::vector<PlannedBenchmark>& benchmarks);
+
+}  // namespace scalselect::pipeline

@@ -1,0 +1,51 @@
+// What a plan looks at in pools and benchmarks.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "data/pool.h"
+#include "experiments/pipeline/run_config.h"
+#include "experiments/plan/work.h"
+#include "vlm/chat_template.h"
+#include "vlm/image_processor.h"
+
+namespace scalselect::pipeline {
+
+/// The pool of `options`, read; the mini world is not rendered for a plan: its options say how many rows it has, and a
+/// UserError(kInput) that it is not there yet.
+std::shared_ptr<const Pool> open_for_plan(const inputs::PoolOptions& options);
+
+/// The prompts of a model folder without its weights. Throws UserError as vlm::open_model.
+vlm::ChatTemplate open_chat_of(const ModelOptions& model);
+
+/// Means over rows spread evenly over a pool.
+struct SampledRows {
+  plan::RowShape row;
+  std::int64_t rows = 0;            ///< that were looked at
+  std::vector<std::string> doubts;  ///< sentences: what was estimated, pictures that could not be read
+};
+
+/// At most two thousand rows. `chat` may be null: four bytes of text then count as a token. `images` may be null, or of
+/// one size; else the pictures' headers are read.
+SampledRows sample_rows(const Pool& pool, const vlm::ChatTemplate* chat, const vlm::ImageProcessor* images,
+                        const plan::ModelShape& shape);
+
+struct PlannedBenchmark {
+  eval::BenchmarkOptions options;
+  std::int64_t questions = 0;  ///< that the model answers
+  std::int64_t units = 0;      ///< groups (MMBench's rotations, MME's pairs are one)
+  bool read = false;
+};
+
+/// Loads it. Throws what Benchmark::load throws.
+void read_benchmark(PlannedBenchmark& benchmark, const std::filesystem::path& image_cache);
+
+/// Questions of the known release of a benchmark of that kind; 0 if none is known.
+std::int64_t usual_questions(const eval::BenchmarkOptions& benchmark);
+
+}  // namespace scalselect::pipeline

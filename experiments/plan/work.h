@@ -1,0 +1,58 @@
+// What the stages of an experiment cost on a model of given sizes: FLOP, memory and disk, from counts alone.
+#pragma once
+
+#include <cstdint>
+
+#include "core/probes.h"
+#include "experiments/plan/shape.h"
+
+namespace scalselect::plan {
+
+/// A row of the pool on average.
+struct RowShape {
+  double text = 0;      ///< tokens other than visual ones
+  double answers = 0;   ///< of these, training targets
+  double pictures = 1;  ///< per row; below 1 if some rows have none
+  double visual = 0;    ///< visual tokens of a picture
+
+  double tokens() const { return text + pictures * visual; }
+};
+
+/// Decoder layers that a pass for `request` runs through.
+std::int64_t depth_of(const SignalRequest& request, const DecoderShape& decoder);
+
+/// One row through a pass for `request`: tower, projector and `depth_of` layers over all tokens (pooled visual states
+/// need less: text is not put through the MLP), the head where losses are asked for, and for a lone loss a second pass
+/// over the text.
+double forward_flop(const ModelShape& model, const RowShape& row, const SignalRequest& request);
+
+/// What training changes.
+struct Trained {
+  std::int64_t lora = 0;  ///< weights of the branches
+  bool projector = false, embeddings = false, head = false;
+};
+
+/// Scalars that are trained.
+std::int64_t trained_weights(const ModelShape& model, const Trained& trained);
+
+/// Forward and backward of one row without recomputation. Frozen matrices are multiplied twice, for the output and for
+/// the gradient of their input; trained ones three times; attention's n^2 part three times. Without the tower, see
+/// tower_flop: its outputs are cached for a training if there is room.
+double training_flop(const ModelShape& model, const RowShape& row, const Trained& trained);
+
+/// One question: the prompt with its picture, and `new_tokens` that follow, each through all weights of the decoder.
+double answer_flop(const ModelShape& model, const RowShape& prompt, double new_tokens);
+
+/// Bytes of the decoder's weights that a new token reads, whatever the size of its batch.
+double bytes_per_token(const ModelShape& model, double bytes_per_weight);
+
+/// Memory of a training: weights in float32 (the frozen ones, too), gradients and AdamW's moments of what is trained,
+/// and what one batch keeps for its backward pass, roughly: per token and layer 2 bytes for each input and output of a
+/// linear, 16 bytes per channel of the residual stream, and logits in float32 at the answers.
+struct TrainingMemory {
+  double weights = 0, optimiser = 0, activations = 0;
+  double all() const { return weights + optimiser + activations; }
+};
+TrainingMemory training_memory(const ModelShape& model, const RowShape& row, const Trained& trained, double batch);
+
+}  // namespace scalselect::plan
