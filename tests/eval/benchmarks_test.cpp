@@ -42,6 +42,8 @@ TEST(Registry, RefusesUnknownKindsAndUnfitRules) {
   auto options = options_for("ai2d", "");
   options.matcher = Matcher::kOfficial;
   EXPECT_THAT(message_of([&] { make_benchmark(options); }), HasSubstr("has no answer rules 'official'"));
+  EXPECT_THAT(matchers_of("ai2d"), ElementsAre("vk-2024", "vk-2025", "vk-2026", "strict", "lmms-eval"));
+  EXPECT_THAT(matchers_of("mme"), ElementsAre("vk-2024", "vk-2025", "vk-2026", "strict", "official", "lmms-eval"));
   EXPECT_THAT(message_of([] { make_benchmark(options_for("pope", "/nowhere"))->load(""); }),
               HasSubstr("/nowhere does not exist"));
 }
@@ -171,6 +173,11 @@ TEST(Pope, FourAnswersUnderTwoScorers) {
   EXPECT_NEAR(value(vk, "recall"), 50, 1e-9);
   EXPECT_NEAR(value(vk, "random_f1"), 200.0 / 3, 1e-9);
   EXPECT_NEAR(vk.unreadable, 0.5, 1e-9);
+  options.matcher = Matcher::kLmmsEval;
+  const auto lmms = score_with(*make_benchmark(options), questions, answer);
+  EXPECT_NEAR(value(lmms, "accuracy"), 50, 1e-9);
+  EXPECT_NEAR(value(lmms, "f1"), 100, 1e-9) << "what is unreadable is in none of the counts";
+  EXPECT_NEAR(value(lmms, "yes_ratio"), 50, 1e-9) << "of the labels";
   EXPECT_NEAR(vk.find("f1")->metric.chance, 50, 1e-9);
   EXPECT_NEAR(vk.find("f1")->metric.majority, 200.0 / 3, 1e-9);
 }
