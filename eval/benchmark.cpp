@@ -5,11 +5,13 @@
 #include <algorithm>
 #include <filesystem>
 #include <set>
+#include <unordered_map>
 #include <unordered_set>
 
 #include "core/check.h"
 #include "core/error.h"
 #include "core/hash.h"
+#include "eval/images.h"
 #include "eval/metric_stats.h"
 #include "eval/skills.h"
 
@@ -43,24 +45,42 @@ void tag_skills(const BenchmarkOptions& options, std::vector<Question>& question
   }
 }
 
-void check_images(const BenchmarkOptions& options, const std::vector<Question>& questions) {
-  std::unordered_set<std::string> seen;
-  for (const auto& question : questions) {
+// Many questions share a picture, which is looked at once.
+void check_images(std::vector<Question>& questions) {
+  std::unordered_map<std::string, std::string> problems;
+  for (auto& question : questions) {
     for (const auto& image : question.images) {
-      if (!seen.insert(image).second || std::filesystem::is_regular_file(image)) continue;
-      throw UserError(ErrorKind::kInput,
-                      fmt::format("{}: the image of question '{}' is missing: {}", options.path, question.id, image),
-                      "Set `images` to the benchmark's image folder.");
+      const auto [known, fresh] = problems.try_emplace(image);
+      if (fresh) known->second = picture_problem(image);
+      if (question.unusable.empty()) question.unusable = known->second;
     }
   }
 }
 
-void check_ids(const BenchmarkOptions& options, const std::vector<Question>& questions) {
+// Ids are the keys under which answers are stored. Of rows that repeat one, the first stands.
+void check_ids(std::vector<Question>& questions) {
   std::unordered_set<std::string> seen;
-  for (const auto& question : questions) {
+  std::size_t row = 0;
+  for (auto& question : questions) {
+    ++row;
     if (seen.insert(question.id).second) continue;
-    throw UserError(ErrorKind::kInput, fmt::format("{}: question id '{}' occurs twice", options.path, question.id),
-                    "Ids are the keys under which answers are stored; they must be unique.");
+    question.unusable = fmt::format("row {} repeats the id of an earlier one", row);
+    question.group += fmt::format(" (row {})", row);  // the earlier row's group stays as it is
+  }
+}
+
+constexpr std::string_view kTogether = "is scored together with";
+
+// What is scored together stands or falls together.
+void spread_to_groups(std::vector<Question>& questions) {
+  std::unordered_map<std::string, std::string> first;
+  for (const auto& question : questions) {
+    if (!question.unusable.empty()) first.emplace(question.group, question.id);
+  }
+  for (auto& question : questions) {
+    const auto found = first.find(question.group);
+    if (found == first.end() || !question.unusable.empty()) continue;
+    question.unusable = fmt::format("{} '{}', which cannot be used", kTogether, found->second);
   }
 }
 
@@ -70,6 +90,15 @@ void limit_questions(std::int64_t limit, std::vector<Question>& questions) {
   std::set<std::string> groups;
   for (std::int64_t i = 0; i < limit; ++i) groups.insert(questions[static_cast<std::size_t>(i)].group);
   std::erase_if(questions, [&](const Question& question) { return !groups.contains(question.group); });
+}
+
+[[noreturn]] void refuse_unusable(const BenchmarkOptions& options, const std::vector<Unusable>& unusable) {
+  const std::string others = unusable.size() > 1 ? fmt::format(" (and {} others)", unusable.size() - 1) : "";
+  const auto& cause = *std::find_if(unusable.begin(), unusable.end(),
+                                    [](const Unusable& row) { return !row.reason.starts_with(kTogether); });
+  throw UserError(ErrorKind::kInput,
+                  fmt::format("{}: question '{}'{} cannot be used: {}", options.path, cause.id, others, cause.reason),
+                  "Repair the benchmark's files; if pictures are missing, set `images` to their folder.");
 }
 
 std::vector<MetricStats> skill_metrics(std::span<const Question> questions, std::span<const Outcome> outcomes,
@@ -115,21 +144,43 @@ Benchmark::Benchmark(BenchmarkOptions options) : options_(std::move(options)) {
   if (options_.name.empty()) options_.name = options_.kind;
 }
 
-std::vector<Question> Benchmark::load(const std::string& image_cache) const {
+std::vector<Matcher> Benchmark::matchers() const {
+  return {Matcher::kVk2024, Matcher::kVk2025,   Matcher::kVk2026,
+          Matcher::kStrict, Matcher::kOfficial, Matcher::kLmmsEval};
+}
+
+Loaded Benchmark::load_usable(const std::string& image_cache) const {
   if (!std::filesystem::exists(options_.path)) {
     throw UserError(ErrorKind::kInput, fmt::format("benchmark '{}': {} does not exist", name(), options_.path),
                     "Set its `path` to where the benchmark lies.");
   }
-  std::vector<Question> questions = read(image_cache);
-  if (questions.empty()) {
+  std::vector<Question> rows = read(image_cache);
+  if (rows.empty()) {
     throw UserError(ErrorKind::kInput, fmt::format("{}: holds no questions for '{}'", options_.path, options_.kind));
   }
-  check_ids(options_, questions);
-  tag_skills(options_, questions);
-  limit_questions(options_.limit, questions);
-  check_images(options_, questions);
-  for (std::size_t i = 0; i < questions.size(); ++i) questions[i].row = static_cast<std::int64_t>(i);
-  return questions;
+  Loaded loaded;
+  loaded.notes = notes(rows);
+  check_ids(rows);
+  limit_questions(options_.limit, rows);
+  check_images(rows);
+  spread_to_groups(rows);
+  for (auto& question : rows) {
+    if (!question.unusable.empty()) {
+      loaded.unusable.push_back({question.id, question.unusable});
+      continue;
+    }
+    question.row = static_cast<std::int64_t>(loaded.questions.size());
+    loaded.questions.push_back(std::move(question));
+  }
+  if (loaded.questions.empty()) refuse_unusable(options_, loaded.unusable);
+  tag_skills(options_, loaded.questions);
+  return loaded;
+}
+
+std::vector<Question> Benchmark::load(const std::string& image_cache) const {
+  Loaded loaded = load_usable(image_cache);
+  if (!loaded.unusable.empty()) refuse_unusable(options_, loaded.unusable);
+  return std::move(loaded.questions);
 }
 
 std::string Benchmark::fingerprint() const {

@@ -22,16 +22,19 @@ enum class PromptStyle {
   kLlava,              ///< haotian-liu/LLaVA's evaluation scripts: the default, as the models here are LLaVA-like
   kVlmEvalKit,         ///< VLMEvalKit's LLaVA wrapper: bare questions for yes/no and OCR sets
   kVlmEvalKitDefault,  ///< VLMEvalKit's dataset default for multiple choice ("Question: … Options: …")
+  kVlmEvalKitQwen2,    ///< VLMEvalKit's custom prompts of Qwen2-VL and Qwen2.5-VL
+  kVlmEvalKitQwen3,    ///< VLMEvalKit's custom prompts of Qwen3-VL
   kLmmsEval,           ///< lmms-eval's tasks, for LLaVA-like models
+  kLmmsEvalQwen,       ///< lmms-eval's tasks, for its `qwen_vl`
 };
 
-/// Which rules read the answer (docs/benchmarks.md, "Matchers"). They change over time, so each is a named version.
+/// Which rules read the answer (eval/matchers.h). They change over time, so each is a named version.
 enum class Matcher {
-  kDefault,   ///< vk-2026 for multiple choice, official for POPE and MME
+  kDefault,   ///< vk-2026 for multiple choice, official for the others
   kVk2024,    ///< VLMEvalKit before 2025-08
   kVk2025,    ///< 2025-08 to 2026-06
   kVk2026,    ///< since 2026-06-17
-  kOfficial,  ///< the benchmark's own script: POPE, MME, LLaVA's ScienceQA
+  kOfficial,  ///< the benchmark's own script: POPE, MME, OCRBench, LLaVA's ScienceQA
   kLmmsEval,  ///< lmms-eval's tasks
   kStrict,    ///< this project's: a lone letter (or yes/no) in any punctuation, or exactly one option's full text
 };
@@ -72,7 +75,10 @@ struct BenchmarkOptions {
              {{"llava", PromptStyle::kLlava},
               {"vlmevalkit", PromptStyle::kVlmEvalKit},
               {"vlmevalkit-default", PromptStyle::kVlmEvalKitDefault},
-              {"lmms-eval", PromptStyle::kLmmsEval}},
+              {"vlmevalkit-qwen2", PromptStyle::kVlmEvalKitQwen2},
+              {"vlmevalkit-qwen3", PromptStyle::kVlmEvalKitQwen3},
+              {"lmms-eval", PromptStyle::kLmmsEval},
+              {"lmms-eval-qwen", PromptStyle::kLmmsEvalQwen}},
              "whose prompt text");
     v.choice("matcher", o.matcher,
              {{"default", Matcher::kDefault},
@@ -148,7 +154,13 @@ class Benchmark {
   virtual std::string family() const { return options_.kind; }
 
   /// Reads options().path. Images inside the file (base64) are decoded into `image_cache`, named by their SHA-256.
-  /// Throws UserError(kInput), naming file and row: missing file, column or image, repeated id, bad base64, bad answer.
+  /// A row that cannot be used (missing or broken image, repeated id, answer that is none) is listed with its reason,
+  /// and so are those scored together with it; a picture's file is checked by its first and last bytes, and decoded
+  /// only if these are in doubt. Throws UserError(kInput), naming file and row, where nothing can be used: missing file
+  /// or column, another format.
+  Loaded load_usable(const std::string& image_cache) const;
+  /// The questions of a benchmark that must be whole. Throws UserError(kInput), naming the first row that cannot be
+  /// used and the number of others.
   std::vector<Question> load(const std::string& image_cache) const;
 
   /// SHA-256 over the annotation files that `load` reads (not the images, which are named in the predictions).
@@ -158,6 +170,8 @@ class Benchmark {
   /// metrics: test sets that a server scores, and what only people or other models can judge.
   virtual bool references_optional() const { return false; }
 
+  /// Matchers that it knows besides kDefault; make_benchmark refuses others. Default: all.
+  virtual std::vector<Matcher> matchers() const;
   virtual Parsed parse(const Question& question, const std::string& raw) const = 0;
   /// 1 if `parsed` answers the question, else 0. Default: parsed.value equals answers[0].
   virtual double score(const Question& question, const Parsed& parsed) const;
@@ -170,8 +184,11 @@ class Benchmark {
  protected:
   /// Files whose bytes identify the benchmark.
   virtual std::vector<std::string> annotation_files() const = 0;
-  /// Questions in file order; `load` adds rows, skills, checks and the limit.
+  /// All rows in file order, those with a reason in Question::unusable too; the caller adds rows, skills, checks and
+  /// the limit.
   virtual std::vector<Question> read(const std::string& image_cache) const = 0;
+  /// Loaded::notes about rows that were read.
+  virtual std::vector<std::string> notes(std::span<const Question>) const { return {}; }
   /// Fills metrics except for `value`, `column` and the skills, which `aggregate` adds.
   virtual std::vector<MetricStats> metrics(std::span<const Question> questions, std::span<const Outcome> outcomes,
                                            std::span<const std::int32_t> clusters) const = 0;

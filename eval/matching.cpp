@@ -115,19 +115,23 @@ Parsed infer_option(const std::string& answer, const std::vector<Option>& option
 }
 
 Parsed scienceqa_option(const std::string& answer, const std::vector<Option>& options) {
-  if (has_label(options, answer)) return {answer, "option"};
-  if (answer.size() >= 3 && has_label(options, answer.substr(0, 1)) && answer.compare(1, 2, ". ") == 0) {
-    return {answer.substr(0, 1), "option"};
-  }
+  // The script knows the letters A to E; one beyond the question's own options is an answer, and wrong.
+  const auto is_choice = [](char c) { return c >= 'A' && c <= 'E'; };
+  const auto chosen = [&](char letter, const char* rule) {
+    const std::string label(1, letter);
+    return has_label(options, label) ? Parsed{label, rule} : kNone;
+  };
+  if (answer.size() == 1 && is_choice(answer[0])) return chosen(answer[0], "option");
+  if (answer.size() >= 3 && is_choice(answer[0]) && answer.compare(1, 2, ". ") == 0) return chosen(answer[0], "option");
   // The script's pattern is "The answer is ([A-Z])." with an unescaped period: any character but a newline.
   constexpr std::string_view kPhrase = "The answer is ";
-  std::vector<std::string> found;
+  std::string found;
   for (std::size_t at = answer.find(kPhrase); at != std::string::npos; at = answer.find(kPhrase, at + 1)) {
     const std::size_t letter = at + kPhrase.size();
     if (letter + 1 >= answer.size() || answer[letter + 1] == '\n') continue;
-    if (answer[letter] >= 'A' && answer[letter] <= 'Z') found.emplace_back(1, answer[letter]);
+    if (answer[letter] >= 'A' && answer[letter] <= 'Z') found += answer[letter];
   }
-  return found.size() == 1 && has_label(options, found[0]) ? Parsed{found[0], "regex"} : kNone;
+  return found.size() == 1 ? chosen(found[0], "regex") : kNone;
 }
 
 Parsed strict_option(const std::string& answer, const std::vector<Option>& options) {
@@ -212,10 +216,11 @@ Parsed strict_yes_no(const std::string& answer) {
   return first == "yes" || first == "no" ? Parsed{first, "word"} : kNone;
 }
 
-Parsed ocrbench_match(const std::string& response, const std::vector<std::string>& answers, bool formula) {
-  const auto normal = [formula](const std::string& text) {
-    std::string bare = replace_all(strip(formula ? text : lower(text)), "\n", " ");
-    return formula ? replace_all(std::move(bare), " ", "") : bare;
+Parsed ocrbench_match(const std::string& response, const std::vector<std::string>& answers, bool formula,
+                      Folding folding) {
+  const auto normal = [&](const std::string& text) {
+    if (formula) return replace_all(replace_all(strip(text), "\n", " "), " ", "");
+    return replace_all(strip(lower(folding == Folding::kFullWidth ? fold_full_width(text) : text)), "\n", " ");
   };
   const std::string text = normal(response);
   for (const auto& answer : answers) {

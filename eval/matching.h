@@ -43,8 +43,34 @@ Parsed strict_yes_no(const std::string& answer);
 /// VLMEvalKit's VQA punctuation step (vqa_eval.py, process_punctuation).
 std::string vqa_punctuation(const std::string& text);
 
+/// The category of OCRBench whose answers are formulas.
+inline constexpr const char* kOcrFormulas = "Handwritten Mathematical Expression Recognition";
+
+/// lmms-eval (since 2026) takes full-width characters for those of ASCII, except in formulas.
+enum class Folding { kNone, kFullWidth };
+
 /// OCRBench: some accepted answer is a substring of the response, both lower-cased, stripped and with
 /// newlines as blanks; for handwritten formulas (`formula`) blanks are removed and case kept. value: the answer found.
-Parsed ocrbench_match(const std::string& response, const std::vector<std::string>& answers, bool formula);
+Parsed ocrbench_match(const std::string& response, const std::vector<std::string>& answers, bool formula,
+                      Folding folding = Folding::kNone);
+
+/// lmms-eval's MMBench evaluator without a judge (its static mode, mmbench_en_dev_static): a letter of A to E among the
+/// words, alone or in one of twelve frames ("X.", "(X)", …), else the text of exactly one option, else its general
+/// search for a letter, which finds one in almost any text. Its rules are older than VLMEvalKit's of 2024.
+Parsed lmms_mmbench_option(const std::string& answer, const std::vector<Option>& options);
+
+/// lmms-eval's AI2D: the letter before a period at the start, else the whole answer; compared without case and ASCII
+/// punctuation with the letters, or, where the prompt shows none (lmms-eval-qwen), with the texts.
+Parsed lmms_ai2d_option(const std::string& answer, const std::vector<Option>& options);
+Parsed lmms_ai2d_text(const std::string& answer, const std::vector<Option>& options);
+
+/// lmms-eval's ScienceQA: exactly a letter in any case, or a capital letter and a period at the start.
+Parsed lmms_scienceqa_option(const std::string& answer, const std::vector<Option>& options);
+
+/// lmms-eval's POPE: exactly "yes" or "no" in any case.
+Parsed lmms_pope_yes_no(const std::string& answer);
+
+/// lmms-eval's MME: as MME's own rule, but without periods and with "y" and "n".
+Parsed lmms_mme_yes_no(const std::string& answer);
 
 }  // namespace scalselect::eval

@@ -12,7 +12,7 @@ std::vector<MetricStats::Entry> SumCollector::entries() const {
   return result;
 }
 
-double percent_of_sums(std::span<const double> sums) { return sums[1] > 0 ? 100 * sums[0] / sums[1] : 0; }
+double percent_of_sums(std::span<const double> sums) { return sums[1] > 0 ? 100 * (sums[0] / sums[1]) : 0; }
 
 MetricStats percent_metric(Metric metric, std::span<const std::pair<std::int32_t, double>> items) {
   SumCollector sums;

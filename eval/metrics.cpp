@@ -9,7 +9,8 @@ namespace {
 
 constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 
-double percent(double part, double whole) { return whole > 0 ? 100 * part / whole : 0; }
+// In the order in which Python's harnesses compute it, for the same last digit.
+double percent(double part, double whole) { return whole > 0 ? 100 * (part / whole) : 0; }
 
 }  // namespace
 
@@ -37,7 +38,11 @@ double relative_above_chance(std::span<const double> scores, std::span<const dou
 double Confusion::accuracy() const { return percent(tp + tn, tp + fp + tn + fn); }
 double Confusion::precision() const { return percent(tp, tp + fp); }
 double Confusion::recall() const { return percent(tp, tp + fn); }
-double Confusion::f1() const { return percent(2 * tp, 2 * tp + fp + fn); }
+double Confusion::f1() const {
+  if (tp == 0) return 0;
+  const double p = tp / (tp + fp), r = tp / (tp + fn);
+  return 100 * (2 * (p * r) / (p + r));
+}
 double Confusion::yes_ratio() const { return percent(tp + fp, tp + fp + tn + fn); }
 
 }  // namespace scalselect::eval

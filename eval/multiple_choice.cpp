@@ -3,10 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 #include <map>
 
-#include "core/error.h"
-#include "eval/matching.h"
 #include "eval/metric_stats.h"
 
 namespace scalselect::eval {
@@ -53,19 +52,25 @@ MetricStats accuracy_of(const std::vector<const Unit*>& units, const std::string
   return percent_metric(std::move(metric), items);
 }
 
+bool has_option(const Question& question, const std::string& label) {
+  return std::any_of(question.options.begin(), question.options.end(),
+                     [&](const Option& option) { return option.label == label; });
+}
+
+bool unanswered(std::span<const Question> questions) {
+  return std::all_of(questions.begin(), questions.end(),
+                     [](const Question& question) { return is_missing_text(question.answers.front()); });
+}
+
 }  // namespace
 
 Parsed MultipleChoice::parse(const Question& question, const std::string& raw) const {
-  switch (options_.matcher) {
-    case Matcher::kVk2024: return infer_option(raw, question.options, OptionRules::kVk2024);
-    case Matcher::kVk2025: return infer_option(raw, question.options, OptionRules::kVk2025);
-    case Matcher::kStrict: return strict_option(raw, question.options);
-    default: return infer_option(raw, question.options, OptionRules::kVk2026);
-  }
+  return matcher_rule(answer_kind(), options_.matcher).read(question, raw);
 }
 
 std::vector<MetricStats> MultipleChoice::metrics(std::span<const Question> questions, std::span<const Outcome> outcomes,
                                                  std::span<const std::int32_t> clusters) const {
+  if (unanswered(questions)) return {};
   const std::vector<Unit> units = make_units(questions, outcomes, clusters);
   std::vector<const Unit*> all;
   std::map<std::string, std::vector<const Unit*>> groups;
@@ -81,15 +86,42 @@ std::vector<MetricStats> MultipleChoice::metrics(std::span<const Question> quest
   return result;
 }
 
-void MultipleChoice::check_answers(const std::vector<Question>& questions) const {
-  for (const auto& question : questions) {
-    const auto same = [&](const Option& option) { return option.label == question.answers.front(); };
-    if (std::any_of(question.options.begin(), question.options.end(), same)) continue;
-    throw UserError(ErrorKind::kInput,
-                    fmt::format("{}: question '{}' has {} options and the answer '{}'", options_.path, question.id,
-                                question.options.size(), question.answers.front()),
-                    "The answer must be the letter of one of the options; test sets without answers cannot be scored.");
+void MultipleChoice::check_answers(std::vector<Question>& questions, const TsvTable* table) {
+  if (unanswered(questions)) return;
+  for (std::size_t row = 0; row < questions.size(); ++row) {
+    Question& question = questions[row];
+    const std::string& answer = question.answers.front();
+    if (!question.unusable.empty() || has_option(question, answer)) continue;
+    const bool letter = answer.size() == 1 && answer[0] >= 'A' && answer[0] <= 'Z';
+    if (letter && table != nullptr && !table->cell(row, answer).empty()) continue;
+    question.unusable = answer.empty() ? "it has no answer"
+                                       : fmt::format("its answer '{}' is not the letter of one of its {} options",
+                                                     answer, question.options.size());
+    if (table != nullptr) question.unusable = fmt::format("line {}: {}", table->line(row), question.unusable);
   }
+}
+
+void MultipleChoice::set_position(Question& question, const std::string& position) {
+  std::size_t place = 0;
+  const auto [end, error] = std::from_chars(position.data(), position.data() + position.size(), place);
+  const bool valid =
+      error == std::errc() && end == position.data() + position.size() && place < question.options.size();
+  question.answers = {valid ? question.options[place].label : ""};
+  if (valid || !question.unusable.empty()) return;
+  question.unusable = fmt::format("its answer '{}' is not the 0-based position of one of its {} options", position,
+                                  question.options.size());
+}
+
+std::vector<std::string> MultipleChoice::notes(std::span<const Question> questions) const {
+  if (unanswered(questions)) return {"has no answers (a test set): its questions are answered and not scored"};
+  const auto lost = std::count_if(questions.begin(), questions.end(), [](const Question& question) {
+    return question.unusable.empty() && !has_option(question, question.answers.front());
+  });
+  if (lost == 0) return {};
+  return {fmt::format(
+      "{} questions have an answer whose text reads as a missing value (None, NA, …), so that the option is "
+      "neither shown nor found, as in VLMEvalKit",
+      lost)};
 }
 
 }  // namespace scalselect::eval

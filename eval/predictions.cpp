@@ -23,7 +23,10 @@ const char* profile_name(PromptStyle style) {
     case PromptStyle::kLlava: return "llava";
     case PromptStyle::kVlmEvalKit: return "vlmevalkit";
     case PromptStyle::kVlmEvalKitDefault: return "vlmevalkit-default";
+    case PromptStyle::kVlmEvalKitQwen2: return "vlmevalkit-qwen2";
+    case PromptStyle::kVlmEvalKitQwen3: return "vlmevalkit-qwen3";
     case PromptStyle::kLmmsEval: return "lmms-eval";
+    case PromptStyle::kLmmsEvalQwen: return "lmms-eval-qwen";
   }
   return "";
 }

@@ -36,6 +36,23 @@ struct Question {
   int rotation = 0;     ///< CircularEval's pass, 0-based
   std::string cluster;  ///< unit of resampling: identity of the image (docs/benchmarks.md)
   std::string stratum;  ///< resampling keeps the number of clusters of each stratum (MME: the category)
+
+  /// Why it cannot be asked or scored, for a reader's caller: names the row where the id does not. Empty = it can.
+  std::string unusable;
+};
+
+/// A row of a benchmark that is left out of a run.
+struct Unusable {
+  std::string id;
+  std::string reason;
+  bool operator==(const Unusable&) const = default;
+};
+
+/// A benchmark as its files hold it. A run over `questions` is incomplete while `unusable` is not empty.
+struct Loaded {
+  std::vector<Question> questions;  ///< those that can be asked and scored
+  std::vector<Unusable> unusable;   ///< the others, in file order
+  std::vector<std::string> notes;   ///< what to know before comparing scores, e.g. that it is another revision
 };
 
 /// What a matcher read out of a raw answer.

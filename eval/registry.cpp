@@ -1,35 +1,34 @@
 #include "eval/registry.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
-#include <map>
+#include <algorithm>
 
 #include "core/error.h"
-#include "eval/vqa_rules.h"
+#include "eval/matchers.h"
 
 namespace scalselect::eval {
 
-// One line per benchmark: its kind, its usual name in tables, and whether it has official answer rules. Each is made
-// by `make_KIND` in a file of benchmarks/.
+// One line per benchmark: its kind and its usual name in tables. Each is made by `make_KIND` in a file of benchmarks/.
 #define SCALSELECT_BENCHMARKS(BENCHMARK) \
-  BENCHMARK(mmbench, "MMBench", false)   \
-  BENCHMARK(pope, "POPE", true)          \
-  BENCHMARK(mme, "MME", true)            \
-  BENCHMARK(ai2d, "AI2D", false)         \
-  BENCHMARK(scienceqa, "SQA-IMG", true)  \
-  BENCHMARK(ocrbench, "OCRBench", true)  \
-  BENCHMARK(textvqa, "TextVQA", true)    \
-  BENCHMARK(gqa, "GQA", true)            \
-  BENCHMARK(vqav2, "VQAv2", true)        \
-  BENCHMARK(vizwiz, "VizWiz", true)      \
-  BENCHMARK(chartqa, "ChartQA", false)   \
-  BENCHMARK(docvqa, "DocVQA", false)     \
-  BENCHMARK(seed, "SEED-IMG", true)      \
-  BENCHMARK(llava_w, "LLaVA-W", false)   \
-  BENCHMARK(custom, "Custom", true)
+  BENCHMARK(mmbench, "MMBench")          \
+  BENCHMARK(pope, "POPE")                \
+  BENCHMARK(mme, "MME")                  \
+  BENCHMARK(ai2d, "AI2D")                \
+  BENCHMARK(scienceqa, "SQA-IMG")        \
+  BENCHMARK(ocrbench, "OCRBench")        \
+  BENCHMARK(textvqa, "TextVQA")          \
+  BENCHMARK(gqa, "GQA")                  \
+  BENCHMARK(vqav2, "VQAv2")              \
+  BENCHMARK(vizwiz, "VizWiz")            \
+  BENCHMARK(chartqa, "ChartQA")          \
+  BENCHMARK(docvqa, "DocVQA")            \
+  BENCHMARK(seed, "SEED-IMG")            \
+  BENCHMARK(llava_w, "LLaVA-W")          \
+  BENCHMARK(custom, "Custom")
 
-#define SCALSELECT_DECLARE(kind, display, official) \
-  std::unique_ptr<Benchmark> make_##kind(const BenchmarkOptions& options);
+#define SCALSELECT_DECLARE(kind, ...) std::unique_ptr<Benchmark> make_##kind(const BenchmarkOptions& options);
 SCALSELECT_BENCHMARKS(SCALSELECT_DECLARE)
 
 namespace {
@@ -37,12 +36,17 @@ namespace {
 struct Entry {
   const char* kind;
   const char* display;
-  bool official_rules;
   std::unique_ptr<Benchmark> (*make)(const BenchmarkOptions&);
 };
 
-#define SCALSELECT_LIST(kind, display, official) {#kind, display, official, make_##kind},
+#define SCALSELECT_LIST(kind, display, ...) {#kind, display, make_##kind},
 const std::vector<Entry> kBenchmarks = {SCALSELECT_BENCHMARKS(SCALSELECT_LIST)};
+
+std::vector<std::string> names_of(const std::vector<Matcher>& matchers) {
+  std::vector<std::string> names;
+  for (const Matcher matcher : matchers) names.emplace_back(matcher_name(matcher));
+  return names;
+}
 
 std::string kinds_text() {
   std::string text;
@@ -55,13 +59,14 @@ std::string kinds_text() {
 std::unique_ptr<Benchmark> make_benchmark(const BenchmarkOptions& options) {
   for (const auto& entry : kBenchmarks) {
     if (options.kind != entry.kind) continue;
-    if (options.matcher == Matcher::kOfficial && !entry.official_rules) {
-      throw UserError(ErrorKind::kUsage, fmt::format("benchmark '{}' has no official answer rules", options.kind),
-                      "Set `matcher` to vk-2024, vk-2025, vk-2026 or strict.");
-    }
     BenchmarkOptions named = options;
     if (named.display.empty()) named.display = entry.display;
-    return entry.make(named);
+    auto benchmark = entry.make(named);
+    const auto known = benchmark->matchers();
+    if (options.matcher != Matcher::kDefault && std::find(known.begin(), known.end(), options.matcher) == known.end()) {
+      refuse_matcher(options.kind, options.matcher, known);
+    }
+    return benchmark;
   }
   throw UserError(
       ErrorKind::kUsage,
@@ -70,16 +75,9 @@ std::unique_ptr<Benchmark> make_benchmark(const BenchmarkOptions& options) {
 }
 
 std::vector<std::string> matchers_of(const std::string& kind) {
-  if (kind == "llava_w") return {};  // answers only
-  static const std::map<std::string, OpenAnswerKind> kOpen = {
-      {"textvqa", OpenAnswerKind::kTextVqa}, {"vizwiz", OpenAnswerKind::kTextVqa},  {"vqav2", OpenAnswerKind::kVqa},
-      {"gqa", OpenAnswerKind::kExact},       {"chartqa", OpenAnswerKind::kRelaxed}, {"docvqa", OpenAnswerKind::kAnls}};
-  if (const auto open = kOpen.find(kind); open != kOpen.end()) return matchers_of(open->second);
-  std::vector<std::string> names = {"vk-2024", "vk-2025", "vk-2026", "strict"};
-  for (const auto& entry : kBenchmarks) {
-    if (kind == entry.kind && entry.official_rules) names.emplace_back("official");
-  }
-  return names;
+  BenchmarkOptions options;
+  options.kind = kind;
+  return names_of(make_benchmark(options)->matchers());
 }
 
 std::vector<std::string> benchmark_kinds() {

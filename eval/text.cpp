@@ -1,6 +1,7 @@
 #include "eval/text.h"
 
 #include <unicode/locid.h>
+#include <unicode/uchar.h>
 #include <unicode/unistr.h>
 
 #include <algorithm>
@@ -90,6 +91,33 @@ std::string replace_all(std::string text, std::string_view from, std::string_vie
     text.replace(at, from.size(), to);
   }
   return text;
+}
+
+std::u32string code_points(std::string_view text) {
+  std::u32string points;
+  for (std::size_t at = 0; at < text.size();) {
+    const auto [point, size] = decode(text, at);
+    points += point;
+    at += size;
+  }
+  return points;
+}
+
+std::string utf8_of(std::u32string_view points) {
+  std::string text;
+  for (const char32_t point : points) append_utf8(text, point);
+  return text;
+}
+
+bool is_letter(char32_t point) { return u_isalpha(static_cast<UChar32>(point)) != 0; }
+
+std::string fold_full_width(std::string_view text) {
+  std::string folded;
+  for (char32_t point : code_points(text)) {
+    if (point >= 0xFF01 && point <= 0xFF5E) point -= 0xFEE0;
+    append_utf8(folded, point == 0x3000 ? U' ' : point);
+  }
+  return folded;
 }
 
 bool has_han(std::string_view text) {

@@ -29,4 +29,14 @@ std::string replace_all(std::string text, std::string_view from, std::string_vie
 /// A character in U+4E00..U+9FFF: VLMEvalKit's test for Chinese.
 bool has_han(std::string_view text);
 
+/// Code points and back; an ill-formed byte is a character of its own.
+std::u32string code_points(std::string_view text);
+std::string utf8_of(std::u32string_view points);
+
+/// str.isalpha() of one character.
+bool is_letter(char32_t point);
+
+/// Full-width ASCII (U+FF01..U+FF5E) and the ideographic space as the characters of ASCII.
+std::string fold_full_width(std::string_view text);
+
 }  // namespace scalselect::eval

@@ -19,6 +19,21 @@ void refuse_utf16(std::string_view text, const std::filesystem::path& file) {
                   "Write it as UTF-8: iconv -f UTF-16 -t UTF-8.");
 }
 
+void refuse_other_downloads(std::string_view text, const std::filesystem::path& file) {
+  if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);
+  text.remove_prefix(std::min(text.find_first_not_of(" \t\r\n"), text.size()));
+  std::string head(text.substr(0, 64));
+  for (char& c : head) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
+  if (head.starts_with("<!doctype html") || head.starts_with("<html") || head.starts_with("<?xml")) {
+    throw UserError(ErrorKind::kInput, fmt::format("{}: is a web page, not the benchmark's file", file.string()),
+                    "The download was answered by a page (an error, a login); fetch the file itself.");
+  }
+  if (head.starts_with("version https://git-lfs")) {
+    throw UserError(ErrorKind::kInput, fmt::format("{}: is a Git LFS pointer, not the benchmark's file", file.string()),
+                    "Fetch the file itself: git lfs pull.");
+  }
+}
+
 void require_utf8(std::string_view text, const std::filesystem::path& file, std::size_t first_line) {
   const auto size = static_cast<std::int64_t>(text.size());
   for (std::int64_t at = 0; at < size;) {
@@ -36,6 +51,7 @@ void require_utf8(std::string_view text, const std::filesystem::path& file, std:
 std::string read_text(const std::filesystem::path& file) {
   std::string text = read_file(file, kDataBytes);
   refuse_utf16(text, file);
+  refuse_other_downloads(text, file);
   if (text.starts_with("\xEF\xBB\xBF")) text.erase(0, 3);
   require_utf8(text, file, 1);
   return text;

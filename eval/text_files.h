@@ -9,8 +9,12 @@
 namespace scalselect::eval {
 
 /// The UTF-8 of a file, without a byte order mark. Throws UserError(kInput), naming the file and, where it is only some
-/// of the text, the line: UTF-16, or bytes that are not UTF-8.
+/// of the text, the line: UTF-16, bytes that are not UTF-8, an HTML page or a Git LFS pointer in place of the file.
 std::string read_text(const std::filesystem::path& file);
+
+/// Throws UserError(kInput) if `text` begins as what a download leaves in place of a file: an HTML page, or a pointer
+/// of Git LFS.
+void refuse_other_downloads(std::string_view text, const std::filesystem::path& file);
 
 /// The same checks of a text that is read piece by piece: its first bytes, and any part of it with the line (1-based)
 /// on which the part begins.

@@ -102,6 +102,7 @@ bool is_missing_text(std::string_view cell) {
 TsvTable TsvTable::read(const std::filesystem::path& file) {
   const auto mapping = std::make_shared<MappedFile>(file);
   refuse_utf16(mapping->bytes(), file);
+  refuse_other_downloads(mapping->bytes(), file);
   return parse(mapping->bytes(), file, mapping);
 }
 

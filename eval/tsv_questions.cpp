@@ -7,8 +7,6 @@
 #include <unordered_map>
 
 #include "core/base64.h"
-#include "core/error.h"
-#include "core/log.h"
 #include "eval/images.h"
 #include "eval/python_literal.h"
 #include "eval/text.h"
@@ -18,19 +16,16 @@ namespace {
 
 constexpr std::size_t kLongestReference = 64;  // a shorter image cell is the index of another row
 
-[[noreturn]] void fail(const TsvTable& table, std::size_t row, const std::string& problem, const std::string& remedy) {
-  throw UserError(ErrorKind::kInput,
-                  fmt::format("{}: line {} (index '{}'): {}", table.file().string(), table.line(row),
-                              table.cell(row, "index"), problem),
-                  remedy);
-}
+// Why a row cannot be used.
+struct BadRow : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
 
 std::vector<std::string> cell_list(const TsvTable& table, std::size_t row, std::string_view column) {
   try {
     return list_or_text(table.cell(row, column));
   } catch (const std::invalid_argument& error) {
-    fail(table, row, fmt::format("column '{}' looks like a list, but {}", column, error.what()),
-         "Write it as Python does: ['a', 'b'].");
+    throw BadRow(fmt::format("column '{}' looks like a list, but {}", column, error.what()));
   }
 }
 
@@ -66,28 +61,25 @@ class ImageReader {
     if (cell.size() > kLongestReference) return row;
     const auto found = rows_.find(cell);
     if (found == rows_.end() || table_.missing(found->second, "image")) {
-      fail(table_, row, fmt::format("its image cell refers to index '{}', which has no image", cell),
-           "A short image cell must be the index of a row that holds a base64 image.");
+      throw BadRow(fmt::format("its image cell refers to index '{}', which has no image", cell));
     }
     if (table_.cell(found->second, "image").size() <= kLongestReference) {
-      fail(table_, row, fmt::format("its image cell refers to index '{}', which is itself a reference", cell),
-           "References go one step only.");
+      throw BadRow(fmt::format("its image cell refers to index '{}', which is itself a reference", cell));
     }
     return found->second;
   }
 
   const std::vector<std::string>& decoded(std::size_t row) {
-    const auto [place, added] = decoded_.try_emplace(row);
-    if (!added) return place->second;
+    const auto known = decoded_.find(row);
+    if (known != decoded_.end()) return known->second;
+    std::vector<std::string> paths;
     try {
-      for (const auto& item : list_or_text(table_.cell(row, "image"))) {
-        place->second.push_back(cache_.store(decode_base64(item)));
-      }
+      for (const auto& item : list_or_text(table_.cell(row, "image")))
+        paths.push_back(cache_.store(decode_base64(item)));
     } catch (const std::invalid_argument& error) {
-      fail(table_, row, fmt::format("column 'image' cannot be decoded: {}", error.what()),
-           "The cell must be the base64 of an image file, without a 'data:' prefix.");
+      throw BadRow(fmt::format("column 'image' cannot be decoded: {}", error.what()));
     }
-    return place->second;
+    return decoded_[row] = std::move(paths);
   }
 
   const TsvTable& table_;
@@ -115,16 +107,12 @@ std::vector<Option> read_options(const TsvTable& table, std::size_t row, PromptS
 }  // namespace
 
 std::vector<Question> tsv_questions(const TsvTable& table, PromptStyle style, const std::string& image_cache,
-                                    const std::filesystem::path& image_root) {
-  table.require({"index", "question", "answer"});
+                                    const std::filesystem::path& image_root, Answers answers) {
+  table.require({"index", "question"});
+  if (answers == Answers::kRequired) table.require({"answer"});
   ImageReader images(table, image_cache, image_root);
   std::vector<Question> questions;
-  std::size_t dropped = 0;
   for (std::size_t row = 0; row < table.rows(); ++row) {
-    if (images.absent(row)) {
-      ++dropped;
-      continue;
-    }
     Question question;
     question.id = table.cell(row, "index");
     question.group = question.id;
@@ -134,11 +122,15 @@ std::vector<Question> tsv_questions(const TsvTable& table, PromptStyle style, co
     question.answers = {table.cell(row, "answer")};
     question.category = table.text(row, "category");
     if (const auto level2 = table.text(row, "l2-category"); !level2.empty()) question.splits = {level2};
-    images.read(row, question);
-    question.cluster = question.image_names.front();
+    try {
+      if (images.absent(row)) throw BadRow("it has no image");
+      images.read(row, question);
+      question.cluster = question.image_names.front();
+    } catch (const BadRow& error) {
+      question.unusable = fmt::format("line {}: {}", table.line(row), error.what());
+    }
     questions.push_back(std::move(question));
   }
-  if (dropped > 0) log_warning("{}: {} rows without an image are left out", table.file().string(), dropped);
   return questions;
 }
 

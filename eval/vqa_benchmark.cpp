@@ -10,6 +10,7 @@
 #include <unordered_map>
 
 #include "core/error.h"
+#include "eval/matchers.h"
 #include "eval/metric_stats.h"
 #include "eval/text.h"
 
@@ -23,10 +24,7 @@ constexpr std::size_t kRowsForTrials = 20000;  // of larger benchmarks the sums 
 
 const AnswerRule& rule_of(const BenchmarkOptions& options, OpenAnswerKind kind) {
   if (const auto* rule = answer_rule(kind, options.matcher)) return *rule;
-  throw UserError(ErrorKind::kUsage,
-                  fmt::format("benchmark '{}' has no matcher '{}'", options.kind,
-                              dump_options(options)["matcher"].get<std::string>()),
-                  fmt::format("Set `matcher` to default or to one of {}.", fmt::join(matchers_of(kind), ", ")));
+  refuse_matcher(options.kind, options.matcher, matchers_of(kind));
 }
 
 // Sums of what constant answers would score; each answer counts at the questions that have it as a reference.

@@ -23,6 +23,7 @@ class OpenAnswer : public Benchmark {
   /// value: the answer as it is compared; rule: "normalized", or "none" for an empty answer, or where yes or no is
   /// asked and neither is found.
   Parsed parse(const Question& question, const std::string& raw) const override;
+  std::vector<Matcher> matchers() const override { return matchers_of(kind_); }
   double score(const Question& question, const Parsed& parsed) const override;
   bool references_optional() const override { return true; }
 

@@ -176,15 +176,12 @@ const AnswerRule* answer_rule(OpenAnswerKind kind, Matcher matcher) {
   return nullptr;
 }
 
-std::vector<std::string> matchers_of(OpenAnswerKind kind) {
-  std::vector<std::string> names;
+std::vector<Matcher> matchers_of(OpenAnswerKind kind) {
+  std::vector<Matcher> matchers;
   for (const auto& entry : kRules) {
-    if (entry.kind != kind) continue;
-    BenchmarkOptions options;
-    options.matcher = entry.matcher;
-    names.push_back(dump_options(options)["matcher"].get<std::string>());
+    if (entry.kind == kind) matchers.push_back(entry.matcher);
   }
-  return names;
+  return matchers;
 }
 
 }  // namespace scalselect::eval

@@ -195,11 +195,7 @@ class Reader {
 
 class CustomChoice final : public MultipleChoice {
  public:
-  explicit CustomChoice(const BenchmarkOptions& options) : MultipleChoice(options) {
-    if (options_.matcher != Matcher::kOfficial) return;
-    throw UserError(ErrorKind::kUsage, "a benchmark of your own has no official answer rules for options",
-                    "Set `matcher` to vk-2024, vk-2025, vk-2026 or strict.");
-  }
+  using MultipleChoice::MultipleChoice;
   bool references_optional() const override { return true; }
 
  protected:

@@ -1,7 +1,6 @@
 // LLaVA-Bench (in the wild): long answers, which the benchmark has another model judge. They are collected here.
 #include <filesystem>
 
-#include "core/error.h"
 #include "eval/registry.h"
 #include "eval/text.h"
 #include "eval/vqa_benchmark.h"
@@ -14,12 +13,9 @@ namespace fs = std::filesystem;
 
 class LlavaWild final : public Benchmark {
  public:
-  explicit LlavaWild(const BenchmarkOptions& options) : Benchmark(options) {
-    if (options_.matcher == Matcher::kDefault) return;
-    throw UserError(ErrorKind::kUsage, "benchmark 'llava_w' has no matchers: its answers are collected, not scored",
-                    "Leave `matcher` out.");
-  }
+  using Benchmark::Benchmark;
 
+  std::vector<Matcher> matchers() const override { return {}; }
   Parsed parse(const Question&, const std::string& raw) const override {
     return {raw, strip(raw).empty() ? "none" : "collected"};
   }

@@ -8,8 +8,10 @@
 
 #include "core/error.h"
 #include "core/files.h"
-#include "eval/matching.h"
+#include "eval/json_files.h"
+#include "eval/matchers.h"
 #include "eval/metric_stats.h"
+#include "eval/parquet_questions.h"
 #include "eval/prompts.h"
 #include "eval/registry.h"
 #include "eval/text.h"
@@ -69,19 +71,12 @@ class Mme final : public Benchmark {
  public:
   using Benchmark::Benchmark;
 
-  Parsed parse(const Question&, const std::string& raw) const override {
-    switch (options_.matcher) {
-      case Matcher::kVk2024:
-      case Matcher::kVk2025:
-      case Matcher::kVk2026: return vk_yes_no(raw);
-      case Matcher::kStrict: return strict_yes_no(raw);
-      default: return mme_yes_no(raw);
-    }
-  }
+  std::vector<Matcher> matchers() const override { return matchers_of(AnswerKind::kMmeYesNo); }
+  Parsed parse(const Question& question, const std::string& raw) const override { return rule().read(question, raw); }
 
  protected:
   std::vector<std::string> annotation_files() const override {
-    if (is_tsv(options_.path)) return {options_.path};
+    if (is_tsv(options_.path) || is_parquet_path(options_.path)) return one_or_parquet(options_.path);
     std::vector<std::string> files;
     for (const auto& category : categories()) {
       for (const auto& [text, image] : pairs_of(category)) files.push_back(text.string());
@@ -92,13 +87,17 @@ class Mme final : public Benchmark {
   std::vector<std::string> default_columns() const override { return {"perception", "cognition"}; }
 
   std::vector<Question> read(const std::string& image_cache) const override {
-    auto questions = is_tsv(options_.path) ? read_tsv(image_cache) : read_tree();
+    auto questions = is_tsv(options_.path)            ? read_tsv(image_cache)
+                     : is_parquet_path(options_.path) ? read_parquet(image_cache)
+                                                      : read_tree();
     for (auto& question : questions) {
       question.stratum = question.category;
       question.cluster = question.group;
       question.splits = {contains(kPerception, question.category) ? "perception" : "cognition"};
       question.prompt = mme_prompt(options_.style, question.question);
     }
+    const fs::path asked = fs::path(options_.path) / "llava_mme.jsonl";
+    if (options_.style == PromptStyle::kLlava && fs::exists(asked)) take_llava_texts(asked, questions);
     return questions;
   }
 
@@ -137,6 +136,33 @@ class Mme final : public Benchmark {
   }
 
  private:
+  const MatcherRule& rule() const { return matcher_rule(AnswerKind::kMmeYesNo, options_.matcher); }
+
+  // The release itself, or its folder in LLaVA's evaluation.
+  fs::path root() const {
+    const fs::path release = fs::path(options_.path) / "MME_Benchmark_release_version";
+    return fs::is_directory(release) ? release : fs::path(options_.path);
+  }
+
+  // LLaVA's own questions (question_id CATEGORY/FILE), found by image and question as its converter does.
+  static void take_llava_texts(const fs::path& file, std::vector<Question>& questions) {
+    std::map<std::string, std::string> texts;
+    const auto key = [](const std::string& image, const std::string& prompt) {
+      return fs::path(image).replace_extension().string() + "\n" + prompt;
+    };
+    for_each_json_line(file, [&](const nlohmann::json& line, const std::string& where) {
+      const std::string id = json_string(line, "question_id", where), text = json_string(line, "text", where);
+      std::string bare = text;
+      if (bare.ends_with(kShortAnswerRequest)) bare.resize(bare.size() - std::string_view(kShortAnswerRequest).size());
+      texts[key(id, mme_prompt(PromptStyle::kLlava, bare))] = text;
+    });
+    for (auto& question : questions) {
+      const auto found = texts.find(key(question.image_names[0], mme_prompt(PromptStyle::kLlava, question.question)));
+      if (found != texts.end()) question.prompt = found->second;
+      else if (question.unusable.empty()) question.unusable = fmt::format("{} does not ask it", file.string());
+    }
+  }
+
   static bool has_category(const std::vector<Pair>& pairs, const std::string& category) {
     return std::any_of(pairs.begin(), pairs.end(), [&](const Pair& pair) { return pair.category == category; });
   }
@@ -197,8 +223,8 @@ class Mme final : public Benchmark {
   // Category folders in the official order. Throws for a folder that is not a category.
   std::vector<std::string> categories() const {
     std::vector<std::string> found;
-    if (fs::is_directory(options_.path)) {
-      for (const auto& entry : list_folder(options_.path)) {
+    if (fs::is_directory(root())) {
+      for (const auto& entry : list_folder(root())) {
         const std::string folder = entry.filename().string();
         if (!fs::is_directory(entry) || folder == "eval_tool") continue;
         check_category(folder, entry.string());
@@ -213,8 +239,21 @@ class Mme final : public Benchmark {
     return ordered;
   }
 
+  static bool is_category(const std::string& name) { return contains(kPerception, name) || contains(kCognition, name); }
+
+  // Images that are not asked about twice.
+  static void mark_lone(std::vector<Question>& questions) {
+    std::map<std::string, int> count;
+    for (const auto& question : questions) ++count[question.group];
+    for (auto& question : questions) {
+      if (count[question.group] == 2 || !question.unusable.empty()) continue;
+      question.unusable =
+          fmt::format("image '{}' has {} questions, and MME asks two per image", question.group, count[question.group]);
+    }
+  }
+
   static void check_category(const std::string& category, const std::string& where) {
-    if (contains(kPerception, category) || contains(kCognition, category)) return;
+    if (is_category(category)) return;
     std::vector<std::string> known = kPerception;
     known.insert(known.end(), kCognition.begin(), kCognition.end());
     throw UserError(ErrorKind::kInput,
@@ -224,7 +263,7 @@ class Mme final : public Benchmark {
 
   // (text file, image) of each image, in the order of the texts' names. Both official layouts: split and flat.
   std::vector<std::pair<fs::path, fs::path>> pairs_of(const std::string& category) const {
-    const fs::path folder = fs::path(options_.path) / category;
+    const fs::path folder = root() / category;
     const bool split = fs::is_directory(folder / "images") && fs::is_directory(folder / "questions_answers_YN");
     const fs::path texts = split ? folder / "questions_answers_YN" : folder;
     const fs::path images = split ? folder / "images" : folder;
@@ -238,12 +277,8 @@ class Mme final : public Benchmark {
     std::vector<std::pair<fs::path, fs::path>> pairs;
     for (const auto& [stem, text] : text_of) {
       const auto image = image_of.find(stem);
-      if (image == image_of.end()) {
-        throw UserError(ErrorKind::kInput,
-                        fmt::format("{}: there is no image '{}' in {}", text.string(), stem, images.string()),
-                        "Each text file belongs to the image of the same name.");
-      }
-      pairs.emplace_back(text, image->second);
+      pairs.emplace_back(text,
+                         image == image_of.end() ? images / stem : image->second);  // a missing one is noticed later
     }
     return pairs;
   }
@@ -256,53 +291,74 @@ class Mme final : public Benchmark {
     return questions;
   }
 
+  // A text whose lines are not the two questions of its image is one row without a use.
   static void read_pair(const std::string& category, const fs::path& text, const fs::path& image,
                         std::vector<Question>& questions) {
-    std::istringstream lines(read_text(text));
-    int number = 0;
-    for (std::string line; std::getline(lines, line);) {
-      if (strip(line).empty()) continue;
-      const std::size_t tab = line.find('\t');
-      const std::string truth = tab == std::string::npos ? "" : lower(strip(line.substr(tab + 1)));
-      if (truth != "yes" && truth != "no") {
-        throw UserError(ErrorKind::kInput,
-                        fmt::format("{}: line {} is not 'question<TAB>Yes|No'", text.string(), number + 1),
-                        "MME asks two such questions per image.");
-      }
+    std::vector<std::string> lines;
+    std::istringstream in(read_text(text));
+    for (std::string line; std::getline(in, line);) {
+      if (!strip(line).empty()) lines.push_back(line);
+    }
+    std::string problem;
+    if (lines.size() != 2)
+      problem = fmt::format("{} holds {} questions, and MME asks two per image", text.string(), lines.size());
+    for (std::size_t number = 0; number < std::max<std::size_t>(1, lines.size()); ++number) {
+      const std::string line = lines.empty() ? "" : lines[number];
       Question question;
       question.image_names = {category + "/" + image.filename().string()};
       question.images = {image.string()};
       question.group = question.image_names[0];
-      question.id = fmt::format("{}#{}", question.group, number++);
+      question.id = fmt::format("{}#{}", question.group, number);
       question.category = category;
+      const std::size_t tab = line.find('\t');
       question.question = line.substr(0, tab);
-      question.answers = {truth};
+      question.answers = {tab == std::string::npos ? "" : lower(strip(line.substr(tab + 1)))};
+      question.unusable = problem;
+      if (problem.empty() && question.answers[0] != "yes" && question.answers[0] != "no") {
+        question.unusable = fmt::format("{}: line {} is not 'question<TAB>Yes|No'", text.string(), number + 1);
+      }
       questions.push_back(std::move(question));
     }
-    if (number != 2) {
-      throw UserError(ErrorKind::kInput, fmt::format("{}: holds {} questions", text.string(), number),
-                      "MME asks two questions per image, one per line.");
-    }
+  }
+
+  // The two questions of an image have the same id.
+  std::vector<Question> read_parquet(const std::string& image_cache) const {
+    std::vector<Question> questions;
+    std::map<std::string, int> asked;
+    for_each_parquet_row(parquet_files(options_.path), {"question_id", "question", "answer", "category"}, image_cache,
+                         [&](const nlohmann::json& row, Question& question) {
+                           question.group = parquet_text(row, "question_id");
+                           question.id = fmt::format("{}#{}", question.group, asked[question.group]++);
+                           question.category = parquet_text(row, "category");
+                           question.question = parquet_text(row, "question");
+                           question.answers = {lower(strip(parquet_text(row, "answer")))};
+                           check_row(question, "its row");
+                           questions.push_back(std::move(question));
+                         });
+    mark_lone(questions);
+    return questions;
+  }
+
+  static void check_row(Question& question, const std::string& where) {
+    std::string problem;
+    if (question.answers[0] != "yes" && question.answers[0] != "no") problem = "the answer is neither Yes nor No";
+    if (!is_category(question.category)) problem = fmt::format("'{}' is not a category of MME", question.category);
+    if (!problem.empty() && question.unusable.empty()) question.unusable = fmt::format("{}: {}", where, problem);
   }
 
   std::vector<Question> read_tsv(const std::string& image_cache) const {
     const TsvTable table = TsvTable::read(options_.path);
     table.require({"category"});
     auto questions = tsv_questions(table, options_.style, image_cache, tsv_image_root(options_));
-    std::map<std::string, std::string> path_of;
-    for (std::size_t row = 0; row < table.rows(); ++row)
-      path_of[table.cell(row, "index")] = table.text(row, "image_path");
-    for (auto& question : questions) {
-      const std::string where = fmt::format("{}: question '{}'", options_.path, question.id);
-      check_category(question.category, where);
+    for (std::size_t row = 0; row < questions.size(); ++row) {
+      Question& question = questions[row];
       question.options.clear();
       question.answers = {lower(strip(question.answers.front()))};
-      if (question.answers[0] != "yes" && question.answers[0] != "no") {
-        throw UserError(ErrorKind::kInput, where + " has an answer that is neither Yes nor No");
-      }
-      const std::string& path = path_of[question.id];
-      question.group = question.category + "/" + (path.empty() ? question.image_names.front() : path);
+      check_row(question, fmt::format("line {}", table.line(row)));
+      const std::string path = table.text(row, "image_path");
+      question.group = question.category + "/" + (path.empty() ? question.cluster : path);
     }
+    mark_lone(questions);
     return questions;
   }
 };

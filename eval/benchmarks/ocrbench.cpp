@@ -10,8 +10,10 @@
 #include "core/error.h"
 #include "eval/images.h"
 #include "eval/json_files.h"
+#include "eval/matchers.h"
 #include "eval/matching.h"
 #include "eval/metric_stats.h"
+#include "eval/parquet_questions.h"
 #include "eval/prompts.h"
 #include "eval/python_literal.h"
 #include "eval/registry.h"
@@ -23,19 +25,18 @@ namespace {
 
 namespace fs = std::filesystem;
 
-const char* const kFormulas = "Handwritten Mathematical Expression Recognition";
-
 // The benchmark reports six types of recognition as one group.
 std::string group_of(const std::string& type) {
-  return type.ends_with("Recognition") && type != kFormulas ? "Text Recognition" : type;
+  return type.ends_with("Recognition") && type != kOcrFormulas ? "Text Recognition" : type;
 }
 
 class OcrBench final : public Benchmark {
  public:
   using Benchmark::Benchmark;
 
+  std::vector<Matcher> matchers() const override { return matchers_of(AnswerKind::kOcrText); }
   Parsed parse(const Question& question, const std::string& raw) const override {
-    return ocrbench_match(raw, question.answers, question.category == kFormulas);
+    return matcher_rule(AnswerKind::kOcrText, options_.matcher).read(question, raw);
   }
 
   double score(const Question& question, const Parsed& parsed) const override {
@@ -46,20 +47,17 @@ class OcrBench final : public Benchmark {
   }
 
  protected:
-  std::vector<std::string> annotation_files() const override { return {options_.path}; }
+  std::vector<std::string> annotation_files() const override { return one_or_parquet(options_.path); }
   std::vector<std::string> default_columns() const override { return {"accuracy"}; }
 
   std::vector<Question> read(const std::string& image_cache) const override {
-    auto questions = is_tsv(options_.path) ? read_tsv(image_cache) : read_json();
+    auto questions = is_tsv(options_.path)            ? read_tsv(image_cache)
+                     : is_parquet_path(options_.path) ? read_parquet(image_cache)
+                                                      : read_json();
     for (auto& question : questions) {
-      for (const auto& answer : question.answers) {
-        if (!strip(answer).empty()) continue;
-        throw UserError(ErrorKind::kInput,
-                        fmt::format("{}: question '{}' has an empty answer", options_.path, question.id),
-                        "An empty answer would match every response.");
-      }
+      if (question.unusable.empty()) question.unusable = answer_problem(question);
       if (!question.category.empty()) question.splits = {group_of(question.category)};
-      question.prompt = short_answer_prompt(options_.style, question.question);
+      question.prompt = ocrbench_prompt(options_.style, question.question);
     }
     return questions;
   }
@@ -95,6 +93,14 @@ class OcrBench final : public Benchmark {
   }
 
  private:
+  static std::string answer_problem(const Question& question) {
+    if (question.answers.empty()) return "it has no answers";
+    for (const auto& answer : question.answers) {
+      if (strip(answer).empty()) return "it has an empty answer, which would match every response";
+    }
+    return {};
+  }
+
   std::vector<Question> read_tsv(const std::string& image_cache) const {
     auto questions =
         tsv_questions(TsvTable::read(options_.path), options_.style, image_cache, tsv_image_root(options_));
@@ -103,12 +109,22 @@ class OcrBench final : public Benchmark {
       try {
         question.answers = list_or_text(question.answers.front());
       } catch (const std::invalid_argument& error) {
-        throw UserError(ErrorKind::kInput,
-                        fmt::format("{}: question '{}': its answer looks like a list, but {}", options_.path,
-                                    question.id, error.what()),
-                        "Write it as Python does: ['a', 'b'].");
+        question.unusable = fmt::format("its answer looks like a list, but {}", error.what());
       }
     }
+    return questions;
+  }
+
+  std::vector<Question> read_parquet(const std::string& image_cache) const {
+    std::vector<Question> questions;
+    for_each_parquet_row(parquet_files(options_.path), {"question", "question_type", "answer"}, image_cache,
+                         [&](const nlohmann::json& row, Question& question) {
+                           question.question = parquet_text(row, "question");
+                           question.category = parquet_text(row, "question_type");
+                           for (const auto& answer : parquet_options(row, "answer"))
+                             question.answers.push_back(answer.text);
+                           questions.push_back(std::move(question));
+                         });
     return questions;
   }
 
@@ -129,7 +145,6 @@ class OcrBench final : public Benchmark {
       for (const auto& answer : answers.is_array() ? answers : nlohmann::json::array({answers})) {
         question.answers.push_back(answer.is_string() ? answer.get<std::string>() : answer.dump());
       }
-      if (question.answers.empty()) throw UserError(ErrorKind::kInput, where + " has no answers");
       question.image_names = {json_string(list[i], "image_path", where)};
       question.images = {(root / question.image_names[0]).string()};
       question.cluster = question.image_names[0];

@@ -7,10 +7,11 @@
 #include "core/error.h"
 #include "core/files.h"
 #include "eval/json_files.h"
-#include "eval/matching.h"
 #include "eval/multiple_choice.h"
+#include "eval/parquet_questions.h"
 #include "eval/prompts.h"
 #include "eval/registry.h"
+#include "eval/text.h"
 #include "eval/tsv_questions.h"
 
 namespace scalselect::eval {
@@ -22,22 +23,24 @@ class ScienceQa final : public MultipleChoice {
  public:
   using MultipleChoice::MultipleChoice;
 
-  Parsed parse(const Question& question, const std::string& raw) const override {
-    return options_.matcher == Matcher::kOfficial ? scienceqa_option(raw, question.options)
-                                                  : MultipleChoice::parse(question, raw);
-  }
-
  protected:
+  AnswerKind answer_kind() const override { return AnswerKind::kScienceQaOption; }
   std::vector<std::string> annotation_files() const override {
-    if (is_tsv(options_.path)) return {options_.path};
+    if (is_tsv(options_.path) || is_parquet_path(options_.path)) return one_or_parquet(options_.path);
+    if (fs::exists(llava_list())) return {llava_list().string(), problems().string()};
     return {problems().string(), splits().string()};
   }
 
   std::vector<Question> read(const std::string& image_cache) const override {
     std::vector<Question> questions;
     if (is_tsv(options_.path)) {
-      questions = tsv_questions(TsvTable::read(options_.path), options_.style, image_cache, tsv_image_root(options_));
+      const TsvTable table = TsvTable::read(options_.path);
+      questions = tsv_questions(table, options_.style, image_cache, tsv_image_root(options_));
+      check_answers(questions, &table);
+    } else if (is_parquet_path(options_.path)) {
+      questions = read_parquet(image_cache);
     } else {
+      if (fs::exists(llava_list())) return read_llava(parse_json_file(problems()));
       const nlohmann::json all = parse_json_file(problems());
       const nlohmann::json split = parse_json_file(splits());
       for (const auto& id : json_field(split, "test", splits().string())) {
@@ -51,14 +54,56 @@ class ScienceQa final : public MultipleChoice {
       }
     }
     for (auto& question : questions) {
-      question.prompt = multiple_choice_prompt(options_.style, question.question, question.hint, question.options,
-                                               options_.language, "Context: ");
+      question.prompt =
+          scienceqa_prompt(options_.style, question.question, question.hint, question.options, options_.language);
     }
-    check_answers(questions);
     return questions;
   }
 
  private:
+  // ScienceQA-FULL has questions without an image, which are not asked here.
+  std::vector<Question> read_parquet(const std::string& image_cache) const {
+    std::vector<Question> questions;
+    for_each_parquet_row(parquet_files(options_.path), {"question", "choices", "answer"}, image_cache,
+                         [&](const nlohmann::json& row, Question& question) {
+                           if (!row.empty() && row.value("image", nlohmann::json()).is_null()) return;
+                           question.question = parquet_text(row, "question");
+                           question.hint = parquet_text(row, "hint");
+                           question.options = parquet_options(row, "choices");
+                           set_position(question, parquet_text(row, "answer"));
+                           question.category = parquet_text(row, "topic");
+                           question.splits = {parquet_text(row, "subject")};
+                           questions.push_back(std::move(question));
+                         });
+    return questions;
+  }
+
+  // LLaVA's own list, in its order and, in its style, with its texts; choices and answers are in problems.json.
+  std::vector<Question> read_llava(const nlohmann::json& all) const {
+    std::vector<Question> questions;
+    const std::string file = llava_list().string();
+    for (const auto& item : parse_json_file(llava_list())) {
+      if (!has_json(item, "image")) continue;
+      const std::string pid = json_string(item, "id", file), what = fmt::format("{}: question '{}'", file, pid);
+      const auto found = all.find(pid);
+      if (found == all.end()) {
+        throw UserError(ErrorKind::kInput, fmt::format("{} is not in {}", what, problems().string()),
+                        "Its choices and answers are read from there.");
+      }
+      Question question = question_of(pid, *found);
+      question.prompt =
+          scienceqa_prompt(options_.style, question.question, question.hint, question.options, options_.language);
+      const auto& turns = json_field(item, "conversations", what);
+      if (options_.style == PromptStyle::kLlava && turns.is_array() && !turns.empty()) {
+        const std::string text = strip(replace_all(json_string(turns[0], "value", what), "<image>", ""));
+        question.prompt = text + "\n" + kLetterRequest;
+      }
+      questions.push_back(std::move(question));
+    }
+    return questions;
+  }
+
+  fs::path llava_list() const { return fs::path(options_.path) / "llava_test_CQM-A.json"; }
   fs::path problems() const { return fs::path(options_.path) / "problems.json"; }
   fs::path splits() const { return fs::path(options_.path) / "pid_splits.json"; }
 
@@ -78,15 +123,7 @@ class ScienceQa final : public MultipleChoice {
       question.options.push_back(
           {std::string(1, static_cast<char>('A' + question.options.size())), choice.get<std::string>()});
     }
-    const auto& answer = json_field(problem, "answer", what);
-    const bool valid = answer.is_number_integer() && answer.get<std::int64_t>() >= 0 &&
-                       answer.get<std::int64_t>() < static_cast<std::int64_t>(question.options.size());
-    if (!valid) {
-      throw UserError(ErrorKind::kInput,
-                      fmt::format("{} has the answer {} for {} choices", what, answer.dump(), question.options.size()),
-                      "The answer is the 0-based position of the right choice.");
-    }
-    question.answers = {question.options[answer.get<std::size_t>()].label};
+    set_position(question, json_field(problem, "answer", what).dump());
     if (has_json(problem, "topic")) question.category = json_string(problem, "topic", what);
     if (has_json(problem, "subject")) question.splits = {json_string(problem, "subject", what)};
     const std::string name = pid + "/" + json_string(problem, "image", what);

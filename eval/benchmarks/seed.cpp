@@ -7,7 +7,6 @@
 #include "eval/multiple_choice.h"
 #include "eval/prompts.h"
 #include "eval/registry.h"
-#include "eval/text.h"
 #include "eval/tsv_questions.h"
 #include "eval/vqa_benchmark.h"
 
@@ -16,31 +15,12 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// The letter of an option, whatever its case.
-Parsed letter_parsed(const std::string& letter, const std::vector<Option>& options) {
-  for (const auto& option : options) {
-    if (lower(option.label) == lower(letter)) return {option.label, "option"};
-  }
-  return {"", "none"};
-}
-
 class Seed final : public MultipleChoice {
  public:
   using MultipleChoice::MultipleChoice;
 
-  // LLaVA's script: the answer must be the letter and nothing else. lmms-eval: its first character is taken.
-  Parsed parse(const Question& question, const std::string& raw) const override {
-    const std::string text = strip(raw);
-    if (options_.matcher == Matcher::kOfficial) {
-      const auto same = [&](const Option& option) { return option.label == text; };
-      const bool found = std::any_of(question.options.begin(), question.options.end(), same);
-      return found ? Parsed{text, "option"} : Parsed{"", "none"};
-    }
-    if (options_.matcher == Matcher::kLmmsEval) return letter_parsed(text.substr(0, 1), question.options);
-    return MultipleChoice::parse(question, raw);
-  }
-
  protected:
+  AnswerKind answer_kind() const override { return AnswerKind::kSeedOption; }
   std::vector<std::string> annotation_files() const override { return row_files(questions_file()); }
 
   std::vector<Question> read(const std::string& image_cache) const override {

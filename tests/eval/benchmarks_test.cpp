@@ -41,7 +41,9 @@ TEST(Registry, RefusesUnknownKindsAndUnfitRules) {
   EXPECT_THAT(message_of([] { make_benchmark(options_for("mmbnch", "")); }), HasSubstr("Did you mean 'mmbench'?"));
   auto options = options_for("ai2d", "");
   options.matcher = Matcher::kOfficial;
-  EXPECT_THAT(message_of([&] { make_benchmark(options); }), HasSubstr("no official answer rules"));
+  EXPECT_THAT(message_of([&] { make_benchmark(options); }), HasSubstr("has no answer rules 'official'"));
+  EXPECT_THAT(matchers_of("ai2d"), ElementsAre("vk-2024", "vk-2025", "vk-2026", "strict", "lmms-eval"));
+  EXPECT_THAT(matchers_of("mme"), ElementsAre("vk-2024", "vk-2025", "vk-2026", "strict", "official", "lmms-eval"));
   EXPECT_THAT(message_of([] { make_benchmark(options_for("pope", "/nowhere"))->load(""); }),
               HasSubstr("/nowhere does not exist"));
 }
@@ -105,15 +107,16 @@ TEST(MmBench, RefusesBrokenTables) {
   };
   const std::string image = base64(fake_png(1)), head = "index\tquestion\tA\tB\tanswer\timage\n";
   EXPECT_THAT(load(head + "1\tq\tx\ty\tA\t" + image + "\n"), HasSubstr("question '1' has 2 options but 1 rotations"));
-  EXPECT_THAT(load(head + "1\tq\tx\ty\tC\t" + image + "\n"),
-              HasSubstr("question '1' has 2 options and the answer 'C'"));
-  EXPECT_THAT(load(head + "1\tq\tx\tNone\tB\t" + image + "\n"), HasSubstr("has 1 options and the answer 'B'"));
-  EXPECT_THAT(load(head + "1\tq\tx\ty\tA\t9\n"), HasSubstr("refers to index '9', which has no image"));
-  EXPECT_THAT(load(head + "1\tq\tx\ty\tA\t1\n"), HasSubstr("which is itself a reference"));
-  EXPECT_THAT(load(head + "1\tq\tx\ty\tA\t" + image + "*\n"),
-              HasSubstr("line 2 (index '1'): column 'image' cannot be decoded"));
-  EXPECT_THAT(load(head + "x\tq\tx\ty\tA\t" + image + "\n"), HasSubstr("index 'x' is not a whole number"));
-  EXPECT_THAT(load("index\tquestion\tA\timage\n"), HasSubstr("column 'answer' is missing"));
+  const std::string second = "1000001\tq\tx\ty\tA\t" + image + "\n";
+  EXPECT_THAT(load(head + "1\tq\tx\ty\tC\t" + image + "\n" + second),
+              HasSubstr("line 2: its answer 'C' is not the letter of one of its 2 options"));
+  EXPECT_THAT(load(head + "1\tq\tx\ty\tA\t9\n" + second), HasSubstr("refers to index '9', which has no image"));
+  EXPECT_THAT(load(head + "1\tq\tx\ty\tA\t1\n" + second), HasSubstr("which is itself a reference"));
+  EXPECT_THAT(load(head + "1\tq\tx\ty\tA\t" + image + "*\n" + second),
+              HasSubstr("line 2: column 'image' cannot be decoded"));
+  EXPECT_THAT(load(head + "x\tq\tx\ty\tA\t" + image + "\n" + second), HasSubstr("index is not a whole number"));
+  EXPECT_THAT(load("index\tA\timage\n"), HasSubstr("column 'question' is missing"));
+  EXPECT_THAT(load("<!DOCTYPE html>\n<html>"), HasSubstr("is a web page, not the benchmark's file"));
   EXPECT_THAT(load(head), HasSubstr("holds no questions"));
 }
 
@@ -170,6 +173,11 @@ TEST(Pope, FourAnswersUnderTwoScorers) {
   EXPECT_NEAR(value(vk, "recall"), 50, 1e-9);
   EXPECT_NEAR(value(vk, "random_f1"), 200.0 / 3, 1e-9);
   EXPECT_NEAR(vk.unreadable, 0.5, 1e-9);
+  options.matcher = Matcher::kLmmsEval;
+  const auto lmms = score_with(*make_benchmark(options), questions, answer);
+  EXPECT_NEAR(value(lmms, "accuracy"), 50, 1e-9);
+  EXPECT_NEAR(value(lmms, "f1"), 100, 1e-9) << "what is unreadable is in none of the counts";
+  EXPECT_NEAR(value(lmms, "yes_ratio"), 50, 1e-9) << "of the labels";
   EXPECT_NEAR(vk.find("f1")->metric.chance, 50, 1e-9);
   EXPECT_NEAR(vk.find("f1")->metric.majority, 200.0 / 3, 1e-9);
 }
@@ -204,8 +212,10 @@ TEST(Pope, RefusesBrokenLines) {
   EXPECT_THAT(load("{\"question_id\": 1"), HasSubstr("coco_pope_random.json: line 1 is not a JSON object"));
   EXPECT_THAT(load("{\"question_id\": 1}\n"), HasSubstr("line 1 has no 'text'"));
   const std::string line = "{\"question_id\": 1, \"image\": \"x.png\", \"text\": \"Q\", \"label\": \"yes\"}\n";
-  EXPECT_THAT(load(line), HasSubstr("the image of question 'random/1' is missing"));
-  EXPECT_THAT(load(line + line), HasSubstr("question id 'random/1' occurs twice"));
+  EXPECT_THAT(load(line), HasSubstr("question 'random/1' cannot be used: its image"));
+  folder.write("x.png", fake_png(0));
+  EXPECT_THAT(load(line + line),
+              HasSubstr("question 'random/1' cannot be used: row 2 repeats the id of an earlier one"));
   EXPECT_THAT(load("{\"question_id\": 1, \"image\": \"x.png\", \"text\": \"Q\", \"label\": \"maybe\"}\n"),
               HasSubstr("the label 'maybe'"));
 }
@@ -252,10 +262,10 @@ TEST(Mme, RefusesBrokenTrees) {
   const auto options = write_mme(folder);
   const auto load = [&] { return message_of([&] { make_benchmark(options)->load(""); }); };
   folder.write("mme/count/003.txt", "Q\tYes\nR\tNo\n");
-  EXPECT_THAT(load(), HasSubstr("there is no image '003'"));
+  EXPECT_THAT(load(), HasSubstr("count/003 is missing"));
   folder.write("mme/count/003.png", fake_png(3));
   folder.write("mme/count/003.txt", "Q\tYes\n");
-  EXPECT_THAT(load(), HasSubstr("003.txt: holds 1 questions"));
+  EXPECT_THAT(load(), HasSubstr("003.txt holds 1 questions"));
   folder.write("mme/count/003.txt", "Q\tYes\nR No\n");
   EXPECT_THAT(load(), HasSubstr("line 2 is not 'question<TAB>Yes|No'"));
   folder.write("mme/counts/x.txt", "");
@@ -317,7 +327,7 @@ TEST(OcrBench, PointsAndGroups) {
   EXPECT_NEAR(value(scored, "category/" + formula), 0, 1e-9);
   EXPECT_EQ(scored.find("accuracy")->metric.chance, 0);
   folder.write("OCRBench.json", R"([{"image_path": "a/1.png", "question": "q", "answers": [" "], "type": "t"}])");
-  EXPECT_THAT(message_of([&] { bench->load(""); }), HasSubstr("question '0' has an empty answer"));
+  EXPECT_THAT(message_of([&] { bench->load(""); }), HasSubstr("question '0' cannot be used: it has an empty answer"));
 }
 
 TEST(Prompts, StylesDifferAsTheHarnessesDo) {
@@ -331,6 +341,77 @@ TEST(Prompts, StylesDifferAsTheHarnessesDo) {
             "Hint: H\nQuestion: Q\nOptions:\nA. x\nB. y\nPlease select the correct answer from the options above. \n");
   EXPECT_EQ(short_answer_prompt(PromptStyle::kVlmEvalKit, "Q"), "Q");
   EXPECT_EQ(mme_prompt(PromptStyle::kVlmEvalKit, "Q Please answer yes or no."), "Q Please answer yes or no.");
+}
+
+TEST(Benchmark, ListsRowsThatCannotBeUsedAndKeepsTheOthers) {
+  const TempFolder folder;
+  auto options = testing::write_mmbench(folder);
+  std::string table = read_file(options.path);
+  const auto break_row = [&](const std::string& index, const std::string& image) {
+    const auto begin = table.find("\n" + index + "\t") + 1, end = table.find("\tlevel\n", begin);
+    table.replace(table.rfind('\t', end - 1) + 1, end - table.rfind('\t', end - 1) - 1, image);
+  };
+  const std::string cut = fake_png(77).substr(0, 50);
+  break_row("1000008", base64(cut));
+  folder.write("mmbench.tsv", table + "7\tagain\t\ta\tb\t\t\tA\tc\t8\tl\n");
+  const auto loaded = make_benchmark(options)->load_usable((folder / "cache").string());
+  ASSERT_EQ(loaded.questions.size(), 6u) << "question 7 with four rotations and question 9 with two";
+  EXPECT_EQ(loaded.questions[5].row, 5);
+  ASSERT_EQ(loaded.unusable.size(), 4u);
+  EXPECT_EQ(loaded.unusable[0], (Unusable{"8", "is scored together with '1000008', which cannot be used"}));
+  EXPECT_THAT(loaded.unusable[1].reason, HasSubstr("its image cannot be opened"));
+  EXPECT_EQ(loaded.unusable[3], (Unusable{"7", "row 10 repeats the id of an earlier one"}));
+  EXPECT_THAT(message_of([&] { make_benchmark(options)->load((folder / "cache").string()); }),
+              HasSubstr("question '1000008' (and 3 others) cannot be used"));
+}
+
+TEST(Benchmark, NoQuestionIsUsable) {
+  const TempFolder folder;
+  const auto options = testing::write_pope(folder, 2);
+  std::filesystem::remove_all(folder / "pope/images");
+  EXPECT_THAT(message_of([&] { make_benchmark(options)->load_usable(""); }),
+              HasSubstr("question 'adversarial/1' (and 11 others) cannot be used: its image"));
+}
+
+TEST(MmBench, TestSetsAreAnsweredAndNotScored) {
+  const TempFolder folder;
+  const std::string image = base64(fake_png(1));
+  auto options = options_for("mmbench", folder.write("t.tsv", "index\tquestion\tA\tB\timage\n1\tq\tx\ty\t" + image +
+                                                                  "\n1000001\tq\ty\tx\t1\n"));
+  const auto bench = make_benchmark(options);
+  const auto loaded = bench->load_usable((folder / "cache").string());
+  ASSERT_EQ(loaded.questions.size(), 2u);
+  ASSERT_EQ(loaded.notes.size(), 1u);
+  EXPECT_THAT(loaded.notes[0], HasSubstr("has no answers"));
+  EXPECT_TRUE(score_with(*bench, loaded.questions, [](const Question&) { return "A"; }).metrics.empty());
+}
+
+TEST(MmBench, AnOptionThatReadsAsMissingIsNeverRight) {
+  const TempFolder folder;
+  const std::string image = base64(fake_png(1));
+  auto options = options_for("mmbench", folder.write("n.tsv",
+                                                     "index\tquestion\tA\tB\tC\tanswer\timage\n1\tq\tx\ty\t"
+                                                     "None\tC\t" +
+                                                         image + "\n"));
+  options.circular = Circular::kOff;
+  const auto bench = make_benchmark(options);
+  const auto loaded = bench->load_usable((folder / "cache").string());
+  ASSERT_EQ(loaded.questions.size(), 1u);
+  EXPECT_EQ(loaded.questions[0].options.size(), 2u);
+  EXPECT_THAT(loaded.notes.at(0), HasSubstr("1 questions have an answer whose text reads as a missing value"));
+  EXPECT_EQ(bench->judge(loaded.questions[0], "C").score, 0) << "as VLMEvalKit scores it";
+}
+
+TEST(Pope, NamesTheOldRevision) {
+  const TempFolder folder;
+  folder.write("x.png", fake_png(0));
+  std::string lines;
+  for (int i = 0; i < 2910; ++i) {
+    lines += fmt::format("{{\"question_id\": {}, \"image\": \"x.png\", \"text\": \"Q\", \"label\": \"no\"}}\n", i);
+  }
+  folder.write("coco_pope_random.json", lines);
+  const auto loaded = make_benchmark(options_for("pope", folder.text()))->load_usable("");
+  EXPECT_THAT(loaded.notes.at(0), HasSubstr("2910 random questions"));
 }
 
 TEST(Benchmark, LimitKeepsWholeGroups) {

@@ -6,7 +6,7 @@
 #include <fstream>
 #include <stdexcept>
 
-#include "core/error.h"
+#include "data/image.h"
 
 namespace scalselect::eval::testing {
 
@@ -23,7 +23,8 @@ std::string TempFolder::write(const std::string& name, const std::string& bytes)
 }
 
 std::string fake_png(int number) {
-  return fmt::format("\x89PNG picture number {} with enough bytes to be no reference", number);
+  const auto level = [number](int shift) { return static_cast<std::uint8_t>(number >> shift & 0xFF); };
+  return encode_png({1, 1, {level(0), level(8), level(16)}});
 }
 
 std::string base64(const std::string& bytes) {

@@ -28,7 +28,7 @@ class TempFolder {
   std::filesystem::path path_;
 };
 
-/// Bytes that pass for a PNG; different for each number.
+/// A PNG of one pixel, different for each number, whose base64 is too long for a reference.
 std::string fake_png(int number);
 std::string base64(const std::string& bytes);
 std::string golden(const std::string& name);

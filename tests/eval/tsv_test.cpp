@@ -76,6 +76,17 @@ TEST(ImageCache, StoresEqualImagesOnce) {
   EXPECT_THROW(cache.store("hello"), std::invalid_argument);
 }
 
+TEST(PictureProblem, TellsWhyAPictureCannotBeUsed) {
+  const testing::TempFolder folder;
+  const std::string whole = testing::fake_png(3);
+  EXPECT_EQ(picture_problem(folder.write("whole.png", whole)), "");
+  EXPECT_EQ(picture_problem(folder.write("more.png", whole + "a little after its end")), "");
+  EXPECT_THAT(picture_problem((folder / "none.png").string()), HasSubstr("none.png is missing"));
+  EXPECT_THAT(picture_problem(folder.write("empty.png", "")), HasSubstr("empty.png is empty"));
+  EXPECT_THAT(picture_problem(folder.write("cut.png", whole.substr(0, 45))), HasSubstr("its image cannot be opened: "));
+  EXPECT_THAT(picture_problem(folder.write("page.png", "<html>no such picture</html>")), HasSubstr("cannot be opened"));
+}
+
 TEST(ListLiteral, ParsesPythonsListsOfStrings) {
   EXPECT_EQ(list_or_text("plain"), (std::vector<std::string>{"plain"}));
   EXPECT_EQ(list_or_text("['a', \"it's\", 'b\\'c\\n']"), (std::vector<std::string>{"a", "it's", "b'c\n"}));
@@ -105,6 +116,8 @@ TEST(TextFiles, NamesWhatIsNotUtf8AndLeavesCompanionsAlone) {
   };
   EXPECT_THAT(error(std::string("\xFF\xFEi\0", 4)), HasSubstr("bad.tsv: is UTF-16 text, but UTF-8 is expected"));
   EXPECT_THAT(error("index\n1\n\xE4\n"), HasSubstr("bad.tsv: line 3 holds bytes that are not UTF-8 text"));
+  EXPECT_THAT(error("\n <HTML><body>404"), HasSubstr("bad.tsv: is a web page, not the benchmark's file"));
+  EXPECT_THAT(error("version https://git-lfs.github.com/spec/v1\n"), HasSubstr("bad.tsv: is a Git LFS pointer"));
   for (const char* name : {"._good.tsv", ".DS_Store", "Thumbs.db", "desktop.ini"}) write(name, "x");
   std::filesystem::create_directory(folder / "__MACOSX");
   EXPECT_EQ(list_folder(folder / "."), (std::vector{folder / "./bad.tsv", folder / "./good.tsv"}));

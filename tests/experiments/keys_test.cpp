@@ -5,6 +5,7 @@
 
 #include "core/error.h"
 #include "core/files.h"
+#include "data/image.h"
 #include "trainer/options.h"
 
 namespace scalselect::pipeline {
@@ -54,8 +55,10 @@ class BenchmarkKeys : public ::testing::Test {
     picture("b.png", "second");
     questions("Is there a dog?");
   }
-  void picture(const std::string& name, const std::string& bytes) const {
-    write_file_atomically(folder_ / "pope" / "images" / name, bytes);
+  /// A pixel whose red is the first letter of `colour`.
+  void picture(const std::string& name, const std::string& colour) const {
+    write_file_atomically(folder_ / "pope" / "images" / name,
+                          encode_png({1, 1, {static_cast<std::uint8_t>(colour[0]), 0, 0}}));
   }
   void questions(const std::string& text) const {
     write_file_atomically(folder_ / "pope" / "coco_pope_random.json",

@@ -4,6 +4,7 @@
 
 #include "core/log_listener.h"
 #include "core/probes.h"
+#include "data/image.h"
 #include "eval/predictions.h"
 #include "eval/registry.h"
 #include "experiments/report/report.h"
@@ -33,7 +34,10 @@ class ReportStoreTest : public ::testing::Test {
  protected:
   ReportStoreTest() {
     testing::make_pool(folder_);
-    for (const char* picture : {"a.png", "b.png"}) write_file_atomically(at("pope") / "images" / picture, picture);
+    for (const char* picture : {"a.png", "b.png"}) {
+      write_file_atomically(at("pope") / "images" / picture,
+                            encode_png({1, 1, {static_cast<std::uint8_t>(*picture), 0, 0}}));
+    }
     write_file_atomically(at("pope") / "coco_pope_random.json",
                           R"({"question_id": 1, "image": "a.png", "text": "Is there a dog?", "label": "yes"}
 {"question_id": 2, "image": "b.png", "text": "Is there a cat?", "label": "no"}
