@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Fuzzes the readers of foreign files under address and undefined-behaviour sanitizers, starting from the tests' files.
 #
-#   scripts/fuzz.sh [SECONDS] [NAME…]     600 seconds each; NAME: chat_template image packed parquet pickle pool row_list
+#   scripts/fuzz.sh [SECONDS] [NAME…]     600 seconds each; NAME: chat_template exchange image packed parquet pickle pool row_list
 #                                         safetensors sentencepiece tar tokenizer
 #
 # What a run learns stays in build/fuzz/corpus; an input that breaks a reader is left in build/fuzz/found, and the exit
@@ -10,7 +10,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 seconds=${1:-600}
 names=("${@:2}")
-[ ${#names[@]} -gt 0 ] || names=(chat_template image packed parquet pickle pool row_list safetensors sentencepiece tar tokenizer)
+[ ${#names[@]} -gt 0 ] || names=(chat_template exchange image packed parquet pickle pool row_list safetensors sentencepiece tar tokenizer)
 command -v clang++-14 > /dev/null || {
   echo "fuzz: there is no clang++-14 here; install Debian's clang-14 and libclang-rt-14-dev." >&2; exit 1; }
 cmake --preset fuzz --log-level=WARNING
@@ -65,6 +65,7 @@ seed pickle "$scratch"/*.pkl
 seed pool "$scratch"/*.json* tests/data/golden/pools/pool.*
 seed packed "$scratch"/*.json* tests/data/golden/pools/pool.*
 seed tar tests/data/golden/pools/*.tar
+seed exchange tests/eval/golden/exchange/vlmevalkit_* tests/eval/golden/exchange/*.jsonl
 seed row_list "$scratch"/*.list "$scratch"/*.json* tests/core/golden/matrix.npy
 seed safetensors $golden/*.safetensors $golden/*/*.safetensors $golden/*/*/*.safetensors
 seed sentencepiece $golden/sentencepiece/*/tokenizer.model
