@@ -11,19 +11,19 @@ trap 'rm -rf "$folder"' EXIT
 cd "$folder"
 fails() { echo "FAILED: $*" >&2; exit 1; }
 
-"$program" mini world out=world pool.world.pool_size=160 pool.world.questions_per_skill=11 pool.world.pope_images=1 > log.txt 2>&1 || { cat log.txt; exit 1; }
+"$program" mini world out=world pool.world.pool_size=200 pool.world.questions_per_skill=11 pool.world.pope_images=1 > log.txt 2>&1 || { cat log.txt; exit 1; }
 python3 "$source/tests/experiments/cli/stand_ins.py" "$source" world stand
 llava=(model.path=stand/llava-1.5-7b-hf pool.path=stand/pool/LLaVA-V-625K.json eval.root=stand/eval)
 qwen=(model.path=stand/Qwen3-VL-4B-Instruct pool.path=stand/pool/LLaVA-V-625K.json eval.root=stand/eval
       model.min_pixels=512 model.max_pixels=1024)
-sizes=(seed=1 trainer.max_steps=10 trainer.batch_size=4 trainer.accumulation=1 eval.max_new_tokens=4 +eval.bootstrap.replicates=200
-       +eval.benchmarks.0.limit=6 +eval.benchmarks.1.limit=6 +eval.benchmarks.2.limit=12 +eval.benchmarks.3.limit=12
+sizes=(seed=1 trainer.max_steps=10 trainer.lora.r=4 trainer.batch_size=4 trainer.accumulation=1 eval.max_new_tokens=4 +eval.bootstrap.replicates=200
+       +eval.benchmarks.0.limit=6 +eval.benchmarks.1.limit=6 +eval.benchmarks.3.limit=12
        +eval.benchmarks.5.limit=12 +eval.benchmarks.6.limit=12 cache=cache store=store.sqlite parallel=2)
 
 # What each asks for beside the paths: a budget that the small pool has.
 words_of() {
   case $1 in
-    budgets) echo budget=10,20,30,40,50 ;;
+    budgets) echo budget=10,20,30 ;;
     llava665k) echo pool.path=stand/pool/llava_v1_5_mix665k.json ;;
     llava7b_625k_16pct_target) echo budget=20 target.path=stand/pool/target.json target.image_root=stand/pool ;;
     *) echo budget=20 ;;
