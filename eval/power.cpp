@@ -128,10 +128,17 @@ std::optional<double> question_factor_needed(double difference, const Difference
   const auto power_with = [&](double factor) {
     return power_of(difference, {noise.seed, noise.question / std::sqrt(factor)}, seeds, level);
   };
-  constexpr double kMost = 1e6, kLeast = 1e-6;
-  if (power_with(kMost) < power) return {};
-  if (power_with(kLeast) >= power) return kLeast;
-  return std::exp(solve(power, std::log(kLeast), std::log(kMost), [&](double x) { return power_with(std::exp(x)); }));
+  constexpr double kMost = 1e6, kLeast = 1e-6, kStep = 1.25;
+  // The first that is enough is looked for step by step: with few seeds power may fall again, as a test whose noise
+  // comes from the seeds alone has the fewest degrees of freedom.
+  double factor = kLeast;
+  while (power_with(factor) < power) {
+    if (factor > kMost) return {};
+    factor *= kStep;
+  }
+  if (factor == kLeast) return factor;
+  const auto at_log = [&](double x) { return power_with(std::exp(x)); };
+  return std::exp(solve(power, std::log(factor / kStep), std::log(factor), at_log));
 }
 
 double relative_standard_error(std::span<const ColumnNoise> columns) {
