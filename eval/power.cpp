@@ -24,7 +24,7 @@ double t_rejection(double critical, double shift, double freedom) {
   const double half = freedom / 2, spread = 12 / std::sqrt(2 * freedom);
   const double constant = std::numbers::ln2 + half * std::log(half) - std::lgamma(half);
   const double low = std::max(0.0, 1 - spread), high = 1 + spread;
-  constexpr int kSteps = 4000;
+  constexpr int kSteps = 1000;
   const double width = (high - low) / kSteps;
   double sum = 0;
   for (int i = 0; i <= kSteps; ++i) {
@@ -128,10 +128,17 @@ std::optional<double> question_factor_needed(double difference, const Difference
   const auto power_with = [&](double factor) {
     return power_of(difference, {noise.seed, noise.question / std::sqrt(factor)}, seeds, level);
   };
-  constexpr double kMost = 1e6, kLeast = 1e-6;
-  if (power_with(kMost) < power) return {};
-  if (power_with(kLeast) >= power) return kLeast;
-  return std::exp(solve(power, std::log(kLeast), std::log(kMost), [&](double x) { return power_with(std::exp(x)); }));
+  constexpr double kMost = 1e5, kLeast = 1e-3, kStep = 1.25;
+  // The first that is enough is looked for step by step: with few seeds power may fall again, as a test whose noise
+  // comes from the seeds alone has the fewest degrees of freedom.
+  double factor = kLeast;
+  while (power_with(factor) < power) {
+    if (factor > kMost) return {};
+    factor *= kStep;
+  }
+  if (factor == kLeast) return factor;
+  const auto at_log = [&](double x) { return power_with(std::exp(x)); };
+  return std::exp(solve(power, std::log(factor / kStep), std::log(factor), at_log));
 }
 
 double relative_standard_error(std::span<const ColumnNoise> columns) {

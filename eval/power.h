@@ -45,8 +45,8 @@ double detectable_difference(const DifferenceNoise& noise, std::int64_t seeds, d
 std::optional<std::int64_t> seeds_needed(double difference, const DifferenceNoise& noise, double power = 0.8,
                                          double level = 0.05, std::int64_t most = 1000);
 
-/// How many times as many questions, of the same kind, `seeds` seeds need for it; below 1 if fewer would do. Nothing if
-/// the training noise alone is too much for that many seeds.
+/// How many times as many questions, of the same kind, `seeds` seeds need for it; down to 0.001 if fewer would do.
+/// Nothing if the training noise alone is too much for that many seeds.
 std::optional<double> question_factor_needed(double difference, const DifferenceNoise& noise, std::int64_t seeds,
                                              double power = 0.8, double level = 0.05);
 

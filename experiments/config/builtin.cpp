@@ -1,4 +1,5 @@
-// The `hydra` node that every composition starts from: those of Hydra's own settings that mean something here.
+// The `hydra` node that every composition starts from: those of Hydra's own settings that mean something
+// here, and `missing`, what to say of values that only the user has (require_complete).
 #include "experiments/config/repository.h"
 
 namespace scalselect::config {
@@ -10,6 +11,7 @@ searchpath: []
 run: {dir: 'outputs/${now:%Y-%m-%d}/${now:%H-%M-%S}'}
 sweep: {dir: 'multirun/${now:%Y-%m-%d}/${now:%H-%M-%S}', subdir: '${hydra.job.num}'}
 sweeper: {params: null}
+missing: null
 overrides: {hydra: [], task: []}
 job:
   name: ???

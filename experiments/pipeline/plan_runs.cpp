@@ -12,6 +12,7 @@
 #include "core/failure.h"
 #include "core/files.h"
 #include "experiments/pipeline/plan_question.h"
+#include "experiments/pipeline/plan_rate.h"
 #include "experiments/pipeline/plan_samples.h"
 #include "experiments/pipeline/stages.h"
 #include "experiments/runs/benchmark_places.h"
@@ -164,7 +165,11 @@ class Planner {
 
   void look_at_pool() {
     checked("pool", [&] {
-      pool_ = open_for_plan(first_.pool);
+      if (first_.pool.kind == inputs::PoolOptions::Kind::kMini) {
+        rows_ = first_.pool.world.pool_size;
+        return fmt::format("the mini world, rendered on first use: {} rows", rows_);
+      }
+      pool_ = std::make_shared<Pool>(first_.pool.parts());
       rows_ = pool_->size();
       return fmt::format("{}: {} rows", pool_->file().string(), rows_);
     });
@@ -175,8 +180,13 @@ class Planner {
     }
     if (first_.target) {
       checked("target", [&] {
-        target_ = open_for_plan(*first_.target);
-        return fmt::format("{}: {} rows", target_->file().string(), target_->size());
+        if (first_.target->kind == inputs::PoolOptions::Kind::kMini) {
+          target_rows_ = first_.target->world.pool_size;
+          return fmt::format("a small mini world, rendered on first use: {} rows", target_rows_);
+        }
+        const Pool target(first_.target->parts());
+        target_rows_ = target.size();
+        return fmt::format("{}: {} rows", target.file().string(), target_rows_);
       });
     }
   }
@@ -362,7 +372,7 @@ class Planner {
 
   void features() {
     passes("", static_cast<double>(rows_), false);
-    if (target_) passes(" of target", static_cast<double>(target_->size()), true);
+    if (target_rows_ > 0) passes(" of target", static_cast<double>(target_rows_), true);
   }
 
   void selections() {
@@ -443,6 +453,15 @@ class Planner {
             first_.trainer.batch_size, memory.weights / 1e9, memory.optimiser / 1e9, memory.activations / 1e9),
         memory.all());
     trainings_ = static_cast<double>(distinct.size());
+    double tokens = 0;
+    for (const auto& name : order) tokens += by_method.at(name).tokens;
+    if (const auto rate = measured_training(first_.store, first_.model.path)) {
+      plan_.measured.push_back(
+          fmt::format("measured: {} of this model in the store ran at {:.0f} tokens/s, start included; at that rate "
+                      "these take {:.1f} hours",
+                      counted(static_cast<std::size_t>(rate->trainings), "training"), rate->tokens_per_second(),
+                      tokens / rate->tokens_per_second() / 3600));
+    }
   }
 
   /// Of a cached picture's features, per visual token, float32.
@@ -494,9 +513,9 @@ class Planner {
   std::optional<plan::ModelShape> shape_;
   std::optional<vlm::ChatTemplate> chat_;
   std::optional<vlm::ImageProcessor> images_;
-  std::shared_ptr<const Pool> pool_, target_;
+  std::shared_ptr<const Pool> pool_;
   std::vector<PlannedBenchmark> benchmarks_;
-  std::int64_t rows_ = 0;
+  std::int64_t rows_ = 0, target_rows_ = 0;
   double trainings_ = 0;
   plan::RowShape row_;
 };

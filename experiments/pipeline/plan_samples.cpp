@@ -39,14 +39,6 @@ double text_length(const Sample& sample, bool answers_only) {
 
 }  // namespace
 
-std::shared_ptr<const Pool> open_for_plan(const inputs::PoolOptions& options) {
-  if (options.kind == inputs::PoolOptions::Kind::kMini) {
-    throw UserError(ErrorKind::kInput, "The mini world is rendered on first use and is not there for a plan.",
-                    "Give plan.rows (pool.world.pool_size is the number), or pool=file with the rendered pool.");
-  }
-  return std::make_shared<Pool>(options.parts());
-}
-
 vlm::ChatTemplate open_chat_of(const ModelOptions& model) {
   const auto folder = inputs::find_path(model.path);
   const auto config = vlm::read_model_config(folder);

@@ -16,10 +16,6 @@
 
 namespace scalselect::pipeline {
 
-/// The pool of `options`, read; the mini world is not rendered for a plan: its options say how many rows it has, and a
-/// UserError(kInput) that it is not there yet.
-std::shared_ptr<const Pool> open_for_plan(const inputs::PoolOptions& options);
-
 /// The prompts of a model folder without its weights. Throws UserError as vlm::open_model.
 vlm::ChatTemplate open_chat_of(const ModelOptions& model);
 

@@ -159,6 +159,7 @@ std::string plan_text(const Plan& plan) {
                                   "of the bandwidth, assumed",
                                   100 * kBandwidthShare));
   }
+  for (const auto& line : plan.measured) text += wrapped("  ", line);
   if (!plan.memory.empty()) text += heading("Memory of the card") + memory_text(plan);
   text += heading("Disk") +
           wrapped("  ", fmt::format("{} stay in the cache{}", bytes_text(plan.disk()),

@@ -69,6 +69,7 @@ struct Plan {
   std::vector<std::string> sizes;  ///< sentences on model and pool
   std::vector<Stage> stages;
   std::vector<std::pair<std::string, double>> memory;  ///< what, bytes
+  std::vector<std::string> measured;                   ///< sentences: rates of earlier runs
   double disk_free = 0;                                ///< bytes where the cache is; 0: unknown
   std::vector<std::string> assumptions;                ///< sentences
   std::vector<std::string> question;                   ///< question_lines

@@ -83,6 +83,10 @@ std::vector<std::string> question_lines(const Question& question) {
                   "training{}.",
                   seeds, plural(seeds), points(error), points(noise.question), points(noise.seed),
                   seeds == 1 ? "; one seed cannot estimate the latter, and what follows takes it as known" : "")};
+  if (error == 0) {
+    lines.emplace_back("No noise at all: answers that never change, or too few questions. Nothing follows from that.");
+    return lines;
+  }
   if (question.headroom) {
     lines.push_back(fmt::format("Headroom: full - random is {} points, {} standard errors ({}).",
                                 points(*question.headroom), points(*question.headroom / error),

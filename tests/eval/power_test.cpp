@@ -101,6 +101,10 @@ TEST(Power, QuestionFactorNeeded) {
   // Without training noise: (2.80 * 0.5 / 1)^2.
   EXPECT_NEAR(question_factor_needed(1, {0, .5}, 1).value(), std::pow(2.8015852 * .5, 2), 1e-4);
   EXPECT_EQ(question_factor_needed(1, {1, .5}, 3), std::nullopt) << "the seeds alone are too noisy";
+  // scipy: power .77 at 10 times and .82 at 12 times the questions, .94 at 30 times, but .81 without question noise.
+  const double twelve = question_factor_needed(1, {.3, 1}, 3).value();
+  EXPECT_GT(twelve, 10);
+  EXPECT_LT(twelve, 12);
   const DifferenceNoise noise{.2, .5};
   const double factor = question_factor_needed(1, noise, 3).value();
   EXPECT_NEAR(power_of(1, {noise.seed, noise.question / std::sqrt(factor)}, 3), .8, 1e-6);

@@ -188,18 +188,18 @@ std::string lines_of(const Question& question) {
 TEST(PlanQuestion, SaysWhatCanBeSeen) {
   Question question;
   question.basis = "made up.";
-  question.noise = {.5, 1};
+  question.noise = {.3, 1};
   question.seeds = 3;
   question.methods = 7;
   question.headroom = 4.34;
   question.headroom_basis = "published";
   question.reported = {{"scalselect", 2.19}};
   const auto text = lines_of(question);
-  EXPECT_THAT(text, HasSubstr("its standard error is 1.0 points: 1.0 from the sample of questions, 0.5 from a seed's"));
-  EXPECT_THAT(text, HasSubstr("full - random is 4.3 points, 4.2 standard errors (published)"));
-  EXPECT_THAT(text, HasSubstr("differences from 2.9 points on; from 3.7 on where Holm's correction over 7 methods"));
+  EXPECT_THAT(text, HasSubstr("its standard error is 1.0 points: 1.0 from the sample of questions, 0.3 from a seed's"));
+  EXPECT_THAT(text, HasSubstr("full - random is 4.3 points, 4.3 standard errors (published)"));
+  EXPECT_THAT(text, HasSubstr("differences from 2.8 points on; from 3.6 on where Holm's correction over 7 methods"));
   EXPECT_THAT(text,
-              HasSubstr("scalselect - random is reported as 2.2 points: this experiment would see that with 55 %"));
+              HasSubstr("scalselect - random is reported as 2.2 points: this experiment would see that with 58 %"));
   EXPECT_THAT(text, HasSubstr("more than any number of seeds: the questions are too few"));
   EXPECT_THAT(text, HasSubstr("times as many questions of the same kind"));
 }
@@ -212,6 +212,13 @@ TEST(PlanQuestion, OneSeedAndQuietQuestions) {
   EXPECT_THAT(text, HasSubstr("one seed cannot estimate the latter"));
   EXPECT_THAT(text, Not(HasSubstr("Holm")));
   EXPECT_THAT(text, HasSubstr("80 % power for it takes 4 seeds"));
+}
+
+TEST(PlanQuestion, NoiseOfNothingSaysNothing) {
+  Question question;
+  question.headroom = 0;
+  EXPECT_THAT(lines_of(question), HasSubstr("Nothing follows from that."));
+  EXPECT_THAT(lines_of(question), Not(HasSubstr("Headroom")));
 }
 
 Plan small_plan() {

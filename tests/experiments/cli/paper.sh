@@ -11,19 +11,19 @@ trap 'rm -rf "$folder"' EXIT
 cd "$folder"
 fails() { echo "FAILED: $*" >&2; exit 1; }
 
-"$program" mini world out=world pool.world.pool_size=160 pool.world.questions_per_skill=11 pool.world.pope_images=1 > log.txt 2>&1 || { cat log.txt; exit 1; }
+"$program" mini world out=world pool.world.pool_size=200 pool.world.questions_per_skill=11 pool.world.pope_images=1 > log.txt 2>&1 || { cat log.txt; exit 1; }
 python3 "$source/tests/experiments/cli/stand_ins.py" "$source" world stand
 llava=(model.path=stand/llava-1.5-7b-hf pool.path=stand/pool/LLaVA-V-625K.json eval.root=stand/eval)
 qwen=(model.path=stand/Qwen3-VL-4B-Instruct pool.path=stand/pool/LLaVA-V-625K.json eval.root=stand/eval
       model.min_pixels=512 model.max_pixels=1024)
-sizes=(seed=1 trainer.max_steps=10 trainer.batch_size=4 trainer.accumulation=1 eval.max_new_tokens=4 +eval.bootstrap.replicates=200
-       +eval.benchmarks.0.limit=6 +eval.benchmarks.1.limit=6 +eval.benchmarks.2.limit=12 +eval.benchmarks.3.limit=12
+sizes=(seed=1 trainer.max_steps=10 trainer.lora.r=4 trainer.batch_size=4 trainer.accumulation=1 eval.max_new_tokens=4 +eval.bootstrap.replicates=200
+       +eval.benchmarks.0.limit=6 +eval.benchmarks.1.limit=6 +eval.benchmarks.3.limit=12
        +eval.benchmarks.5.limit=12 +eval.benchmarks.6.limit=12 cache=cache store=store.sqlite parallel=2)
 
 # What each asks for beside the paths: a budget that the small pool has.
 words_of() {
   case $1 in
-    budgets) echo budget=10,20,30,40,50 ;;
+    budgets) echo budget=10,20,30 ;;
     llava665k) echo pool.path=stand/pool/llava_v1_5_mix665k.json ;;
     llava7b_625k_16pct_target) echo budget=20 target.path=stand/pool/target.json target.image_root=stand/pool ;;
     *) echo budget=20 ;;
@@ -38,9 +38,10 @@ if [ $# = 0 ]; then
     grep -q "$text" out.txt || fails "nothing about $text: $(cat out.txt)"
   done
   [ "$(wc -l < out.txt)" -le 2 ] || fails "more than a sentence: $(cat out.txt)"
-  names=$(cd "$source/experiments/conf/experiment/paper" && ls ./*.yaml | sed 's|./||; s|.yaml||; /^base$/d')
   # The target's rows go into the table of the main experiment.
-  set -- llava7b_625k_16pct llava7b_625k_16pct_target $(echo "$names" | grep -v llava7b_625k_16pct)
+  mapfile -t others < <(find "$source/experiments/conf/experiment/paper" -name '*.yaml' -printf '%f\n' | sed 's/.yaml$//' |
+                        grep -vxE 'base|llava7b_625k_16pct(_target)?' | sort)
+  set -- llava7b_625k_16pct llava7b_625k_16pct_target "${others[@]}"
 fi
 
 for experiment in "$@"; do
@@ -49,12 +50,13 @@ for experiment in "$@"; do
   read -ra words <<< "$(words_of "$experiment")"
   command=("$program" "experiment=paper/$experiment" "${paths[@]}" "${words[@]}" "${sizes[@]}")
   started=$(date +%s)
+  finished=$(find cache -name meta.json 2> /dev/null | wc -l)
   "${command[@]}" --dry-run > plan.txt 2> log.txt || { cat plan.txt log.txt; fails "plan of $experiment"; }
   grep -q '^Ready to run' plan.txt || fails "not ready: $(cat plan.txt)"
   planned=$(sed -n 's/^Plan of [^:]*: \([0-9]*\) runs\?:.*/\1/p' plan.txt)
-  grep -q 'selections' cache/meta.json 2> /dev/null && fails "the plan has run something"
+  [ "$(find cache -name meta.json 2> /dev/null | wc -l)" = "$finished" ] || fails "the plan has run something"
   "${command[@]}" > table.txt 2> log.txt || { cat table.txt; tail -40 log.txt; fails "$experiment"; }
-  grep -q " $planned runs\|^.*: $planned runs\|$planned runs" log.txt || fails "the plan says $planned runs: $(grep runs log.txt | head -1)"
+  grep -q "^$planned runs" log.txt || fails "the plan says $planned runs: $(grep runs log.txt | head -1)"
   page=$(sed -n 's/^report: //p' table.txt)
   [ -s "$page" ] || fails "no page: $(cat table.txt)"
   # Every method of the sweep has its row.
@@ -71,7 +73,6 @@ done
 
 if [ $# -gt 1 ]; then
   echo "== rows of the target join the main table; again nothing is computed"
-  grep -q '^scalselect ' results/local/paper/llava7b_625k_16pct/../llava7b_625k_16pct/table.md 2> /dev/null || true
   for method in full random length perplexity rds_plus prism coincide scalselect icons less; do
     grep -q "$method" results/local/paper/llava7b_625k_16pct/table.md || fails "no '$method' in the main table"
   done
