@@ -19,6 +19,7 @@ if(TARGET scalselect_parquet)
 endif()
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/experiments/conf DESTINATION share/scalselect)
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/data/mini/model DESTINATION share/scalselect/data/mini)
+install(DIRECTORY ${PROJECT_SOURCE_DIR}/results/paper DESTINATION share/scalselect FILES_MATCHING PATTERN "*.csv")
 install(FILES ${PROJECT_SOURCE_DIR}/README.md ${PROJECT_SOURCE_DIR}/LICENSE DESTINATION share/doc/scalselect)
 
 # Libraries that libtorch_cpu.so needs and Debian does not have are installed beside it ($ORIGIN is in its RPATH).

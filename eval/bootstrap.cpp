@@ -7,6 +7,7 @@
 #include <cmath>
 #include <limits>
 #include <map>
+#include <utility>
 
 #include "core/error.h"
 #include "core/parallel.h"
@@ -217,6 +218,8 @@ PairedBootstrap::PairedBootstrap(std::span<const MethodRun> runs, const std::str
   }
   reference_ = index(reference);
 
+  for (const auto& method : methods) seeds_.push_back(method.seeds);
+
   const std::size_t columns = columns_.size();
   check_memory(options_.replicates, methods.size(), columns);
   Weights ones;
@@ -290,31 +293,27 @@ double PairedBootstrap::score(std::span<const double> columns, std::span<const d
   if (scores.empty()) return kNan;
   switch (which) {
     case Score::kRelAboveChance: return relative_above_chance(scores, full, chance);
+    case Score::kRelGeometric: return relative_geometric(scores, full);
     default: return relative_performance(scores, full);
   }
 }
 
-std::vector<double> PairedBootstrap::scores_of(const std::vector<std::vector<double>>& table, std::size_t method,
-                                               Score which) const {
+std::vector<double> PairedBootstrap::values_of(const std::vector<std::vector<double>>& table,
+                                               const Statistic& statistic) const {
   const std::size_t columns = columns_.size();
-  std::vector<double> result;
-  for (std::size_t at = 0; at + columns <= table[method].size(); at += columns) {
-    result.push_back(score({table[method].data() + at, columns}, {table[reference_].data() + at, columns}, which));
-  }
-  return result;
+  std::vector<double> values;
+  for (std::size_t at = 0; at + columns <= table.front().size(); at += columns)
+    values.push_back(statistic({&table, at, columns}));
+  return values;
 }
 
-Estimate PairedBootstrap::estimate(double value, std::vector<double> replicates,
+Interval PairedBootstrap::interval(double value, const std::vector<double>& sorted,
                                    const std::vector<double>& jackknife) const {
-  Estimate result{value, {kNan, kNan}, kNan};
-  const auto finite = [](double x) { return std::isfinite(x); };
-  if (!std::all_of(replicates.begin(), replicates.end(), finite)) return result;
-  std::sort(replicates.begin(), replicates.end());
   double low = (1 - options_.level) / 2, high = 1 - low;
-  if (options_.bca && replicates.front() < replicates.back()) {
-    const auto count = static_cast<double>(replicates.size());
-    const auto below = std::lower_bound(replicates.begin(), replicates.end(), value) - replicates.begin();
-    const auto upto = std::upper_bound(replicates.begin(), replicates.end(), value) - replicates.begin();
+  if (options_.bca && sorted.front() < sorted.back()) {
+    const auto count = static_cast<double>(sorted.size());
+    const auto below = std::lower_bound(sorted.begin(), sorted.end(), value) - sorted.begin();
+    const auto upto = std::upper_bound(sorted.begin(), sorted.end(), value) - sorted.begin();
     const double share = std::clamp(static_cast<double>(below + upto) / 2 / count, 0.5 / count, 1 - 0.5 / count);
     double mean = 0, squares = 0, cubes = 0;
     for (const double x : jackknife) mean += x / static_cast<double>(jackknife.size());
@@ -326,42 +325,99 @@ Estimate PairedBootstrap::estimate(double value, std::vector<double> replicates,
       *level = normal_cdf(bias + z / (1 - acceleration * z));
     }
   }
-  result.interval = {quantile(replicates, low), quantile(replicates, high)};
+  return {quantile(sorted, low), quantile(sorted, high)};
+}
+
+// Of the value, and what it is made of. `variance`: of the replicates, whose part for the seeds is too small. Methods
+// that ran the same seeds share their draws, so a seed is left out of all of them at once.
+double PairedBootstrap::standard_error(const Statistic& statistic, double variance, Estimate& estimate) const {
+  estimate.question_error = std::sqrt(variance);
+  std::map<std::vector<std::int64_t>, std::vector<std::size_t>> groups;
+  for (std::size_t m = 0; m < seeds_.size(); ++m) {
+    if (options_.resample_seeds && seeds_[m].size() > 1) groups[seeds_[m]].push_back(m);
+  }
+  double total = 0, drawn = 0, squares = 0, deviation = 0;
+  for (const auto& [seeds, members] : groups) {
+    const auto count = static_cast<double>(seeds.size());
+    std::vector<double> values;
+    auto means = point_;
+    for (std::size_t left = 0; left < seeds.size(); ++left) {
+      for (const auto m : members) {
+        for (std::size_t k = 0; k < columns_.size(); ++k)
+          means[m][k] = (count * point_[m][k] - by_seed_[m][left][k]) / (count - 1);
+      }
+      values.push_back(statistic({&means, 0, columns_.size()}));
+    }
+    double mean = 0, sum = 0;
+    for (const double value : values) mean += value / count;
+    for (const double value : values) sum += (value - mean) * (value - mean);
+    const double part = (count - 1) / count * sum;
+    total += part;
+    drawn += part * (count - 1) / count;
+    squares += part * part / (count - 1);
+    deviation += part * count;
+  }
+  if (!(total > 0)) return estimate.question_error;
+  const double questions = std::max(0.0, variance - drawn);
+  estimate.question_error = std::sqrt(questions);
+  estimate.seed_deviation = std::sqrt(deviation);
+  estimate.freedom = (questions + total) * (questions + total) / squares;
+  return std::sqrt(questions + total);
+}
+
+Estimate PairedBootstrap::estimate(const Statistic& statistic, bool against_zero) const {
+  const double value = statistic({&point_, 0, columns_.size()});
+  Estimate result{value, {kNan, kNan}, kNan};
+  auto replicates = values_of(replicates_, statistic);
+  const auto finite = [](double x) { return std::isfinite(x); };
+  if (!finite(value) || !std::all_of(replicates.begin(), replicates.end(), finite)) return result;
+  const auto count = static_cast<double>(replicates.size());
+  double mean = 0, variance = 0;
+  for (const double x : replicates) mean += x / count;
+  for (const double x : replicates) variance += (x - mean) * (x - mean) / count;
+  const double error = standard_error(statistic, variance, result);
+  if (std::isfinite(result.freedom)) {
+    const double half = student_t_quantile((1 + options_.level) / 2, result.freedom) * error;
+    result.interval = {value - half, value + half};
+    if (against_zero) result.p = 2 * student_t_cdf(-std::abs(value) / error, result.freedom);
+    return result;
+  }
+  std::sort(replicates.begin(), replicates.end());
+  result.interval = interval(value, replicates, options_.bca ? values_of(jackknife_, statistic) : replicates);
+  if (!against_zero) return result;
+  const auto down = std::upper_bound(replicates.begin(), replicates.end(), 0.0) - replicates.begin();
+  const auto up = replicates.end() - std::lower_bound(replicates.begin(), replicates.end(), 0.0);
+  const auto least = static_cast<double>(std::min(up, down));
+  result.p = std::min(1.0, 2 * (least + 1) / (count + 1));
+  constexpr double kFew = 10;  // below, counting cannot tell small from smaller
+  if (least < kFew && error > 0) result.p = std::min(result.p, 2 * normal_cdf(-std::abs(value) / error));
   return result;
 }
 
 Estimate PairedBootstrap::column(const std::string& method, std::size_t column) const {
-  const std::size_t m = index(method), columns = columns_.size();
-  std::vector<double> replicates, jackknife;
-  for (std::size_t at = column; at < replicates_[m].size(); at += columns) replicates.push_back(replicates_[m][at]);
-  for (std::size_t at = column; at < jackknife_[m].size(); at += columns) jackknife.push_back(jackknife_[m][at]);
-  return estimate(point_[m][column], std::move(replicates), jackknife);
+  const std::size_t m = index(method);
+  return estimate([&](const Columns& columns) { return columns(m)[column]; }, false);
+}
+
+Estimate PairedBootstrap::column_difference(const std::string& first, const std::string& second,
+                                            std::size_t column) const {
+  const std::size_t a = index(first), b = index(second);
+  return estimate([&](const Columns& columns) { return columns(a)[column] - columns(b)[column]; }, true);
 }
 
 Estimate PairedBootstrap::relative(const std::string& method, Score which) const {
   const std::size_t m = index(method);
-  return estimate(score(point_[m], point_[reference_], which), scores_of(replicates_, m, which),
-                  scores_of(jackknife_, m, which));
+  return estimate([&](const Columns& columns) { return score(columns(m), columns(reference_), which); }, false);
 }
 
 Estimate PairedBootstrap::difference(const std::string& first, const std::string& second, Score which) const {
   const std::size_t a = index(first), b = index(second);
-  const auto subtract = [&](const std::vector<std::vector<double>>& table) {
-    std::vector<double> left = scores_of(table, a, which);
-    const std::vector<double> right = scores_of(table, b, which);
-    for (std::size_t i = 0; i < left.size(); ++i) left[i] -= right[i];
-    return left;
-  };
-  const std::vector<double> replicates = subtract(replicates_);
-  Estimate result = estimate(score(point_[a], point_[reference_], which) - score(point_[b], point_[reference_], which),
-                             replicates, subtract(jackknife_));
-  const auto up = std::count_if(replicates.begin(), replicates.end(), [](double x) { return x >= 0; });
-  const auto down = std::count_if(replicates.begin(), replicates.end(), [](double x) { return x <= 0; });
-  const auto total = static_cast<double>(replicates.size() + 1);
-  if (std::isfinite(result.interval.low)) {
-    result.p = std::min(1.0, 2 * static_cast<double>(std::min(up, down) + 1) / total);
-  }
-  return result;
+  return estimate(
+      [&](const Columns& columns) {
+        const auto full = columns(reference_);
+        return score(columns(a), full, which) - score(columns(b), full, which);
+      },
+      true);
 }
 
 std::vector<double> PairedBootstrap::relative_by_seed(const std::string& method, Score which) const {

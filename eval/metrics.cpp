@@ -1,5 +1,6 @@
 #include "eval/metrics.h"
 
+#include <cmath>
 #include <limits>
 
 #include "core/check.h"
@@ -22,6 +23,16 @@ double relative_performance(std::span<const double> scores, std::span<const doub
     sum += scores[k] / full[k];
   }
   return 100 * sum / static_cast<double>(scores.size());
+}
+
+double relative_geometric(std::span<const double> scores, std::span<const double> full) {
+  SCALSELECT_CHECK(scores.size() == full.size() && !scores.empty());
+  double logs = 0;
+  for (std::size_t k = 0; k < scores.size(); ++k) {
+    if (full[k] == 0) return kNan;
+    logs += std::log(scores[k] / full[k]);  // of 0 minus infinity, whose exponential is 0
+  }
+  return 100 * std::exp(logs / static_cast<double>(scores.size()));
 }
 
 double relative_above_chance(std::span<const double> scores, std::span<const double> full,

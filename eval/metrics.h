@@ -10,6 +10,10 @@ namespace scalselect::eval {
 /// NaN if a reference value is 0. Requires equal, non-zero lengths.
 double relative_performance(std::span<const double> scores, std::span<const double> full);
 
+/// The geometric mean of the same ratios, 100 * exp(1/K * sum log(s_k / f_k)): symmetric where gains and losses are
+/// unequal, so never above Rel. 0 if a score is 0; NaN if a reference value is 0 or a ratio negative.
+double relative_geometric(std::span<const double> scores, std::span<const double> full);
+
 /// Rel_cc = 100/K * sum (s_k - c_k) / (f_k - c_k), c_k = chance level of the column. NaN if some f_k equals c_k.
 double relative_above_chance(std::span<const double> scores, std::span<const double> full,
                              std::span<const double> chance);

@@ -20,6 +20,42 @@ double log_binomial_half(std::int64_t n, std::int64_t k) {
   return lg(n) - lg(k) - lg(n - k) - static_cast<double>(n) * std::numbers::ln2;
 }
 
+// The continued fraction of the incomplete beta function, by Lentz's method (Abramowitz and Stegun 26.5.8).
+double beta_fraction(double a, double b, double x) {
+  constexpr double kTiny = 1e-300;
+  const auto away = [](double value) { return std::abs(value) < kTiny ? kTiny : value; };
+  double c = 1, d = 1 / away(1 - (a + b) * x / (a + 1)), product = d;
+  for (int m = 1; m <= 500; ++m) {
+    const double even = m * (b - m) * x / ((a + 2 * m - 1) * (a + 2 * m));
+    const double odd = -(a + m) * (a + b + m) * x / ((a + 2 * m) * (a + 2 * m + 1));
+    double step = 1;
+    for (const double term : {even, odd}) {
+      d = 1 / away(1 + term * d);
+      c = away(1 + term / c);
+      step = c * d;
+      product *= step;
+    }
+    if (std::abs(step - 1) < 1e-15) break;
+  }
+  return product;
+}
+
+// log of Gamma(a + 1/2) / Gamma(a), without the cancellation of two large logarithms.
+double log_gamma_ratio(double a) {
+  return a < 1000 ? std::lgamma(a + 0.5) - std::lgamma(a) : 0.5 * std::log(a) - 1 / (8 * a) + 1 / (192 * a * a * a);
+}
+
+// I_x(a, 1/2), the regularised incomplete beta function, for y = 1 - x; the smaller of x and y is exact. `complement`:
+// one less it.
+double incomplete_beta(double a, double x, double y, bool complement) {
+  if (x <= 0 || y <= 0) return (x <= 0) != complement ? 0 : 1;
+  const double logs = a * (x < 0.5 ? std::log(x) : std::log1p(-y)) + 0.5 * std::log(y);
+  const double front = std::exp(log_gamma_ratio(a) - 0.5 * std::log(std::numbers::pi) + logs);
+  const bool lower = x < (a + 1) / (a + 2.5);
+  const double part = lower ? front * beta_fraction(a, 0.5, x) / a : front * beta_fraction(0.5, a, y) / 0.5;
+  return lower != complement ? part : 1 - part;
+}
+
 }  // namespace
 
 SeedSummary summarize_seeds(std::span<const double> values) {
@@ -96,6 +132,28 @@ double normal_quantile(double p) {
     if (std::abs(step) < 1e-14) break;
   }
   return x;
+}
+
+double student_t_cdf(double t, double freedom) {
+  SCALSELECT_CHECK(freedom > 0);
+  if (std::isinf(freedom)) return normal_cdf(t);
+  const double square = t * t, x = freedom / (freedom + square), y = square / (freedom + square);
+  if (t > 0) return 0.5 + 0.5 * incomplete_beta(freedom / 2, x, y, true);
+  return 0.5 * incomplete_beta(freedom / 2, x, y, false);
+}
+
+// Bisection in the lower half: 0.1 degrees of freedom have quantiles of any size, where Newton's method fails.
+double student_t_quantile(double p, double freedom) {
+  SCALSELECT_CHECK(p > 0 && p < 1);
+  if (std::isinf(freedom)) return normal_quantile(p);
+  if (p > 0.5) return -student_t_quantile(1 - p, freedom);
+  double low = -1, high = 0;
+  while (student_t_cdf(low, freedom) > p && low > -1e300) low *= 2;
+  for (int i = 0; i < 200 && high - low > 1e-14 * -low; ++i) {
+    const double middle = (low + high) / 2;
+    (student_t_cdf(middle, freedom) < p ? low : high) = middle;
+  }
+  return (low + high) / 2;
 }
 
 double student_t975(std::int64_t freedom) {

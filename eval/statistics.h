@@ -41,6 +41,11 @@ double quantile(std::span<const double> sorted, double q);
 double normal_cdf(double x);
 double normal_quantile(double p);
 
+/// Student's t with `freedom` > 0 degrees of freedom, not necessarily whole; infinite freedom is the normal
+/// distribution. Distribution function and its inverse (0 < p < 1).
+double student_t_cdf(double t, double freedom);
+double student_t_quantile(double p, double freedom);
+
 /// Two-sided 95 % critical value of Student's t with `freedom` >= 1 degrees of freedom.
 double student_t975(std::int64_t freedom);
 

@@ -3,10 +3,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <fstream>
 #include <set>
 
 #include "core/error.h"
 #include "core/files.h"
+#include "eval/json_files.h"
 #include "eval/registry.h"
 #include "experiments/inputs/pool.h"
 #include "experiments/runs/selection_files.h"
@@ -39,22 +41,67 @@ std::map<std::string, fs::path> artifacts_of(const Store& store, const RunRow& r
   return places;
 }
 
-std::vector<eval::Rescored> read_answers(const std::map<std::string, fs::path>& places, const RunRow& row) {
-  std::vector<eval::Rescored> answers;
+struct ScoredFile {
+  eval::Rescored rescored;
+  AnswerSheet sheet;  ///< without its units
+};
+
+/// The rules by which answers are read, by name.
+std::string matcher_name(const eval::BenchmarkOptions& options) {
+  const auto chosen = dump_options(options)["matcher"].get<std::string>();
+  if (chosen != "default") return chosen;
+  const std::map<std::string, std::string> usual = {{"mmbench", "vk-2026"},   {"ai2d", "vk-2026"},
+                                                    {"scienceqa", "vk-2026"}, {"pope", "official"},
+                                                    {"mme", "official"},      {"ocrbench", "official"}};
+  const auto found = usual.find(options.kind);
+  return found == usual.end() ? chosen : found->second + " (default)";
+}
+
+/// What the records in `folder` say of how they were made: the first stands for all, since one evaluation made them.
+AnswerSheet read_sheet(const eval::Benchmark& benchmark, const fs::path& folder) {
+  const auto& options = benchmark.options();
+  AnswerSheet sheet;
+  sheet.benchmark = options.name;
+  sheet.display = options.display;
+  sheet.kind = options.kind;
+  sheet.language = options.language;
+  sheet.matcher = matcher_name(options);
+  std::ifstream file(folder / "predictions.jsonl");
+  std::string line;
+  std::getline(file, line);
+  const auto record = nlohmann::json::parse(line, nullptr, false);  // eval::rescore has read it without complaint
+  sheet.style = record.value("profile", "");
+  sheet.file_digest = record.value("bench_file_sha256", "");
+  sheet.max_new_tokens = record.value("gen", nlohmann::json::object()).value("max_new_tokens", std::int64_t{0});
+  const auto unusable = folder / "unusable.jsonl";
+  if (!fs::exists(unusable)) return sheet;
+  eval::for_each_json_line(unusable, [&](const nlohmann::json& item, const std::string& where) {
+    ++sheet.unusable[eval::json_string(item, "reason", where)];
+  });
+  return sheet;
+}
+
+std::vector<ScoredFile> read_answers(const std::map<std::string, fs::path>& places, const RunRow& row) {
+  std::vector<ScoredFile> answers;
   const auto eval = row.config.value("eval", nlohmann::ordered_json::object());
   for (const auto& item : eval.value("benchmarks", nlohmann::ordered_json::array())) {
     const auto benchmark =
         eval::make_benchmark(bind_options<eval::BenchmarkOptions>(nlohmann::json(item), "eval.benchmarks"));
     const auto found = places.find("predictions/" + benchmark->name());
-    if (found != places.end()) answers.push_back(eval::rescore(*benchmark, found->second / "predictions.jsonl"));
+    if (found == places.end()) continue;
+    auto rescored = eval::rescore(*benchmark, found->second / "predictions.jsonl");
+    answers.push_back({std::move(rescored), read_sheet(*benchmark, found->second)});
   }
   return answers;
 }
 
-void add_answers(std::vector<eval::Rescored> answers, ReportRun& run) {
+void add_answers(std::vector<ScoredFile> answers, ReportRun& run) {
   std::vector<eval::Question> questions;
   std::vector<eval::Outcome> outcomes;
-  for (auto& rescored : answers) {
+  for (auto& [rescored, sheet] : answers) {
+    sheet.answered = std::ssize(rescored.questions);
+    sheet.units = answer_units(rescored.questions, rescored.outcomes);
+    run.sheets.push_back(std::move(sheet));
     run.benchmarks.push_back(std::move(rescored.scores));
     questions.insert(questions.end(), rescored.questions.begin(), rescored.questions.end());
     outcomes.insert(outcomes.end(), rescored.outcomes.begin(), rescored.outcomes.end());
@@ -77,6 +124,16 @@ void read_costs(const Store& store, ReportRun& run) {
 
 }  // namespace
 
+std::int64_t AnswerSheet::left_out() const {
+  std::int64_t questions = 0;
+  for (const auto& [reason, count] : unusable) questions += count;
+  return questions;
+}
+
+bool ReportRun::is_complete() const {
+  return std::all_of(sheets.begin(), sheets.end(), [](const AnswerSheet& sheet) { return sheet.left_out() == 0; });
+}
+
 std::string ReportRun::label() const { return is_full() ? "full" : method + " " + budget.label(); }
 
 double ReportRun::share() const { return is_full() ? 1 : budget.share_of(pool_size); }
@@ -92,8 +149,8 @@ void require_experiment(const Store& store, const std::string& experiment) {
 std::vector<Answers> answers_of(const Store& store, const RunRow& row) {
   const auto places = artifacts_of(store, row);
   std::vector<Answers> all;
-  for (auto& rescored : read_answers(places, row)) {
-    Answers answers{std::move(rescored), {}};
+  for (auto& scored : read_answers(places, row)) {
+    Answers answers{std::move(scored.rescored), {}};
     const auto& folder = places.at("predictions/" + answers.rescored.scores.name);
     for (auto& prediction : eval::read_predictions(folder / "predictions.jsonl"))
       answers.responses.push_back(std::move(prediction.response));

@@ -15,9 +15,23 @@
 #include "eval/bootstrap.h"
 #include "eval/predictions.h"
 #include "eval/skills.h"
+#include "experiments/report/paired.h"
 #include "selector/budget.h"
 
 namespace scalselect::report {
+
+/// How one benchmark was asked, how it was read, and what came of each question.
+struct AnswerSheet {
+  std::string benchmark, display, kind, language;
+  std::string style, matcher;       ///< by name; "vk-2026 (default)" where the run left the choice to the benchmark
+  std::string file_digest;          ///< SHA-256 of the benchmark's files
+  std::int64_t max_new_tokens = 0;  ///< 0: unknown
+  std::int64_t answered = 0;
+  std::map<std::string, std::int64_t> unusable;  ///< reason -> questions that could not be asked
+  AnswerUnits units;
+
+  std::int64_t left_out() const;  ///< questions in `unusable`
+};
 
 /// One finished run.
 struct ReportRun {
@@ -26,6 +40,7 @@ struct ReportRun {
   Budget budget;               ///< as typed; of a list that has another number of rows, that number
   std::int64_t seed = 0;
   std::vector<eval::ScoredBenchmark> benchmarks;
+  std::vector<AnswerSheet> sheets;  ///< parallel to benchmarks
   std::vector<eval::SkillScore> skills;
   std::vector<std::int64_t> rows;            ///< chosen, best first
   std::vector<double> scores;                ///< pool-sized; empty if the method has none
@@ -36,6 +51,7 @@ struct ReportRun {
   std::vector<double> losses;                ///< of the training, one per step
 
   bool is_full() const { return method == "full"; }
+  bool is_complete() const;  ///< every question of every benchmark was answered
   /// "scalselect 16 %": runs that differ in their seed only share it.
   std::string label() const;
   double share() const;  ///< chosen part of the pool, 0..1

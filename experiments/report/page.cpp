@@ -47,6 +47,7 @@ pre{overflow:auto;max-height:30rem;background:var(--band);border-radius:8px;padd
 figure{margin:0;background:var(--card);border:1px solid var(--line);border-radius:8px;padding:.6rem}
 figure img{width:100%;height:auto;display:block}figcaption{font-size:.85rem;color:var(--soft);padding:.3rem}
 @media (prefers-color-scheme:dark){figure img{filter:invert(.87) hue-rotate(180deg)}}
+details{margin:.8rem 0}summary{cursor:pointer;padding:.3rem 0}
 .samples{display:grid;grid-template-columns:repeat(auto-fill,minmax(160px,1fr));gap:.8rem}
 .sample{border:1px solid var(--line);border-radius:8px;background:var(--card);padding:.6rem;font-size:.82rem;overflow-wrap:anywhere}
 .sample img{width:96px;height:96px;image-rendering:pixelated;object-fit:contain;border-radius:4px;background:var(--band);display:block;margin-bottom:.4rem}
@@ -146,7 +147,20 @@ std::string contents(const std::vector<std::pair<std::string, std::string>>& ent
   return html + "</ul></nav>";
 }
 
-std::string table_section(const Collection& collection, const Table& table) {
+std::string sections_html(const std::vector<Section>& sections) {
+  std::string html;
+  for (const auto& part : sections) {
+    if (part.brief) {
+      html += section(part.id, part.title) + grid_html(part.grid, part.title);
+    } else {
+      html += "<details id=\"" + html_text(part.id) + "\"><summary>" + html_text(part.title) + "</summary>" +
+              grid_html(part.grid, part.title) + "</details>";
+    }
+  }
+  return html;
+}
+
+std::string table_section(const Collection& collection, const Table& table, const Published& published) {
   std::int64_t seeds = 0;
   for (const auto& row : table.rows) seeds = std::max(seeds, row.seeds);
   std::string html =
@@ -156,7 +170,8 @@ std::string table_section(const Collection& collection, const Table& table) {
       " Bold: the best at its budget; underlined: the second. What prints the same is ranked the same; the "
       "full pool is not ranked.</p><p class=\"soft\">Wide tables scroll sideways (by keyboard: tab "
       "to the table, then the arrow keys).</p>" +
-      grid_html(table_grid(table), "Scores and relative performance at equal " + table.regime);
+      grid_html(table_grid(table), "Scores and relative performance at equal " + table.regime) +
+      sections_html(sections_of(collection, table, published));
   const auto skills = skills_grid(collection, table.regime);
   if (skills.rows.empty()) return html;
   return html + section("skills-" + table.regime, "Accuracy by skill") +
@@ -234,13 +249,17 @@ std::string runs_section(const Collection& collection) {
 
 }  // namespace
 
-std::string page_html(const Collection& collection, const std::vector<Table>& tables, const std::vector<Plot>& plots) {
+std::string page_html(const Collection& collection, const std::vector<Table>& tables, const std::vector<Plot>& plots,
+                      const Published& published) {
   const auto scored = std::find_if(collection.runs.begin(), collection.runs.end(), [](const ReportRun& run) {
     return run.method == "scalselect" && !run.scores.empty();
   });
   std::vector<std::pair<std::string, std::string>> entries;
   for (const auto& table : tables) {
     entries.emplace_back("table-" + table.regime, "Scores at equal " + table.regime);
+    for (const auto& part : sections_of(collection, table, published)) {
+      if (part.brief) entries.emplace_back(part.id, html_text(part.title));
+    }
     if (!skills_grid(collection, table.regime).rows.empty())
       entries.emplace_back("skills-" + table.regime, "Skills at equal " + table.regime);
   }
@@ -258,9 +277,10 @@ std::string page_html(const Collection& collection, const std::vector<Table>& ta
   html += "<h1>" + html_text(collection.experiment) + "</h1>" + made_by(collection) + contents(entries);
   html +=
       "<p>Scores are means over training seeds (± sample standard deviation where there is more than one). Rel. is the "
-      "mean of the ratios to the full pool over the columns; "
-      "its interval is a paired bootstrap over images and seeds. The last row is what fair guessing would score.</p>";
-  for (const auto& table : tables) html += table_section(collection, table);
+      "mean of the ratios to the full pool over the columns, geometric the geometric mean of the same ratios; the "
+      "interval is a paired bootstrap over images and seeds, with Student’s quantile for the few seeds. The last rows "
+      "are what fair guessing and the best constant answer would score.</p>";
+  for (const auto& table : tables) html += table_section(collection, table, published);
   html += section("costs", "Cost of selection") +
           grid_html(costs_grid(collection, tables.front().regime),
                     "Beyond the features that a method reads; passes count samples");

@@ -11,6 +11,7 @@
 
 #include "core/error.h"
 #include "experiments/report/origin.h"
+#include "experiments/report/reading.h"
 #include "experiments/report/text.h"
 
 namespace scalselect::report {
@@ -45,11 +46,13 @@ TableRow make_row(const Collection& collection, const std::string& regime, const
   row.steps = runs.front()->steps;
   for (std::size_t column = 0; column < bootstrap.columns().size(); ++column) {
     const auto summary = eval::summarize_seeds(bootstrap.column_by_seed(label, column));
-    row.cells.push_back({summary.mean, summary.std});
+    row.cells.push_back({summary.mean, summary.std, bootstrap.column(label, column).interval});
   }
   row.relative = bootstrap.relative(label);
   row.relative_std = eval::summarize_seeds(bootstrap.relative_by_seed(label)).std;
   row.above_chance = bootstrap.relative(label, eval::Score::kRelAboveChance).value;
+  row.geometric = bootstrap.relative(label, eval::Score::kRelGeometric).value;
+  row.complete = std::all_of(runs.begin(), runs.end(), [](const ReportRun* run) { return run->is_complete(); });
   const std::string other = reference + " " + runs.front()->budget.label();
   const auto& methods = bootstrap.methods();
   const bool comparable = label != other && std::find(methods.begin(), methods.end(), other) != methods.end();
@@ -63,11 +66,6 @@ TableRow make_row(const Collection& collection, const std::string& regime, const
 
 std::string number(double value, int digits = 1) {
   return std::isnan(value) ? "–" : fmt::format("{:.{}f}", value, digits);
-}
-
-std::string cell_text(const TableCell& cell) {
-  return std::isnan(cell.mean) || std::isnan(cell.std) ? number(cell.mean)
-                                                       : fmt::format("{:.1f} ± {:.1f}", cell.mean, cell.std);
 }
 
 std::string interval_text(const eval::Estimate& estimate) {
@@ -113,7 +111,7 @@ std::string listed(const std::vector<std::string>& names) {
 }
 
 std::vector<std::string> notes_of(const Table& table) {
-  std::vector<std::string> notes;
+  std::vector<std::string> notes = table.warnings;
   const auto lacks_interval = [](const TableRow& row) {
     return row.method != "full" && !std::isnan(row.relative.value) && std::isnan(row.relative.interval.low);
   };
@@ -183,13 +181,28 @@ std::vector<Table> make_tables(const Collection& collection, const std::string& 
           "Add method=full to the sweep.");
     }
     const eval::PairedBootstrap bootstrap(runs, "full", options);
-    Table table{regime, reference, bootstrap.columns(), {}, {}, {}, {}, options.level};
-    for (const auto& column : table.columns) table.chance.push_back(column.chance);
+    Table table;
+    table.regime = regime;
+    table.reference = reference;
+    table.columns = bootstrap.columns();
+    table.level = options.level;
+    for (const auto& column : table.columns) {
+      table.chance.push_back(column.chance);
+      table.majority.push_back(column.majority);
+    }
     for (const auto column : bootstrap.left_out()) table.left_out.push_back(table.columns[column].display);
     for (const auto column : bootstrap.left_out(eval::Score::kRelAboveChance))
       table.left_out_above_chance.push_back(table.columns[column].display);
     for (const auto& label : bootstrap.methods())
       table.rows.push_back(make_row(collection, regime, label, reference, bootstrap));
+    for (const auto& against :
+         reference == "full" ? std::vector{reference} : std::vector<std::string>{reference, "full"})
+      table.comparisons.push_back(compare_with(collection, regime, against, bootstrap, options));
+    table.measures = make_measures(collection, regime, options);
+    table.warnings = reading_warnings(collection, regime);
+    const auto first = std::find_if(collection.runs.begin(), collection.runs.end(),
+                                    [&](const ReportRun& run) { return run.regime == regime; });
+    table.origins = column_origins(*first);
     tables.push_back(std::move(table));
   }
   return tables;
@@ -198,15 +211,17 @@ std::vector<Table> make_tables(const Collection& collection, const std::string& 
 Grid table_grid(const Table& table) {
   Grid grid{{"method", "budget", "steps"}, {}, notes_of(table)};
   for (const auto& row : table.rows)
-    grid.rows.push_back(
-        plain_row({row.method, row.budget, row.steps > 0 ? std::to_string(row.steps) : "–"}, row.method == "full"));
-  grid.rows.push_back(plain_row({"chance", "–", "–"}, true));
+    grid.rows.push_back(plain_row(
+        {row.method + (row.complete ? "" : " †"), row.budget, row.steps > 0 ? std::to_string(row.steps) : "–"},
+        row.method == "full"));
+  for (const char* level : {"chance", "constant answer"}) grid.rows.push_back(plain_row({level, "–", "–"}, true));
   const auto add_column = [&](const std::string& name, const auto& text, const std::vector<Mark>& marks,
-                              const std::string& chance) {
+                              const std::string& chance = "–", const std::string& majority = "–") {
     grid.header.push_back(name);
     for (std::size_t r = 0; r < table.rows.size(); ++r)
       grid.rows[r].cells.push_back({text(table.rows[r]), marks.empty() ? Mark::kNone : marks[r]});
-    grid.rows.back().cells.push_back({chance});
+    grid.rows[table.rows.size()].cells.push_back({chance});
+    grid.rows.back().cells.push_back({majority});
   };
   for (std::size_t c = 0; c < table.columns.size(); ++c) {
     const bool higher = table.columns[c].higher_is_better;
@@ -214,30 +229,26 @@ Grid table_grid(const Table& table) {
         table.columns[c].display + (higher ? "" : " ↓"), [c](const TableRow& row) { return cell_text(row.cells[c]); },
         marks_of(
             table, [c](const TableRow& row) { return row.cells[c].mean; }, higher),
-        number(table.chance[c]));
+        number(table.chance[c]), number(table.majority[c]));
   }
   add_column(
       "Rel. %",
       [](const TableRow& row) {
-        return cell_text({row.relative.value, row.relative_std});
+        return cell_text({row.relative.value, row.relative_std, {}});
       },
       marks_of(
-          table, [](const TableRow& row) { return row.relative.value; }, true),
-      "–");
-  add_column(
-      fmt::format("{:g} % CI", 100 * table.level),
-      [](const TableRow& row) { return row.method == "full" ? "–" : interval_text(row.relative); }, {}, "–");
-  add_column(
-      "Rel. above chance", [](const TableRow& row) { return number(row.above_chance); }, {}, "–");
+          table, [](const TableRow& row) { return row.relative.value; }, true));
+  add_column(fmt::format("{:g} % CI", 100 * table.level),
+             [](const TableRow& row) { return row.method == "full" ? "–" : interval_text(row.relative); }, {});
+  add_column("geometric", [](const TableRow& row) { return number(row.geometric); }, {});
+  add_column("Rel. above chance", [](const TableRow& row) { return number(row.above_chance); }, {});
   const auto against = [](const TableRow& row) -> std::string {
     if (std::isnan(row.against.value)) return "–";
     const auto difference = fmt::format("{:+.1f}", row.against.value);
     return std::isnan(row.against.interval.low) ? difference : difference + " " + interval_text(row.against);
   };
-  add_column("vs " + table.reference, against, {}, "–");
-  if (several_machines(table))
-    add_column(
-        "machine", [](const TableRow& row) { return row.machines; }, {}, "–");
+  add_column("vs " + table.reference, against, {});
+  if (several_machines(table)) add_column("machine", [](const TableRow& row) { return row.machines; }, {});
   return grid;
 }
 
@@ -276,7 +287,7 @@ Grid skills_grid(const Collection& collection, const std::string& regime) {
     for (const auto& [name, level] : levels) {
       const auto values = accuracies(runs_of(collection, regime, label), name);
       const auto summary = values.empty() ? eval::SeedSummary{kNone, kNone, {}, 0} : eval::summarize_seeds(values);
-      row.cells.push_back({cell_text({summary.mean, summary.std})});
+      row.cells.push_back({cell_text({summary.mean, summary.std, {}})});
     }
     grid.rows.push_back(row);
   }

@@ -7,12 +7,10 @@
 #include "eval/bootstrap.h"
 #include "experiments/report/collect.h"
 #include "experiments/report/grid.h"
+#include "experiments/report/measures.h"
+#include "experiments/report/significance.h"
 
 namespace scalselect::report {
-
-struct TableCell {
-  double mean = 0, std = 0;  ///< over seeds; std is NaN with one seed
-};
 
 struct TableRow {
   std::string method, budget;  ///< "scalselect", "16 %"
@@ -22,6 +20,8 @@ struct TableRow {
   eval::Estimate relative;       ///< Rel. %
   double relative_std = 0;       ///< over seeds; NaN with one
   double above_chance = 0;       ///< Rel. with chance levels taken off
+  double geometric = 0;          ///< geometric mean of the ratios
+  bool complete = true;          ///< every question was answered, in all seeds
   eval::Estimate against;        ///< difference of Rel. to the reference at the same budget; NaN where there is none
   double skills = 0;             ///< mean accuracy over skills, percent
   std::string machines;          ///< letters of the machines that its runs were made on: "A", "A, B"
@@ -31,11 +31,15 @@ struct Table {
   std::string regime;     ///< "epochs" or "steps"
   std::string reference;  ///< the method that rows are compared with
   std::vector<eval::Metric> columns;
+  std::vector<ColumnOrigin> origins;  ///< parallel to columns
   std::vector<TableRow> rows;
-  std::vector<double> chance;                      ///< parallel to columns
+  std::vector<double> chance, majority;            ///< parallel to columns
   std::vector<std::string> left_out;               ///< columns that Rel. leaves out, since the full pool scored 0 there
   std::vector<std::string> left_out_above_chance;  ///< columns that Rel. above chance leaves out: full scored chance
   double level = 0.95;                             ///< coverage of the intervals
+  std::vector<Comparison> comparisons;             ///< against the reference if it was run, and against full
+  Measures measures;                               ///< rows parallel to `rows`
+  std::vector<std::string> warnings;               ///< incomplete, hard to read
 };
 
 /// One table per regime. Throws UserError(kInput) if a regime lacks the full-data row, UserError(kUsage) if `reference`

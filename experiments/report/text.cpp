@@ -93,6 +93,8 @@ std::string latex_text(const std::string& text) {
   replace_all(out, "±", "$\\pm$");
   replace_all(out, "–", "--");
   replace_all(out, "↓", "$\\downarrow$");
+  replace_all(out, "†", "\\dag{}");
+  replace_all(out, "×", "$\\times$");
   return out;
 }
 

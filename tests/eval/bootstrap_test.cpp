@@ -160,6 +160,93 @@ TEST(PairedBootstrapTest, IntervalsCoverTheTruth) {
   EXPECT_GE(covered_bca, 180);
 }
 
+/// How often the interval of a difference that is 0 covers it, and how often p is below 0.05, over 150 experiments with
+/// three seeds: a seed's skill is normal with standard deviation `spread`.
+struct Simulated {
+  double covered = 0, rejected = 0;
+};
+
+Simulated simulate_three_seeds(double spread, bool paired) {
+  constexpr int kTrials = 150;
+  Simulated result;
+  for (int trial = 0; trial < kTrials; ++trial) {
+    Rng rng(static_cast<std::uint64_t>(trial), "skills of seeds");
+    std::vector<MethodRun> runs;
+    for (int seed = 1; seed <= 3; ++seed) {
+      for (const char* method : {"full", "ours"}) {
+        const double skill = std::clamp(0.7 + spread * rng.normal(), 0.05, 0.99);
+        // Other seeds for the second method where the runs are not paired.
+        const bool other = !paired && method == std::string("ours");
+        runs.push_back(make_run(method, other ? seed + 10 : seed, draw(trial * 8 + seed, method, 60, skill)));
+      }
+    }
+    const auto difference = PairedBootstrap(runs, "full", {.replicates = 200}).column_difference("ours", "full", 0);
+    result.covered += difference.interval.low <= 0 && 0 <= difference.interval.high;
+    result.rejected += difference.p < 0.05;
+  }
+  result.covered /= kTrials;
+  result.rejected /= kTrials;
+  return result;
+}
+
+// Percentiles over seeds drawn with replacement cover 0 in 85 % of the paired experiments with the larger spread.
+TEST(PairedBootstrapTest, ThreeSeedsAreNotTakenForMany) {
+  for (const bool paired : {true, false}) {
+    for (const double spread : {0.0, 0.1}) {
+      const auto result = simulate_three_seeds(spread, paired);
+      RecordProperty(fmt::format("covered_{}_{}", paired, spread), fmt::format("{:.3f}", result.covered));
+      EXPECT_GE(result.covered, 0.897) << spread << paired << ": 0.95 less three standard deviations of 150 trials";
+      EXPECT_LE(result.rejected, 0.103) << spread << paired;
+    }
+  }
+}
+
+TEST(PairedBootstrapTest, NoiseIsTakenApart) {
+  std::vector<MethodRun> runs;
+  const auto full = draw(1, "full", 400, 0.9), ours = draw(1, "ours", 400, 0.8);
+  for (int seed = 1; seed <= 3; ++seed)
+    runs.push_back(make_run("full", seed, full)), runs.push_back(make_run("ours", seed, ours));
+  const auto same = PairedBootstrap(runs, "full", {.replicates = 1000}).column_difference("ours", "full", 0);
+  EXPECT_TRUE(std::isnan(same.seed_deviation)) << "equal answers of all seeds: no spread to speak of";
+  double squares = 0, mean = 0;
+  for (std::size_t i = 0; i < full.right.size(); i += 2) {  // by image
+    const double d = (ours.right[i] + ours.right[i + 1] - full.right[i] - full.right[i + 1]) / 2;
+    mean += d / 400, squares += d * d / 400;
+  }
+  EXPECT_NEAR(same.question_error, 100 * std::sqrt((squares - mean * mean) / 400), 0.15);
+
+  std::vector<double> differences;
+  for (int seed = 1; seed <= 3; ++seed) {
+    runs[2 * seed - 1] = make_run("ours", seed, draw(seed, "ours", 400, 0.6 + 0.1 * seed));
+    const PairedBootstrap one(std::vector<MethodRun>{runs[2 * seed - 2], runs[2 * seed - 1]}, "full",
+                              {.replicates = 1});
+    differences.push_back(one.column_difference("ours", "full", 0).value);
+  }
+  const auto several = PairedBootstrap(runs, "full", {.replicates = 1000}).column_difference("ours", "full", 0);
+  EXPECT_NEAR(several.seed_deviation, summarize_seeds(differences).std, 1e-9) << "of one seed's paired difference";
+  EXPECT_GT(several.freedom, 2);
+  EXPECT_LT(several.freedom, 10);
+}
+
+TEST(PairedBootstrapTest, SmallPValuesDoNotEndWhereCountingDoes) {
+  const std::vector<MethodRun> runs = {make_run("full", 1, draw(1, "full", 600, 0.9)),
+                                       make_run("ours", 1, draw(1, "ours", 600, 0.7))};
+  const auto difference = PairedBootstrap(runs, "full", {.replicates = 100}).column_difference("full", "ours", 0);
+  EXPECT_LT(difference.p, 1e-6) << "2 / 101 would be the least by counting";
+  const auto zero = PairedBootstrap(runs, "full", {.replicates = 100}).column_difference("full", "full", 0);
+  EXPECT_EQ(zero.p, 1);
+}
+
+TEST(PairedBootstrapTest, GeometricMeanLiesBelow) {
+  const std::vector<MethodRun> runs = {make_run("full", 1, draw(1, "full", 200, 0.9)),
+                                       make_run("ours", 1, draw(1, "ours", 200, 0.6))};
+  const PairedBootstrap bootstrap(runs, "full", {.replicates = 50});
+  const double first = bootstrap.column("ours", 0).value / bootstrap.column("full", 0).value,
+               second = bootstrap.column("ours", 1).value / bootstrap.column("full", 1).value;
+  EXPECT_NEAR(bootstrap.relative("ours", Score::kRelGeometric).value, 100 * std::sqrt(first * second), 1e-9);
+  EXPECT_LE(bootstrap.relative("ours", Score::kRelGeometric).value, bootstrap.relative("ours").value);
+}
+
 TEST(PairedBootstrapTest, BcaFollowsSkew) {
   const std::vector<MethodRun> runs = {make_run("full", 1, draw(3, "skew", 60, 0.95))};
   BootstrapOptions options;

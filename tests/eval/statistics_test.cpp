@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <limits>
 #include <nlohmann/json.hpp>
 
 #include "eval/json_files.h"
@@ -64,6 +65,21 @@ TEST(Quantiles, AgreeWithScipyAndNumpy) {
     EXPECT_NEAR(quantile(sorted, pair[0]), pair[1].get<double>(), 1e-12);
 }
 
+TEST(StudentT, AgreesWithScipyForAnyFreedom) {
+  const auto student = parse_json_file(testing::golden("student.json"));
+  for (const auto& row : student.at("cdf")) {
+    const double expected = row[2];
+    EXPECT_NEAR(student_t_cdf(row[0], row[1]), expected, 1e-7 * expected + 1e-13) << row.dump();
+  }
+  for (const auto& row : student.at("quantile")) {
+    const double expected = row[2];
+    EXPECT_NEAR(student_t_quantile(row[0], row[1]), expected, 1e-7 * std::abs(expected) + 1e-9) << row.dump();
+  }
+  const double infinite = std::numeric_limits<double>::infinity();
+  EXPECT_EQ(student_t_quantile(0.975, infinite), normal_quantile(0.975));
+  EXPECT_EQ(student_t_cdf(1.5, infinite), normal_cdf(1.5));
+}
+
 TEST(Holm, AgreesWithStatsmodels) {
   const auto adjusted = holm(golden().at("holm").at("p").get<std::vector<double>>());
   for (std::size_t i = 0; i < adjusted.size(); ++i) EXPECT_NEAR(adjusted[i], golden()["holm"]["adjusted"][i], 1e-12);
@@ -87,6 +103,17 @@ TEST(RelativePerformance, MeanOfRatios) {
   for (std::size_t k = 0; k < full.size(); ++k) scores.push_back(full[k] * ratios[k]);
   EXPECT_NEAR(relative_performance(scores, full), 98.61, 0.005);
   EXPECT_DOUBLE_EQ(relative_performance(full, full), 100);
+}
+
+TEST(RelativePerformance, GeometricMeanAgreesWithScipy) {
+  for (const auto& sample : parse_json_file(testing::golden("student.json")).at("geometric")) {
+    const auto ratios = sample.at("ratios").get<std::vector<double>>();
+    const std::vector<double> full(ratios.size(), 40);
+    std::vector<double> scores;
+    for (const double ratio : ratios) scores.push_back(40 * ratio);
+    EXPECT_NEAR(relative_geometric(scores, full), sample.at("percent").get<double>(), 1e-9);
+  }
+  EXPECT_TRUE(std::isnan(relative_geometric(std::vector<double>{1, 2}, std::vector<double>{0, 2})));
 }
 
 TEST(RelativePerformance, AboveChanceAndZeroDenominators) {

@@ -40,6 +40,22 @@ inline std::string error_of(const std::function<void()>& body) {
   return {};
 }
 
+/// How those questions were answered: `images` of them show the 20 questions.
+inline AnswerSheet answer_sheet(const std::string& name, double percent, int images = 20) {
+  AnswerSheet sheet;
+  sheet.benchmark = sheet.display = name;
+  sheet.kind = "ai2d";
+  sheet.style = "llava";
+  sheet.matcher = "strict";
+  sheet.max_new_tokens = 48;
+  sheet.answered = 20;
+  for (std::uint64_t i = 0; i < 20; ++i) {
+    const bool right = 5.0 * static_cast<double>(i) < percent;
+    sheet.units.units.push_back({i, i % static_cast<std::uint64_t>(images), 0, right ? 1.0F : 0.0F});
+  }
+  return sheet;
+}
+
 /// `percent` of 20 questions right, one image each.
 inline eval::ScoredBenchmark benchmark(const std::string& name, double percent, double chance = 25) {
   eval::ScoredBenchmark scored{name, name, {}, {}, 0};
@@ -48,9 +64,14 @@ inline eval::ScoredBenchmark benchmark(const std::string& name, double percent, 
     scored.clusters.push_back({"", std::to_string(100 + i)});
     items.emplace_back(i, 5.0 * i < percent ? 1.0 : 0.0);
   }
-  scored.metrics.push_back(eval::percent_metric(
-      {.name = "accuracy", .display = name, .value = percent, .chance = chance, .column = true, .questions = 20},
-      items));
+  scored.metrics.push_back(eval::percent_metric({.name = "accuracy",
+                                                 .display = name,
+                                                 .value = percent,
+                                                 .chance = chance,
+                                                 .majority = 30,
+                                                 .column = true,
+                                                 .questions = 20},
+                                                items));
   return scored;
 }
 
@@ -71,7 +92,10 @@ inline ReportRun make_run(const std::string& method, std::int64_t seed, const st
                         {"cpu", "Some CPU"}, {"threads", 2},
                         {"device", "cpu"},   {"command", {"scalselect", "-m", "method=full,random"}}};
   run.rows = {0, 1};
-  for (std::size_t i = 0; i < percents.size(); ++i) run.benchmarks.push_back(benchmark(names[i], percents[i]));
+  for (std::size_t i = 0; i < percents.size(); ++i) {
+    run.benchmarks.push_back(benchmark(names[i], percents[i]));
+    run.sheets.push_back(answer_sheet(names[i], percents[i]));
+  }
   return run;
 }
 

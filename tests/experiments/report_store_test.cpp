@@ -110,6 +110,16 @@ TEST_F(ReportStoreTest, CollectsSelectionsAnswersAndCostsOfFinishedRuns) {
   EXPECT_EQ(run.steps, 2);
   EXPECT_THAT(run.losses, ElementsAre(2, 1));
   EXPECT_EQ(run.benchmarks.at(0).name, "pope");
+  const auto& sheet = run.sheets.at(0);
+  EXPECT_EQ(sheet.kind, "pope");
+  EXPECT_EQ(sheet.style, "llava");
+  EXPECT_EQ(sheet.matcher, "official (default)");
+  EXPECT_GT(sheet.max_new_tokens, 0);
+  EXPECT_EQ(sheet.answered, 2);
+  EXPECT_EQ(sheet.left_out(), 0);
+  ASSERT_EQ(sheet.units.units.size(), 2U);
+  EXPECT_EQ(sheet.units.units[0].score + sheet.units.units[1].score, 1) << "yes is right once";
+  EXPECT_EQ(sheet.units.parts, std::vector<std::string>{"random"});
   EXPECT_THAT(found.failed, ElementsAre("random: Out of memory."));
   EXPECT_EQ(answers_of(store_, run.row).at(0).responses, std::vector<std::string>(2, "Yes"));
 }
@@ -160,6 +170,30 @@ TEST_F(ReportStoreTest, PoliciesForTextAreRowsOfTheirOwn) {
   EXPECT_THAT(error_of([&] { collect(store_, "x"); }), HasSubstr("are both 'full'"));
 }
 
+TEST_F(ReportStoreTest, QuestionsThatCouldNotBeAskedAreCountedAndTheRowSaysSo) {
+  add_run("x", "full", "0\n1\n2\n3\n");
+  add_run("x", "random", "0\n1\n");
+  write_file_atomically(at("x-random-16-auto") / "predictions" / "unusable.jsonl",
+                        "{\"id\": \"random/7\", \"reason\": \"the picture is missing\"}\n"
+                        "{\"id\": \"random/8\", \"reason\": \"the picture is missing\"}\n"
+                        "{\"id\": \"random/9\", \"reason\": \"the id is used twice\"}\n");
+  const auto found = collect(store_, "x");
+  EXPECT_TRUE(found.runs[0].is_complete());
+  EXPECT_FALSE(found.runs[1].is_complete());
+  EXPECT_EQ(found.runs[1].sheets.at(0).left_out(), 3);
+  ASSERT_EQ(write("x"), "");
+  const auto text = read_file(at("report") / "table.md");
+  EXPECT_THAT(text, HasSubstr("| random † | 50 % |"));
+  EXPECT_THAT(text,
+              HasSubstr("of POPE up to 3 of 5 questions could not be asked in 1 of 2 runs: the picture is missing "
+                        "(2); the id is used twice (1)"));
+  EXPECT_THAT(text, HasSubstr("2 of 2, 2 of 5"));
+  EXPECT_THAT(read_file(at("report") / "report.html"), HasSubstr("random †"));
+  const auto tree = nlohmann::json::parse(read_file(at("report") / "table.json"));
+  EXPECT_EQ(tree["tables"][0]["rows"][1]["complete"], false);
+  EXPECT_EQ(tree["tables"][0]["answers"][1]["unusable"], 3);
+}
+
 TEST_F(ReportStoreTest, OnlyFilesOfTheEarlierReportAreRemoved) {
   add_run("x", "full", "0\n1\n2\n3\n");
   ASSERT_EQ(write("x"), "");
@@ -172,7 +206,7 @@ TEST_F(ReportStoreTest, OnlyFilesOfTheEarlierReportAreRemoved) {
   EXPECT_FALSE(fs::exists(report / "stale.svg"));
   EXPECT_TRUE(fs::exists(report / "mine.txt"));
   EXPECT_TRUE(fs::exists(at("outside.txt")));
-  for (const char* name : {"table.md", "table.tex", "table.csv", "table.json", "costs.md", "report.html"})
+  for (const char* name : {"table.md", "table.tex", "table.csv", "table.json", "tests.csv", "costs.md", "report.html"})
     EXPECT_TRUE(fs::exists(report / name)) << name;
 }
 

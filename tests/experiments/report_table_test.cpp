@@ -34,11 +34,14 @@ std::vector<Mark> marks(const Grid& grid, const std::string& name) {
 TEST(ReportTableTest, HasARowPerMethodAndSaysWhatItIsWorth) {
   const auto grid = table_grid(
       table_of({make_run("full", 1, {80, 60}), make_run("random", 1, {40, 30}), make_run("scalselect", 1, {60, 45})}));
-  ASSERT_EQ(grid.rows.size(), 4u);
+  ASSERT_EQ(grid.rows.size(), 5u);
   EXPECT_EQ(grid.rows[2].cells[0].text, "scalselect");
   EXPECT_EQ(grid.rows[2].cells[column(grid, "Rel. %")].text, "75.0");
   EXPECT_THAT(grid.rows[2].cells[column(grid, "vs random")].text, HasSubstr("+25.0 ["));
+  EXPECT_EQ(grid.rows[2].cells[column(grid, "geometric")].text, "75.0") << "both ratios are 0.75";
   EXPECT_EQ(grid.rows[3].cells[column(grid, "one")].text, "25.0") << "chance";
+  EXPECT_EQ(grid.rows[4].cells[0].text, "constant answer");
+  EXPECT_EQ(grid.rows[4].cells[column(grid, "one")].text, "30.0");
   EXPECT_TRUE(grid.notes.empty());
 }
 
@@ -47,8 +50,8 @@ TEST(ReportTableTest, TiesAreMarkedAlike) {
       table_grid(table_of({make_run("full", 1, {80, 60}), make_run("random", 1, {40, 30}), make_run("a", 1, {60, 30}),
                            make_run("b", 1, {60, 30}), make_run("c", 1, {50, 30}), make_run("d", 1, {50, 30})}));
   using enum Mark;
-  EXPECT_EQ(marks(grid, "one"), (std::vector<Mark>{kNone, kNone, kBest, kBest, kSecond, kSecond, kNone}));
-  EXPECT_EQ(marks(grid, "two"), std::vector<Mark>(7, kNone)) << "where all are equal none is best";
+  EXPECT_EQ(marks(grid, "one"), (std::vector<Mark>{kNone, kNone, kBest, kBest, kSecond, kSecond, kNone, kNone}));
+  EXPECT_EQ(marks(grid, "two"), std::vector<Mark>(8, kNone)) << "where all are equal none is best";
 }
 
 TEST(ReportTableTest, AColumnWhereTheFullPoolScoredZeroIsLeftOutAndNamed) {
@@ -66,7 +69,7 @@ TEST(ReportTableTest, NothingIsRelativeToNothing) {
   const auto table =
       table_of({make_run("full", 1, {0, 0}), make_run("random", 1, {10, 30}), make_run("a", 1, {0, 45})});
   const auto grid = table_grid(table);
-  EXPECT_EQ(marks(grid, "Rel. %"), std::vector<Mark>(4, Mark::kNone));
+  EXPECT_EQ(marks(grid, "Rel. %"), std::vector<Mark>(5, Mark::kNone));
   EXPECT_EQ(grid.rows[1].cells[column(grid, "Rel. %")].text, "–");
   EXPECT_THAT(grid.notes.at(0), HasSubstr("the full pool scored 0 on every benchmark"));
   for (const auto& text : {grid_text(grid), grid_markdown(grid), grid_latex(grid), grid_html(grid, "x")})
