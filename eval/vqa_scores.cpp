@@ -42,16 +42,6 @@ double pairwise_mean(std::span<const double> values) {
   return sum / static_cast<double>(values.size());
 }
 
-std::u32string code_points(std::string_view text) {
-  std::u32string points;
-  for (std::size_t at = 0; at < text.size();) {
-    const auto next = decode_utf8(text, at);
-    points += next.point;
-    at += next.bytes;
-  }
-  return points;
-}
-
 std::string single_blanks(std::string_view text) {
   std::string result;
   for (const auto& word : split_words(lower(text))) result += (result.empty() ? "" : " ") + word;
