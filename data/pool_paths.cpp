@@ -157,7 +157,8 @@ std::vector<fs::path> pool_files(const std::string& path) {
       continue;
     }
     for (const auto& found : matches(name)) {
-      if (!fs::is_directory(found, code)) files.emplace_back(found);
+      const bool ours = !is_system_file(fs::path(found).filename().string());
+      if (ours && !fs::is_directory(found, code)) files.emplace_back(found);
     }
   }
   if (files.empty()) {

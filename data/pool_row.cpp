@@ -31,9 +31,18 @@ std::optional<Role> role_of(std::string_view name) {
   return std::nullopt;
 }
 
+/// The member of that name; of several the last, as Python has it.
+simdjson::simdjson_result<dom::element> member(dom::object object, std::string_view key) {
+  simdjson::simdjson_result<dom::element> found(simdjson::NO_SUCH_FIELD);
+  for (const auto& field : object) {
+    if (field.key == key) found = simdjson::simdjson_result<dom::element>(dom::element(field.value));
+  }
+  return found;
+}
+
 std::optional<std::string_view> text_of(dom::object object, const char* key) {
   std::string_view text;
-  if (object[key].get(text) != simdjson::SUCCESS) return std::nullopt;
+  if (member(object, key).get(text) != simdjson::SUCCESS) return std::nullopt;
   return text;
 }
 
@@ -57,7 +66,7 @@ struct Conversation {
 std::string_view picture_of(dom::object part) {
   for (const char* key : {"image", "image_url", "url", "path"}) {
     dom::object nested;
-    const auto name = part[key].get(nested) == simdjson::SUCCESS ? text_of(nested, "url") : text_of(part, key);
+    const auto name = member(part, key).get(nested) == simdjson::SUCCESS ? text_of(nested, "url") : text_of(part, key);
     if (!name || name->empty()) continue;
     constexpr std::string_view kScheme = "file://";
     return name->starts_with(kScheme) ? name->substr(kScheme.size()) : *name;
@@ -88,7 +97,7 @@ std::string read_parts(dom::array parts, std::string& text, std::vector<std::str
 
 bool is_absent(dom::object object, const char* key) {
   dom::element value;
-  if (object[key].get(value) != simdjson::SUCCESS || value.is_null()) return true;
+  if (member(object, key).get(value) != simdjson::SUCCESS || value.is_null()) return true;
   std::string_view text;
   if (value.get(text) == simdjson::SUCCESS) return text.empty();
   dom::array list;
@@ -105,7 +114,7 @@ std::string read_turns(dom::array list, const Spelling& spelling, Conversation& 
     const auto& keys = spelling.exchanges && !exchange ? kMessages : spelling;
     const auto name = text_of(turn, keys.role), text = text_of(turn, keys.text);
     dom::array parts;
-    const bool in_parts = !exchange && turn[keys.text].get(parts) == simdjson::SUCCESS;
+    const bool in_parts = !exchange && member(turn, keys.text).get(parts) == simdjson::SUCCESS;
     if (!name) return fmt::format("{}[{}].{} is missing or not a string", spelling.list, index, keys.role);
     if (!text && !in_parts && !exchange && role_of(*name) == Role::kSystem && is_absent(turn, keys.text)) {
       ++index;
@@ -136,8 +145,8 @@ bool same(const std::vector<Turn>& a, const std::vector<Turn>& b) {
 /// Turns as `datasets` keeps a Sequence of them: {"from": [..], "value": [..]}, one list a key.
 std::string read_turn_lists(dom::object lists, const Spelling& spelling, Conversation& out) {
   dom::array roles, texts;
-  if (lists[spelling.role].get(roles) != simdjson::SUCCESS || lists[spelling.text].get(texts) != simdjson::SUCCESS ||
-      roles.size() != texts.size()) {
+  if (member(lists, spelling.role).get(roles) != simdjson::SUCCESS ||
+      member(lists, spelling.text).get(texts) != simdjson::SUCCESS || roles.size() != texts.size()) {
     return fmt::format("'{}' is neither a list nor two lists of the same length, '{}' and '{}'", spelling.list,
                        spelling.role, spelling.text);
   }
@@ -166,8 +175,9 @@ std::string read_turn_lists(dom::object lists, const Spelling& spelling, Convers
 std::string read_spelling(dom::object object, const Spelling& spelling, Conversation& out) {
   dom::array list;
   dom::object lists;
-  if (object[spelling.list].get(lists) == simdjson::SUCCESS) return read_turn_lists(lists, spelling, out);
-  if (object[spelling.list].get(list) != simdjson::SUCCESS) return fmt::format("'{}' is not a list", spelling.list);
+  if (member(object, spelling.list).get(lists) == simdjson::SUCCESS) return read_turn_lists(lists, spelling, out);
+  if (member(object, spelling.list).get(list) != simdjson::SUCCESS)
+    return fmt::format("'{}' is not a list", spelling.list);
   return read_turns(list, spelling, out);
 }
 
@@ -175,14 +185,14 @@ std::string read_spelling(dom::object object, const Spelling& spelling, Conversa
 std::string read_images(dom::object object, const char* key, const std::filesystem::path& root,
                         std::vector<std::string>& images) {
   if (is_absent(object, key)) return {};
-  const dom::element value = object[key].value();
+  const dom::element value = member(object, key).value();
   const auto add = [&](dom::element item) {
     if (item.is_null()) return true;  // absent
     std::string_view path;
     dom::object picture;  // as `datasets` keeps one whose bytes lie elsewhere: {"bytes": null, "path": ..}
     if (item.get(picture) == simdjson::SUCCESS) path = text_of(picture, "path").value_or("");
     else if (item.get(path) != simdjson::SUCCESS) return false;
-    if (path.empty() && item.is_object()) return false;
+    if (path.empty() && item.is_object()) return is_absent(picture, "bytes");
     if (!path.empty()) images.push_back(join(root, path));
     return true;
   };
@@ -199,7 +209,7 @@ std::string read_images(dom::object object, const char* key, const std::filesyst
 /// The id as text, with a remark if there is none that can be used.
 std::pair<std::string, std::string> read_id(dom::object object) {
   dom::element value;
-  if (object["id"].get(value) != simdjson::SUCCESS || value.is_null()) return {"", "no id"};
+  if (member(object, "id").get(value) != simdjson::SUCCESS || value.is_null()) return {"", "no id"};
   std::string_view text;
   if (value.get(text) == simdjson::SUCCESS) return {std::string(text), text.empty() ? "no id" : ""};
   if (value.is_int64() || value.is_uint64()) return {simdjson::minify(value), ""};
@@ -247,7 +257,7 @@ class RowParts {
     if (spelling_ == nullptr) {
       dom::element none;
       const bool empty = std::any_of(std::begin(kSpellings), std::end(kSpellings), [&](const Spelling& spelling) {
-        return object_[spelling.list].get(none) == simdjson::SUCCESS && !none.is_null();
+        return member(object_, spelling.list).get(none) == simdjson::SUCCESS && !none.is_null();
       });
       row_.rejected = empty ? "empty conversation" : "none of 'conversations', 'messages' and 'texts'";
       return;

@@ -11,6 +11,7 @@
 
 #include "core/error.h"
 #include "core/files.h"
+#include "core/utf8.h"
 #include "data/byte_stream.h"
 #include "data/json_scan.h"
 #include "data/python_json.h"
@@ -18,6 +19,8 @@
 
 namespace scalselect {
 namespace {
+
+constexpr std::size_t kQuoted = 100;  // bytes of a bad line
 
 constexpr const char* kRemedy = "Each line is {\"sample_id\": .., \"importance\": ..}.";
 
@@ -65,6 +68,10 @@ void write_scores(const std::vector<ScoredId>& entries, const std::filesystem::p
 
 std::vector<ScoredId> read_scores(const std::filesystem::path& file) {
   const FileBytes bytes(file);
+  if (is_utf16(bytes.head())) {
+    throw UserError(ErrorKind::kInput, fmt::format("'{}' is UTF-16 text, but JSON is UTF-8.", file.string()),
+                    "Write it as UTF-8: iconv -f UTF-16 -t UTF-8.");
+  }
   const auto text = bytes.open();
   JsonValues values([&](char* to, std::size_t size) { return text->read(to, size); }, JsonLayout::kLines);
   std::vector<ScoredId> entries;
@@ -83,7 +90,9 @@ std::vector<ScoredId> read_scores(const std::filesystem::path& file) {
                       value["importance"].is_number();
     if (!good) {
       throw UserError(ErrorKind::kInput,
-                      fmt::format("Line {} of '{}' is not a score.", values.place().line, file.string()), kRemedy);
+                      fmt::format("Line {} of '{}' is not a score: {}", values.place().line, file.string(),
+                                  repair_utf8(line.substr(0, kQuoted))),
+                      kRemedy);
     }
     entries.push_back({id_text(value["sample_id"]), value["importance"].get<double>()});
   }

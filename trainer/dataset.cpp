@@ -33,17 +33,20 @@ class ImageTable {
 /// Visual tokens of a sample's images.
 using ImageTokens = std::function<std::vector<std::int64_t>(std::span<const std::string>)>;
 
-/// Truncates to `max_length`; returns why the sample then cannot be used, or nothing. `visual`: image
-/// tokens of the sample.
-std::string cut(TrainingSample& made, std::int64_t image_id, std::int64_t visual, std::int64_t max_length) {
-  if (made.length() > max_length) {
+/// Truncates to `max_length`; sets why the sample then cannot be used, if it cannot. `visual`: image tokens of the
+/// sample.
+void cut(RenderedRow& row, std::int64_t image_id, std::int64_t visual, std::int64_t max_length) {
+  auto& made = row.sample;
+  row.cut = made.length() > max_length;
+  if (row.cut) {
     if (std::count(made.ids.begin(), made.ids.begin() + max_length, image_id) != visual) {
-      return "its images do not fit into " + std::to_string(max_length) + " tokens";
+      row.reject = "its images do not fit into " + std::to_string(max_length) + " tokens";
+      return;
     }
     made.ids.resize(max_length);
     made.supervised.resize(max_length);
   }
-  return made.targets() == 0 ? "no answer to learn" : "";
+  if (made.targets() == 0) row.reject = "no answer to learn";
 }
 
 class SetBuilder {
@@ -59,6 +62,7 @@ class SetBuilder {
     }
     row.sample.images.clear();
     for (const auto& path : sample.images) row.sample.images.push_back(images_.index(path));
+    if (row.cut) set_.cut.push_back(sample.row);
     set_.samples.push_back(std::move(row.sample));
   }
 
@@ -130,7 +134,7 @@ RenderedRow render_row(const Sample& sample, const vlm::ChatTemplate& chat, std:
   made.images.resize(sample.images.size());
   std::iota(made.images.begin(), made.images.end(), 0);
   const auto visual = std::accumulate(image_tokens.begin(), image_tokens.end(), std::int64_t{0});
-  row.reject = cut(made, chat.image_id(), visual, max_length);
+  cut(row, chat.image_id(), visual, max_length);
   if (row.reject.empty()) row.reject = chat.too_long(made.length());
   return row;
 }
@@ -153,6 +157,10 @@ TrainingSet make_set(std::span<const Sample> samples, const vlm::ChatTemplate& c
   if (!set.skipped.empty()) {
     log_warning("training leaves out {} of {} rows; the first is row {}: {}", set.skipped.size(), samples.size(),
                 set.skipped[0].row, set.skipped[0].reason);
+  }
+  if (!set.cut.empty()) {
+    log_warning("training cuts {} of {} rows at {} tokens (max_length); the first is row {}", set.cut.size(),
+                samples.size(), max_length, set.cut[0]);
   }
   return set;
 }

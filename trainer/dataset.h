@@ -31,6 +31,7 @@ struct TrainingSet {
   std::vector<TrainingSample> samples;
   std::vector<std::string> images;  ///< unique paths, in order of first use
   std::vector<SkippedRow> skipped;
+  std::vector<std::int64_t> cut;  ///< rows of `samples` that were longer than `max_length`
 
   std::vector<std::int64_t> lengths() const;
   /// SHA-256 over ids, targets and image paths: a checkpoint belongs to one digest.
@@ -42,6 +43,7 @@ struct TrainingSet {
 struct RenderedRow {
   TrainingSample sample;
   std::string reject;
+  bool cut = false;  ///< it was longer than `max_length`
 };
 /// `image_tokens`: visual tokens of each image.
 RenderedRow render_row(const Sample& sample, const vlm::ChatTemplate& chat, std::span<const std::int64_t> image_tokens,
@@ -49,8 +51,8 @@ RenderedRow render_row(const Sample& sample, const vlm::ChatTemplate& chat, std:
 
 /// Renders `samples` as in training (answers and their end tokens are targets). Rows without a target, without turns,
 /// with a missing image, or with unequal numbers of placeholders and images are listed in `skipped`, and a warning says
-/// how many. Text-only rows are kept. A row longer than `max_length` tokens is cut there; a cut within an image's
-/// placeholders skips the row. Throws UserError(kInput) if no row is left.
+/// how many. Text-only rows are kept. A row longer than `max_length` tokens is cut there, and a warning says
+/// how many are; a cut within an image's placeholders skips the row. Throws UserError(kInput) if no row is left.
 TrainingSet make_training_set(std::span<const Sample> samples, const vlm::ChatTemplate& chat, vlm::ImageReader& images,
                               std::int64_t max_length);
 

@@ -92,6 +92,7 @@ SafetensorsEntry parse_entry(const std::string& file, const std::string& name, c
 }
 
 std::map<std::string, std::string> parse_metadata(const std::string& file, const nlohmann::json& value) {
+  if (value.is_null()) return {};  // absent, as in the reference reader
   if (!value.is_object()) refuse(file, "its __metadata__ is not an object.");
   std::map<std::string, std::string> metadata;
   for (const auto& [key, text] : value.items()) {

@@ -77,6 +77,8 @@ std::optional<PictureColumn> as_pictures(const Field& field) {
       has_bytes = true;
     } else if (child.field->name() == "path" && is_text(*child.field->type())) {
       found.path_leaf = child.column_index;
+    } else if (child.field->name() == "path" && child.field->type()->id() == Type::NA) {
+      // no picture has a path, and the writer knew no type for it
     } else {
       return std::nullopt;  // a struct of another kind
     }

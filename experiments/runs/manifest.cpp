@@ -11,6 +11,7 @@
 #include "core/error.h"
 #include "core/files.h"
 #include "core/hash.h"
+#include "data/python_json.h"
 #include "data/row_list.h"
 #include "data/selection.h"
 
@@ -227,7 +228,7 @@ Json Manifest::input(const std::string& role) const {
 fs::path Manifest::subset() const { return file.parent_path() / tree.at("subset").at("file").get<std::string>(); }
 
 Manifest read_manifest(const fs::path& file) {
-  Manifest manifest{file, Json::parse(read_file(file, kDataBytes), nullptr, false), {}};
+  Manifest manifest{file, parse_python_json<Json>(read_json_text(file, kDataBytes)), {}};
   const auto& tree = manifest.tree;
   if (tree.is_discarded()) refuse(file, "is not JSON, or was cut short", "Copy it again.");
   if (!has(tree, "/format", Json::value_t::string))
