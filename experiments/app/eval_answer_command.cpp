@@ -196,8 +196,8 @@ class Evaluation {
       pipeline::add_warnings(warnings_, warnings);
       for (const auto& item : scored) {
         if (item.unusable > 0)
-          add_warnings(warnings_, {fmt::format("incomplete: {} questions of {} could not be asked", item.unusable,
-                                               item.options.display)});
+          pipeline::add_warnings(warnings_, {fmt::format("incomplete: {} questions of {} could not be asked",
+                                                         item.unusable, item.options.display)});
       }
     } catch (const std::exception& error) {
       records.end(run_id_, "failed", failure_sentence(error), warnings_);
