@@ -2,8 +2,9 @@
 //
 // predictions.jsonl holds one object per question in benchmark order, keys sorted, no time stamps: {"answers","bench",
 // "bench_file_sha256","categories","category","cluster","error","gen","group","hint","id","images","options",
-// "profile","prompt","question","response","rot","row","schema","skill","stratum"}. It is appended to and flushed one
-// batch at a time. A killed evaluation resumes after its last complete batch, and the finished file equals that of an
+// "profile","prompt","question","response","rot","row","schema","skill","stratum"}. While it is made, questions about
+// the same picture are answered one after another, in FILE.partial, which is appended to and flushed one batch at a
+// time. A killed evaluation resumes after its last complete batch, and the finished file equals that of an
 // uninterrupted one byte for byte (TextGenerator's answers do not depend on batching).
 #pragma once
 
@@ -29,8 +30,11 @@ struct Prediction {
   std::string response;
 };
 
-/// Answers all questions that `file` does not hold yet. `progress` (may be null) is advanced by newly answered ones.
-/// Throws UserError(kInput) if `file` holds answers to other questions or prompts.
+/// Where `evaluate` keeps answers until all are there.
+std::filesystem::path partial_predictions(const std::filesystem::path& file);
+
+/// Answers all questions, those that FILE.partial does not hold yet, and writes `file`. `progress` (may be null) is
+/// advanced by newly answered ones. Throws UserError(kInput) if the files hold answers to other questions or prompts.
 void evaluate(const Benchmark& benchmark, std::span<const Question> questions, TextGenerator& generator,
               const EvaluateOptions& options, const std::filesystem::path& file, Progress* progress = nullptr);
 

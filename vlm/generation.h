@@ -4,6 +4,7 @@
 #include <torch/torch.h>
 
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "vlm/vlm.h"
@@ -17,8 +18,9 @@ struct GreedyOptions {
   double repetition_penalty = 1.0;
   std::vector<std::int64_t> stop_ids;  ///< generation ends after the first of these
   std::int64_t pad_id = 0;             ///< any id of the vocabulary; real tokens never attend to it
-  /// Prompts are padded to a multiple of this: the length depends on the prompt alone, not on the others in its batch.
-  std::int64_t length_multiple = 8;
+  /// What follows the pictures (or the whole prompt, where nothing is shared) is padded to a multiple of this: the
+  /// length depends on the prompt alone, not on the others in its batch.
+  std::int64_t length_multiple = 16;
   /// Decoding steps are run with at least this many rows: below about 16 rows matrix libraries take other code paths,
   /// whose last bits differ, and an answer could depend on how many others are in the batch.
   std::int64_t least_rows = 16;
@@ -28,16 +30,21 @@ struct GreedyOptions {
 struct GreedyPrompt {
   std::vector<std::int64_t> ids;
   VisualTokens visual;  ///< of its images; rows undefined without images
+  /// How many leading ids, all image tokens among them, are read in a pass of their own, which prompts of equal
+  /// `shared` have in common. 0: the prompt is read at once. Must leave an id.
+  std::int64_t prefix = 0;
+  std::string shared = {};  ///< identity of prefix and images: prompts with the same one have the same of both
 };
 
-/// The generated ids of each prompt, stop id included. All prompts are run as one batch, so give prompts of one padded
-/// length (`padded_length`). Float32 argmax, ties to the lowest id. Logits are computed at the last position only.
+/// The generated ids of each prompt, stop id included. Prompts of one prefix length and one padded length behind it
+/// (`padded_length`) are run as one batch; each distinct prefix is computed once. An answer does not depend on the
+/// other prompts. Float32 argmax, ties to the lowest id. Logits are computed at the last position only.
 /// Throws UserError(kInput) if a prompt's image tokens do not fit its features, UserError(kDiverged) for logits of NaN
 /// or infinity.
 std::vector<std::vector<std::int64_t>> generate_greedy(Vlm model, const std::vector<GreedyPrompt>& prompts,
                                                        const GreedyOptions& options);
 
-/// Length that a prompt of `length` tokens is padded to.
+/// Length that `length` tokens are padded to.
 std::int64_t padded_length(std::int64_t length, const GreedyOptions& options);
 
 }  // namespace scalselect::vlm

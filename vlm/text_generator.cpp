@@ -22,20 +22,42 @@ std::string strip(const std::string& text) {
   return text.substr(begin, text.find_last_not_of(" \t\r\n") - begin + 1);
 }
 
-/// Indices of prompts by batch: one padded length per batch.
+/// Indices of prompts by batch: at most `batch_size` prompts with prefixes of one length. Those that share a prefix
+/// stay together, and groups whose prompts are of similar length meet in a batch.
 std::vector<std::vector<std::size_t>> batches(const std::vector<GreedyPrompt>& prompts, const GreedyOptions& greedy,
                                               int batch_size) {
-  std::map<std::int64_t, std::vector<std::size_t>> by_length;
+  struct Group {
+    std::int64_t prefix, rest;  // rest: padded length behind the prefix, of its first prompt
+    std::vector<std::size_t> members;
+  };
+  std::vector<Group> groups;
+  std::map<std::string, std::size_t> known;
   for (std::size_t i = 0; i < prompts.size(); ++i) {
-    by_length[padded_length(static_cast<std::int64_t>(prompts[i].ids.size()), greedy)].push_back(i);
-  }
-  std::vector<std::vector<std::size_t>> out;
-  const auto size = static_cast<std::size_t>(std::max(1, batch_size));
-  for (const auto& [length, members] : by_length) {
-    for (std::size_t at = 0; at < members.size(); at += size) {
-      const auto end = std::min(members.size(), at + size);
-      out.emplace_back(members.begin() + at, members.begin() + end);
+    const auto& prompt = prompts[i];
+    if (prompt.prefix > 0) {
+      const auto [place, fresh] = known.emplace(prompt.shared, groups.size());
+      if (!fresh) {
+        groups[place->second].members.push_back(i);
+        continue;
+      }
     }
+    groups.push_back({prompt.prefix, padded_length(std::ssize(prompt.ids) - prompt.prefix, greedy), {i}});
+  }
+  std::stable_sort(groups.begin(), groups.end(), [](const Group& a, const Group& b) {
+    return std::pair(a.prefix, a.rest) < std::pair(b.prefix, b.rest);
+  });
+  const auto size = static_cast<std::size_t>(std::max(1, batch_size));
+  std::vector<std::vector<std::size_t>> out;
+  const Group* last = nullptr;
+  for (const auto& group : groups) {
+    // Without a prefix nothing keeps prompts of different lengths together.
+    const bool fits = last != nullptr && last->prefix == group.prefix && (group.prefix > 0 || last->rest == group.rest);
+    for (std::size_t k = 0; k < group.members.size(); ++k) {
+      const bool starts = k == 0 && (!fits || out.back().size() + std::min(size, group.members.size()) > size);
+      if (starts || out.back().size() == size) out.emplace_back();
+      out.back().push_back(group.members[k]);
+    }
+    last = &group;
   }
   return out;
 }
@@ -58,16 +80,24 @@ VisualTokens VlmGenerator::visual(const std::string& path) {
   return *tokens;
 }
 
-GreedyPrompt VlmGenerator::prepare(const GenerationPrompt& prompt) {
+GreedyPrompt VlmGenerator::prepare(const GenerationPrompt& prompt, const std::map<std::string, VisualTokens>& seen) {
   Turn turn;
   turn.text = prompt.text;
   RenderOptions render;
   render.generation_prompt = true;
   GreedyPrompt out;
   out.ids = chat_.render(std::span(&turn, 1), images_->image_tokens(prompt.images), render).ids;
+  if (prompt.images.empty()) return out;
   std::vector<VisualTokens> images;
-  for (const auto& path : prompt.images) images.push_back(visual(path));
+  for (const auto& path : prompt.images) images.push_back(seen.at(path));
   out.visual = concatenate(images);
+  if (lone_prompt_) return out;
+  const auto last = std::find(out.ids.rbegin(), out.ids.rend(), model_->image_token_id());
+  if (last == out.ids.rbegin()) return out;  // ends with a picture
+  out.prefix = out.ids.rend() - last;
+  for (const auto& path : prompt.images) out.shared += path + '\0';
+  out.shared.append(reinterpret_cast<const char*>(out.ids.data()),
+                    static_cast<std::size_t>(out.prefix) * sizeof(out.ids[0]));
   return out;
 }
 
@@ -107,7 +137,14 @@ std::vector<Answer> VlmGenerator::answer(std::span<const GenerationPrompt> promp
   greedy.repetition_penalty = model_->text().repetition_penalty;
   const auto each = lone_prompt_ ? samples_in_turn : parallel_samples;
   std::vector<GreedyPrompt> ready(prompts.size());
-  each(static_cast<std::int64_t>(prompts.size()), [&](std::int64_t i) { ready[i] = prepare(prompts[i]); });
+  std::map<std::string, VisualTokens> seen;  // each picture once, however many prompts are about it
+  for (const auto& prompt : prompts) {
+    for (const auto& path : prompt.images) seen[path];
+  }
+  std::vector<std::pair<const std::string, VisualTokens>*> pictures;
+  for (auto& picture : seen) pictures.push_back(&picture);
+  each(std::ssize(pictures), [&](std::int64_t i) { pictures[i]->second = visual(pictures[i]->first); });
+  each(std::ssize(prompts), [&](std::int64_t i) { ready[i] = prepare(prompts[i], seen); });
   check_lengths(ready, options.max_new_tokens);
   std::vector<Answer> answers(prompts.size());
   const auto groups = batches(ready, greedy, options.batch_size);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
@@ -36,15 +37,16 @@ class VlmGenerator final : public AnswerGenerator {
   /// GreedyOptions::least_rows and length_multiple).
   explicit VlmGenerator(OpenModel model, bool lone_prompt = false);
 
-  /// Prompts are grouped by padded length, and groups run on several threads; answers do not depend on either. Features
-  /// are computed once per image (and kept over calls, up to 256 MiB). Throws UserError(kInput) for an unreadable
-  /// image and for a lone prompt that is longer than the model's positions (of others, a warning counts them), and
-  /// UserError(kDiverged) if the model's logits are not finite.
+  /// Prompts about the same pictures are run together, and what they have in common, up to the last picture, is read
+  /// once; such groups are batched by the lengths of their prompts, and batches run on several threads. Answers do not
+  /// depend on any of it. Features are computed once per image (and kept over calls, up to 256 MiB). Throws
+  /// UserError(kInput) for an unreadable image and for a lone prompt that is longer than the model's positions (of
+  /// others, a warning counts them), and UserError(kDiverged) if the model's logits are not finite.
   std::vector<Answer> answer(std::span<const GenerationPrompt> prompts, const GenerationOptions& options) override;
 
  private:
   VisualTokens visual(const std::string& path);
-  GreedyPrompt prepare(const GenerationPrompt& prompt);
+  GreedyPrompt prepare(const GenerationPrompt& prompt, const std::map<std::string, VisualTokens>& seen);
   void check_lengths(const std::vector<GreedyPrompt>& prompts, int new_tokens) const;
 
   Vlm model_;

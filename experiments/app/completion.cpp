@@ -7,6 +7,7 @@
 
 #include "baselines/registry.h"
 #include "core/error.h"
+#include "experiments/app/eval_command.h"
 #include "experiments/app/plain_words.h"
 
 namespace scalselect::app {
@@ -32,6 +33,7 @@ std::string config_of(const Words& words) {
       {"extract", "extract"}, {"score", "score"}, {"select", "select"}, {"generate", "generate"}, {"run", "config"}};
   if (words.empty()) return "config";
   if (words[0] == "model") return words.size() > 1 && words[1] == "assemble" ? "model_assemble" : "";
+  if (words[0] == "eval") return words.size() > 1 && is_eval_verb(words[1]) && words[1] != "answer" ? "" : "eval";
   if (words[0] == "handover") return words.size() > 1 && words[1] == "check" ? "handover_check" : "";
   if (words[0] == "mini")
     return words.size() > 1 && (words[1] == "world" || words[1] == "pretrain") ? "mini_" + words[1] : "";
@@ -99,6 +101,7 @@ std::set<std::string> words_for(const std::string& name, const Words& before, co
 std::set<std::string> plain_words(const std::string& command) {
   if (command == "model") return {"assemble"};
   if (command == "handover") return {"check"};
+  if (command == "eval") return eval_verbs();
   if (command == "mini") return {"pretrain", "probes", "sheet", "world"};
   const auto found = plain_commands().find(command);
   if (found == plain_commands().end()) return {};

@@ -1,9 +1,15 @@
 // eval: a model folder's answers to benchmarks, and everything that can be done with answers.
 #pragma once
 
+#include <set>
+#include <string>
+
 #include "experiments/app/commands.h"
 
 namespace scalselect::app {
+
+/// Exit code of a command that did what it was asked for, but not with every question: some could not be used.
+inline constexpr int kIncompleteExit = 3;
 
 // Usage of the verbs that run no model.
 inline constexpr char kEvalRescoreUsage[] =
@@ -26,5 +32,8 @@ int eval_diff(const Words& words);
 int eval_export(const Words& words);
 int eval_import(const Words& words);
 int eval_rescore(const Words& words);
+
+std::set<std::string> eval_verbs();
+inline bool is_eval_verb(const std::string& word) { return eval_verbs().contains(word); }
 
 }  // namespace scalselect::app

@@ -63,6 +63,7 @@ const std::vector<Command>& commands() {
        run_handover, kHandoverUsage},
       {"methods", "the selection methods: their list, NAME for one, --markdown for docs/methods.md", list_methods,
        kMethodsUsage},
+      {"eval", "a model folder's answers to benchmarks, scored and kept; `eval --help` names the groups", run_eval},
       {"generate", "images and a prompt -> a model's answer", run_generate},
       {"model", "assemble: a decoder, a tower and a projector -> a LLaVA folder", run_model, kModelUsage},
       {"runs", "list what was run: id, status, time", list_runs, kRunsUsage},
@@ -91,6 +92,7 @@ void print_usage() {
       "  scalselect select model.path=DIR pool.path=POOL.json budget=0.16 out=subset.json\n"
       "  scalselect -m method=full,random,scalselect seed=1,2,3 name=mine      compare methods\n"
       "  scalselect report experiment=mine     its table and page again\n"
+      "  scalselect eval model.path=DIR eval=paper eval.root=DIR      a checkpoint on the paper's nine columns\n"
       "\n`scalselect COMMAND --help` says what a command takes; `scalselect run --help` lists methods, models and all "
       "keys.\n"
       "Shell completion: source <(scalselect --completion bash)\n");

@@ -11,14 +11,12 @@
 #include "core/interrupt.h"
 #include "core/log.h"
 #include "core/parallel.h"
-#include "eval/predictions.h"
-#include "eval/registry.h"
-#include "eval/skills.h"
 #include "experiments/inputs/constraints.h"
 #include "experiments/pipeline/environment.h"
 #include "experiments/pipeline/stages.h"
 #include "experiments/pipeline/train_job.h"
 #include "experiments/report/text.h"
+#include "experiments/runs/evaluation.h"
 #include "experiments/runs/passes.h"
 #include "experiments/runs/run_records.h"
 #include "experiments/runs/warnings.h"
@@ -273,6 +271,7 @@ class Sweep {
     for (auto& run : runs_) {
       guarded(run, [&] {
         run.job = plan_training(*run.config, run.pool, run.selection, model_hash(run.config->model), benchmarks_);
+        for (const auto& benchmark : run.job.eval.benchmarks) add_warnings(run.warnings, benchmarks_.notes(benchmark));
         run.planned = true;
         store().log_input(run.id, "model", run.job.model.string(), model_hash(run.config->model), 0);
       });
@@ -390,29 +389,16 @@ class Sweep {
   }
 
   void score(Run& run) {
-    std::vector<MetricRow> metrics;
-    std::vector<eval::Question> questions;
-    std::vector<eval::Outcome> outcomes;
+    std::vector<ScoredAnswers> scored;
     for (std::size_t i = 0; i < run.job.predictions.size(); ++i) {
-      const auto benchmark = eval::make_benchmark(run.job.eval.benchmarks[i]);
+      const auto& benchmark = run.job.eval.benchmarks[i];
       const auto folder = cache_.find(run.job.predictions[i]);
       if (!folder)
-        throw UserError(ErrorKind::kEnvironment,
-                        "The answers to " + benchmark->display() + " are missing from the cache.", "Run again.");
-      const auto rescored = eval::rescore(*benchmark, *folder / "predictions.jsonl");
-      for (const auto& stats : rescored.scores.metrics) {
-        metrics.push_back({"eval/" + benchmark->name() + "/" + stats.metric.name, 0, stats.metric.value});
-      }
-      questions.insert(questions.end(), rescored.questions.begin(), rescored.questions.end());
-      outcomes.insert(outcomes.end(), rescored.outcomes.begin(), rescored.outcomes.end());
+        throw UserError(ErrorKind::kEnvironment, "The answers to " + benchmark.display + " are missing from the cache.",
+                        "Run again.");
+      scored.push_back(score_answers(benchmark, *folder));
     }
-    const auto skills = eval::skill_scores(questions, outcomes);
-    for (const auto& skill : skills) {
-      metrics.push_back({"skill/" + skill.skill + "/accuracy", 0, skill.accuracy});
-      metrics.push_back({"skill/" + skill.skill + "/chance", 0, skill.chance});
-    }
-    if (!skills.empty()) metrics.push_back({"skill/mean", 0, eval::mean_skill_accuracy(skills)});
-    store().log_metrics(run.id, metrics);
+    log_scores(store(), run.id, scored);
   }
 
   ArtifactCache cache_;

@@ -3,27 +3,23 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <set>
 
-#include "core/device.h"
 #include "core/files.h"
 #include "data/row_list.h"
-#include "eval/predictions.h"
-#include "eval/registry.h"
 #include "experiments/pipeline/environment.h"
+#include "experiments/pipeline/evaluate.h"
 #include "experiments/pipeline/sweep.h"
+#include "experiments/runs/benchmark_places.h"
 #include "experiments/runs/warnings.h"
 #include "trainer/dataset.h"
 #include "trainer/image_features.h"
 #include "vlm/open_model.h"
-#include "vlm/text_generator.h"
 
 namespace scalselect::pipeline {
 namespace fs = std::filesystem;
 namespace {
 
 constexpr int kAdapterVersion = 1;
-constexpr int kPredictionsVersion = 1;
 
 StageKey key_from(const nlohmann::json& payload) {
   return {payload.at("stage"), payload.at("version"), payload.at("inputs"), payload.at("params")};
@@ -47,9 +43,6 @@ class JobProgress {
   double share_;
   std::string label_;
 };
-
-/// What an artifact remembers of how it was made, beside its warnings.
-nlohmann::json facts_of_making() { return {{"device", compute_device().text()}}; }
 
 nlohmann::json stage_json(const std::string& stage, const StageKey& key, bool cached, const Meter& meter) {
   return {{"stage", stage},           {"key", key.digest()},    {"cached", cached},
@@ -86,18 +79,6 @@ void fine_tune(const TrainJob& job, const fs::path& folder, JobProgress& progres
   write_file_atomically(folder / "skipped.jsonl", skipped_text(set));
   vlm::save_adapter(folder / "adapter", model, trainer::adapter_spec(job.trainer, model));
   fs::remove_all(folder / "training");
-}
-
-void answer(const TrainJob& job, std::size_t index, TextGenerator& generator, const fs::path& folder,
-            JobProgress& progress) {
-  const auto benchmark = eval::make_benchmark(job.eval.benchmarks[index]);
-  const auto questions = benchmark->load((fs::path(job.cache) / "images").string());
-  eval::EvaluateOptions options;
-  options.generation.max_new_tokens = job.eval.max_new_tokens;
-  options.generation.batch_size = job.eval.batch_size;
-  const auto count = static_cast<double>(job.eval.benchmarks.size());
-  progress.answering(static_cast<double>(index) / count, benchmark->display());
-  eval::evaluate(*benchmark, questions, generator, options, folder / "predictions.jsonl");
 }
 
 }  // namespace
@@ -174,22 +155,12 @@ TrainJob plan_training(const RunConfig& config, const OpenPool& pool, const Sele
 
   job.eval = config.eval;
   const fs::path root = config.eval.root ? inputs::find_path(*config.eval.root) : pool.benchmarks;
-  std::set<std::string> names;
-  for (auto& benchmark : job.eval.benchmarks) {
-    if (fs::path(benchmark.path).is_relative()) benchmark.path = fs::absolute(root / benchmark.path).string();
-    benchmark = eval::make_benchmark(benchmark)->options();  // fills names and displays
-    if (!names.insert(benchmark.name).second) {
-      throw UserError(ErrorKind::kUsage, fmt::format("Two benchmarks are called '{}'.", benchmark.name),
-                      "Give each a different name (eval.benchmarks).");
-    }
+  job.eval.benchmarks = place_benchmarks(std::move(job.eval.benchmarks), root);
+  for (const auto& benchmark : job.eval.benchmarks) {
     auto inputs = benchmarks.inputs(benchmark);
-    inputs["adapter"] = job.adapter.digest();
-    job.predictions.push_back({"predictions",
-                               kPredictionsVersion,
-                               std::move(inputs),
-                               {{"benchmark", answering_identity(dump_options(benchmark))},
-                                {"max_new_tokens", job.eval.max_new_tokens},
-                                {"dtype", config.model.dtype}}});
+    inputs["adapter"] = job.adapter.digest();  // with it the model and its other options
+    job.predictions.push_back(
+        predictions_key(benchmark, job.eval.max_new_tokens, std::move(inputs), {{"dtype", config.model.dtype}}));
   }
   return job;
 }
@@ -215,20 +186,14 @@ void run_train_job(const TrainJob& job, launchers::Reporter& reporter) {
   });
   stages.push_back(stage_json("adapter", job.adapter, trained_before, training));
 
-  std::unique_ptr<TextGenerator> generator;
+  LazyGenerator generator(job.model, adapter / "adapter", job.model_options);
+  const auto count = static_cast<double>(job.predictions.size());
   for (std::size_t i = 0; i < job.predictions.size(); ++i) {
     const Meter answering;
-    const std::string stage = "predictions/" + job.eval.benchmarks[i].name;
-    const bool answered_before =
-        ensure_artifact(cache, job.predictions[i], [&, &adapter = adapter](const fs::path& folder) {
-          if (!generator)
-            generator = vlm::open_generator(job.model, adapter / "adapter", job.model_options.dtype,
-                                            pixels_of(job.model_options), /*lone_prompt=*/false,
-                                            job.model_options.chat_template);
-          answer(job, i, *generator, folder, progress);
-          return facts_of_making();
-        }).second;
-    stages.push_back(stage_json(stage, job.predictions[i], answered_before, answering));
+    const auto& benchmark = job.eval.benchmarks[i];
+    progress.answering(static_cast<double>(i) / count, benchmark.display);
+    const bool answered_before = ensure_predictions(cache, job.predictions[i], benchmark, job.eval, generator).second;
+    stages.push_back(stage_json("predictions/" + benchmark.name, job.predictions[i], answered_before, answering));
   }
   reporter.result({{"stages", stages}});
 }

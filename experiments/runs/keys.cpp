@@ -3,8 +3,10 @@
 #include <set>
 
 #include "core/hash.h"
+#include "core/log.h"
 #include "data/picture_digest.h"
 #include "eval/registry.h"
+#include "eval/releases.h"
 
 namespace scalselect::pipeline {
 
@@ -18,9 +20,9 @@ nlohmann::json answering_identity(nlohmann::json benchmark) {
   return benchmark;
 }
 
-const nlohmann::json& BenchmarkDigests::inputs(const eval::BenchmarkOptions& options) {
-  auto [entry, fresh] = known_.try_emplace(dump_options(options).dump());
-  if (!fresh && !entry->second.is_null()) return entry->second;
+const BenchmarkDigests::Known& BenchmarkDigests::read(const eval::BenchmarkOptions& options) {
+  auto& known = known_[dump_options(options).dump()];
+  if (!known.inputs.is_null()) return known;
   const auto benchmark = eval::make_benchmark(options);
   const auto questions = benchmark->load(image_cache_.string());
   std::string text;
@@ -33,10 +35,13 @@ const nlohmann::json& BenchmarkDigests::inputs(const eval::BenchmarkOptions& opt
       if (seen.insert(picture).second) pictures.push_back(picture);
     }
   }
-  entry->second = {{"benchmark", benchmark->fingerprint()},
-                   {"questions", sha256(text)},
-                   {"pictures", digest_files(pictures, digests_)}};
-  return entry->second;
+  if (auto other = eval::other_release(options.path); !other.empty()) known.notes.push_back(std::move(other));
+  for (const auto& note : known.notes) log_warning("{}", note);
+  known.questions = std::ssize(questions);
+  known.inputs = {{"benchmark", benchmark->fingerprint()},
+                  {"questions", sha256(text)},
+                  {"pictures", digest_files(pictures, digests_)}};
+  return known;
 }
 
 }  // namespace scalselect::pipeline

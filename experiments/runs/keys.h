@@ -2,10 +2,12 @@
 // the reason for each member.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <vector>
 
 #include "core/file_digests.h"
 #include "eval/benchmark.h"
@@ -30,12 +32,24 @@ class BenchmarkDigests {
   /// {"benchmark": SHA-256 of the annotation files, "questions": of every question's id, skill and picture names,
   /// "pictures": of their contents}. Throws what Benchmark::load throws: a picture that is missing is found here,
   /// before any training.
-  const nlohmann::json& inputs(const eval::BenchmarkOptions& options);
+  const nlohmann::json& inputs(const eval::BenchmarkOptions& options) { return read(options).inputs; }
+  /// How many questions it asks.
+  std::int64_t questions(const eval::BenchmarkOptions& options) { return read(options).questions; }
+  /// What to know before its scores are compared with others' (eval/releases.h); usually nothing. Logged as warnings
+  /// when a benchmark is read first.
+  const std::vector<std::string>& notes(const eval::BenchmarkOptions& options) { return read(options).notes; }
 
  private:
+  struct Known {
+    nlohmann::json inputs;
+    std::int64_t questions = 0;
+    std::vector<std::string> notes;
+  };
+  const Known& read(const eval::BenchmarkOptions& options);
+
   std::filesystem::path image_cache_;
   FileDigests digests_;
-  std::map<std::string, nlohmann::json> known_;  // by the options' text
+  std::map<std::string, Known> known_;  // by the options' text
 };
 
 }  // namespace scalselect::pipeline

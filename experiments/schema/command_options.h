@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "core/options.h"
 #include "data/score_file.h"
@@ -128,6 +129,36 @@ struct GenerateOptions {
     v.field("max_new_tokens", o.max_new_tokens, "length limit; greedy, ends after the stop token", Range{1, 1e6});
     v.choice("format", o.format, {{"text", AnswerFormat::kText}, {"json", AnswerFormat::kJson}},
              "the text, or {\"prompt_ids\": […], \"ids\": […], \"text\": \"…\"}");
+    inputs::Machine::describe(v, o.machine);
+  }
+};
+
+enum class TableFormat { kText, kMarkdown, kJson };
+
+struct EvalCommandOptions {
+  std::optional<std::string> adapter, matcher, style, out;
+  std::vector<std::string> only;
+  std::optional<std::int64_t> limit;
+  TableFormat format = TableFormat::kText;
+  std::string name = "eval", cache, store;
+  inputs::Machine machine;
+
+  template <class Visitor>
+  static void describe(Visitor& v, EvalCommandOptions& o) {
+    v.field("adapter", o.adapter, "PEFT folder, merged into the weights");
+    v.field("only", o.only, "names of the benchmarks to answer; empty: all of the group");
+    v.field("matcher", o.matcher,
+            "whose answer rules, for every benchmark that knows them; null: what the group says. Costs no model");
+    v.field("style", o.style, "whose prompt text, for every benchmark; null: what the group says");
+    v.field("limit", o.limit, "first questions of each benchmark only, 0 = all; null: what the group says",
+            Range{0, 1e12});
+    v.choice("format", o.format,
+             {{"text", TableFormat::kText}, {"markdown", TableFormat::kMarkdown}, {"json", TableFormat::kJson}},
+             "of the table on standard output");
+    v.field("out", o.out, "folder to copy the answers and scores of each benchmark to, and table.json");
+    v.field("name", o.name, "experiment under which the store keeps the run");
+    v.field("cache", o.cache, "folder of what was computed, by content");
+    v.field("store", o.store, "SQLite file of the runs and their results");
     inputs::Machine::describe(v, o.machine);
   }
 };

@@ -41,6 +41,7 @@ Docs own_keys(const std::string& command) {
                 {{"prompt", "a string", "", "the question, used as given; one placeholder per image goes before it"},
                  {"image", "a string or a list", "", "image file, or a list of files"}});
   }
+  if (command == "eval") return document_options<EvalCommandOptions>();
   if (command == "model_assemble") return document_options<AssembleOptions>();
   if (command == "handover_check") return document_options<HandoverCheckOptions>();
   if (command == "mini_world") return {kOutFolder};
@@ -152,7 +153,8 @@ std::string row(const KeyDoc& key) {
 bool is_setting(const std::string& name) {
   const auto named = [&](const auto& item) { return item.name == name; };
   if (std::any_of(std::begin(kGroups), std::end(kGroups), named)) return true;
-  for (const auto* command : {"config", "extract", "score", "select", "generate", "model_assemble", "handover_check"}) {
+  for (const auto* command :
+       {"config", "extract", "score", "select", "generate", "eval", "model_assemble", "handover_check"}) {
     const auto keys = own_keys(command);
     if (std::any_of(keys.begin(), keys.end(), named)) return true;
   }

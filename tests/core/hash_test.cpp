@@ -4,6 +4,7 @@
 
 #include "core/error.h"
 #include "core/files.h"
+#include "core/md5.h"
 
 namespace scalselect {
 namespace {
@@ -30,6 +31,17 @@ TEST(Sha256, FilesAreReadInBlocks) {
   std::filesystem::remove(file);
   EXPECT_THROW(sha256_file(file), UserError);
   EXPECT_THROW(sha256_file(file.parent_path()), UserError);
+}
+
+// RFC 1321's examples.
+TEST(Md5, TheVectorsOfTheStandard) {
+  const auto file = std::filesystem::temp_directory_path() / "md5_test_file";
+  write_file_atomically(file, "");
+  EXPECT_EQ(md5_file(file), "d41d8cd98f00b204e9800998ecf8427e");
+  write_file_atomically(file, "message digest");
+  EXPECT_EQ(md5_file(file), "f96b697d7cb7938d525a2f31aaf161d0");
+  std::filesystem::remove(file);
+  EXPECT_THROW(md5_file(file), UserError);
 }
 
 TEST(Sha256, JsonIsHashedInCanonicalForm) {

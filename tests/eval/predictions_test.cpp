@@ -3,8 +3,13 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <set>
+#include <sstream>
 #include <stdexcept>
 
+#include "core/files.h"
 #include "eval/registry.h"
 #include "fixtures.h"
 
@@ -29,11 +34,48 @@ class PredictionsTest : public ::testing::Test {
     evaluate(*bench_, questions_, generator, options_, folder_ / "whole.jsonl");
     return read_file(folder_ / "whole.jsonl");
   }
+  /// The lines of a finished file as they come about: by picture, in the order in which pictures come first.
+  static std::string in_working_order(const std::string& whole) {
+    std::vector<std::pair<std::size_t, std::string>> lines;
+    std::vector<std::string> pictures;
+    std::istringstream in(whole);
+    for (std::string line; std::getline(in, line);) {
+      const auto picture = nlohmann::json::parse(line)["images"][0]["file"].get<std::string>();
+      const auto known = std::find(pictures.begin(), pictures.end(), picture);
+      lines.emplace_back(known - pictures.begin(), line + "\n");
+      if (known == pictures.end()) pictures.push_back(picture);
+    }
+    std::stable_sort(lines.begin(), lines.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+    std::string text;
+    for (const auto& [place, line] : lines) text += line;
+    return text;
+  }
+  /// A killed evaluation into `name` that got as far as `bytes` say.
+  void leave(const std::string& name, const std::string& bytes) const {
+    std::filesystem::remove(folder_ / name);
+    write_file_atomically(partial_predictions(folder_ / name), bytes);
+  }
   TempFolder folder_;
   std::unique_ptr<Benchmark> bench_;
   std::vector<Question> questions_;
   EvaluateOptions options_;
 };
+
+TEST_F(PredictionsTest, QuestionsAboutAPictureAreAskedTogether) {
+  std::vector<std::string> pictures;
+  TableGenerator generator([&](const GenerationPrompt& prompt) {
+    if (pictures.empty() || pictures.back() != prompt.images[0]) pictures.push_back(prompt.images[0]);
+    return some_answer(prompt);
+  });
+  evaluate(*bench_, questions_, generator, options_, folder_ / "p.jsonl");
+  EXPECT_EQ(std::set<std::string>(pictures.begin(), pictures.end()).size(), pictures.size())
+      << "the splits lie apart in the benchmark and repeat the pictures";
+  std::vector<std::string> ids, asked;
+  for (const auto& question : questions_) ids.push_back(question.id);
+  for (const auto& prediction : read_predictions(folder_ / "p.jsonl")) asked.push_back(prediction.question.id);
+  EXPECT_EQ(asked, ids) << "the file is in the benchmark's order";
+  EXPECT_FALSE(std::filesystem::exists(partial_predictions(folder_ / "p.jsonl")));
+}
 
 TEST_F(PredictionsTest, EqualQuestionsAreAskedOnce) {
   TableGenerator generator(some_answer);
@@ -44,9 +86,9 @@ TEST_F(PredictionsTest, EqualQuestionsAreAskedOnce) {
 }
 
 TEST_F(PredictionsTest, KilledAnywhereResumesToTheSameBytes) {
-  const std::string whole = uninterrupted();
+  const std::string whole = uninterrupted(), made = in_working_order(whole);
   for (std::size_t cut = 0; cut <= whole.size(); cut += 997) {
-    folder_.write("cut.jsonl", whole.substr(0, cut));
+    leave("cut.jsonl", made.substr(0, cut));
     TableGenerator generator(some_answer);
     evaluate(*bench_, questions_, generator, options_, folder_ / "cut.jsonl");
     ASSERT_EQ(read_file(folder_ / "cut.jsonl"), whole) << "cut at " << cut;
@@ -68,9 +110,9 @@ class CompanyGenerator : public TextGenerator {
 TEST_F(PredictionsTest, AStepThatWasCutIsAnsweredAsAWhole) {
   CompanyGenerator generator;
   evaluate(*bench_, questions_, generator, options_, folder_ / "whole.jsonl");
-  const std::string whole = read_file(folder_ / "whole.jsonl");
+  const std::string whole = read_file(folder_ / "whole.jsonl"), made = in_working_order(whole);
   for (std::size_t cut = 0; cut <= whole.size(); cut += 997) {
-    folder_.write("cut.jsonl", whole.substr(0, cut));
+    leave("cut.jsonl", made.substr(0, cut));
     evaluate(*bench_, questions_, generator, options_, folder_ / "cut.jsonl");
     ASSERT_EQ(read_file(folder_ / "cut.jsonl"), whole) << "cut at " << cut;
   }
@@ -81,7 +123,8 @@ TEST_F(PredictionsTest, FailingModelKeepsWhatItAnswered) {
   TableGenerator generator(some_answer);
   generator.fail_after_calls = 3;
   EXPECT_THROW(evaluate(*bench_, questions_, generator, options_, folder_ / "p.jsonl"), std::runtime_error);
-  EXPECT_EQ(read_predictions(folder_ / "p.jsonl").size(), 21u);
+  EXPECT_FALSE(std::filesystem::exists(folder_ / "p.jsonl"));
+  EXPECT_EQ(read_predictions(partial_predictions(folder_ / "p.jsonl")).size(), 21u);
   generator.fail_after_calls = -1;
   options_.flush_every = 4;
   evaluate(*bench_, questions_, generator, options_, folder_ / "p.jsonl");

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "core/error.h"
 #include "core/files.h"
@@ -86,6 +87,64 @@ TEST(Generate, AnswersAboutImageFilesAsTransformersDoes) {
     EXPECT_EQ(nlohmann::json(answers[i].ids), expected[i]["ids"]) << i;
     EXPECT_EQ(nlohmann::json(answers[i].text), expected[i]["text"]) << i;
   }
+}
+
+/// Questions of several lengths about few pictures, as benchmarks ask them.
+std::vector<GenerationPrompt> shared_pictures() {
+  const auto images = std::filesystem::path(SCALSELECT_SOURCE_DIR) / "tests" / "data" / "golden" / "images";
+  std::vector<GenerationPrompt> prompts;
+  for (int i = 0; i < 21; ++i) {
+    std::string text = "What is this?";
+    for (int k = 0; k < i * i % 17; ++k) text += " And is that red or blue, " + std::to_string(k) + "?";
+    prompts.push_back({text, {}});
+    const char* names[] = {"rgb.png", "plain.jpg", "palette.png"};
+    if (i % 7 != 6) prompts.back().images.push_back((images / names[i % 3]).string());
+    if (i % 5 == 4) prompts.back().images.push_back((images / names[(i + 1) % 3]).string());
+  }
+  return prompts;
+}
+
+class SharedPictures : public testing::TestWithParam<const char*> {};
+INSTANTIATE_TEST_SUITE_P(Folders, SharedPictures,
+                         testing::Values("llava_base", "llava_variant", "qwen25_base", "qwen3_base"));
+
+TEST_P(SharedPictures, AnswersDependNeitherOnCompanyNorOnWhatIsReadTogether) {
+  const auto generator = open_generator(golden_folder(GetParam()), "", "float32");
+  const auto lone = open_generator(golden_folder(GetParam()), "", "float32", {}, /*lone_prompt=*/true);
+  const auto prompts = shared_pictures();
+  GenerationOptions options;
+  options.max_new_tokens = 12;
+  const auto all = generator->answer(prompts, options);
+  std::set<Ids> distinct;
+  for (const int batch_size : {1, 4, 7}) {
+    options.batch_size = batch_size;
+    const auto again = generator->answer(prompts, options);
+    for (std::size_t i = 0; i < prompts.size(); ++i) EXPECT_EQ(again[i].ids, all[i].ids) << batch_size << ", " << i;
+  }
+  for (std::size_t i = 0; i < prompts.size(); ++i) {
+    distinct.insert(all[i].ids);
+    EXPECT_EQ(generator->answer(std::span(&prompts[i], 1), options)[0].ids, all[i].ids) << "alone, " << i;
+    EXPECT_EQ(lone->answer(std::span(&prompts[i], 1), options)[0].ids, all[i].ids) << "read at once, " << i;
+  }
+  EXPECT_GT(distinct.size(), 3u) << "answers that are all the same would show nothing";
+}
+
+TEST(Generate, ABatchNarrowsAsAnswersEnd) {
+  Golden golden("llava_base");
+  const auto two = prompts_of(golden);
+  std::vector<GreedyPrompt> many;
+  for (int i = 0; i < 40; ++i) many.push_back(two[i % 8 == 0]);
+  GreedyOptions options;
+  options.max_new_tokens = 12;
+  const auto free = generate_greedy(golden.model, two, options);
+  const auto stop = std::find_if(free[0].begin(), free[0].end(), [&](std::int64_t id) {
+    return std::find(free[1].begin(), free[1].end(), id) == free[1].end();
+  });
+  ASSERT_NE(stop, free[0].end()) << "an id that ends the first answer and not the second";
+  options.stop_ids = {*stop};
+  const Ids short_one(free[0].begin(), stop + 1);
+  const auto answers = generate_greedy(golden.model, many, options);
+  for (int i = 0; i < 40; ++i) EXPECT_EQ(answers[i], i % 8 == 0 ? free[1] : short_one) << i;
 }
 
 TEST(Generate, LogitsThatAreNoNumbersAreAnErrorAndNoAnswer) {

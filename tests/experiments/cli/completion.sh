@@ -42,6 +42,8 @@ lacks "select " store=
 completes "mini " world probes
 completes "mini world " pool.
 completes "generate " prompt= image= max_new_tokens= model.
+completes "eval " model. eval= only= answer
+completes "eval eval=mm" mmbench_en mme
 completes "model " assemble
 completes "model assemble " projector= out=
 completes "report " experiment= store=

@@ -1,0 +1,61 @@
+#include "experiments/pipeline/evaluate.h"
+
+#include <algorithm>
+
+#include "core/device.h"
+#include "core/files.h"
+#include "eval/predictions.h"
+#include "eval/registry.h"
+#include "experiments/runs/keys.h"
+#include "experiments/runs/warnings.h"
+#include "vlm/text_generator.h"
+
+namespace scalselect::pipeline {
+namespace fs = std::filesystem;
+namespace {
+
+constexpr int kPredictionsVersion = 2;  ///< since 2 pictures are read once for all that is asked about them
+
+}  // namespace
+
+nlohmann::json facts_of_making() { return {{"device", compute_device().text()}}; }
+
+TextGenerator& LazyGenerator::get() {
+  if (!generator_) {
+    generator_ = vlm::open_generator(model_, adapter_, options_.dtype, pixels_of(options_), /*lone_prompt=*/false,
+                                     options_.chat_template);
+  }
+  return *generator_;
+}
+
+StageKey predictions_key(const eval::BenchmarkOptions& benchmark, int max_new_tokens, nlohmann::json inputs,
+                         nlohmann::json params) {
+  params["benchmark"] = answering_identity(dump_options(benchmark));
+  params["max_new_tokens"] = max_new_tokens;
+  return {"predictions", kPredictionsVersion, std::move(inputs), std::move(params)};
+}
+
+std::pair<fs::path, bool> ensure_predictions(const ArtifactCache& cache, const StageKey& key,
+                                             const eval::BenchmarkOptions& benchmark, const EvalOptions& eval,
+                                             LazyGenerator& generator, Progress* progress) {
+  return ensure_artifact(cache, key, [&](const fs::path& folder) {
+    const auto asked = eval::make_benchmark(benchmark);
+    const auto questions = asked->load((cache.root() / "images").string());
+    eval::EvaluateOptions options;
+    options.generation.max_new_tokens = eval.max_new_tokens;
+    options.generation.batch_size = eval.batch_size;
+    eval::evaluate(*asked, questions, generator.get(), options, folder / "predictions.jsonl", progress);
+    return facts_of_making();
+  });
+}
+
+std::int64_t answered_before(const ArtifactCache& cache, const StageKey& key) {
+  auto unfinished = cache.folder(key);
+  unfinished += ".partial";
+  const auto file = eval::partial_predictions(unfinished / "predictions.jsonl");
+  if (!fs::exists(file)) return 0;
+  const auto text = read_file(file, kDataBytes);
+  return std::count(text.begin(), text.end(), '\n');
+}
+
+}  // namespace scalselect::pipeline
