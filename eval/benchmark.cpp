@@ -161,6 +161,9 @@ ScoredBenchmark Benchmark::aggregate(std::span<const Question> questions, std::s
     of_question.push_back(static_cast<std::int32_t>(place - scored.clusters.begin()));
     if (outcomes[i].parsed.rule == "none") scored.unreadable += 1.0 / static_cast<double>(questions.size());
   }
+  const bool references = std::any_of(questions.begin(), questions.end(),
+                                      [](const Question& question) { return !question.answers.empty(); });
+  if (!references && references_optional()) return scored;
   scored.metrics = metrics(questions, outcomes, of_question);
   const auto columns = options_.columns.empty() ? default_columns() : options_.columns;
   for (const auto& column : columns) {

@@ -6,11 +6,13 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "core/options.h"
+#include "eval/custom_options.h"
 #include "eval/question.h"
 
 namespace scalselect::eval {
@@ -54,6 +56,8 @@ struct BenchmarkOptions {
   Circular circular = Circular::kFile;
   std::vector<std::string> columns;  ///< metrics to show as table columns; default: the kind's
   std::int64_t limit = 0;            ///< first questions only (0 = all); for trials
+  std::optional<bool> ocr_tokens;    ///< TextVQA: OCR tokens in the prompt; default: in LLaVA's style only
+  CustomOptions custom;              ///< kind "custom": what the columns of a user's own file mean
 
   template <class Visitor>
   static void describe(Visitor& v, BenchmarkOptions& o) {
@@ -84,6 +88,8 @@ struct BenchmarkOptions {
              "MMBench's rotations");
     v.field("columns", o.columns, "metrics shown as table columns; default: the kind's");
     v.field("limit", o.limit, "first questions only, 0 = all", Range{0, 1e12});
+    v.field("ocr_tokens", o.ocr_tokens, "TextVQA: OCR tokens in the prompt, null: in LLaVA's style only");
+    v.field("custom", o.custom, "kind custom: what the columns of your own file mean");
   }
 };
 
@@ -147,6 +153,10 @@ class Benchmark {
 
   /// SHA-256 over the annotation files that `load` reads (not the images, which are named in the predictions).
   std::string fingerprint() const;
+
+  /// Whether questions may come without reference answers, in which case answers are collected and `aggregate` has no
+  /// metrics: test sets that a server scores, and what only people or other models can judge.
+  virtual bool references_optional() const { return false; }
 
   virtual Parsed parse(const Question& question, const std::string& raw) const = 0;
   /// 1 if `parsed` answers the question, else 0. Default: parsed.value equals answers[0].

@@ -132,7 +132,6 @@ Prediction prediction_of(const json& record, const std::string& where) {
     throw UserError(ErrorKind::kInput, fmt::format("{} is not a prediction record ({})", where, error.what()),
                     "Delete the file and evaluate again.");
   }
-  if (question.answers.empty()) throw UserError(ErrorKind::kInput, where + " has no answers");
   return prediction;
 }
 
@@ -264,6 +263,9 @@ Rescored rescore(const Benchmark& benchmark, const std::filesystem::path& file) 
                       fmt::format("{} belongs to benchmark '{}', not '{}'", where, bench, benchmark.name()));
     }
     Prediction prediction = prediction_of(record, where);
+    if (prediction.question.answers.empty() && !benchmark.references_optional()) {
+      throw UserError(ErrorKind::kInput, where + " has no answers");
+    }
     result.outcomes.push_back(benchmark.judge(prediction.question, prediction.response));
     result.questions.push_back(std::move(prediction.question));
   });

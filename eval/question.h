@@ -25,7 +25,8 @@ struct Question {
   std::string question;              ///< raw text
   std::string hint;                  ///< raw; empty = none
   std::vector<Option> options;       ///< empty for yes/no and open-ended questions
-  std::vector<std::string> answers;  ///< accepted answers: one label, "yes"/"no", or any of several strings
+  std::vector<std::string> answers;  ///< accepted answers: one label, "yes"/"no", or any of several strings;
+                                     ///< none in a test set that cannot be scored here
 
   std::string category;             ///< the benchmark's own finest grouping (MME category, OCRBench type, ...)
   std::vector<std::string> splits;  ///< groups above it: POPE's splits (several are allowed), MMBench's l2-category
@@ -47,7 +48,7 @@ struct Parsed {
 /// A question's outcome.
 struct Outcome {
   Parsed parsed;
-  double score = 0;  ///< 1 right, 0 wrong
+  double score = 0;  ///< 1 right, 0 wrong; open answers may be partly right
 };
 
 }  // namespace scalselect::eval

@@ -2,7 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <map>
+
 #include "core/error.h"
+#include "eval/vqa_rules.h"
 
 namespace scalselect::eval {
 
@@ -14,7 +17,16 @@ namespace scalselect::eval {
   BENCHMARK(mme, "MME", true)            \
   BENCHMARK(ai2d, "AI2D", false)         \
   BENCHMARK(scienceqa, "SQA-IMG", true)  \
-  BENCHMARK(ocrbench, "OCRBench", true)
+  BENCHMARK(ocrbench, "OCRBench", true)  \
+  BENCHMARK(textvqa, "TextVQA", true)    \
+  BENCHMARK(gqa, "GQA", true)            \
+  BENCHMARK(vqav2, "VQAv2", true)        \
+  BENCHMARK(vizwiz, "VizWiz", true)      \
+  BENCHMARK(chartqa, "ChartQA", false)   \
+  BENCHMARK(docvqa, "DocVQA", false)     \
+  BENCHMARK(seed, "SEED-IMG", true)      \
+  BENCHMARK(llava_w, "LLaVA-W", false)   \
+  BENCHMARK(custom, "Custom", true)
 
 #define SCALSELECT_DECLARE(kind, display, official) \
   std::unique_ptr<Benchmark> make_##kind(const BenchmarkOptions& options);
@@ -58,6 +70,11 @@ std::unique_ptr<Benchmark> make_benchmark(const BenchmarkOptions& options) {
 }
 
 std::vector<std::string> matchers_of(const std::string& kind) {
+  if (kind == "llava_w") return {};  // answers only
+  static const std::map<std::string, OpenAnswerKind> kOpen = {
+      {"textvqa", OpenAnswerKind::kTextVqa}, {"vizwiz", OpenAnswerKind::kTextVqa},  {"vqav2", OpenAnswerKind::kVqa},
+      {"gqa", OpenAnswerKind::kExact},       {"chartqa", OpenAnswerKind::kRelaxed}, {"docvqa", OpenAnswerKind::kAnls}};
+  if (const auto open = kOpen.find(kind); open != kOpen.end()) return matchers_of(open->second);
   std::vector<std::string> names = {"vk-2024", "vk-2025", "vk-2026", "strict"};
   for (const auto& entry : kBenchmarks) {
     if (kind == entry.kind && entry.official_rules) names.emplace_back("official");

@@ -14,7 +14,7 @@ namespace {
 const std::map<std::string, int (*)(const Words&)>& verbs() {
   static const std::map<std::string, int (*)(const Words&)> table = {
       {"answer", eval_answer}, {"diff", eval_diff},       {"export", eval_export},
-      {"import", eval_import}, {"rescore", eval_rescore},
+      {"import", eval_import}, {"rescore", eval_rescore}, {"template", eval_template},
   };
   return table;
 }

@@ -32,6 +32,7 @@ int eval_diff(const Words& words);
 int eval_export(const Words& words);
 int eval_import(const Words& words);
 int eval_rescore(const Words& words);
+int eval_template(const Words& words);
 
 std::set<std::string> eval_verbs();
 inline bool is_eval_verb(const std::string& word) { return eval_verbs().contains(word); }

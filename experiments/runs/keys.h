@@ -19,7 +19,7 @@ namespace scalselect::pipeline {
 nlohmann::json training_identity(nlohmann::json trainer);
 
 /// A benchmark's options without those that cannot change an answer: paths (their contents are in the inputs), and
-/// what is decided when answers are scored.
+/// what is decided when answers are scored; and without options of other kinds of benchmarks.
 nlohmann::json answering_identity(nlohmann::json benchmark);
 
 /// Digests of what benchmarks are made of; each benchmark is read once.

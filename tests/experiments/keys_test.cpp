@@ -32,8 +32,17 @@ TEST(Keys, EveryTrainingOptionCountsButTheNamedOnes) {
 
 TEST(Keys, EveryBenchmarkOptionCountsButPlacesAndWhatScoresDecide) {
   const auto options = nlohmann::json(dump_options(eval::BenchmarkOptions{}));
-  EXPECT_THAT(left_out(options, answering_identity(options)),
-              UnorderedElementsAre("path", "images", "skills", "display", "columns", "matcher"));
+  EXPECT_THAT(
+      left_out(options, answering_identity(options)),
+      UnorderedElementsAre("path", "images", "skills", "display", "columns", "matcher", "custom", "ocr_tokens"));
+}
+
+TEST(Keys, OptionsOfOneKindCountForThatKind) {
+  eval::BenchmarkOptions options;
+  options.kind = "custom";
+  EXPECT_TRUE(answering_identity(dump_options(options)).contains("custom"));
+  options.ocr_tokens = false;
+  EXPECT_TRUE(answering_identity(dump_options(options)).contains("ocr_tokens"));
 }
 
 /// A POPE benchmark of two questions.

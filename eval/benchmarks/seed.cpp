@@ -1,0 +1,92 @@
+// SEED-Bench, the questions about single pictures: four options.
+#include <fmt/format.h>
+
+#include <filesystem>
+
+#include "core/log.h"
+#include "eval/multiple_choice.h"
+#include "eval/prompts.h"
+#include "eval/registry.h"
+#include "eval/text.h"
+#include "eval/tsv_questions.h"
+#include "eval/vqa_benchmark.h"
+
+namespace scalselect::eval {
+namespace {
+
+namespace fs = std::filesystem;
+
+// The letter of an option, whatever its case.
+Parsed letter_parsed(const std::string& letter, const std::vector<Option>& options) {
+  for (const auto& option : options) {
+    if (lower(option.label) == lower(letter)) return {option.label, "option"};
+  }
+  return {"", "none"};
+}
+
+class Seed final : public MultipleChoice {
+ public:
+  using MultipleChoice::MultipleChoice;
+
+  // LLaVA's script: the answer must be the letter and nothing else. lmms-eval: its first character is taken.
+  Parsed parse(const Question& question, const std::string& raw) const override {
+    const std::string text = strip(raw);
+    if (options_.matcher == Matcher::kOfficial) {
+      const auto same = [&](const Option& option) { return option.label == text; };
+      const bool found = std::any_of(question.options.begin(), question.options.end(), same);
+      return found ? Parsed{text, "option"} : Parsed{"", "none"};
+    }
+    if (options_.matcher == Matcher::kLmmsEval) return letter_parsed(text.substr(0, 1), question.options);
+    return MultipleChoice::parse(question, raw);
+  }
+
+ protected:
+  std::vector<std::string> annotation_files() const override { return row_files(questions_file()); }
+
+  std::vector<Question> read(const std::string& image_cache) const override {
+    const fs::path file = questions_file();
+    auto questions = is_tsv(file.string())
+                         ? tsv_questions(TsvTable::read(file), options_.style, image_cache, tsv_image_root(options_))
+                         : read_rows(file, image_cache);
+    for (auto& question : questions) {
+      question.prompt =
+          multiple_choice_prompt(options_.style, question.question, question.hint, question.options, options_.language);
+    }
+    check_answers(questions);
+    return questions;
+  }
+
+ private:
+  fs::path questions_file() const { return find_file(options_.path, {"SEED-Bench.json", "SEEDBench_IMG.tsv"}); }
+
+  std::vector<Question> read_rows(const fs::path& file, const std::string& image_cache) const {
+    const RowPictures pictures(image_cache, image_folder(options_, {file.parent_path() / "SEED-Bench-image"}));
+    const RowKeys keys = {{"question_id"}, {"question"}, {"answer"}, {"question_type_id"}, {}};
+    std::vector<Question> questions;
+    std::size_t others = 0;
+    for_each_row(file, {"questions"}, [&](const nlohmann::json& row, const std::string& where) {
+      if (text_of(row, {"data_type"}, where) != "image") {
+        ++others;
+        return;
+      }
+      Question question = open_question(row, keys, where);
+      for (const char label : {'a', 'b', 'c', 'd'}) {
+        question.options.push_back(
+            {std::string(1, static_cast<char>(label - 32)), text_of(row, {fmt::format("choice_{}", label)}, where)});
+      }
+      pictures.read(row.value(first_key(row, {"image", "data_id"}), nlohmann::json()), where, question);
+      question.cluster = question.image_names.front();
+      questions.push_back(std::move(question));
+    });
+    if (others > 0) log_info("{}: {} questions about videos are not part of SEED-Image", file.string(), others);
+    return questions;
+  }
+};
+
+}  // namespace
+
+/// SEED-Image: SEED-Bench.json with SEED-Bench-image/ beside it; VLMEvalKit's TSV; lmms-eval's Parquet. Questions about
+/// videos are left out.
+std::unique_ptr<Benchmark> make_seed(const BenchmarkOptions& options) { return std::make_unique<Seed>(options); }
+
+}  // namespace scalselect::eval

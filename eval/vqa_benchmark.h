@@ -1,0 +1,72 @@
+// What benchmarks with open answers share: the table of answer rules, accuracy by group, reading of rows.
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "eval/benchmark.h"
+#include "eval/vqa_rows.h"
+#include "eval/vqa_rules.h"
+
+namespace scalselect::eval {
+
+/// Questions whose answer is a text that is compared with references. A test set, none of whose questions has
+/// references, is asked and has no metrics.
+class OpenAnswer : public Benchmark {
+ public:
+  /// Throws UserError(kUsage) if the answers have no such matcher. `metric` is the name of the main metric.
+  OpenAnswer(BenchmarkOptions options, OpenAnswerKind kind, std::string metric = "accuracy");
+
+  /// value: the answer as it is compared; rule: "normalized", or "none" for an empty answer, or where yes or no is
+  /// asked and neither is found.
+  Parsed parse(const Question& question, const std::string& raw) const override;
+  double score(const Question& question, const Parsed& parsed) const override;
+  bool references_optional() const override { return true; }
+
+ protected:
+  std::vector<std::string> annotation_files() const override { return row_files(options_.path); }
+  std::vector<std::string> default_columns() const override { return {metric_}; }
+  /// The mean score in percent: overall, then by "split/X" and "category/X".
+  std::vector<MetricStats> metrics(std::span<const Question> questions, std::span<const Outcome> outcomes,
+                                   std::span<const std::int32_t> clusters) const override;
+  /// The mean score of the given questions. chance: a fair coin at questions whose first reference is yes or no, else
+  /// 0. majority: the best of the references that occur most, given to every question.
+  MetricStats mean_score(const std::string& name, const std::string& label, const std::vector<std::size_t>& rows,
+                         std::span<const Question> questions, std::span<const Outcome> outcomes,
+                         std::span<const std::int32_t> clusters) const;
+
+ private:
+  OpenAnswerKind kind_;
+  const AnswerRule& rule_;
+  std::string metric_;
+};
+
+/// Names of the members of a row; of each list the first that the row has counts.
+struct RowKeys {
+  std::vector<std::string> id, question, answers, category, split;
+};
+
+/// A question of a row, without prompt and pictures: id, group (the id), question, answers, category, splits.
+Question open_question(const nlohmann::json& row, const RowKeys& keys, const std::string& where);
+
+/// Throws UserError(kInput), naming the question, where soft accuracy has a single reference: it would always be 0.
+void require_several_references(const Question& question, const std::string& where);
+
+/// The rows that each group has, by "split/X" and "category/X".
+std::map<std::string, std::vector<std::size_t>> rows_by_group(std::span<const Question> questions);
+
+/// Throws UserError(kInput), naming the first question without references and the number of those, if others have
+/// some.
+void check_references(const std::string& file, const std::vector<Question>& questions);
+
+/// The folder that `options.images` names, or else the first of `usual` that exists, or else the folder of the file.
+std::filesystem::path image_folder(const BenchmarkOptions& options, const std::vector<std::filesystem::path>& usual);
+
+/// `path` itself unless it is a folder; of a folder the first of `names` that it holds, each a path below it. Throws
+/// UserError(kInput) that lists the names, unless the folder holds Parquet shards, which are returned as the folder.
+std::filesystem::path find_file(const std::filesystem::path& path, const std::vector<std::string>& names);
+
+}  // namespace scalselect::eval

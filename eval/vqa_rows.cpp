@@ -1,0 +1,306 @@
+#include "eval/vqa_rows.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <set>
+#include <stdexcept>
+#include <unordered_map>
+
+#include "core/base64.h"
+#include "core/error.h"
+#include "core/files.h"
+#include "data/byte_stream.h"
+#include "data/containers/open.h"
+#include "data/containers/parquet.h"
+#include "data/picture_ref.h"
+#include "data/python_json.h"
+#include "eval/csv.h"
+#include "eval/json_files.h"
+#include "eval/python_literal.h"
+#include "eval/text_files.h"
+#include "eval/tsv.h"
+
+namespace scalselect::eval {
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+
+constexpr std::size_t kLongestReference = 64;  // a shorter image cell of a TSV is the index of another row
+constexpr std::size_t kShortestPicture = 256;  // base64 characters of a picture without "data:"; longer than any path
+
+void visit_tsv(const fs::path& file, const RowVisitor& visit) {
+  const TsvTable table = TsvTable::read(file);
+  std::unordered_map<std::string, std::size_t> rows;
+  const bool refers = table.has("index") && table.has("image");
+  for (std::size_t row = 0; refers && row < table.rows(); ++row) rows.emplace(table.cell(row, "index"), row);
+  for (std::size_t row = 0; row < table.rows(); ++row) {
+    const std::string where = fmt::format("{}: line {}", file.string(), table.line(row));
+    json object = json::object();
+    for (const auto& column : table.columns()) {
+      if (auto cell = table.cell(row, column); !cell.empty()) object[column] = std::move(cell);
+    }
+    if (refers && object.contains("image")) {
+      const auto& cell = object["image"].get_ref<const std::string&>();
+      if (cell.size() <= kLongestReference) {
+        const auto found = rows.find(cell);
+        auto other = found == rows.end() ? std::string() : table.cell(found->second, "image");
+        if (other.size() <= kLongestReference) {
+          throw UserError(ErrorKind::kInput,
+                          fmt::format("{}: its image cell refers to index '{}', which has no image", where, cell),
+                          "A short image cell must be the index of a row that holds a base64 image.");
+        }
+        object["image"] = std::move(other);
+      }
+    }
+    visit(object, where);
+  }
+}
+
+void visit_csv(const fs::path& file, const RowVisitor& visit) {
+  for_each_csv_row(
+      file, [&](const std::vector<std::string>& columns, const std::vector<std::string>& cells, std::size_t line) {
+        json object = json::object();
+        for (std::size_t i = 0; i < cells.size(); ++i) {
+          if (!cells[i].empty()) object[columns[i]] = cells[i];
+        }
+        visit(object, fmt::format("{}: line {}", file.string(), line));
+      });
+}
+
+void visit_container(const fs::path& file, const RowVisitor& visit) {
+  const auto container = open_container(file);
+  const auto cursor = container->rows(0);
+  RawRow raw;
+  for (std::size_t number = 0; cursor->next(raw); ++number) {
+    const std::string where = fmt::format("{}: row {}", file.string(), number);
+    const json row = raw.unreadable.empty() ? parse_python_json(raw.json) : json();
+    if (!row.is_object()) {
+      throw UserError(ErrorKind::kInput,
+                      fmt::format("{} is not an object{}", where, raw.unreadable.empty() ? "" : ": " + raw.unreadable),
+                      "The file may be cut short; fetch it again.");
+    }
+    visit(row, where);
+  }
+}
+
+// Visits the objects of a list inside an object, or of an object of objects, and forgets each afterwards.
+class ElementVisitor {
+ public:
+  ElementVisitor(const std::string& list, const std::string& file, const RowVisitor& visit)
+      : list_(list), file_(file), visit_(visit) {}
+
+  bool operator()(int depth, json::parse_event_t event, json& parsed) {
+    if (event == json::parse_event_t::key && depth == 1) member_ = parsed.get<std::string>();
+    const int own = list_.empty() ? 1 : 2;
+    const bool inside = list_.empty() || member_ == list_;
+    if (event != json::parse_event_t::object_end || depth != own || !inside) return true;
+    if (list_.empty()) parsed["id"] = member_;
+    visit_(parsed, list_.empty() ? fmt::format("{}: '{}'", file_, member_)
+                                 : fmt::format("{}: {} of '{}'", file_, count_, list_));
+    ++count_;
+    return false;
+  }
+  std::size_t count() const { return count_; }
+
+ private:
+  const std::string& list_;
+  const std::string& file_;
+  const RowVisitor& visit_;
+  std::string member_;
+  std::size_t count_ = 0;
+};
+
+void visit_object(const fs::path& file, const std::string& bytes, const std::vector<std::string>& lists,
+                  const RowVisitor& visit) {
+  const std::string name = file.string();
+  std::string list;
+  for (const auto& candidate : lists) {
+    if (list.empty() && bytes.find('"' + candidate + '"') != std::string::npos) list = candidate;
+  }
+  ElementVisitor elements(list, name, visit);
+  const json rest = json::parse(
+      bytes, [&](int depth, json::parse_event_t event, json& parsed) { return elements(depth, event, parsed); }, false);
+  if (rest.is_discarded()) {
+    throw UserError(ErrorKind::kInput, name + ": is not valid JSON", "The file may be cut short; fetch it again.");
+  }
+  if (elements.count() > 0) return;
+  throw UserError(ErrorKind::kInput,
+                  fmt::format("{}: holds no list of questions{}", name,
+                              lists.empty() ? "" : fmt::format(" (looked for '{}')", fmt::join(lists, "', '"))),
+                  "Is this the right file of the benchmark?");
+}
+
+// The first line is an object that ends on it, so more lines may follow.
+bool begins_with_whole_object(const std::string& bytes) {
+  const std::string first = bytes.substr(0, bytes.find('\n'));
+  return json::accept(StandardJson(first).text);
+}
+
+std::string first_characters(const fs::path& file) {
+  const FileBytes bytes(file);
+  std::string head(FileBytes::kHead, '\0');
+  try {
+    head.resize(bytes.open()->read(head.data(), head.size()));
+  } catch (const DamagedStream& error) {
+    throw UserError(ErrorKind::kInput, fmt::format("{}: {}", file.string(), error.what()), "Fetch the file again.");
+  }
+  const std::size_t begin = head.find_first_not_of(" \t\r\n\xEF\xBB\xBF");
+  return begin == std::string::npos ? std::string() : head.substr(begin);
+}
+
+void visit_file(const fs::path& file, const std::vector<std::string>& lists, const RowVisitor& visit) {
+  const std::string head = first_characters(file);
+  if (head.empty()) throw UserError(ErrorKind::kInput, file.string() + ": is empty", "Fetch the file again.");
+  if (head[0] == '<') {
+    throw UserError(ErrorKind::kInput, file.string() + ": is an HTML page, not a benchmark",
+                    "The download ended at a web page, perhaps one that asks to log in; fetch the file itself.");
+  }
+  const std::string extension = file.extension().string();
+  if (extension == ".tsv") return visit_tsv(file, visit);
+  if (extension == ".csv") return visit_csv(file, visit);
+  if (is_parquet(head) || head[0] == '[') return visit_container(file, visit);
+  if (head[0] != '{') {
+    throw UserError(ErrorKind::kInput,
+                    file.string() + ": is neither a table (.tsv, .csv), JSON, JSON lines nor Parquet");
+  }
+  if (extension != ".json") return visit_container(file, visit);
+  const std::string bytes = read_text(file);
+  if (begins_with_whole_object(bytes) && bytes.find_first_not_of(" \r\n\t", bytes.find('\n')) != std::string::npos) {
+    return visit_container(file, visit);
+  }
+  visit_object(file, StandardJson(bytes).text, lists, visit);
+}
+
+std::string joined_keys(const json& row) {
+  std::vector<std::string> keys;
+  for (const auto& item : row.items()) keys.push_back(item.key());
+  return fmt::format("{}", fmt::join(keys, ", "));
+}
+
+std::string text_value(const json& value, const std::string& what) {
+  if (value.is_string()) return value.get<std::string>();
+  if (value.is_number() || value.is_boolean()) return value.dump();
+  throw UserError(ErrorKind::kInput, what + " is not text");
+}
+
+}  // namespace
+
+std::vector<std::string> row_files(const fs::path& file) {
+  if (!fs::is_directory(file)) return {file.string()};
+  std::vector<std::string> shards;
+  std::set<std::string> splits;
+  for (const auto& entry : list_folder(file)) {
+    if (entry.extension() != ".parquet") continue;
+    const std::string name = entry.stem().string();
+    splits.insert(name.substr(0, name.find("-0")));
+    shards.push_back(entry.string());
+  }
+  if (shards.empty()) {
+    throw UserError(ErrorKind::kInput, file.string() + ": this folder holds no file of questions that is known",
+                    "Set `path` to the file itself, or to a folder with the Parquet shards of one split.");
+  }
+  if (splits.size() > 1) {
+    throw UserError(
+        ErrorKind::kInput,
+        fmt::format("{}: holds Parquet files of several splits ({})", file.string(), fmt::join(splits, ", ")),
+        "Move the shards of one split into a folder of their own, or set `path` to one file.");
+  }
+  return shards;
+}
+
+void for_each_row(const fs::path& file, const std::vector<std::string>& lists, const RowVisitor& visit) {
+  for (const auto& part : row_files(file)) visit_file(part, lists, visit);
+}
+
+void RowPictures::read(const json& cell, const std::string& where, Question& question) const {
+  const auto store = [&](const std::string& bytes) {
+    try {
+      question.images.push_back(cache_.store(bytes));
+    } catch (const std::invalid_argument& error) {
+      throw UserError(ErrorKind::kInput, fmt::format("{}: its image cannot be used: {}", where, error.what()));
+    }
+    question.image_names.push_back(fs::path(question.images.back()).filename().string());
+  };
+  const auto one = [&](const std::string& text) {
+    if (is_picture_reference(text)) return store(read_picture(text));
+    const bool data_url = text.starts_with("data:") && text.find(',') != std::string::npos;
+    if (!data_url && text.size() < kShortestPicture) {
+      question.images.push_back((root_ / text).string());
+      question.image_names.push_back(text);
+      return;
+    }
+    std::string bytes;
+    try {
+      bytes = decode_base64(data_url ? std::string_view(text).substr(text.find(',') + 1) : std::string_view(text));
+    } catch (const std::invalid_argument& error) {
+      throw UserError(ErrorKind::kInput, fmt::format("{}: its image cannot be decoded: {}", where, error.what()),
+                      "A picture is a path, or the base64 of an image file.");
+    }
+    store(bytes);
+  };
+  if (cell.is_array()) {
+    for (const auto& item : cell) one(text_value(item, where + ": an item of its images"));
+    return;
+  }
+  if (cell.is_null()) {
+    throw UserError(ErrorKind::kInput, where + " has no image", "A row names its picture in `image` or `image_path`.");
+  }
+  const std::string text = text_value(cell, where + ": its image");
+  if (!text.starts_with('[')) return one(text);
+  try {
+    for (const auto& item : list_or_text(text)) one(item);
+  } catch (const std::invalid_argument& error) {
+    throw UserError(ErrorKind::kInput, fmt::format("{}: its image looks like a list, but {}", where, error.what()),
+                    "Write it as Python does: ['a', 'b'].");
+  }
+}
+
+std::vector<std::string> text_list(const json& row, const std::string& key, const std::string& where) {
+  const auto found = row.find(key);
+  if (found == row.end() || found->is_null()) return {};
+  std::vector<std::string> texts;
+  if (found->is_array()) {
+    for (const auto& item : *found) {
+      const bool wrapped = item.is_object() && item.contains("answer");
+      texts.push_back(text_value(wrapped ? item["answer"] : item, fmt::format("{}: an item of '{}'", where, key)));
+    }
+    return texts;
+  }
+  std::string text = text_value(*found, fmt::format("{}: '{}'", where, key));
+  if (!text.starts_with('[')) return {text};
+  try {
+    return list_or_text(text);
+  } catch (const std::invalid_argument& error) {
+    throw UserError(ErrorKind::kInput, fmt::format("{}: '{}' looks like a list, but {}", where, key, error.what()),
+                    "Write it as Python does: ['a', 'b'].");
+  }
+}
+
+std::string first_key(const json& row, const std::vector<std::string>& keys) {
+  for (const auto& key : keys) {
+    if (has_json(row, key.c_str())) return key;
+  }
+  return {};
+}
+
+std::string text_of(const json& row, const std::vector<std::string>& keys, const std::string& where) {
+  const std::string key = first_key(row, keys);
+  if (!key.empty()) return text_value(row[key], fmt::format("{}: '{}'", where, key));
+  throw UserError(ErrorKind::kInput,
+                  keys.size() == 1 ? fmt::format("{} has no column '{}' (it has {})", where, keys[0], joined_keys(row))
+                                   : fmt::format("{} has none of the columns '{}' (it has {})", where,
+                                                 fmt::join(keys, "', '"), joined_keys(row)),
+                  "Is this the right benchmark?");
+}
+
+std::string optional_text(const json& row, const std::vector<std::string>& keys, const std::string& where) {
+  const std::string key = first_key(row, keys);
+  if (key.empty()) return {};
+  std::string text = text_value(row[key], fmt::format("{}: '{}'", where, key));
+  return is_missing_text(text) ? std::string() : text;
+}
+
+}  // namespace scalselect::eval

@@ -1,0 +1,59 @@
+// Annotation files of any of the usual formats, row by row, and the pictures that rows name or hold.
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "eval/images.h"
+#include "eval/question.h"
+
+namespace scalselect::eval {
+
+/// A row as a JSON object, and "FILE: line N" or "FILE: row N" for messages.
+using RowVisitor = std::function<void(const nlohmann::json& row, const std::string& where)>;
+
+/// Visits the rows of a file; its format is told by its name and its first bytes:
+///   *.tsv, *.csv   a member per column that is not empty, text as it stands there. A cell `image` of at most 64
+///                  characters in a TSV is the index of another row and is replaced by that row's (VLMEvalKit)
+///   Parquet        a file, or a folder of the shards of one split; pictures are references (data/picture_ref.h)
+///   JSON           a list of objects; an object with such a list under one of `lists`; else an object of objects, each
+///                  visited with its name as the member "id". Elements are held one at a time
+///   JSON lines     *.jsonl, or a first line that is an object by itself
+/// Throws UserError(kInput), naming file and place: none of these (an HTML page is called that), cut short, not UTF-8.
+void for_each_row(const std::filesystem::path& file, const std::vector<std::string>& lists, const RowVisitor& visit);
+
+/// The files that for_each_row reads.
+std::vector<std::string> row_files(const std::filesystem::path& file);
+
+/// Finds the pictures of rows.
+class RowPictures {
+ public:
+  /// Pictures inside the annotation file go to `cache`; others are looked up below `root`.
+  RowPictures(const std::string& cache, std::filesystem::path root) : cache_(cache), root_(std::move(root)) {}
+  /// Sets images and image_names of `question` from a cell: a path, base64 (with or without "data:…,"), a reference to
+  /// Parquet, or a list of these. Throws UserError(kInput) that begins with `where` if it is none of these.
+  void read(const nlohmann::json& cell, const std::string& where, Question& question) const;
+
+ private:
+  ImageCache cache_;
+  std::filesystem::path root_;
+};
+
+/// A member as a list of texts: a list of texts or numbers, or of objects with a text `answer`; a text, which may be a
+/// list as Python writes it. Empty if the member is absent or null. Throws UserError(kInput) that begins with `where`.
+std::vector<std::string> text_list(const nlohmann::json& row, const std::string& key, const std::string& where);
+
+/// The first of `keys` that the row has and that is not null; an empty text if it has none.
+std::string first_key(const nlohmann::json& row, const std::vector<std::string>& keys);
+
+/// The text of the first of `keys` that the row has. Throws UserError(kInput) "<where> has none of the columns …" that
+/// lists those of the row.
+std::string text_of(const nlohmann::json& row, const std::vector<std::string>& keys, const std::string& where);
+
+/// As text_of, but an empty text if the row has none, or a text that pandas reads as missing.
+std::string optional_text(const nlohmann::json& row, const std::vector<std::string>& keys, const std::string& where);
+
+}  // namespace scalselect::eval

@@ -1,0 +1,157 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "core/options.h"
+#include "eval/registry.h"
+#include "fixtures.h"
+
+namespace scalselect::eval {
+namespace {
+
+using nlohmann::json;
+using ::testing::ElementsAre;
+using testing::fake_png;
+using ::testing::HasSubstr;
+using testing::TempFolder;
+
+BenchmarkOptions custom(const TempFolder& folder, const std::string& name, const std::string& bytes,
+                        const json& settings, const json& more = json::object()) {
+  json options = {{"kind", "custom"}, {"path", folder.write(name, bytes)}, {"custom", settings}};
+  options.update(more);
+  return bind_options<BenchmarkOptions>(options);
+}
+
+std::vector<Question> load(const BenchmarkOptions& options, const TempFolder& folder) {
+  return make_benchmark(options)->load((folder / "cache").string());
+}
+
+double accuracy(const BenchmarkOptions& options, const std::vector<Question>& questions,
+                const std::vector<std::string>& answers) {
+  const auto bench = make_benchmark(options);
+  std::vector<Outcome> outcomes;
+  for (std::size_t i = 0; i < questions.size(); ++i) outcomes.push_back(bench->judge(questions[i], answers.at(i)));
+  return bench->aggregate(questions, outcomes).find("accuracy")->metric.value;
+}
+
+TEST(Custom, CsvWithOptionColumns) {
+  const TempFolder folder;
+  folder.write("photos/a.png", fake_png(1));
+  const auto options =
+      custom(folder, "signs.csv",
+             "no,photo,text,yes,no way,right,kind\n1,a.png,\"Is it \"\"red\"\", or\nnot?\",Red,Blue,B,colour\n",
+             {{"id", "no"},
+              {"image", "photo"},
+              {"question", "text"},
+              {"options", {"yes", "no way"}},
+              {"answer", "right"},
+              {"category", "kind"},
+              {"metric", "choice"}},
+             {{"images", (folder / "photos").string()}});
+  const auto questions = load(options, folder);
+  ASSERT_EQ(questions.size(), 1u);
+  EXPECT_EQ(questions[0].prompt,
+            "Is it \"red\", or\nnot?\nA. Red\nB. Blue\nAnswer with the option's letter from the given "
+            "choices directly.");
+  EXPECT_EQ(questions[0].category, "colour");
+  EXPECT_EQ(questions[0].cluster, "a.png");
+  EXPECT_EQ(accuracy(options, questions, {"B. Blue"}), 100);
+}
+
+TEST(Custom, AnswersByNumberAndByText) {
+  const TempFolder folder;
+  const json settings = {{"id", ""}, {"image", ""}, {"options", {"choices"}}, {"metric", "choice"}};
+  auto by_number = settings;
+  by_number["choice"] = "number";
+  const auto numbered =
+      custom(folder, "n.jsonl", R"({"question": "q", "choices": ["x", "y", "z"], "answer": 2})", by_number);
+  EXPECT_THAT(load(numbered, folder)[0].answers, ElementsAre("C"));
+  auto by_text = settings;
+  by_text["choice"] = "text";
+  by_text["separator"] = "|";
+  const auto texts = custom(folder, "t.csv", "question,choices,answer\nq,x| y |z,y\n", by_text);
+  EXPECT_THAT(load(texts, folder)[0].answers, ElementsAre("B"));
+  const auto wrong = custom(folder, "w.csv", "question,choices,answer\nq,x|y,A\n", by_text);
+  EXPECT_THAT(message_of([&] { load(wrong, folder); }),
+              HasSubstr("has the answer 'A', which is none of its 2 options"));
+  const auto twice = custom(folder, "v.csv", "question,choices,answer\nq,x|x,x\n", by_text);
+  EXPECT_THAT(message_of([&] { load(twice, folder); }), HasSubstr("fits several of its 2 options"));
+}
+
+TEST(Custom, PromptTemplates) {
+  const TempFolder folder;
+  const std::string row = R"({"id": 4, "question": "How far?", "unit": "km", "answer": "12"})";
+  const auto prompt = [&](const std::string& form) {
+    const auto options = custom(folder, "p.jsonl", row, {{"image", ""}, {"prompt", form}, {"metric", "relaxed"}});
+    return load(options, folder)[0].prompt;
+  };
+  EXPECT_EQ(prompt("{{x}} {question} Answer in {unit}."), "{x} How far? Answer in km.");
+  EXPECT_THAT(message_of([&] { prompt("{units}"); }), HasSubstr("has no 'units' (it has answer, id, question, unit)"));
+  EXPECT_THAT(message_of([&] { prompt("{question"); }), HasSubstr("never closes"));
+}
+
+TEST(Custom, MetricsScoreAsTheirBenchmarksDo) {
+  const TempFolder folder;
+  const auto value = [&](const std::string& metric, const json& answers, const std::string& response) {
+    const json row = {{"id", 1}, {"question", "q"}, {"answer", answers}};
+    const auto options = custom(folder, "m.jsonl", row.dump(), {{"image", ""}, {"metric", metric}});
+    return accuracy(options, load(options, folder), {response});
+  };
+  EXPECT_EQ(value("exact", {"stop", "halt"}, "Halt."), 100);
+  EXPECT_EQ(value("relaxed", "100", "104"), 100);
+  EXPECT_EQ(value("anls", "1998", "1989"), 50);
+  EXPECT_NEAR(value("soft", {"a b", "a b", "c", "c"}, "c"), 100 * (1 / 3. + 1 / 3. + 2 / 3. + 2 / 3.) / 4, 1e-9);
+  EXPECT_EQ(value("contains", "Stop", "It says STOP there"), 100);
+  EXPECT_EQ(value("yes_no", "Yes", "yes, it is"), 100);
+  EXPECT_EQ(value("yes_no", "no", "perhaps"), 0);
+}
+
+TEST(Custom, MetricNoneOnlyCollects) {
+  const TempFolder folder;
+  const auto options =
+      custom(folder, "c.jsonl", R"({"id": 1, "question": "Describe it."})", {{"image", ""}, {"metric", "none"}});
+  const auto questions = load(options, folder);
+  EXPECT_EQ(questions[0].prompt, "Describe it.");
+  const std::vector<Outcome> outcomes = {make_benchmark(options)->judge(questions[0], "A long answer.")};
+  EXPECT_TRUE(make_benchmark(options)->aggregate(questions, outcomes).metrics.empty());
+}
+
+TEST(Custom, JsonListsAndBase64) {
+  const TempFolder folder;
+  const json rows = {{"meta", {{"x", 1}}},
+                     {"items",
+                      {{{"id", "a"},
+                        {"question", "q"},
+                        {"answer", "b"},
+                        {"image", "data:image/png;base64," + testing::base64(fake_png(3))}}}}};
+  const auto options = custom(folder, "list.json", rows.dump(), {{"list", "items"}});
+  EXPECT_TRUE(std::filesystem::is_regular_file(load(options, folder)[0].images[0]));
+}
+
+TEST(Custom, BadInputNamesTheSetting) {
+  const TempFolder folder;
+  const auto error = [&](const std::string& bytes, const json& settings, const json& more = json::object()) {
+    return message_of([&] { load(custom(folder, "bad.jsonl", bytes, settings, more), folder); });
+  };
+  const std::string row = R"({"id": 1, "question": "q", "answer": "a"})";
+  EXPECT_THAT(error(row, {{"image", ""}, {"question", "text"}}),
+              HasSubstr("has no 'text' (it has answer, id, question)"));
+  EXPECT_THAT(error(row, {{"image", ""}, {"question", "text"}}), HasSubstr("Set `custom.question`"));
+  EXPECT_THAT(error(row, json::object()), HasSubstr("has no 'image'"));
+  EXPECT_THAT(error(row, {{"image", ""}, {"metric", "choice"}}), HasSubstr("has 0 options"));
+  EXPECT_THAT(error(row, {{"image", ""}, {"metric", "yes_no"}}), HasSubstr("has the answer 'a'"));
+  EXPECT_THAT(error(row, {{"image", ""}, {"metric", "soft"}}), HasSubstr("has one reference answer, 'a'"));
+  EXPECT_THAT(error(row + "\n" + row, {{"image", ""}}), HasSubstr("'1' occurs twice"));
+  EXPECT_THAT(error(row, {{"image", ""}, {"metric", "choice"}}, {{"matcher", "official"}}),
+              HasSubstr("no official answer rules"));
+  EXPECT_THAT(error(row, {{"image", ""}, {"metrics", "exact"}}), HasSubstr("Did you mean 'metric'?"));
+  EXPECT_THAT(error("a,b", {{"image", ""}}), HasSubstr("neither a table"));
+  EXPECT_THAT(message_of([&] {
+                load(custom(folder, "bad.csv", "id,question\n1,a,b\n", {{"image", ""}}), folder);
+              }),
+              HasSubstr("line 2 has 3 cells where the header has 2"));
+}
+
+}  // namespace
+}  // namespace scalselect::eval
