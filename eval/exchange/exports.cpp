@@ -65,6 +65,7 @@ std::string table_of_file(const Benchmark& benchmark, std::span<const Prediction
 /// What VLMEvalKit's file calls the answer: letters as they are, Yes and No with a capital, lists as Python writes
 /// them.
 std::string table_answer(const Question& question) {
+  if (question.answers.empty()) return {};
   const auto& answer = question.answers.front();
   if (question.options.empty() && (answer == "yes" || answer == "no")) return answer == "yes" ? "Yes" : "No";
   return question.answers.size() == 1 ? answer : nlohmann::json(question.answers).dump();

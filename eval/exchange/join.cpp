@@ -50,10 +50,10 @@ std::string contradiction(const Question& question, const ForeignAnswer& answer)
       if (!holds(prompt, words_of(option.text))) return differs(prompt);
     }
   }
-  const bool one_word =
-      !question.options.empty() || question.answers.front() == "yes" || question.answers.front() == "no";
-  if (one_word && !answer.target.empty() && lower(strip(answer.target)) != lower(question.answers.front())) {
-    return fmt::format("expects '{}', but the benchmark's answer is '{}'", answer.target, question.answers.front());
+  const auto gold = question.answers.empty() ? std::string() : question.answers.front();
+  const bool one_word = !question.options.empty() || gold == "yes" || gold == "no";
+  if (one_word && !answer.target.empty() && lower(strip(answer.target)) != lower(gold)) {
+    return fmt::format("expects '{}', but the benchmark's answer is '{}'", answer.target, gold);
   }
   return {};
 }

@@ -64,8 +64,9 @@ std::vector<AnswerFile> from_run(const PlainWords& asked, const std::string& wor
   const Store store(asked.store(), Store::Mode::kReadOnly);
   const auto run = store.run(word);
   std::vector<AnswerFile> all;
-  const auto eval = run.config.value("eval", nlohmann::ordered_json::object());
-  for (const auto& item : eval.value("benchmarks", nlohmann::ordered_json::array())) {
+  const nlohmann::ordered_json::json_pointer place("/eval/benchmarks");
+  const auto benchmarks = run.config.contains(place) ? run.config.at(place) : nlohmann::ordered_json::array();
+  for (const auto& item : benchmarks) {
     auto options = bind_options<eval::BenchmarkOptions>(nlohmann::json(item), "eval.benchmarks");
     options = eval::make_benchmark(options)->options();
     for (const auto& artifact : store.artifacts(run.id)) {

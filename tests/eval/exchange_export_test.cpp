@@ -49,9 +49,11 @@ TEST(ExchangeExport, LlavaScoresTheAnswersAsWeDo) {
             read_file(exchange("exports/llava_pope.jsonl")));
   EXPECT_EQ(llava_questions(pope.benchmark(), pope.predictions()),
             read_file(exchange("exports/llava_pope.questions.jsonl")));
-  for (const auto& [split, figures] : harness_scores("llava pope export").items()) {
+  const auto theirs = harness_scores("llava pope export");
+  for (const auto& [split, figures] : theirs.items()) {
     EXPECT_NEAR(metric(ours, split + "_f1"), 100 * figures.at("F1 score").get<double>(), kDigits) << split;
   }
+  EXPECT_EQ(theirs, harness_scores("llava pope")) << "the export holds the same answers";
   StandIn science("scienceqa", "scienceqa", Matcher::kOfficial);
   const auto scores = science.scores_of("llava_scienceqa.jsonl");
   EXPECT_NEAR(metric(scores, "accuracy"), harness_scores("llava scienceqa export").at("image_accuracy").get<double>(),
