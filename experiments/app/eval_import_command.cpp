@@ -49,28 +49,28 @@ void print_joined(const eval::ForeignAnswers& answers, const eval::Joined& joine
              questions - joined.unanswered.size(), questions, benchmark.name(), joined.key,
              joined.checked ? "; what the file says of the questions agrees"
                             : "; the file does not say what was asked, so this could not be compared");
-  const auto count = [](const Words& names, const char* what) {
-    if (!names.empty()) fmt::print("  {} {}: {}\n", names.size(), what, first_of(names));
+  const auto count = [](const char* what, const Words& names) {
+    if (!names.empty()) fmt::print("  {}: {} ({})\n", what, names.size(), first_of(names));
   };
-  count(joined.unanswered, "questions without an answer");
-  count(joined.incomplete, "answers left out, as they are scored together with an unanswered question");
-  count(joined.strangers, "answers without a question");
+  count("questions without an answer", joined.unanswered);
+  count("answers left out, as they are scored together with an unanswered question", joined.incomplete);
+  count("answers without a question", joined.strangers);
 }
 
 void print_remarks(const eval::ImportRemarks& remarks, AnswerFormat format, eval::MissingAnswers missing) {
   const bool kept = missing == eval::MissingAnswers::kKeep;
   const bool table = format == AnswerFormat::kVlmEvalKit;
   if (remarks.blank > 0) {
-    fmt::print("  {} answers are blank: the model said nothing{}\n", remarks.blank,
+    fmt::print("  blank answers: {} (the model said nothing{})\n", remarks.blank,
                table ? ", or more than the 32,767 characters of a cell" : "");
   }
-  if (remarks.missing > 0 && table) fmt::print("  {} answers are a text such as 'None' or 'NA'\n", remarks.missing);
+  if (remarks.missing > 0 && table) fmt::print("  answers such as 'None' or 'NA': {}\n", remarks.missing);
   if (table && remarks.blank + remarks.missing > 0) {
     fmt::print("  VLMEvalKit scores these {} as 'nan'; here they {}\n", remarks.blank + remarks.missing,
                kept ? "stay what they are (missing=nan does as it does)" : "are 'nan', too");
   }
   if (remarks.numbers > 0) {
-    fmt::print("  {} answers are stored as numbers, so their digits may have been written in another way\n",
+    fmt::print("  answers stored as numbers: {} (their digits may have been written in another way)\n",
                remarks.numbers);
   }
 }

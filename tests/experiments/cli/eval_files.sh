@@ -25,8 +25,8 @@ says() { local text; for text in "$@"; do grep -qF -- "$text" out.txt || fail "n
 echo "== import"
 mmbench=(kind=mmbench path="$golden/mmbench.tsv" cache=cache)
 ok "a sheet" import "$golden/vlmevalkit_mmbench.xlsx" "${mmbench[@]}" missing=nan matcher=vk-2026 out=vk.jsonl
-says "26 of 26 questions of 'mmbench' answered, joined by id; what the file says of the questions agrees" "1 answers are blank" \
-  "3 answers are a text such as 'None'" "VLMEvalKit scores these 4 as 'nan'; here they are 'nan', too" "accuracy" "not readable" "vk.jsonl"
+says "26 of 26 questions of 'mmbench' answered, joined by id; what the file says of the questions agrees" "blank answers: 1" \
+  "answers such as 'None' or 'NA': 3" "VLMEvalKit scores these 4 as 'nan'; here they are 'nan', too" "accuracy" "not readable" "vk.jsonl"
 [ "$(wc -l < vk.jsonl)" = 26 ] || fail "26 predictions"
 ok "LLaVA's" import "$golden/llava_mmbench.jsonl" "${mmbench[@]}" out=llava.jsonl
 cp "$golden/vlmevalkit_mmbench.tsv" reciter_MMBench.tsv
