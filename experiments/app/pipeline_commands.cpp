@@ -7,6 +7,7 @@
 #include "core/files.h"
 #include "core/log.h"
 #include "experiments/app/commands.h"
+#include "experiments/app/eval_command.h"
 #include "experiments/pipeline/sweep.h"
 #include "experiments/pipeline/train_job.h"
 #include "experiments/report/report.h"
@@ -74,7 +75,11 @@ int run_pipeline(const Words& words) {
   }
   if (summary.failed > 0)
     log_warning("{} of {} runs failed; `scalselect runs store={}` says why", summary.failed, summary.runs, first.store);
-  return summary.failed > 0 ? 1 : 0;
+  if (summary.incomplete > 0) {
+    log_warning("{} of {} runs are incomplete: questions could not be asked; `scalselect show` of a run counts them",
+                summary.incomplete, summary.runs);
+  }
+  return summary.failed > 0 ? 1 : summary.incomplete > 0 ? kIncompleteExit : 0;
 }
 
 int run_worker(const Words& words) {

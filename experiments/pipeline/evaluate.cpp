@@ -6,6 +6,7 @@
 #include "core/files.h"
 #include "eval/predictions.h"
 #include "eval/registry.h"
+#include "experiments/runs/evaluation.h"
 #include "experiments/runs/keys.h"
 #include "experiments/runs/warnings.h"
 #include "vlm/text_generator.h"
@@ -15,6 +16,16 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr int kPredictionsVersion = 2;  ///< since 2 pictures are read once for all that is asked about them
+
+void write_unusable(const std::vector<std::pair<std::string, std::string>>& unusable, const fs::path& file) {
+  std::string lines;
+  for (const auto& [id, reason] : unusable) {
+    const nlohmann::ordered_json line = {{"id", id}, {"reason", reason}};
+    lines += line.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
+  }
+  if (lines.empty()) fs::remove(file);
+  else write_file_atomically(file, lines);
+}
 
 }  // namespace
 
@@ -40,7 +51,8 @@ std::pair<fs::path, bool> ensure_predictions(const ArtifactCache& cache, const S
                                              LazyGenerator& generator, Progress* progress) {
   return ensure_artifact(cache, key, [&](const fs::path& folder) {
     const auto asked = eval::make_benchmark(benchmark);
-    const auto questions = asked->load((cache.root() / "images").string());
+    const auto [questions, unusable, notes] = asked_questions(*asked, cache.root() / "images");
+    write_unusable(unusable, folder / kUnusableFile);
     eval::EvaluateOptions options;
     options.generation.max_new_tokens = eval.max_new_tokens;
     options.generation.batch_size = eval.batch_size;

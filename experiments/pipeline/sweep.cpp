@@ -399,6 +399,9 @@ class Sweep {
       scored.push_back(score_answers(benchmark, *folder));
     }
     log_scores(store(), run.id, scored);
+    const bool incomplete =
+        std::any_of(scored.begin(), scored.end(), [](const ScoredAnswers& item) { return item.unusable > 0; });
+    summary_.incomplete += incomplete ? 1 : 0;
   }
 
   ArtifactCache cache_;

@@ -1,5 +1,7 @@
 #include "experiments/runs/keys.h"
 
+#include <fmt/format.h>
+
 #include <set>
 
 #include "core/hash.h"
@@ -22,24 +24,52 @@ nlohmann::json answering_identity(nlohmann::json benchmark) {
   return benchmark;
 }
 
+namespace {
+
+template <class AnyBenchmark>
+AskedQuestions usable_questions(const AnyBenchmark& benchmark, const std::string& image_cache) {
+  AskedQuestions asked;
+  if constexpr (requires { benchmark.load_usable(image_cache); }) {
+    auto loaded = benchmark.load_usable(image_cache);
+    asked.questions = std::move(loaded.questions);
+    for (auto& [id, reason] : loaded.unusable) asked.unusable.emplace_back(std::move(id), std::move(reason));
+    asked.notes = std::move(loaded.notes);
+  } else {
+    asked.questions = benchmark.load(image_cache);
+  }
+  return asked;
+}
+
+}  // namespace
+
+AskedQuestions asked_questions(const eval::Benchmark& benchmark, const std::filesystem::path& image_cache) {
+  return usable_questions(benchmark, image_cache.string());
+}
+
 const BenchmarkDigests::Known& BenchmarkDigests::read(const eval::BenchmarkOptions& options) {
   auto& known = known_[dump_options(options).dump()];
   if (!known.inputs.is_null()) return known;
   const auto benchmark = eval::make_benchmark(options);
-  const auto questions = benchmark->load(image_cache_.string());
+  auto asked = asked_questions(*benchmark, image_cache_);
   std::string text;
   std::vector<std::string> pictures;  // unique, in order of first use
   std::set<std::string> seen;
-  for (const auto& question : questions) {
+  for (const auto& question : asked.questions) {
     const nlohmann::json content = {question.id, question.skill, question.image_names};
     text += content.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
     for (const auto& picture : question.images) {
       if (seen.insert(picture).second) pictures.push_back(picture);
     }
   }
+  known.notes = std::move(asked.notes);
   if (auto other = eval::other_release(options.path); !other.empty()) known.notes.push_back(std::move(other));
+  if (!asked.unusable.empty()) {
+    const auto& [id, reason] = asked.unusable.front();
+    known.notes.push_back(fmt::format("'{}': {} questions cannot be asked, the first '{}': {}", options.path,
+                                      asked.unusable.size(), id, reason));
+  }
   for (const auto& note : known.notes) log_warning("{}", note);
-  known.questions = std::ssize(questions);
+  known.questions = std::ssize(asked.questions);
   known.inputs = {{"benchmark", benchmark->fingerprint()},
                   {"questions", sha256(text)},
                   {"pictures", digest_files(pictures, digests_)}};

@@ -7,6 +7,7 @@
 #include <map>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/file_digests.h"
@@ -22,6 +23,14 @@ nlohmann::json training_identity(nlohmann::json trainer);
 /// what is decided when answers are scored; and without options of other kinds of benchmarks.
 nlohmann::json answering_identity(nlohmann::json benchmark);
 
+/// A benchmark's questions, and what is left out of them.
+struct AskedQuestions {
+  std::vector<eval::Question> questions;
+  std::vector<std::pair<std::string, std::string>> unusable;  ///< id and reason of those that cannot be asked
+  std::vector<std::string> notes;                             ///< what to know before scores are compared with others'
+};
+AskedQuestions asked_questions(const eval::Benchmark& benchmark, const std::filesystem::path& image_cache);
+
 /// Digests of what benchmarks are made of; each benchmark is read once.
 class BenchmarkDigests {
  public:
@@ -30,13 +39,13 @@ class BenchmarkDigests {
       : image_cache_(std::move(image_cache)), digests_(std::move(digests)) {}
 
   /// {"benchmark": SHA-256 of the annotation files, "questions": of every question's id, skill and picture names,
-  /// "pictures": of their contents}. Throws what Benchmark::load throws: a picture that is missing is found here,
-  /// before any training.
+  /// "pictures": of their contents}. Throws what loading throws; a picture that is missing is found here, before any
+  /// training.
   const nlohmann::json& inputs(const eval::BenchmarkOptions& options) { return read(options).inputs; }
   /// How many questions it asks.
   std::int64_t questions(const eval::BenchmarkOptions& options) { return read(options).questions; }
-  /// What to know before its scores are compared with others' (eval/releases.h); usually nothing. Logged as warnings
-  /// when a benchmark is read first.
+  /// What to know before its scores are compared with others': another release (eval/releases.h), questions that
+  /// cannot be asked; usually nothing. Logged as warnings when a benchmark is read first.
   const std::vector<std::string>& notes(const eval::BenchmarkOptions& options) { return read(options).notes; }
 
  private:
