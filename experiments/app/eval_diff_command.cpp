@@ -69,6 +69,10 @@ std::string quoted(const std::string& text) {
   return nlohmann::json(text).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
+std::string expected(const eval::Question& question) {
+  return question.answers.empty() ? "nothing stated" : question.answers.front();
+}
+
 std::string read_as(const eval::Outcome& outcome) {
   return outcome.parsed.value.empty() ? "nothing" : outcome.parsed.value;
 }
@@ -82,7 +86,7 @@ std::pair<std::string, std::string> what_differs(const Pair& pair, const eval::Q
       const auto text = [](const eval::Question& q) {
         auto all = q.hint + "\n" + q.question;
         for (const auto& option : q.options) all += "\n" + option.label + ". " + option.text;
-        return all + " -> " + q.answers.front();
+        return all + " -> " + expected(q);
       };
       return {text(asked_a), text(asked_b)};
     }
@@ -139,7 +143,7 @@ void print_examples(const Pair& pair, std::size_t limit) {
           "\n  {} ({} differs; expected {})\n    A {}\n      read as {}, score {:g}\n    B {}\n      read as {}, score "
           "{:g}\n",
           pair.a.read.predictions[question.a].question.id, eval::cause_name(cause),
-          pair.a.read.predictions[question.a].question.answers.front(), quoted(a), read_as(one), one.score, quoted(b),
+          expected(pair.a.read.predictions[question.a].question), quoted(a), read_as(one), one.score, quoted(b),
           read_as(other), other.score);
       ++shown;
     }

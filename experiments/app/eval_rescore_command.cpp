@@ -3,6 +3,7 @@
 
 #include <map>
 
+#include "core/error.h"
 #include "core/files.h"
 #include "eval/predictions.h"
 #include "eval/registry.h"
@@ -25,6 +26,11 @@ struct Reading {
 /// The matchers that are asked for and that the kind knows.
 Words matchers_for(const PlainWords& asked, const std::string& kind) {
   const auto known = eval::matchers_of(kind);
+  if (known.empty()) {
+    throw UserError(ErrorKind::kUsage,
+                    fmt::format("Answers to '{}' are collected, but nothing here can score them.", kind),
+                    "Rescore the other benchmarks: benchmark=NAME.");
+  }
   const auto value = asked.value("matcher", "all");
   if (value == "all") return known;
   const auto names = listed(value);
