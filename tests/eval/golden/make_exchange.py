@@ -242,7 +242,7 @@ class VlmEvalKit:
         copied = work / f"reciter_{name}.{extension}"
         shutil.copy(predictions, copied)
         result = self.dataset(name, table).evaluate(str(copied), model="exact_matching", nproc=1)
-        return json.loads(result.to_json(orient="records"))
+        return sorted(json.loads(result.to_json(orient="records")), key=lambda row: str(row.get("split")))  # a set's order
 
 
 # ---- lmms-eval -----------------------------------------------------------------------------------------------------
