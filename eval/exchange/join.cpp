@@ -46,8 +46,12 @@ std::string contradiction(const Question& question, const ForeignAnswer& answer)
   if (!answer.prompt.empty()) {
     const auto prompt = words_of(answer.prompt);
     if (!holds(prompt, expected)) return differs(prompt);
+    std::size_t at = prompt.find(expected) + expected.size();  // in their order: rotations ask the same otherwise
     for (const auto& option : question.options) {
-      if (!holds(prompt, words_of(option.text))) return differs(prompt);
+      const auto text = words_of(option.text);
+      at = prompt.find(text, at);
+      if (at == std::string::npos) return differs(prompt);
+      at += text.size();
     }
   }
   const auto gold = question.answers.empty() ? std::string() : question.answers.front();

@@ -12,9 +12,6 @@
 
 namespace scalselect::app {
 
-/// Exit code of a verb that worked, but not on every question.
-inline constexpr int kSomeLeftOut = 3;
-
 /// The answers of one model to one benchmark.
 struct AnswerFile {
   std::string source;  ///< the run's id, or the file as it was named

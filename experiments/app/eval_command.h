@@ -17,10 +17,13 @@ inline constexpr char kEvalRescoreUsage[] =
     "[out=FILE.jsonl] [store=FILE]   (out: each question; a FILE whose benchmark has a name of its own: kind=KIND)";
 inline constexpr char kEvalImportUsage[] =
     "scalselect eval import FILE kind=KIND path=BENCHMARK [name=NAME] [images=DIR] [matcher=NAME] [out=FILE.jsonl] "
-    "[format=vlmevalkit|lmms-eval|llava] [missing=keep|nan] [circular=file|expand|off] [language=en|cn] [cache=DIR]";
+    "[format=vlmevalkit|lmms-eval|llava] [missing=keep|nan] [circular=file|expand|off] [language=en|cn] "
+    "[experiment=NAME] [store=FILE] [cache=DIR]";
 inline constexpr char kEvalExportUsage[] =
-    "scalselect eval export RUN|FILE format=vlmevalkit|lmms-eval|llava out=FILE [benchmark=NAME] [path=BENCHMARK] "
-    "[task=NAME] [like=SAMPLES.jsonl] [store=FILE]   (task, like: of lmms-eval)";
+    "scalselect eval export RUN|FILE format=vlmevalkit|lmms-eval|llava|upload out=FILE [benchmark=NAME] "
+    "[path=BENCHMARK] "
+    "[task=NAME] [like=SAMPLES.jsonl] [questions=FILE] [store=FILE]   (task, like: of lmms-eval; questions: of VQAv2's "
+    "server)";
 inline constexpr char kEvalDiffUsage[] =
     "scalselect eval diff A B [benchmark=NAME] [matcher=NAME | matcher=A,B] [examples=N] [--all] [format=text|json] "
     "[store=FILE]   (A, B: runs or files of predictions)";

@@ -8,6 +8,7 @@
 #include "core/log.h"
 #include "eval/exchange/exports.h"
 #include "eval/registry.h"
+#include "eval/upload.h"
 #include "experiments/app/answer_files.h"
 #include "experiments/app/eval_command.h"
 
@@ -77,11 +78,14 @@ int eval_export(const Words& words) {
   const auto asked = parse_plain(kCommand, words, 1);
   if (asked.names.empty()) refuse_plain(kCommand, "`eval export` needs a run or a file of predictions.");
   const auto format = asked.value("format");
-  require_one_of(kCommand, "format", format, {"vlmevalkit", "lmms-eval", "llava"});
+  require_one_of(kCommand, "format", format, {"vlmevalkit", "lmms-eval", "llava", "upload"});
   for (const char* key : {"like", "task"}) {
     if (asked.values.contains(key) && format != "lmms-eval") {
       refuse_plain(kCommand, fmt::format("'{}=' is for format=lmms-eval.", key));
     }
+  }
+  if (asked.values.contains("questions") && format != "upload") {
+    refuse_plain(kCommand, "'questions=' is for format=upload.");
   }
   const fs::path out = asked.value("out");
   if (out.empty()) refuse_plain(kCommand, "`eval export` needs out=FILE.");
@@ -94,6 +98,10 @@ int eval_export(const Words& words) {
   if (format == "vlmevalkit") to_vlmevalkit(out, answers, *benchmark, predictions);
   if (format == "lmms-eval") to_lmms_eval(out, answers, *benchmark, predictions, asked);
   if (format == "llava") to_llava(out, answers, *benchmark, predictions);
+  if (format == "upload") {
+    write(out, answers, eval::upload_text(*benchmark, predictions, asked.value("questions")), predictions.size(),
+          "as the benchmark's server takes it");
+  }
   return 0;
 }
 

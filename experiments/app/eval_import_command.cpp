@@ -4,11 +4,15 @@
 #include <map>
 #include <optional>
 
+#include "core/artifact_cache.h"
 #include "core/files.h"
+#include "core/hash.h"
 #include "eval/exchange/imported.h"
 #include "eval/registry.h"
 #include "experiments/app/answer_files.h"
 #include "experiments/app/eval_command.h"
+#include "experiments/build_info.h"
+#include "experiments/runs/evaluation.h"
 
 namespace scalselect::app {
 namespace {
@@ -71,6 +75,50 @@ void print_remarks(const eval::ImportRemarks& remarks, AnswerFormat format, eval
   }
 }
 
+/// The predictions as an artifact of the cache, where those of runs lie, with the questions that could not be scored.
+fs::path cached(const ArtifactCache& cache, const eval::Benchmark& benchmark, const std::string& file,
+                const eval::Joined& joined, const std::string& lines, std::string& digest) {
+  std::string unusable;
+  for (const auto* list : {&joined.unanswered, &joined.incomplete}) {
+    const auto* const reason =
+        list == &joined.unanswered ? "has no answer in " : "is scored with one that has no answer in ";
+    for (const auto& id : *list) unusable += nlohmann::json({{"id", id}, {"reason", reason + file}}).dump() + "\n";
+  }
+  const StageKey key{"predictions",
+                     1,
+                     {{"imported", sha256(lines)}, {"unusable", sha256(unusable)}},
+                     {{"benchmark", benchmark.name()}}};
+  digest = key.digest();
+  if (const auto found = cache.find(key)) return *found;
+  auto writer = cache.begin(key);
+  write_file_atomically(writer.folder() / "predictions.jsonl", lines);
+  if (!unusable.empty()) write_file_atomically(writer.folder() / pipeline::kUnusableFile, unusable);
+  return writer.commit();
+}
+
+/// Records the answers as a run; returns its id.
+std::string record(const PlainWords& asked, const Words& words, const eval::Benchmark& benchmark,
+                   const eval::ForeignAnswers& answers, const fs::path& folder, const std::string& digest,
+                   pipeline::ScoredAnswers& scored) {
+  pipeline::EvaluationRecord run;
+  run.experiment = asked.value("experiment", "eval");
+  run.name = fmt::format("{} ({})", answers.model.empty() ? fs::path(answers.file).stem().string() : answers.model,
+                         format_name(answers.format));
+  Words command = {"scalselect", "eval", "import"};
+  command.insert(command.end(), words.begin(), words.end());
+  run.config["imported"] = {{"file", fs::absolute(answers.file).string()},
+                            {"sha256", answers.digest},
+                            {"format", format_name(answers.format)},
+                            {"model", answers.model}};
+  run.provenance = {{"version", kBuildInfo.version}, {"git_commit", kBuildInfo.commit}, {"command", command}};
+  Store store(asked.store());
+  std::vector<pipeline::ScoredAnswers> all;
+  const auto id = record_evaluation(
+      store, run, std::vector<pipeline::AnsweredBenchmark>{{benchmark.options(), folder, digest}}, {}, &all);
+  scored = std::move(all.at(0));
+  return id;
+}
+
 void print_scores(const eval::Rescored& rescored) {
   std::vector<Words> rows;
   for (const auto& stats : rescored.scores.metrics) {
@@ -89,20 +137,26 @@ int eval_import(const Words& words) {
   require_one_of(kCommand, "missing", missing_text, {"keep", "nan"});
   const auto missing = missing_text == "nan" ? eval::MissingAnswers::kNan : eval::MissingAnswers::kKeep;
   const fs::path file = asked.names[0];
-  const fs::path out = asked.value("out", fs::path(file).replace_extension(".predictions.jsonl").string());
+  const fs::path out = asked.value("out");
   const auto benchmark = benchmark_of(asked);
   refuse_overwriting(kCommand, out, {file, benchmark->options().path});
   const auto answers = eval::read_answers(file, format_asked(asked));
-  require_writable(out);
-  const auto questions = benchmark->load((fs::path(asked.value("cache", "cache")) / "images").string());
+  if (!out.empty()) require_writable(out);
+  const ArtifactCache cache(asked.value("cache", "cache"));
+  const auto questions = benchmark->load((cache.root() / "images").string());
   const auto joined = eval::join_answers(*benchmark, questions, answers);
   print_joined(answers, joined, questions.size(), *benchmark);
   print_remarks(eval::remarks_on(joined), answers.format, missing);
-  write_file_atomically(out, eval::imported_lines(*benchmark, answers, joined, missing));
-  print_scores(eval::rescore(*benchmark, out));
-  fmt::print("{}\n", out.string());
+  const auto lines = eval::imported_lines(*benchmark, answers, joined, missing);
+  if (!out.empty()) write_file_atomically(out, lines);
+  std::string digest;
+  const auto folder = cached(cache, *benchmark, answers.file, joined, lines, digest);
+  pipeline::ScoredAnswers scored;
+  const auto id = record(asked, words, *benchmark, answers, folder, digest, scored);
+  print_scores(scored.rescored);
+  fmt::print("run {}: {}\n", id, (folder / "predictions.jsonl").string());
   const bool whole = joined.unanswered.empty() && joined.strangers.empty();
-  return whole ? 0 : kSomeLeftOut;
+  return whole ? 0 : kIncompleteExit;
 }
 
 }  // namespace scalselect::app

@@ -104,6 +104,29 @@ TEST(ExchangeImport, LlavasMmBenchById) {
   EXPECT_THAT(joined.predictions[0].question.prompt, HasSubstr("A. red\nB. green"));
 }
 
+/// With --all-rounds the script asks the first row of a question again, and numbers the rounds.
+TEST(ExchangeImport, LlavasRoundsAreRotations) {
+  StandIn stand_in("mmbench", "mmbench.tsv");
+  auto rows = read_answers(exchange("llava_mmbench.jsonl"));
+  for (auto& answer : rows.answers) {
+    const auto index = std::stoll(answer.id);
+    answer.id = std::to_string(index % 1'000'000);
+    answer.round = static_cast<int>(index / 1'000'000);
+  }
+  const auto joined = join_answers(stand_in.benchmark(), stand_in.questions(), rows);
+  EXPECT_EQ(joined.key, "id");
+  EXPECT_TRUE(joined.unanswered.empty());
+  for (std::size_t i = 0; i < joined.predictions.size(); ++i) {
+    EXPECT_EQ(joined.predictions[i].question.rotation, joined.sources[i]->round);
+  }
+  // Without them the ids repeat; the options' order in the prompts still tells the rotations apart.
+  for (auto& answer : rows.answers) answer.round = 0;
+  const auto by_text = join_answers(stand_in.benchmark(), stand_in.questions(), rows);
+  EXPECT_EQ(by_text.key, "image and text");
+  ASSERT_EQ(by_text.sources.size(), rows.answers.size());
+  for (std::size_t i = 0; i < by_text.sources.size(); ++i) EXPECT_EQ(by_text.sources[i], &rows.answers[i]);
+}
+
 TEST(ExchangeImport, MmesImageAndTextTellQuestionsApart) {
   StandIn stand_in("mme", "mme.tsv");
   auto questions = stand_in.questions();

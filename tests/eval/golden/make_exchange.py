@@ -242,7 +242,7 @@ class VlmEvalKit:
         copied = work / f"reciter_{name}.{extension}"
         shutil.copy(predictions, copied)
         result = self.dataset(name, table).evaluate(str(copied), model="exact_matching", nproc=1)
-        return json.loads(result.to_json(orient="records"))
+        return sorted(json.loads(result.to_json(orient="records")), key=lambda row: str(row.get("split")))  # a set's order
 
 
 # ---- lmms-eval -----------------------------------------------------------------------------------------------------
@@ -407,7 +407,7 @@ class Program:
         """Our export of what we imported, kept in exports/."""
         imported = self.scratch / f"{foreign.name}.predictions.jsonl"
         settings = [f"kind={kind}", f"path={path}", f"cache={self.scratch / 'cache'}", *more]
-        done = subprocess.run([self.program, "eval", "import", foreign, *settings, f"out={imported}"])
+        done = subprocess.run([self.program, "eval", "import", foreign, *settings, f"out={imported}", f"store={self.scratch / 'runs.sqlite'}"])
         assert done.returncode in (0, 3), foreign  # 3: some answers have no question
         target = HERE / "exports" / out
         target.parent.mkdir(exist_ok=True)

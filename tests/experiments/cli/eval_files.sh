@@ -26,16 +26,30 @@ echo "== import"
 mmbench=(kind=mmbench path="$golden/mmbench.tsv" cache=cache)
 ok "a sheet" import "$golden/vlmevalkit_mmbench.xlsx" "${mmbench[@]}" missing=nan matcher=vk-2026 out=vk.jsonl
 says "26 of 26 questions of 'mmbench' answered, joined by id; what the file says of the questions agrees" "blank answers: 1" \
-  "answers such as 'None' or 'NA': 3" "VLMEvalKit scores these 4 as 'nan'; here they are 'nan', too" "accuracy" "not readable" "vk.jsonl"
+  "answers such as 'None' or 'NA': 3" "VLMEvalKit scores these 4 as 'nan'; here they are 'nan', too" "accuracy" "not readable" "run "
 [ "$(wc -l < vk.jsonl)" = 26 ] || fail "26 predictions"
 ok "LLaVA's" import "$golden/llava_mmbench.jsonl" "${mmbench[@]}" out=llava.jsonl
 cp "$golden/vlmevalkit_mmbench.tsv" reciter_MMBench.tsv
-ok "beside the file" import reciter_MMBench.tsv "${mmbench[@]}"
-[ -s reciter_MMBench.predictions.jsonl ] || fail "no reciter_MMBench.predictions.jsonl: $(ls)"
+ok "into the cache and the store alone" import reciter_MMBench.tsv "${mmbench[@]}" experiment=theirs
+[ "$(ls)" = "$(printf 'cache\nerr.txt\nllava.jsonl\nout.txt\nreciter_MMBench.tsv\nresults\nvk.jsonl')" ] || fail "more files than asked for: $(ls)"
 head -20 "$golden/vlmevalkit_mmbench.tsv" > part.tsv
 code=0; "$program" eval import part.tsv "${mmbench[@]}" out=part.jsonl > out.txt 2>&1 || code=$?
 [ $code = 3 ] || fail "a part of the answers: exit code $code: $(cat out.txt)"
 says "questions without an answer" "answers left out"
+
+echo "== runs of imported answers"
+"$program" runs format=csv > runs.csv
+[ "$(grep -c finished runs.csv)" = 4 ] || fail "four imports, four runs: $(cat runs.csv)"
+vk=$(sed -n '/vlmevalkit_mmbench/s/,.*//p' runs.csv)
+llava=$(sed -n '/llava-reciter/s/,.*//p' runs.csv)
+ok "rescore a run" rescore "$vk"
+says "vlmevalkit_mmbench (vlmevalkit), 26 answers"
+ok "diff of runs" diff "$vk" "$llava"
+says "26 questions in both"
+"$program" answers "$vk" limit=1 > out.txt
+says "mmbench: " " of 26 answers right"
+"$program" show "$(sed -n '/part/s/,.*//p' runs.csv)" > out.txt
+says "answers/mmbench/unusable"
 
 echo "== rescore"
 ok "all matchers" rescore vk.jsonl llava.jsonl
