@@ -23,15 +23,16 @@ double t_rejection(double critical, double shift, double freedom) {
   if (freedom > kManyFreedom) return beyond(1);
   const double half = freedom / 2, spread = 12 / std::sqrt(2 * freedom);
   const double constant = std::numbers::ln2 + half * std::log(half) - std::lgamma(half);
-  const double low = std::max(0.0, 1 - spread), high = 1 + spread;
+  // Over the root of s, whose points lie close near 0, where few degrees of freedom have their critical part.
+  const double low = std::sqrt(std::max(0.0, 1 - spread)), high = std::sqrt(1 + spread);
   constexpr int kSteps = 1000;
   const double width = (high - low) / kSteps;
   double sum = 0;
   for (int i = 0; i <= kSteps; ++i) {
-    const double s = low + width * i;
+    const double root = low + width * i, s = root * root;
     const double logs = freedom == 1 ? 0 : (freedom - 1) * std::log(s);  // -inf at s = 0: a density of 0
     const double density = std::exp(constant + logs - half * s * s);
-    sum += (i == 0 || i == kSteps ? 1 : i % 2 == 1 ? 4 : 2) * density * beyond(s);
+    sum += (i == 0 || i == kSteps ? 1 : i % 2 == 1 ? 4 : 2) * density * beyond(s) * 2 * root;
   }
   return sum * width / 3;
 }

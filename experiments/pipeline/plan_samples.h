@@ -3,12 +3,12 @@
 
 #include <cstdint>
 #include <filesystem>
-#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "data/pool.h"
+#include "experiments/pipeline/plan_question.h"
 #include "experiments/pipeline/run_config.h"
 #include "experiments/plan/work.h"
 #include "vlm/chat_template.h"
@@ -30,13 +30,6 @@ struct SampledRows {
 /// one size; else the pictures' headers are read.
 SampledRows sample_rows(const Pool& pool, const vlm::ChatTemplate* chat, const vlm::ImageProcessor* images,
                         const plan::ModelShape& shape);
-
-struct PlannedBenchmark {
-  eval::BenchmarkOptions options;
-  std::int64_t questions = 0;  ///< that the model answers
-  std::int64_t units = 0;      ///< groups (MMBench's rotations, MME's pairs are one)
-  bool read = false;
-};
 
 /// Loads it. Throws what Benchmark::load throws.
 void read_benchmark(PlannedBenchmark& benchmark, const std::filesystem::path& image_cache);

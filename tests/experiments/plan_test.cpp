@@ -55,7 +55,7 @@ TEST(PlanShape, FlopOfLlava) {
   const auto shape = llava7b();
   EXPECT_NEAR(tower_flop(shape.tower, 576) / kGiga, 366.0, .05);
   EXPECT_NEAR(projector_flop(shape, 576) / kGiga, 24.2, .05);
-  EXPECT_NEAR(layers_flop(shape.decoder, 1, 576 + 60) / kGiga, 264.1, .05);
+  EXPECT_NEAR(layers_flop(shape.decoder, 1, 576 + 60) / kGiga, 264.1, .1);
   EXPECT_NEAR(attention_flop(shape.decoder, 1, 576 + 60) / kGiga, 6.6, .05);
   EXPECT_NEAR(layers_flop(shape.decoder, 1, 576 + 130) / kGiga, 293.9, .05);
   EXPECT_NEAR(layers_flop(shape.decoder, 32, 576 + 130) / kGiga, 9405, .5);
