@@ -143,8 +143,12 @@ std::vector<RowName> rows_of(const Table& table, const std::vector<PublishedTabl
   return rows;
 }
 
-std::string budget_of(const RowName& row) {
-  return row.ours != nullptr ? row.ours->budget : fmt::format("{:.3g} %", 100 * row.share);
+/// As our rows of the same share print it, if there are some.
+std::string budget_of(const Table& table, const RowName& row) {
+  for (const auto& ours : table.rows) {
+    if (same_share(ours.share, row.share)) return ours.budget;
+  }
+  return fmt::format("{:.3g} %", 100 * row.share);
 }
 
 /// Our number of a published column; NaN if we have none.
@@ -227,7 +231,7 @@ std::vector<PublishedPair> pair_with_published(const Table& table, const std::ve
       for (const auto& paper : published) {
         const auto* value = find_value(paper, row, metric.metric);
         if (value == nullptr && std::isnan(ours.mean)) continue;
-        pairs.push_back({row.method, budget_of(row), metric.display, paper.name, ours,
+        pairs.push_back({row.method, budget_of(table, row), metric.display, paper.name, ours,
                          value == nullptr ? kNone : value->value, value == nullptr ? "" : value->status});
       }
     }
@@ -248,7 +252,7 @@ Grid published_grid(const Table& table, const std::vector<PublishedTable>& publi
     bool told = false;  // some paper has the row
     const auto add = [&](const std::string& whose) -> GridRow& {
       return lines.emplace_back(
-          plain_row({lines.empty() ? row.method : "", lines.empty() ? budget_of(row) : "", whose}));
+          plain_row({lines.empty() ? row.method : "", lines.empty() ? budget_of(table, row) : "", whose}));
     };
     auto& own = add(row.ours == nullptr ? "ours: not run" : "ours");
     for (const auto& cell : ours) own.cells.push_back({cell_text(cell)});

@@ -188,7 +188,8 @@ Grid resolution_grid(const Comparison& comparison) {
                   "true difference "
                   "in points of Rel. that a run with this noise finds with 80 % power, before the adjustment. For 1 "
                   "point: seeds per "
-                  "method on the same questions, or times as many questions with the same seeds.",
+                  "method on the same questions, or times as many questions with the same seeds; no number: the other "
+                  "noise alone is too much.",
                   1 - comparison.level));
   if (one_seed) {
     grid.notes.emplace_back(
