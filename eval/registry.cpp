@@ -78,6 +78,7 @@ std::vector<std::string> matchers_of(const std::string& kind) {
   std::vector<std::string> names = {"vk-2024", "vk-2025", "vk-2026", "strict"};
   for (const auto& entry : kBenchmarks) {
     if (kind == entry.kind && entry.official_rules) names.emplace_back("official");
+    if (kind == entry.kind && kind == "seed") names.emplace_back("lmms-eval");
   }
   return names;
 }
