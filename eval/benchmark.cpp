@@ -190,7 +190,8 @@ std::string Benchmark::fingerprint() const {
 }
 
 double Benchmark::score(const Question& question, const Parsed& parsed) const {
-  return !parsed.value.empty() && parsed.value == question.answers.front() ? 1 : 0;
+  const bool right = !parsed.value.empty() && !question.answers.empty() && parsed.value == question.answers.front();
+  return right ? 1 : 0;
 }
 
 Outcome Benchmark::judge(const Question& question, const std::string& raw) const {

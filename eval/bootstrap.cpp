@@ -105,7 +105,9 @@ void check_same_questions(const MethodRun& run, const MethodRun& first) {
     for (const auto& stats : b.metrics)
       if (stats.metric.column) expected.push_back(stats.metric.name);
     if (columns != expected) fail("columns of " + a.name);
-    const auto questions = [](const ScoredBenchmark& bench) { return bench.metrics.front().metric.questions; };
+    const auto questions = [](const ScoredBenchmark& bench) {
+      return bench.metrics.empty() ? std::int64_t{0} : bench.metrics.front().metric.questions;
+    };
     if (a.clusters != b.clusters || questions(a) != questions(b)) fail("questions of " + a.name);
   }
 }

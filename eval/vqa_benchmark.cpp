@@ -27,42 +27,36 @@ const AnswerRule& rule_of(const BenchmarkOptions& options, OpenAnswerKind kind) 
   refuse_matcher(options.kind, options.matcher, matchers_of(kind));
 }
 
-// Sums of what constant answers would score; each answer counts at the questions that have it as a reference.
-class Constants {
- public:
-  void add(const AnswerRule& rule, const Question& question) {
-    const auto references = rule.references(question);
-    for (const auto& value : std::set<std::string>(references.begin(), references.end())) {
-      sums_[value] += rule.score(references, value);
+using References = std::vector<std::string>;
+
+// The best score of one answer to all `rows`. Answers are first weighed by what they score where they are a reference.
+double best_constant(const AnswerRule& rule, const std::vector<References>& references,
+                     const std::vector<std::size_t>& rows) {
+  std::unordered_map<std::string, double> sums;
+  for (const std::size_t row : rows) {
+    for (const auto& value : std::set<std::string>(references[row].begin(), references[row].end())) {
+      sums[value] += rule.score(references[row], value);
     }
   }
-
-  // The best score of one answer to all `rows`.
-  double best(const AnswerRule& rule, std::span<const Question> questions, const std::vector<std::size_t>& rows) const {
-    std::vector<std::pair<double, std::string>> order;
-    for (const auto& [value, sum] : sums_) order.emplace_back(-sum, value);
-    const auto tried = std::min(kConstants, order.size());
-    std::partial_sort(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(tried), order.end());
-    if (tried == 0) return 0;
-    double best = -order.front().first;
-    if (rows.size() > kRowsForTrials) return best;
-    for (std::size_t i = 0; i < tried; ++i) {
-      double sum = 0;
-      for (const std::size_t row : rows) sum += rule.score(rule.references(questions[row]), order[i].second);
-      best = std::max(best, sum);
-    }
-    return best;
+  std::vector<std::pair<double, std::string>> order;
+  for (auto& [value, sum] : sums) order.emplace_back(-sum, value);
+  const auto tried = std::min(kConstants, order.size());
+  std::partial_sort(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(tried), order.end());
+  if (tried == 0) return 0;
+  double best = -order.front().first;
+  if (rows.size() > kRowsForTrials) return best;
+  for (std::size_t i = 0; i < tried; ++i) {
+    double sum = 0;
+    for (const std::size_t row : rows) sum += rule.score(references[row], order[i].second);
+    best = std::max(best, sum);
   }
-
- private:
-  std::unordered_map<std::string, double> sums_;
-};
+  return best;
+}
 
 // What guessing at a question brings: half of each answer where it asks for yes or no.
-double guess(const AnswerRule& rule, const Question& question) {
-  const std::string first = lower(question.answers.front());
+double guess(const AnswerRule& rule, const Question& question, const References& references) {
+  const std::string first = question.answers.empty() ? std::string() : lower(question.answers.front());
   if (first != "yes" && first != "no") return 0;
-  const auto references = rule.references(question);
   return (rule.score(references, rule.read(question, "yes")) + rule.score(references, rule.read(question, "no"))) / 2;
 }
 
@@ -82,29 +76,28 @@ double OpenAnswer::score(const Question& question, const Parsed& parsed) const {
 }
 
 MetricStats OpenAnswer::mean_score(const std::string& name, const std::string& label,
-                                   const std::vector<std::size_t>& rows, std::span<const Question> questions,
-                                   std::span<const Outcome> outcomes, std::span<const std::int32_t> clusters) const {
+                                   const std::vector<std::size_t>& rows, const Scored& scored) const {
   Metric metric{.name = name, .display = label};
   std::vector<std::pair<std::int32_t, double>> items;
-  Constants constants;
   for (const std::size_t row : rows) {
-    items.emplace_back(clusters[row], outcomes[row].score);
-    metric.chance += guess(rule_, questions[row]);
-    constants.add(rule_, questions[row]);
+    items.emplace_back(scored.clusters[row], scored.outcomes[row].score);
+    metric.chance += guess(rule_, scored.questions[row], scored.references[row]);
   }
   const double percent = rows.empty() ? 0 : 100 / static_cast<double>(rows.size());
   metric.chance *= percent;
-  metric.majority = percent * constants.best(rule_, questions, rows);
+  metric.majority = percent * best_constant(rule_, scored.references, rows);
   return percent_metric(std::move(metric), items);
 }
 
 std::vector<MetricStats> OpenAnswer::metrics(std::span<const Question> questions, std::span<const Outcome> outcomes,
                                              std::span<const std::int32_t> clusters) const {
+  Scored scored{questions, outcomes, clusters, {}};
+  for (const auto& question : questions) scored.references.push_back(rule_.references(question));
   std::vector<std::size_t> all(questions.size());
   std::iota(all.begin(), all.end(), std::size_t{0});
-  std::vector<MetricStats> result = {mean_score(metric_, display(), all, questions, outcomes, clusters)};
+  std::vector<MetricStats> result = {mean_score(metric_, display(), all, scored)};
   for (const auto& [name, rows] : rows_by_group(questions)) {
-    result.push_back(mean_score(name, name.substr(name.find('/') + 1), rows, questions, outcomes, clusters));
+    result.push_back(mean_score(name, name.substr(name.find('/') + 1), rows, scored));
   }
   return result;
 }

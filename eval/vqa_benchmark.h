@@ -30,16 +30,23 @@ class OpenAnswer : public Benchmark {
  protected:
   std::vector<std::string> annotation_files() const override { return row_files(options_.path); }
   std::vector<std::string> default_columns() const override { return {metric_}; }
-  /// The mean score in percent: overall, then by "split/X" and "category/X".
+  /// The mean score in percent: overall, then by "split/X" and "category/X". chance: a fair coin at questions whose
+  /// first reference is yes or no, else 0. majority: the best of the references that would score most, given to every
+  /// question.
   std::vector<MetricStats> metrics(std::span<const Question> questions, std::span<const Outcome> outcomes,
                                    std::span<const std::int32_t> clusters) const override;
-  /// The mean score of the given questions. chance: a fair coin at questions whose first reference is yes or no, else
-  /// 0. majority: the best of the references that occur most, given to every question.
-  MetricStats mean_score(const std::string& name, const std::string& label, const std::vector<std::size_t>& rows,
-                         std::span<const Question> questions, std::span<const Outcome> outcomes,
-                         std::span<const std::int32_t> clusters) const;
 
  private:
+  /// What is needed to score questions, parallel to them.
+  struct Scored {
+    std::span<const Question> questions;
+    std::span<const Outcome> outcomes;
+    std::span<const std::int32_t> clusters;
+    std::vector<std::vector<std::string>> references;  ///< as they are compared
+  };
+  MetricStats mean_score(const std::string& name, const std::string& label, const std::vector<std::size_t>& rows,
+                         const Scored& scored) const;
+
   OpenAnswerKind kind_;
   const AnswerRule& rule_;
   std::string metric_;

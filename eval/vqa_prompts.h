@@ -18,6 +18,7 @@ enum class OpenPrompt {
 };
 
 /// `ocr_tokens` go between TextVQA's question and request, in every style, even if there are none; null: no such line.
+/// Throws UserError(kUsage) for lmms-eval-qwen, which has no texts for these here.
 std::string open_prompt(PromptStyle style, OpenPrompt kind, const std::string& question,
                         const std::vector<std::string>* ocr_tokens = nullptr);
 

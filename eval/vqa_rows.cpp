@@ -28,8 +28,8 @@ namespace {
 namespace fs = std::filesystem;
 using nlohmann::json;
 
-constexpr std::size_t kLongestReference = 64;  // a shorter image cell of a TSV is the index of another row
-constexpr std::size_t kShortestPicture = 256;  // base64 characters of a picture without "data:"; longer than any path
+// A shorter image cell of a TSV is the index of another row; a longer text without a period is base64, not a path.
+constexpr std::size_t kLongestReference = 64;
 
 void visit_tsv(const fs::path& file, const RowVisitor& visit) {
   const TsvTable table = TsvTable::read(file);
@@ -227,7 +227,7 @@ void RowPictures::read(const json& cell, const std::string& where, Question& que
   const auto one = [&](const std::string& text) {
     if (is_picture_reference(text)) return store(read_picture(text));
     const bool data_url = text.starts_with("data:") && text.find(',') != std::string::npos;
-    if (!data_url && text.size() < kShortestPicture) {
+    if (!data_url && (text.size() <= kLongestReference || text.find('.') != std::string::npos)) {
       question.images.push_back((root_ / text).string());
       question.image_names.push_back(text);
       return;

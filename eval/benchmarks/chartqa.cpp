@@ -1,8 +1,8 @@
 // ChartQA: questions about charts, written by people (human) and by a program (augmented).
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <filesystem>
-#include <numeric>
 
 #include "core/error.h"
 #include "eval/registry.h"

@@ -1,6 +1,7 @@
 // SEED-Bench, the questions about single pictures: four options.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <filesystem>
 
 #include "core/log.h"
@@ -50,6 +51,7 @@ class Seed final : public MultipleChoice {
         return;
       }
       Question question = open_question(row, keys, where);
+      question.answers = {text_of(row, {"answer"}, where)};
       for (const char label : {'a', 'b', 'c', 'd'}) {
         question.options.push_back(
             {std::string(1, static_cast<char>(label - 32)), text_of(row, {fmt::format("choice_{}", label)}, where)});

@@ -1,6 +1,7 @@
 // VQAv2: open questions about COCO pictures, ten references each.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <unordered_map>
 
