@@ -13,15 +13,16 @@ import copy
 import gzip
 import io
 import json
-import math
 import pathlib
 import random
 import re
 import statistics
 import string
+import struct
 import subprocess
 import sys
 import types
+import zlib
 from typing import Optional
 
 import numpy as np
@@ -179,8 +180,11 @@ def parquet():
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    pixel = bytes.fromhex("89504e470d0a1a0a0000000d4948445200000001000000010802000000907753de0000000c4944415478da63f8ffff3f0005fe02fe"
-                          "a735812e0000000049454e44ae426082")
+    def chunk(kind, data):
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    pixel = b"\x89PNG\r\n\x1a\n" + b"".join([chunk(b"IHDR", struct.pack(">IIBBBBB", 1, 1, 8, 2, 0, 0, 0)),
+                                            chunk(b"IDAT", zlib.compress(b"\0\xff\0\0")), chunk(b"IEND", b"")])
     rows = [{"image_id": "00a", "question_id": 34602, "question": "what is the brand?", "image": {"bytes": pixel, "path": "00a.png"},
              "image_width": 1, "answers": ["dakota"] * 8 + ["nokia"] * 2, "ocr_tokens": ["DAKOTA", "2"], "set_name": "val"},
             {"image_id": "00a", "question_id": 34603, "question": "what else?", "image": {"bytes": pixel, "path": "00a.png"},
@@ -223,8 +227,8 @@ NUMBERS = ["100", "105", "105.1", "95", "94.9", "0", "0.0", "-3", "3", "2009", "
 def number_answers(rng):
     for _ in range(ANSWERS):
         target = rng.choice(NUMBERS)
-        near = rng.choice(NUMBERS)
-        if rng.random() < 0.5:
+        near = target if rng.random() < 0.2 else rng.choice(NUMBERS)
+        if near != target and rng.random() < 0.5:
             try:
                 value = float(target.rstrip("%"))
                 near = repr(value * rng.choice([1.05, 0.95, 1.0500001, 0.9499999, 1.0, 1.2, -1])) + rng.choice(["", "", "%", " "])
