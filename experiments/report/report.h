@@ -9,8 +9,8 @@ namespace scalselect::report {
 struct ReportRequest {
   std::filesystem::path store;
   std::string experiment;
-  std::filesystem::path folder;     ///< receives the files; created; empty: where the runs' configuration puts it
-  std::string against = "random";   ///< the method of the column of differences
+  std::filesystem::path folder;       ///< receives the files; created; empty: where the runs' configuration puts it
+  std::string against = "random";     ///< the method of the column of differences
   std::filesystem::path published{};  ///< folder of the published numbers; empty: the program's own
 };
 
