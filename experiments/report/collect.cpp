@@ -50,9 +50,11 @@ struct ScoredFile {
 std::string matcher_name(const eval::BenchmarkOptions& options) {
   const auto chosen = dump_options(options)["matcher"].get<std::string>();
   if (chosen != "default") return chosen;
-  const std::map<std::string, std::string> usual = {{"mmbench", "vk-2026"},   {"ai2d", "vk-2026"},
-                                                    {"scienceqa", "vk-2026"}, {"pope", "official"},
-                                                    {"mme", "official"},      {"ocrbench", "official"}};
+  const std::map<std::string, std::string> usual = {
+      {"mmbench", "vk-2026"}, {"ai2d", "vk-2026"},      {"scienceqa", "vk-2026"}, {"pope", "official"},
+      {"mme", "official"},    {"ocrbench", "official"}, {"textvqa", "official"},  {"vizwiz", "official"},
+      {"vqav2", "official"},  {"gqa", "official"},      {"chartqa", "vk-2026"},   {"docvqa", "vk-2026"},
+      {"seed", "vk-2026"}};
   const auto found = usual.find(options.kind);
   return found == usual.end() ? chosen : found->second + " (default)";
 }

@@ -142,9 +142,9 @@ TEST(Custom, BadInputNamesTheSetting) {
   EXPECT_THAT(error(row, {{"image", ""}, {"metric", "choice"}}), HasSubstr("has 0 options"));
   EXPECT_THAT(error(row, {{"image", ""}, {"metric", "yes_no"}}), HasSubstr("has the answer 'a'"));
   EXPECT_THAT(error(row, {{"image", ""}, {"metric", "soft"}}), HasSubstr("has one reference answer, 'a'"));
-  EXPECT_THAT(error(row + "\n" + row, {{"image", ""}}), HasSubstr("'1' occurs twice"));
+  EXPECT_THAT(error(row + "\n" + row, {{"image", ""}}), HasSubstr("row 2 repeats the id"));
   EXPECT_THAT(error(row, {{"image", ""}, {"metric", "choice"}}, {{"matcher", "official"}}),
-              HasSubstr("no official answer rules"));
+              HasSubstr("has no answer rules 'official'"));
   EXPECT_THAT(error(row, {{"image", ""}, {"metrics", "exact"}}), HasSubstr("Did you mean 'metric'?"));
   EXPECT_THAT(error("a,b", {{"image", ""}}), HasSubstr("neither a table"));
   EXPECT_THAT(message_of([&] {

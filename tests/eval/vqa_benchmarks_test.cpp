@@ -379,7 +379,7 @@ TEST(OpenAnswers, BadFilesAreNamed) {
   EXPECT_THAT(error("j.tsv", head + "1\t9\tq\t['a', 'b']\n"), HasSubstr("refers to index '9', which has no image"));
   folder.write("x.jpg", fake_png(1));
   const std::string row = R"({"question_id": 1, "question": "q", "image": "x.jpg", "answers": ["a", "b"]})";
-  EXPECT_THAT(error("k.jsonl", row + "\n" + row + "\n"), HasSubstr("'1' occurs twice"));
+  EXPECT_THAT(error("k.jsonl", row + "\n" + row + "\n"), HasSubstr("row 2 repeats the id"));
   EXPECT_THAT(error("l.jsonl", row + "\n" + R"({"question_id": 2, "question": "q", "image": "x.jpg"})" + "\n"),
               HasSubstr("1 of 2 questions have no reference answers, the first is '2'"));
   folder.write("split/validation-00000-of-00001.parquet", "PAR1");

@@ -10,6 +10,7 @@
 #include "core/error.h"
 #include "core/files.h"
 #include "core/md5.h"
+#include "data/image.h"
 #include "eval/registry.h"
 #include "eval/releases.h"
 #include "experiments/config/compose.h"
@@ -43,7 +44,7 @@ class EvaluationRecordTest : public ::testing::Test {
   void SetUp() override {
     fs::remove_all(folder_);
     write_file_atomically(folder_ / "pope/coco/coco_pope_random.json", kPope);
-    write_file_atomically(folder_ / "pope/val2014/a.png", "\x89PNG not looked at");
+    write_file_atomically(folder_ / "pope/val2014/a.png", encode_png({1, 1, {0, 0, 0}}));
   }
   static eval::BenchmarkOptions pope(const std::string& path = "pope/coco") {
     eval::BenchmarkOptions options;
@@ -160,7 +161,8 @@ class EvalGroups : public ::testing::Test {
   }
   static std::vector<eval::BenchmarkOptions> benchmarks(const std::string& group) {
     std::vector<eval::BenchmarkOptions> list;
-    for (const auto& item : composed(group).json().at("eval").at("benchmarks")) {
+    const auto tree = composed(group).json();
+    for (const auto& item : tree.at("eval").at("benchmarks")) {
       auto options = bind_options<eval::BenchmarkOptions>(item, "eval.benchmarks");
       list.push_back(eval::make_benchmark(options)->options());
     }
@@ -177,7 +179,7 @@ class EvalGroups : public ::testing::Test {
 TEST_F(EvalGroups, EachBindsAndABenchmarkOfOneNameIsTheSameInAll) {
   std::map<std::string, nlohmann::json> known;  // what decides about answers: they are shared between groups
   for (const auto& group : groups()) {
-    const auto tree = composed(group).json().at("eval");
+    const nlohmann::json tree = composed(group).json().at("eval");
     for (const auto& benchmark : benchmarks(group)) {
       auto identity = answering_identity(dump_options(benchmark));
       if (group != "llava10") identity["max_new_tokens"] = tree.at("max_new_tokens");  // it asks for long answers, too

@@ -73,7 +73,7 @@ TEST(Manifest, IsTheSameForTheSameSelectionButForWhenItWasWritten) {
   const auto text = [&] {
     write_subset(*open.pool, {0, 2}, folder.path / "s.jsonl");
     write_manifest(record_of(open, folder), {2, 0}, open.pool.get(), folder.path / "s.jsonl", kOrigin);
-    auto tree = read_manifest(folder.path / "s.manifest.json").tree;
+    auto tree = read_manifest(folder.path / "s.jsonl.manifest.json").tree;
     tree.erase("created");
     return tree.dump();
   };
