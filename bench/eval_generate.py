@@ -57,7 +57,7 @@ class Ours:
         out = o.work / "ours"
         command = [o.program, "eval", f"model.path={o.model}", f"model.dtype={o.dtype}", "eval=pope", f"eval.root={o.work}", f"limit={limit}",
                    f"eval.max_new_tokens={o.max_new_tokens}", f"eval.batch_size={o.batch}", f"threads={o.threads}", f"cache={cache}",
-                   f"store={o.work}/store.sqlite", f"out={out}", "eval.bootstrap.replicates=1", f"device={o.device}"]
+                   f"store={o.work}/store.sqlite", f"out={out}", "+eval.bootstrap.replicates=1", f"device={o.device}"]
         def now():
             used = resource.getrusage(resource.RUSAGE_CHILDREN)
             return time.monotonic(), used.ru_utime + used.ru_stime

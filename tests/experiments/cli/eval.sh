@@ -16,9 +16,9 @@ expect_refusal() {
   [ "$got" = "$code" ] || fails "exit $got instead of $code: $*: $(cat err.txt)"
   grep -qF -- "$text" err.txt || fails "no '$text' in: $(cat err.txt)"
 }
-"$program" mini world out=world pool.world.pool_size=100 pool.world.questions_per_skill=11 pool.world.pope_images=4 > log.txt 2>&1 || { cat log.txt; exit 1; }
+"$program" mini world out=world pool.world.pool_size=200 pool.world.questions_per_skill=11 pool.world.pope_images=4 > log.txt 2>&1 || { cat log.txt; exit 1; }
 cp -r "$source/data/mini/model" model && chmod -R u+w model
-ask=("$program" eval model.path=model eval=mini eval.root=world/benchmarks cache=cache store=store.sqlite eval.bootstrap.replicates=200)
+ask=("$program" eval model.path=model eval=mini eval.root=world/benchmarks cache=cache store=store.sqlite +eval.bootstrap.replicates=200)
 
 echo "== answers to every benchmark in one load, a table and a run"
 "${ask[@]}" out=results > table.txt 2> log.txt || { cat log.txt; fails "eval"; }
@@ -81,7 +81,7 @@ echo "== answers do not depend on batch size or threads"
 diff -r results single -x table.json || fails "other answers with batches of one"
 
 echo "== an adapter is another evaluation"
-"$program" method=full model.path=model pool.world.pool_size=100 pool.world.questions_per_skill=11 pool.world.pope_images=4 trainer.epochs=0.5 \
+"$program" method=full model.path=model pool.world.pool_size=200 pool.world.questions_per_skill=11 pool.world.pope_images=4 trainer.epochs=0.5 \
   cache=trained store=trained.sqlite stop_after=adapter name=adapter > log.txt 2>&1 || { cat log.txt; fails "training"; }
 adapter=$(find trained/adapter -type d -name adapter | grep -v '^trained/adapter$' | head -1)
 "${ask[@]}" adapter="$adapter" only='[mini-pope]' out=adapted > adapted.txt 2> log.txt || { cat log.txt; fails "adapter"; }
