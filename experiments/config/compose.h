@@ -47,8 +47,8 @@ struct ComposedConfig {
 /// Throws UserError(kUsage) with Hydra's text for every refusal.
 ComposedConfig compose(const ComposeRequest& request);
 
-/// Throws UserError(kUsage) that lists every key that is still `???` ("Missing mandatory value(s): a.b, c"), and says of
-/// each where it comes from if the configuration does: hydra.missing is a mapping from keys to such texts.
+/// Throws UserError(kUsage) that lists every key that is still `???` ("Missing mandatory value(s): a.b, c"), and says
+/// of each where it comes from if the configuration does: hydra.missing is a mapping from keys to such texts.
 void require_complete(const ComposedConfig& config);
 
 /// The jobs of `-m`: each is a list of words for `compose`. Sweeps in `hydra.sweeper.params` of the composed config

@@ -12,7 +12,7 @@ namespace scalselect::pipeline {
 struct SweepSummary {
   std::size_t runs = 0, failed = 0;
   std::size_t incomplete = 0;  ///< scored without questions that could not be asked
-  int extractions = 0;  ///< passes of a model over a pool that were not answered by the cache
+  int extractions = 0;         ///< passes of a model over a pool that were not answered by the cache
   int selections = 0, trainings = 0, evaluations = 0;  ///< computed, not cached
 };
 
