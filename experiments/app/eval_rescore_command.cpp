@@ -5,6 +5,7 @@
 
 #include "core/error.h"
 #include "core/files.h"
+#include "eval/matchers.h"
 #include "eval/predictions.h"
 #include "eval/registry.h"
 #include "experiments/app/answer_files.h"
@@ -23,12 +24,14 @@ struct Reading {
   eval::Rescored rescored;
 };
 
-/// The matchers that are asked for and that the kind knows.
-Words matchers_for(const PlainWords& asked, const std::string& kind) {
-  const auto known = eval::matchers_of(kind);
+/// The matchers that are asked for and that the benchmark knows.
+Words matchers_for(const PlainWords& asked, eval::BenchmarkOptions options) {
+  options.matcher = eval::Matcher::kDefault;
+  Words known;
+  for (const auto matcher : eval::make_benchmark(options)->matchers()) known.emplace_back(eval::matcher_name(matcher));
   if (known.empty()) {
     throw UserError(ErrorKind::kUsage,
-                    fmt::format("Answers to '{}' are collected, but nothing here can score them.", kind),
+                    fmt::format("Answers to '{}' are collected, but nothing here can score them.", options.kind),
                     "Rescore the other benchmarks: benchmark=NAME.");
   }
   const auto value = asked.value("matcher", "all");
@@ -144,7 +147,7 @@ int eval_rescore(const Words& words) {
   for (const auto& name : asked.names) {
     for (const auto& answers : answer_files(kCommand, asked, name, asked.value("benchmark"))) {
       refuse_overwriting(kCommand, out, {answers.file});
-      const auto readings = read_all(answers, matchers_for(asked, answers.benchmark.kind));
+      const auto readings = read_all(answers, matchers_for(asked, answers.benchmark));
       if (format == "text" && !first) fmt::print("\n");
       if (format == "text") print_text(answers, readings, all);
       if (format == "csv") print_csv(answers, readings, all);
