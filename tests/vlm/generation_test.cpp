@@ -95,7 +95,7 @@ std::vector<GenerationPrompt> shared_pictures() {
   std::vector<GenerationPrompt> prompts;
   for (int i = 0; i < 21; ++i) {
     std::string text = "What is this?";
-    for (int k = 0; k < i * i % 17; ++k) text += " And is that red or blue, " + std::to_string(k) + "?";
+    for (int k = 0; k < i * i % 5; ++k) text += " And is that red or blue, " + std::to_string(k) + "?";
     prompts.push_back({text, {}});
     const char* names[] = {"rgb.png", "plain.jpg", "palette.png"};
     if (i % 7 != 6) prompts.back().images.push_back((images / names[i % 3]).string());
