@@ -13,6 +13,7 @@ fails() { echo "FAILED: $*" >&2; exit 1; }
 
 "$program" mini world out=world pool.world.pool_size=200 pool.world.questions_per_skill=11 pool.world.pope_images=1 > log.txt 2>&1 || { cat log.txt; exit 1; }
 python3 "$source/tests/experiments/cli/stand_ins.py" "$source" world stand
+mkdir cache
 llava=(model.path=stand/llava-1.5-7b-hf pool.path=stand/pool/LLaVA-V-625K.json eval.root=stand/eval)
 qwen=(model.path=stand/Qwen3-VL-4B-Instruct pool.path=stand/pool/LLaVA-V-625K.json eval.root=stand/eval
       model.min_pixels=512 model.max_pixels=1024)
