@@ -24,26 +24,11 @@ nlohmann::json answering_identity(nlohmann::json benchmark) {
   return benchmark;
 }
 
-namespace {
-
-template <class AnyBenchmark>
-AskedQuestions usable_questions(const AnyBenchmark& benchmark, const std::string& image_cache) {
-  AskedQuestions asked;
-  if constexpr (requires { benchmark.load_usable(image_cache); }) {
-    auto loaded = benchmark.load_usable(image_cache);
-    asked.questions = std::move(loaded.questions);
-    for (auto& [id, reason] : loaded.unusable) asked.unusable.emplace_back(std::move(id), std::move(reason));
-    asked.notes = std::move(loaded.notes);
-  } else {
-    asked.questions = benchmark.load(image_cache);
-  }
-  return asked;
-}
-
-}  // namespace
-
 AskedQuestions asked_questions(const eval::Benchmark& benchmark, const std::filesystem::path& image_cache) {
-  return usable_questions(benchmark, image_cache.string());
+  auto loaded = benchmark.load_usable(image_cache.string());
+  AskedQuestions asked{.questions = std::move(loaded.questions), .unusable = {}, .notes = std::move(loaded.notes)};
+  for (auto& [id, reason] : loaded.unusable) asked.unusable.emplace_back(std::move(id), std::move(reason));
+  return asked;
 }
 
 const BenchmarkDigests::Known& BenchmarkDigests::read(const eval::BenchmarkOptions& options) {

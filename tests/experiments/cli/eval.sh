@@ -88,6 +88,16 @@ adapter=$(find trained/adapter -type d -name adapter | grep -v '^trained/adapter
 grep -q "model + adapter" adapted.txt || fails "the run does not name the adapter: $(cat adapted.txt)"
 ! cmp -s adapted/mini-pope/predictions.jsonl results/mini-pope/predictions.jsonl || fails "the adapter changed nothing"
 
+echo "== questions that cannot be asked are listed, the rest is scored, and the exit code says so"
+cp -r world/benchmarks broken
+head -c 20 "$(find world/benchmarks/mini-pope -name '*.png' | sort | head -1)" > "$(find broken/mini-pope -name '*.png' | sort | head -1)"
+got=0
+"${ask[@]/world\/benchmarks/broken}" only='[mini-pope]' out=part > part.txt 2> err.txt || got=$?
+[ "$got" = 3 ] || fails "exit $got instead of 3: $(cat err.txt)"
+asked=$(wc -l < results/mini-pope/predictions.jsonl) answered=$(wc -l < part/mini-pope/predictions.jsonl) listed=$(wc -l < part/mini-pope/unusable.jsonl)
+[ "$listed" -gt 0 ] && [ $((answered + listed)) = "$asked" ] || fails "$answered answered and $listed listed of $asked"
+grep -qF "$answered of $asked" part.txt || fails "the table does not count: $(cat part.txt)"
+
 echo "== what a user sees when something is wrong"
 expect_refusal 2 "model.path" "$program" eval eval=mini
 expect_refusal 2 "mini world" "$program" eval model.path=model eval=mini
