@@ -63,9 +63,12 @@ std::set<std::string> values_for(const config::ComposeRequest& request, const st
   const auto value = word.substr(0, begin).find_last_of("=,") + 1;
   if (begin > value) group += "/" + word.substr(value, begin - value - 1);
   std::set<std::string> out;
-  for (const auto& option : config::group_options(request, group)) {
+  const auto options = config::group_options(request, group);
+  for (const auto& option : options) {
     const bool folder = !config::group_options(request, group + "/" + option).empty();
-    out.insert(word.substr(0, begin) + option + (folder ? "/" : ""));
+    const bool both = std::count(options.begin(), options.end(), option) > 1;
+    if (folder) out.insert(word.substr(0, begin) + option + "/");
+    if (!folder || both) out.insert(word.substr(0, begin) + option);
   }
   return out;
 }

@@ -308,7 +308,6 @@ std::vector<std::string> group_options(const ComposeRequest& request, const std:
   const auto groups = repository.subgroups(group);
   names.insert(names.end(), groups.begin(), groups.end());
   std::sort(names.begin(), names.end());
-  names.erase(std::unique(names.begin(), names.end()), names.end());
   return names;
 }
 

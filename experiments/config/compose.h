@@ -56,8 +56,8 @@ void require_complete(const ComposedConfig& config);
 /// `GROUP=all` (not Hydra's) stands for what the experiment sweeps over in that group, or else for every option of it.
 std::vector<std::vector<std::string>> multirun_jobs(const ComposeRequest& request);
 
-/// Options and sub-groups of a group over everything that `request` searches, sorted; with `below` the options of the
-/// sub-groups ("mini/demo") in place of these.
+/// Options and sub-groups of a group over everything that `request` searches, sorted, a name that is both twice; with
+/// `below` the options of the sub-groups ("mini/demo") in place of these.
 std::vector<std::string> group_options(const ComposeRequest& request, const std::string& group, bool below = false);
 
 }  // namespace scalselect::config
