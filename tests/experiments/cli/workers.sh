@@ -52,7 +52,9 @@ says log.txt "cannot be asked"
 cp kept.png "$picture"
 
 echo "== a worker that fails says why on the console and in the store"
-printf 'no image' > broken.png
+# Damage between ends that look right is found by the worker alone, when it asks.
+cp kept.png broken.png
+dd if=/dev/zero of=broken.png bs=1 seek=$(($(stat -c %s broken.png) / 2)) count=60 conv=notrunc status=none
 cp broken.png "$picture"
 "${run[@]}" method=full name=broken > out.txt 2> log.txt && fails "a broken picture passes"
 grep -q "^error: full .*$(basename "$picture")" log.txt || fails "the picture is not named: $(cat log.txt)"
