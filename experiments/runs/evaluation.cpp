@@ -28,14 +28,16 @@ void log_scores(Store& store, const std::string& run_id, std::span<const ScoredA
   std::vector<MetricRow> metrics;
   std::vector<eval::Question> questions;
   std::vector<eval::Outcome> outcomes;
-  for (const auto& [options, rescored, unusable] : scored) {
+  for (const auto& item : scored) {
+    const auto& rescored = item.rescored;
+    const auto& name = item.options.name;
     for (const auto& stats : rescored.scores.metrics)
-      metrics.push_back({"eval/" + options.name + "/" + stats.metric.name, 0, stats.metric.value});
+      metrics.push_back({"eval/" + name + "/" + stats.metric.name, 0, stats.metric.value});
     const auto count = [&](const char* what, double value) {
-      metrics.push_back({"answers/" + options.name + "/" + what, 0, value});
+      metrics.push_back({"answers/" + name + "/" + what, 0, value});
     };
     count("questions", static_cast<double>(rescored.questions.size()));
-    count("unusable", static_cast<double>(unusable));
+    count("unusable", static_cast<double>(item.unusable));
     count("unreadable", rescored.scores.unreadable);
     questions.insert(questions.end(), rescored.questions.begin(), rescored.questions.end());
     outcomes.insert(outcomes.end(), rescored.outcomes.begin(), rescored.outcomes.end());
@@ -81,7 +83,7 @@ std::string record_evaluation(Store& store, const EvaluationRecord& record,
     options.push_back(scores.back().options);
     content.update(benchmark.digest).update("\n");
   }
-  const auto id = store.start_run(evaluation_start(record, options, content.finish()));
+  auto id = store.start_run(evaluation_start(record, options, content.finish()));
   for (std::size_t i = 0; i < benchmarks.size(); ++i) {
     const auto stage = "predictions/" + options[i].name;
     store.log_stage(id, {stage, benchmarks[i].digest, /*cached=*/true, 0, 0, 0});
