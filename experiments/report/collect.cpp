@@ -48,7 +48,7 @@ struct ScoredFile {
 
 /// The rules by which answers are read, by name.
 std::string matcher_name(const eval::BenchmarkOptions& options) {
-  const auto chosen = dump_options(options)["matcher"].get<std::string>();
+  auto chosen = dump_options(options)["matcher"].get<std::string>();
   if (chosen != "default") return chosen;
   const std::map<std::string, std::string> usual = {
       {"mmbench", "vk-2026"}, {"ai2d", "vk-2026"},      {"scienceqa", "vk-2026"}, {"pope", "official"},
@@ -97,7 +97,7 @@ std::vector<ScoredFile> read_answers(const std::map<std::string, fs::path>& plac
   return answers;
 }
 
-void add_answers(std::vector<ScoredFile> answers, ReportRun& run) {
+void add_answers(std::vector<ScoredFile>&& answers, ReportRun& run) {
   std::vector<eval::Question> questions;
   std::vector<eval::Outcome> outcomes;
   for (auto& [rescored, sheet] : answers) {

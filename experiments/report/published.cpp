@@ -194,7 +194,7 @@ std::vector<PublishedMetric> used_metrics(const std::vector<PublishedTable>& pub
 
 std::string difference_text(const TableCell& ours, double published) {
   if (std::isnan(ours.mean) || std::isnan(published)) return "–";
-  const auto text = fmt::format("{:+.1f}", ours.mean - published);
+  auto text = fmt::format("{:+.1f}", ours.mean - published);
   if (std::isnan(ours.interval.low) || ours.interval.low == ours.interval.high) return text;
   return fmt::format("{} [{:.1f}, {:.1f}]", text, ours.interval.low - published, ours.interval.high - published);
 }
