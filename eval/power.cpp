@@ -49,9 +49,7 @@ double solve(double aim, double low, double high, const Function& value) {
 
 double t_critical(double freedom, double level) {
   if (freedom > kManyFreedom) return normal_quantile(1 - level / 2);
-  double high = 2;
-  while (t_rejection(high, 0, freedom) > level) high *= 2;
-  return solve(-level, 0, high, [&](double t) { return -t_rejection(t, 0, freedom); });
+  return student_t_quantile(1 - level / 2, freedom);
 }
 
 double freedom_of(const DifferenceNoise& noise, std::int64_t seeds) {

@@ -18,19 +18,6 @@ namespace {
 
 using nlohmann::json;
 
-const char* profile_name(PromptStyle style) {
-  switch (style) {
-    case PromptStyle::kLlava: return "llava";
-    case PromptStyle::kVlmEvalKit: return "vlmevalkit";
-    case PromptStyle::kVlmEvalKitDefault: return "vlmevalkit-default";
-    case PromptStyle::kVlmEvalKitQwen2: return "vlmevalkit-qwen2";
-    case PromptStyle::kVlmEvalKitQwen3: return "vlmevalkit-qwen3";
-    case PromptStyle::kLmmsEval: return "lmms-eval";
-    case PromptStyle::kLmmsEvalQwen: return "lmms-eval-qwen";
-  }
-  return "";
-}
-
 // What makes two calls of the model the same call.
 std::string call_key(const Question& question) {
   std::string key = question.prompt;
@@ -44,38 +31,16 @@ class RecordWriter {
   RecordWriter(const Benchmark& benchmark, const EvaluateOptions& options)
       : bench_(benchmark.name()),
         fingerprint_(benchmark.fingerprint()),
-        profile_(profile_name(benchmark.options().style)),
+        profile_(dump_options(benchmark.options())["style"].get<std::string>()),
         limit_(options.generation.max_new_tokens) {}
 
-  // A tokenizer may produce bytes that are not UTF-8, which JSON cannot hold. They become U+FFFD.
   std::string line(const Question& question, const std::string& response) {
-    json options = json::array(), images = json::array();
-    for (const auto& option : question.options) options.push_back({option.label, option.text});
+    json images = json::array();
     for (std::size_t i = 0; i < question.images.size(); ++i) {
       images.push_back({{"file", question.image_names[i]}, {"bytes_sha256", image_hash(question.images[i])}});
     }
-    const json record = {{"schema", 1},
-                         {"bench", bench_},
-                         {"bench_file_sha256", fingerprint_},
-                         {"id", question.id},
-                         {"row", question.row},
-                         {"group", question.group},
-                         {"rot", question.rotation},
-                         {"cluster", question.cluster},
-                         {"stratum", question.stratum},
-                         {"category", question.category},
-                         {"categories", question.splits},
-                         {"skill", question.skill},
-                         {"images", images},
-                         {"question", question.question},
-                         {"hint", question.hint},
-                         {"options", options},
-                         {"answers", question.answers},
-                         {"profile", profile_},
-                         {"prompt", question.prompt},
-                         {"response", response},
-                         {"gen", {{"max_new_tokens", limit_}, {"temperature", 0}}}};
-    return record.dump(-1, ' ', false, json::error_handler_t::replace) + "\n";
+    return prediction_line(prediction_record(question, response, bench_, fingerprint_, std::move(images), profile_,
+                                             {{"max_new_tokens", limit_}, {"temperature", 0}}));
   }
 
  private:
@@ -198,6 +163,37 @@ std::size_t check_prefix(std::span<const Question> questions, std::span<const st
 }
 
 }  // namespace
+
+json prediction_record(const Question& question, const std::string& response, const std::string& benchmark,
+                       const std::string& fingerprint, json images, const std::string& profile, json gen) {
+  json options = json::array();
+  for (const auto& option : question.options) options.push_back({option.label, option.text});
+  return {{"schema", 1},
+          {"bench", benchmark},
+          {"bench_file_sha256", fingerprint},
+          {"id", question.id},
+          {"row", question.row},
+          {"group", question.group},
+          {"rot", question.rotation},
+          {"cluster", question.cluster},
+          {"stratum", question.stratum},
+          {"category", question.category},
+          {"categories", question.splits},
+          {"skill", question.skill},
+          {"images", std::move(images)},
+          {"question", question.question},
+          {"hint", question.hint},
+          {"options", std::move(options)},
+          {"answers", question.answers},
+          {"profile", profile},
+          {"prompt", question.prompt},
+          {"response", response},
+          {"gen", std::move(gen)}};
+}
+
+std::string prediction_line(const json& record) {
+  return record.dump(-1, ' ', false, json::error_handler_t::replace) + "\n";
+}
 
 std::filesystem::path partial_predictions(const std::filesystem::path& file) {
   auto partial = file;

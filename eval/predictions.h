@@ -9,6 +9,7 @@
 #pragma once
 
 #include <filesystem>
+#include <nlohmann/json.hpp>
 #include <span>
 #include <string>
 #include <vector>
@@ -29,6 +30,16 @@ struct Prediction {
   Question question;
   std::string response;
 };
+
+/// One object of predictions.jsonl with what a question and its answer say. `images`, `profile` and `gen` are what the
+/// writer knows of how it was asked.
+nlohmann::json prediction_record(const Question& question, const std::string& response, const std::string& benchmark,
+                                 const std::string& fingerprint, nlohmann::json images, const std::string& profile,
+                                 nlohmann::json gen);
+
+/// A record as a line of the file. A tokenizer may produce bytes that are not UTF-8, which JSON cannot hold; they
+/// become U+FFFD.
+std::string prediction_line(const nlohmann::json& record);
 
 /// Where `evaluate` keeps answers until all are there.
 std::filesystem::path partial_predictions(const std::filesystem::path& file);

@@ -74,10 +74,15 @@ std::unique_ptr<Benchmark> make_benchmark(const BenchmarkOptions& options) {
       fmt::format("Set `kind` to one of {}.", kinds_text()));
 }
 
+std::vector<std::string> matchers_of(BenchmarkOptions options) {
+  options.matcher = Matcher::kDefault;
+  return names_of(make_benchmark(options)->matchers());
+}
+
 std::vector<std::string> matchers_of(const std::string& kind) {
   BenchmarkOptions options;
   options.kind = kind;
-  return names_of(make_benchmark(options)->matchers());
+  return matchers_of(options);
 }
 
 std::vector<std::string> benchmark_kinds() {

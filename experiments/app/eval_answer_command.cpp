@@ -62,7 +62,7 @@ eval::BenchmarkOptions adjusted(const eval::BenchmarkOptions& benchmark, const E
   if (asked.matcher) {
     tree["matcher"] = *asked.matcher;
     bind_options<eval::BenchmarkOptions>(tree, "");  // refuses a name that no benchmark knows
-    const auto known = eval::matchers_of(benchmark.kind);
+    const auto known = eval::matchers_of(benchmark);
     if (*asked.matcher != "default" && std::find(known.begin(), known.end(), *asked.matcher) == known.end()) {
       tree["matcher"] = dump_options(benchmark)["matcher"];
       log_info("{} has no matcher '{}' and keeps '{}'", benchmark.name, *asked.matcher,

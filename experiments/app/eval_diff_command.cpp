@@ -36,7 +36,7 @@ Side make_side(const PlainWords& asked, AnswerFile answers, std::size_t place) {
   if (matchers.size() > 2) refuse_plain(kCommand, "matcher= takes one matcher for both, or two.");
   if (!matchers.empty()) {
     const auto& matcher = matchers[std::min(place, matchers.size() - 1)];
-    require_one_of(kCommand, "matcher", matcher, eval::matchers_of(answers.benchmark.kind));
+    require_one_of(kCommand, "matcher", matcher, eval::matchers_of(answers.benchmark));
     tree["matcher"] = matcher;
   }
   Side side{std::move(answers), eval::make_benchmark(bind_options<eval::BenchmarkOptions>(tree)), tree["matcher"], {}};

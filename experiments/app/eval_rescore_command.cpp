@@ -5,7 +5,6 @@
 
 #include "core/error.h"
 #include "core/files.h"
-#include "eval/matchers.h"
 #include "eval/predictions.h"
 #include "eval/registry.h"
 #include "experiments/app/answer_files.h"
@@ -25,10 +24,8 @@ struct Reading {
 };
 
 /// The matchers that are asked for and that the benchmark knows.
-Words matchers_for(const PlainWords& asked, eval::BenchmarkOptions options) {
-  options.matcher = eval::Matcher::kDefault;
-  Words known;
-  for (const auto matcher : eval::make_benchmark(options)->matchers()) known.emplace_back(eval::matcher_name(matcher));
+Words matchers_for(const PlainWords& asked, const eval::BenchmarkOptions& options) {
+  const auto known = eval::matchers_of(options);
   if (known.empty()) {
     throw UserError(ErrorKind::kUsage,
                     fmt::format("Answers to '{}' are collected, but nothing here can score them.", options.kind),
