@@ -32,12 +32,17 @@ if(LibTorch_FOUND AND NOT TARGET LibTorch::LibTorch)
   get_filename_component(LibTorch_LIB_DIR ${LibTorch_CPU} DIRECTORY)
   add_library(LibTorch::C10 SHARED IMPORTED)
   set_target_properties(LibTorch::C10 PROPERTIES IMPORTED_LOCATION ${LibTorch_C10})
+  # The wheel brings a newer {fmt} that comes before Debian's. scripts/setup.sh leaves it out; with a wheel that has it,
+  # header-only use keeps the two apart, for four seconds a file.
+  set(_libtorch_fmt "")
+  if(EXISTS ${LibTorch_INCLUDE_DIR}/fmt)
+    set(_libtorch_fmt FMT_HEADER_ONLY)
+  endif()
   add_library(LibTorch::LibTorch SHARED IMPORTED)
   set_target_properties(LibTorch::LibTorch PROPERTIES
     IMPORTED_LOCATION ${LibTorch_CPU}
     INTERFACE_INCLUDE_DIRECTORIES "${LibTorch_INCLUDE_DIR};${LibTorch_INCLUDE_DIR}/torch/csrc/api/include"
-    # The wheel brings a newer {fmt} that comes before Debian's; header-only use keeps the two apart.
-    INTERFACE_COMPILE_DEFINITIONS FMT_HEADER_ONLY
+    INTERFACE_COMPILE_DEFINITIONS "${_libtorch_fmt}"
     INTERFACE_LINK_LIBRARIES LibTorch::C10
     INTERFACE_LINK_OPTIONS "-Wl,-rpath-link,${LibTorch_LIB_DIR};-Wl,--allow-shlib-undefined")
 endif()

@@ -16,11 +16,51 @@ function(scalselect_folder name)
   target_link_libraries(scalselect_${name} PUBLIC ${ARG_PUBLIC} PRIVATE ${ARG_PRIVATE})
 endfunction()
 
-# Reading LibTorch's headers takes most of a file's compilation: programs take the library's precompiled ones, for which
-# they must be position-independent in the same way.
+# Whether FILE includes LibTorch, itself or through headers of the repository.
+function(scalselect_reads_libtorch file result)
+  get_property(known GLOBAL PROPERTY "scalselect_reads_libtorch:${file}")
+  if(NOT "${known}" STREQUAL "")
+    set(${result} ${known} PARENT_SCOPE)
+    return()
+  endif()
+  set_property(GLOBAL PROPERTY "scalselect_reads_libtorch:${file}" FALSE)  # until it is known: headers may include each other
+  set(reads FALSE)
+  file(STRINGS ${file} lines REGEX "^#include ")
+  foreach(line IN LISTS lines)
+    if(line MATCHES "<(torch|ATen|c10)/")
+      set(reads TRUE)
+    elseif(line MATCHES "\"(.+)\"")
+      set(header ${PROJECT_SOURCE_DIR}/${CMAKE_MATCH_1})
+      if(EXISTS ${header})
+        scalselect_reads_libtorch(${header} reads)
+      endif()
+    endif()
+    if(reads)
+      break()
+    endif()
+  endforeach()
+  set_property(GLOBAL PROPERTY "scalselect_reads_libtorch:${file}" ${reads})
+  set(${result} ${reads} PARENT_SCOPE)
+endfunction()
+
+# Reading LibTorch's headers takes most of a file's compilation, so they are precompiled once; files that have no use for them
+# are compiled without, for even precompiled ones take seconds: scalselect_precompile(scalselect_trainer REUSE_FROM scalselect_vlm).
+function(scalselect_precompile target)
+  target_precompile_headers(${target} ${ARGN})
+  get_target_property(sources ${target} SOURCES)
+  foreach(source IN LISTS sources)
+    get_filename_component(source ${source} ABSOLUTE)
+    scalselect_reads_libtorch(${source} reads)
+    if(NOT reads)
+      set_source_files_properties(${source} PROPERTIES SKIP_PRECOMPILE_HEADERS ON)
+    endif()
+  endforeach()
+endfunction()
+
+# Programs take the library's precompiled headers, for which they must be position-independent in the same way.
 function(scalselect_torch_program target)
   target_compile_options(${target} PRIVATE -fPIC)
-  target_precompile_headers(${target} REUSE_FROM scalselect_vlm)
+  scalselect_precompile(${target} REUSE_FROM scalselect_vlm)
 endfunction()
 
 # One GoogleTest program per folder: scalselect_test(core LABELS fast LINK scalselect::core) takes tests/core/*.cpp.

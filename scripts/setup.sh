@@ -70,3 +70,4 @@ if fetch libtorch.txt torch nvidia; then
   for wheel in "$deps"/wheels/nvidia_*.whl; do unzip -q -o "$wheel" 'nvidia/*/lib/*' -d "$deps"; done
   done_with
 fi
+rm -rf "$deps/torch/include/fmt"  # Debian's is used: cmake/FindLibTorch.cmake

@@ -2,9 +2,9 @@
 // operators are the CPU's, but a tensor that was left on the CPU is refused, as CUDA refuses it.
 #pragma once
 
-#include <torch/torch.h>
-
 #include <vector>
+
+#include "vlm/libtorch.h"
 
 namespace scalselect::vlm {
 

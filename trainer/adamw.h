@@ -1,11 +1,11 @@
 // AdamW with decoupled weight decay (Loshchilov and Hutter), clipping, and a state that can be stored exactly.
 #pragma once
 
-#include <torch/torch.h>
-
 #include <string>
 #include <utility>
 #include <vector>
+
+#include "vlm/libtorch.h"
 
 namespace scalselect::trainer {
 

@@ -1,5 +1,7 @@
 #include "trainer/gradients.h"
 
+#include <torch/autograd.h>
+
 #include <algorithm>
 #include <cmath>
 

@@ -1,14 +1,13 @@
 // The gradient of one sample's training loss with respect to chosen parameters, as one vector.
 #pragma once
 
-#include <torch/torch.h>
-
 #include <cstdint>
 #include <filesystem>
 #include <string>
 #include <vector>
 
 #include "trainer/dataset.h"
+#include "vlm/libtorch.h"
 #include "vlm/vlm.h"
 
 namespace scalselect::trainer {

@@ -1,14 +1,13 @@
 // The frozen tower's output for the images of a training set, computed once per image if memory allows.
 #pragma once
 
-#include <torch/torch.h>
-
 #include <cstdint>
 #include <memory>
 #include <span>
 #include <string>
 #include <vector>
 
+#include "vlm/libtorch.h"
 #include "vlm/open_model.h"
 
 namespace scalselect::trainer {

@@ -1,13 +1,12 @@
 // The training loss of a batch: right-padded sequences, causal attention, logits only before targets.
 #pragma once
 
-#include <torch/torch.h>
-
 #include <cstdint>
 #include <span>
 #include <vector>
 
 #include "trainer/dataset.h"
+#include "vlm/libtorch.h"
 #include "vlm/vlm.h"
 
 namespace scalselect::trainer {

@@ -1,13 +1,12 @@
 // Models from and to HF folders: config.json and (sharded) safetensors.
 #pragma once
 
-#include <torch/torch.h>
-
 #include <filesystem>
 #include <optional>
 #include <string>
 
 #include "vlm/device.h"
+#include "vlm/libtorch.h"
 #include "vlm/llava.h"
 #include "vlm/vlm.h"
 

@@ -1,11 +1,10 @@
 // CLIP's vision transformer (transformers: models/clip/modeling_clip.py), with HF's parameter names.
 #pragma once
 
-#include <torch/torch.h>
-
 #include <vector>
 
 #include "vlm/config.h"
+#include "vlm/libtorch.h"
 #include "vlm/linear.h"
 
 namespace scalselect::vlm {

@@ -2,9 +2,8 @@
 // never loads it.
 #pragma once
 
-#include <torch/torch.h>
-
 #include "core/device.h"
+#include "vlm/libtorch.h"
 
 namespace scalselect::vlm {
 

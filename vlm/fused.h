@@ -3,7 +3,7 @@
 // to rounding; where a `can_...` is false, the plain formulas are used.
 #pragma once
 
-#include <torch/torch.h>
+#include "vlm/libtorch.h"
 
 namespace scalselect::vlm {
 

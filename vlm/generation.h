@@ -1,12 +1,11 @@
 // Greedy decoding of token ids with a key/value cache, in batches padded on the left.
 #pragma once
 
-#include <torch/torch.h>
-
 #include <cstdint>
 #include <string>
 #include <vector>
 
+#include "vlm/libtorch.h"
 #include "vlm/vlm.h"
 
 namespace scalselect::vlm {

@@ -4,14 +4,13 @@
 // (image_processing_qwen2_vl.py; cutting into patches is the model's).
 #pragma once
 
-#include <torch/torch.h>
-
 #include <array>
 #include <cstdint>
 #include <filesystem>
 #include <optional>
 
 #include "data/image.h"
+#include "vlm/libtorch.h"
 
 namespace scalselect::vlm {
 

@@ -1,9 +1,9 @@
 // A linear layer that may carry a LoRA branch, in PEFT's semantics (peft/tuners/lora/layer.py).
 #pragma once
 
-#include <torch/torch.h>
-
 #include <string>
+
+#include "vlm/libtorch.h"
 
 namespace scalselect::vlm {
 

@@ -3,12 +3,11 @@
 // are the same except for biases, norms of queries and keys, positions with three axes (M-RoPE) and DeepStack.
 #pragma once
 
-#include <torch/torch.h>
-
 #include <utility>
 #include <vector>
 
 #include "vlm/config.h"
+#include "vlm/libtorch.h"
 #include "vlm/linear.h"
 
 namespace scalselect::vlm {

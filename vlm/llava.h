@@ -3,13 +3,12 @@
 // model.multi_modal_projector.linear_1..., lm_head.weight (absent if tied).
 #pragma once
 
-#include <torch/torch.h>
-
 #include <string>
 #include <vector>
 
 #include "vlm/clip_tower.h"
 #include "vlm/config.h"
+#include "vlm/libtorch.h"
 #include "vlm/linear.h"
 #include "vlm/vlm.h"
 

@@ -1,8 +1,6 @@
 // One sample's forward passes, shared and plain, and the signals that are read from them.
 #pragma once
 
-#include <torch/torch.h>
-
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -14,6 +12,7 @@
 #include "core/probes.h"
 #include "vlm/chat_template.h"
 #include "vlm/compat_roles.h"
+#include "vlm/libtorch.h"
 #include "vlm/probe.h"
 #include "vlm/vlm.h"
 

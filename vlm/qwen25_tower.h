@@ -2,11 +2,10 @@
 // attention within windows in most blocks, RMS norms, gated MLPs.
 #pragma once
 
-#include <torch/torch.h>
-
 #include <vector>
 
 #include "vlm/config.h"
+#include "vlm/libtorch.h"
 #include "vlm/qwen_tower.h"
 #include "vlm/qwen_vision.h"
 

@@ -1,11 +1,10 @@
 // Qwen3-VL's vision transformer (transformers: Qwen3VLVisionModel), with HF's parameter names.
 #pragma once
 
-#include <torch/torch.h>
-
 #include <vector>
 
 #include "vlm/config.h"
+#include "vlm/libtorch.h"
 #include "vlm/qwen_tower.h"
 #include "vlm/qwen_vision.h"
 

@@ -1,10 +1,9 @@
 // The interface of a Qwen-VL model's tower.
 #pragma once
 
-#include <torch/torch.h>
-
 #include <vector>
 
+#include "vlm/libtorch.h"
 #include "vlm/qwen_vision.h"
 
 namespace scalselect::vlm {

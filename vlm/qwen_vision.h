@@ -2,12 +2,11 @@
 // order of their merge blocks, rotary positions with rows and columns, attention within segments.
 #pragma once
 
-#include <torch/torch.h>
-
 #include <cstdint>
 #include <vector>
 
 #include "vlm/config.h"
+#include "vlm/libtorch.h"
 #include "vlm/linear.h"
 #include "vlm/llama.h"
 

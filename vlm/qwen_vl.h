@@ -3,13 +3,12 @@
 // lm_head.weight (absent if tied).
 #pragma once
 
-#include <torch/torch.h>
-
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "vlm/config.h"
+#include "vlm/libtorch.h"
 #include "vlm/qwen_tower.h"
 #include "vlm/vlm.h"
 

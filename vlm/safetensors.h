@@ -2,14 +2,14 @@
 // huggingface/safetensors). Files are mapped, not read: a tensor's pages are loaded only when touched.
 #pragma once
 
-#include <torch/torch.h>
-
 #include <filesystem>
 #include <map>
 #include <memory>
 #include <string>
 #include <utility>
 #include <vector>
+
+#include "vlm/libtorch.h"
 
 namespace scalselect::vlm {
 

@@ -1,13 +1,13 @@
 // Checkpoints that do not fit into memory: safetensors written one tensor at a time.
 #pragma once
 
-#include <torch/torch.h>
-
 #include <filesystem>
 #include <functional>
 #include <map>
 #include <string>
 #include <vector>
+
+#include "vlm/libtorch.h"
 
 namespace scalselect::vlm {
 

@@ -2,10 +2,10 @@
 // sample's bits do not depend on the number of threads. Or one after another, with all threads inside operators.
 #pragma once
 
-#include <torch/torch.h>
-
 #include <cstdint>
 #include <functional>
+
+#include "vlm/libtorch.h"
 
 namespace scalselect::vlm {
 

@@ -2,14 +2,13 @@
 // and without running anything in the pickle (vlm/pickle.h).
 #pragma once
 
-#include <torch/torch.h>
-
 #include <filesystem>
 #include <map>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "vlm/libtorch.h"
 #include "vlm/pickle.h"
 
 namespace scalselect::vlm {

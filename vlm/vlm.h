@@ -5,8 +5,6 @@
 //   input.options()); logits(states at the positions that matter)
 #pragma once
 
-#include <torch/torch.h>
-
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
@@ -15,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "vlm/libtorch.h"
 #include "vlm/linear.h"
 #include "vlm/llama.h"
 

@@ -1,13 +1,13 @@
 // The weights of a Hugging Face folder in any storage: safetensors or PyTorch's .bin, whole or in shards.
 #pragma once
 
-#include <torch/torch.h>
-
 #include <filesystem>
 #include <functional>
 #include <map>
 #include <string>
 #include <vector>
+
+#include "vlm/libtorch.h"
 
 namespace scalselect::vlm {
 

@@ -1,7 +1,7 @@
 // doctor: the facts that a bug report needs.
 #include <dlfcn.h>
 #include <fmt/format.h>
-#include <torch/torch.h>
+#include <torch/cuda.h>
 
 #include <filesystem>
 #include <fstream>
@@ -16,6 +16,7 @@
 #include "experiments/resources.h"
 #include "selector/subspace_kernels.h"
 #include "vlm/device.h"
+#include "vlm/libtorch.h"
 
 namespace scalselect::app {
 namespace {

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <gtest/gtest.h>
-#include <torch/torch.h>
 
 #include <filesystem>
 #include <string>
@@ -10,6 +9,7 @@
 
 #include "core/rng.h"
 #include "trainer/train.h"
+#include "vlm/libtorch.h"
 #include "vlm/llava.h"
 
 namespace scalselect::trainer {

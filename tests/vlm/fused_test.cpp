@@ -3,6 +3,7 @@
 
 #include <ATen/autocast_mode.h>
 #include <gtest/gtest.h>
+#include <torch/autograd.h>
 
 namespace scalselect::vlm {
 namespace {

@@ -2,12 +2,12 @@
 #pragma once
 
 #include <gtest/gtest.h>
-#include <torch/torch.h>
 
 #include <filesystem>
 #include <string>
 
 #include "vlm/checkpoint.h"
+#include "vlm/libtorch.h"
 #include "vlm/safetensors.h"
 
 namespace scalselect::vlm {

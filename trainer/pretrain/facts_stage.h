@@ -1,13 +1,12 @@
 // The decoder's training: values of facts, after the keys that name them.
 #pragma once
 
-#include <torch/torch.h>
-
 #include <array>
 #include <string>
 
 #include "data/mini/facts.h"
 #include "trainer/pretrain/packing.h"
+#include "vlm/libtorch.h"
 #include "vlm/llava.h"
 
 namespace scalselect::pretrain {

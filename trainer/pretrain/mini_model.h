@@ -1,12 +1,11 @@
 // The mini VLM as a configuration, and the initial weights that make its lookups form in minutes.
 #pragma once
 
-#include <torch/torch.h>
-
 #include <cstdint>
 
 #include "trainer/pretrain/optimizer.h"
 #include "trainer/pretrain/options.h"
+#include "vlm/libtorch.h"
 #include "vlm/llava.h"
 
 namespace scalselect::pretrain {

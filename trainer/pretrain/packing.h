@@ -5,14 +5,13 @@
 // One forward pass through the picture thus carries a dozen facts of signal.
 #pragma once
 
-#include <torch/torch.h>
-
 #include <cstdint>
 #include <vector>
 
 #include "core/rng.h"
 #include "data/mini/facts.h"
 #include "trainer/pretrain/options.h"
+#include "vlm/libtorch.h"
 
 namespace scalselect::pretrain {
 

@@ -1,8 +1,6 @@
 // Endless pictures: scene number i of a stream is the same in every run, whatever came before it.
 #pragma once
 
-#include <torch/torch.h>
-
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -11,6 +9,7 @@
 #include "data/mini/scene.h"
 #include "trainer/pretrain/options.h"
 #include "trainer/pretrain/packing.h"
+#include "vlm/libtorch.h"
 
 namespace scalselect::pretrain {
 

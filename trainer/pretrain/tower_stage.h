@@ -1,13 +1,12 @@
 // The first two stages: the tower learns to classify every patch, the projector to say the result in words.
 #pragma once
 
-#include <torch/torch.h>
-
 #include <string>
 #include <vector>
 
 #include "trainer/pretrain/mini_model.h"
 #include "trainer/pretrain/stream.h"
+#include "vlm/libtorch.h"
 
 namespace scalselect::pretrain {
 
