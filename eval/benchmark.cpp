@@ -11,6 +11,7 @@
 #include "core/check.h"
 #include "core/error.h"
 #include "core/hash.h"
+#include "core/parallel.h"
 #include "eval/images.h"
 #include "eval/metric_stats.h"
 #include "eval/skills.h"
@@ -46,13 +47,22 @@ void tag_skills(const BenchmarkOptions& options, std::vector<Question>& question
 }
 
 // Many questions share a picture, which is looked at once.
-void check_images(std::vector<Question>& questions) {
-  std::unordered_map<std::string, std::string> problems;
+void check_images(std::vector<Question>& questions, bool decode) {
+  std::unordered_map<std::string, std::size_t> places;
+  std::vector<std::string> images;
+  for (const auto& question : questions) {
+    for (const auto& image : question.images) {
+      if (places.try_emplace(image, images.size()).second) images.push_back(image);
+    }
+  }
+  std::vector<std::string> problems(images.size());
+  parallel_blocks(std::ssize(images), 4, [&](std::int64_t begin, std::int64_t end) {
+    for (auto i = static_cast<std::size_t>(begin); i < static_cast<std::size_t>(end); ++i)
+      problems[i] = picture_problem(images[i], decode);
+  });
   for (auto& question : questions) {
     for (const auto& image : question.images) {
-      const auto [known, fresh] = problems.try_emplace(image);
-      if (fresh) known->second = picture_problem(image);
-      if (question.unusable.empty()) question.unusable = known->second;
+      if (question.unusable.empty()) question.unusable = problems[places.at(image)];
     }
   }
 }
@@ -144,12 +154,7 @@ Benchmark::Benchmark(BenchmarkOptions options) : options_(std::move(options)) {
   if (options_.name.empty()) options_.name = options_.kind;
 }
 
-std::vector<Matcher> Benchmark::matchers() const {
-  return {Matcher::kVk2024, Matcher::kVk2025,   Matcher::kVk2026,
-          Matcher::kStrict, Matcher::kOfficial, Matcher::kLmmsEval};
-}
-
-Loaded Benchmark::load_usable(const std::string& image_cache) const {
+Loaded Benchmark::load_usable(const std::string& image_cache, PictureCheck pictures) const {
   if (!std::filesystem::exists(options_.path)) {
     throw UserError(ErrorKind::kInput, fmt::format("benchmark '{}': {} does not exist", name(), options_.path),
                     "Set its `path` to where the benchmark lies.");
@@ -162,7 +167,7 @@ Loaded Benchmark::load_usable(const std::string& image_cache) const {
   loaded.notes = notes(rows);
   check_ids(rows);
   limit_questions(options_.limit, rows);
-  check_images(rows);
+  if (pictures != PictureCheck::kNone) check_images(rows, pictures == PictureCheck::kDecode);
   spread_to_groups(rows);
   for (auto& question : rows) {
     if (!question.unusable.empty()) {
@@ -177,8 +182,8 @@ Loaded Benchmark::load_usable(const std::string& image_cache) const {
   return loaded;
 }
 
-std::vector<Question> Benchmark::load(const std::string& image_cache) const {
-  Loaded loaded = load_usable(image_cache);
+std::vector<Question> Benchmark::load(const std::string& image_cache, PictureCheck pictures) const {
+  Loaded loaded = load_usable(image_cache, pictures);
   if (!loaded.unusable.empty()) refuse_unusable(options_, loaded.unusable);
   return std::move(loaded.questions);
 }

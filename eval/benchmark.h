@@ -142,6 +142,13 @@ struct ScoredBenchmark {
   const MetricStats* find(const std::string& metric) const;  ///< nullptr if there is none
 };
 
+/// What is done to find out whether a question's pictures can be used.
+enum class PictureCheck {
+  kNone,    ///< nothing: answers that exist already are scored without pictures
+  kEnds,    ///< first and last bytes are read; what is in doubt is decoded
+  kDecode,  ///< every picture is decoded, once, on all threads
+};
+
 class Benchmark {
  public:
   explicit Benchmark(BenchmarkOptions options);
@@ -155,13 +162,12 @@ class Benchmark {
 
   /// Reads options().path. Images inside the file (base64) are decoded into `image_cache`, named by their SHA-256.
   /// A row that cannot be used (missing or broken image, repeated id, answer that is none) is listed with its reason,
-  /// and so are those scored together with it; a picture's file is checked by its first and last bytes, and decoded
-  /// only if these are in doubt. Throws UserError(kInput), naming file and row, where nothing can be used: missing file
-  /// or column, another format.
-  Loaded load_usable(const std::string& image_cache) const;
+  /// and so are those scored together with it. Throws UserError(kInput), naming file and row, where nothing can be
+  /// used: missing file or column, another format.
+  Loaded load_usable(const std::string& image_cache, PictureCheck pictures = PictureCheck::kEnds) const;
   /// The questions of a benchmark that must be whole. Throws UserError(kInput), naming the first row that cannot be
   /// used and the number of others.
-  std::vector<Question> load(const std::string& image_cache) const;
+  std::vector<Question> load(const std::string& image_cache, PictureCheck pictures = PictureCheck::kEnds) const;
 
   /// SHA-256 over the annotation files that `load` reads (not the images, which are named in the predictions).
   std::string fingerprint() const;
@@ -170,8 +176,9 @@ class Benchmark {
   /// metrics: test sets that a server scores, and what only people or other models can judge.
   virtual bool references_optional() const { return false; }
 
-  /// Matchers that it knows besides kDefault; make_benchmark refuses others. Default: all.
-  virtual std::vector<Matcher> matchers() const;
+  /// Matchers that it knows, the one that kDefault stands for first; none if answers are only collected.
+  /// make_benchmark refuses others.
+  virtual std::vector<Matcher> matchers() const = 0;
   virtual Parsed parse(const Question& question, const std::string& raw) const = 0;
   /// 1 if `parsed` answers the question, else 0. Default: parsed.value equals answers[0].
   virtual double score(const Question& question, const Parsed& parsed) const;

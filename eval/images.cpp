@@ -44,14 +44,14 @@ bool ends_well(std::string_view format, std::string_view tail) {
 
 }  // namespace
 
-std::string picture_problem(const std::string& file) {
+std::string picture_problem(const std::string& file, bool decode) {
   std::error_code none;
   if (!std::filesystem::is_regular_file(file, none)) return fmt::format("its image {} is missing", file);
   std::ifstream in(file, std::ios::binary);
   in.seekg(0, std::ios::end);
   const std::streamoff size = in.tellg();
   if (in && size == 0) return fmt::format("its image {} is empty", file);
-  if (in) {
+  if (in && !decode) {
     const auto header = read_image_header(read_part(in, 0, std::min(size, kHead)));
     in.clear();
     if (header && ends_well(header->format, read_part(in, std::max<std::streamoff>(0, size - kTail), kTail))) return {};

@@ -19,8 +19,8 @@ class ImageCache {
   std::filesystem::path folder_;
 };
 
-/// Why the picture cannot be used ("its image FILE is missing", "… is cut short"), or an empty string. Its size must be
-/// readable and its last bytes must be those that its format ends with; where they are not, it is decoded to be sure.
-std::string picture_problem(const std::string& file);
+/// Why the picture cannot be used ("its image FILE is missing", "… is cut short"), or an empty string. It is decoded to
+/// find out, unless `decode` is false, its size is readable and its last bytes are those that its format ends with.
+std::string picture_problem(const std::string& file, bool decode = false);
 
 }  // namespace scalselect::eval

@@ -129,9 +129,9 @@ const char* matcher_name(Matcher matcher) {
 }
 
 std::vector<Matcher> matchers_of(AnswerKind kind) {
-  std::vector<Matcher> matchers;
+  std::vector<Matcher> matchers = {resolve(kind, Matcher::kDefault)};
   for (const auto& rule : kRules) {
-    if (rule.kind == kind) matchers.push_back(rule.matcher);
+    if (rule.kind == kind && rule.matcher != matchers.front()) matchers.push_back(rule.matcher);
   }
   return matchers;
 }

@@ -43,7 +43,7 @@ const char* matcher_name(Matcher matcher);
 /// Throws UserError(kUsage): `benchmark` has no rules of that name, but those that are `known`.
 [[noreturn]] void refuse_matcher(const std::string& benchmark, Matcher matcher, const std::vector<Matcher>& known);
 
-/// The rules for a kind, in the order of the table.
+/// The rules for a kind, its default first.
 std::vector<Matcher> matchers_of(AnswerKind kind);
 
 /// The rule itself. kDefault is official where the kind has such a rule and vk-2026 where it has not, but vk-2026 for

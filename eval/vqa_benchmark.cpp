@@ -102,8 +102,7 @@ std::vector<MetricStats> OpenAnswer::metrics(std::span<const Question> questions
   return result;
 }
 
-Question open_question(const nlohmann::json& row, const RowKeys& keys, const std::string& where) {
-  Question question;
+void open_question(const nlohmann::json& row, const RowKeys& keys, const std::string& where, Question& question) {
   question.id = question.group = text_of(row, keys.id, where);
   question.question = text_of(row, keys.question, where);
   if (const auto key = first_key(row, keys.answers); !key.empty()) {
@@ -116,7 +115,6 @@ Question open_question(const nlohmann::json& row, const RowKeys& keys, const std
   }
   question.category = optional_text(row, keys.category, where);
   if (auto split = optional_text(row, keys.split, where); !split.empty()) question.splits = {std::move(split)};
-  return question;
 }
 
 void require_several_references(const Question& question, const std::string& where) {
@@ -137,12 +135,14 @@ std::map<std::string, std::vector<std::size_t>> rows_by_group(std::span<const Qu
 }
 
 void check_references(const std::string& file, const std::vector<Question>& questions) {
-  const auto without = [](const Question& question) { return question.answers.empty(); };
+  const auto usable = [](const Question& question) { return question.unusable.empty(); };
+  const auto without = [&](const Question& question) { return usable(question) && question.answers.empty(); };
+  const auto all = std::count_if(questions.begin(), questions.end(), usable);
   const auto missing = std::count_if(questions.begin(), questions.end(), without);
-  if (missing == 0 || missing == static_cast<std::ptrdiff_t>(questions.size())) return;
+  if (missing == 0 || missing == all) return;
   throw UserError(ErrorKind::kInput,
-                  fmt::format("{}: {} of {} questions have no reference answers, the first is '{}'", file, missing,
-                              questions.size(), std::find_if(questions.begin(), questions.end(), without)->id),
+                  fmt::format("{}: {} of {} questions have no reference answers, the first is '{}'", file, missing, all,
+                              std::find_if(questions.begin(), questions.end(), without)->id),
                   "A file has references for all questions, or for none if it is a test set.");
 }
 

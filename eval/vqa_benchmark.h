@@ -57,8 +57,10 @@ struct RowKeys {
   std::vector<std::string> id, question, answers, category, split;
 };
 
-/// A question of a row, without prompt and pictures: id, group (the id), question, answers, category, splits.
-Question open_question(const nlohmann::json& row, const RowKeys& keys, const std::string& where);
+/// What a row says of its question, without prompt and pictures: id, group (the id), question, answers, category,
+/// splits. Throws UserError(kInput) that begins with `where` for a row without id or question, or with an empty list of
+/// answers.
+void open_question(const nlohmann::json& row, const RowKeys& keys, const std::string& where, Question& question);
 
 /// Throws UserError(kInput), naming the question, where soft accuracy has a single reference: it would always be 0.
 void require_several_references(const Question& question, const std::string& where);

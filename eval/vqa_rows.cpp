@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <optional>
 #include <set>
 #include <stdexcept>
 #include <unordered_map>
@@ -215,6 +216,30 @@ void for_each_row(const fs::path& file, const std::vector<std::string>& lists, c
   for (const auto& part : row_files(file)) visit_file(part, lists, visit);
 }
 
+std::vector<Question> questions_of(const fs::path& file, const std::vector<std::string>& lists,
+                                   const QuestionMaker& make) {
+  std::vector<Question> questions;
+  std::optional<UserError> first;
+  std::size_t rows = 0, refused = 0;
+  for_each_row(file, lists, [&](const json& row, const std::string& where) {
+    ++rows;
+    Question question;
+    try {
+      if (make(row, where, question)) questions.push_back(std::move(question));
+    } catch (const UserError& error) {
+      if (error.kind() != ErrorKind::kInput) throw;
+      if (!first) first = error;
+      ++refused;
+      if (question.id.empty()) question.id = fmt::format("row {}", rows);
+      question.group = question.cluster = question.id;
+      question.unusable = error.problem();
+      questions.push_back(std::move(question));
+    }
+  });
+  if (first && refused == questions.size()) throw UserError(*first);
+  return questions;
+}
+
 void RowPictures::read(const json& cell, const std::string& where, Question& question) const {
   const auto store = [&](const std::string& bytes) {
     try {
@@ -243,19 +268,21 @@ void RowPictures::read(const json& cell, const std::string& where, Question& que
   };
   if (cell.is_array()) {
     for (const auto& item : cell) one(text_value(item, where + ": an item of its images"));
-    return;
+  } else if (!cell.is_null()) {
+    const std::string text = text_value(cell, where + ": its image");
+    std::vector<std::string> items = {text};
+    try {
+      if (text.starts_with('[')) items = list_or_text(text);
+    } catch (const std::invalid_argument& error) {
+      throw UserError(ErrorKind::kInput, fmt::format("{}: its image looks like a list, but {}", where, error.what()),
+                      "Write it as Python does: ['a', 'b'].");
+    }
+    for (const auto& item : items) one(item);
   }
-  if (cell.is_null()) {
+  if (question.images.empty()) {
     throw UserError(ErrorKind::kInput, where + " has no image", "A row names its picture in `image` or `image_path`.");
   }
-  const std::string text = text_value(cell, where + ": its image");
-  if (!text.starts_with('[')) return one(text);
-  try {
-    for (const auto& item : list_or_text(text)) one(item);
-  } catch (const std::invalid_argument& error) {
-    throw UserError(ErrorKind::kInput, fmt::format("{}: its image looks like a list, but {}", where, error.what()),
-                    "Write it as Python does: ['a', 'b'].");
-  }
+  question.cluster = question.image_names.front();
 }
 
 std::vector<std::string> text_list(const json& row, const std::string& key, const std::string& where) {

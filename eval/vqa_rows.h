@@ -25,6 +25,15 @@ using RowVisitor = std::function<void(const nlohmann::json& row, const std::stri
 /// Throws UserError(kInput), naming file and place: none of these (an HTML page is called that), cut short, not UTF-8.
 void for_each_row(const std::filesystem::path& file, const std::vector<std::string>& lists, const RowVisitor& visit);
 
+/// Makes the question of a row; false: the row is none. What it has filled in stays when it throws.
+using QuestionMaker = std::function<bool(const nlohmann::json& row, const std::string& where, Question& question)>;
+
+/// The rows of a file as questions. A row for which `make` throws UserError(kInput) is one that cannot be used, with
+/// the error's sentence as its reason (`row N`, from 1, where no id was found before); if this is so of every row, the
+/// first error is thrown. Throws what for_each_row throws.
+std::vector<Question> questions_of(const std::filesystem::path& file, const std::vector<std::string>& lists,
+                                   const QuestionMaker& make);
+
 /// The files that for_each_row reads.
 std::vector<std::string> row_files(const std::filesystem::path& file);
 
@@ -33,8 +42,9 @@ class RowPictures {
  public:
   /// Pictures inside the annotation file go to `cache`; others are looked up below `root`.
   RowPictures(const std::string& cache, std::filesystem::path root) : cache_(cache), root_(std::move(root)) {}
-  /// Sets images and image_names of `question` from a cell: a path, base64 (with or without "data:…,"), a reference to
-  /// Parquet, or a list of these. Throws UserError(kInput) that begins with `where` if it is none of these.
+  /// Sets images, image_names and cluster (the first name) of `question` from a cell: a path, base64 (with or without
+  /// "data:…,"), a reference to Parquet, or a list of these. Throws UserError(kInput) that begins with `where` if it is
+  /// none of these.
   void read(const nlohmann::json& cell, const std::string& where, Question& question) const;
 
  private:

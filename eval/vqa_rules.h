@@ -31,7 +31,7 @@ struct AnswerRule {
 /// kDefault is the rule that published numbers are made with. nullptr if the kind has no such matcher.
 const AnswerRule* answer_rule(OpenAnswerKind kind, Matcher matcher);
 
-/// The matchers that a kind has, kDefault not among them.
+/// The matchers that a kind has, its default first.
 std::vector<Matcher> matchers_of(OpenAnswerKind kind);
 
 }  // namespace scalselect::eval

@@ -44,11 +44,13 @@ class ChartQa final : public OpenAnswer {
       const RowPictures pictures(image_cache, image_folder(options_, {}));
       const RowKeys keys = {{"question_id", "index"}, {"question"}, {"answer"}, {}, {"split", "type"}};
       std::size_t number = 0;
-      for_each_row(path(), {}, [&](nlohmann::json row, const std::string& where) {
-        if (first_key(row, keys.id).empty()) row["index"] = number;  // lmms-eval's Parquet has no ids
-        ++number;
-        add(open_question(row, keys, where), row, pictures, where, questions);
-      });
+      questions =
+          questions_of(path(), {}, [&](const nlohmann::json& given, const std::string& where, Question& question) {
+            nlohmann::json row = given;
+            if (first_key(row, keys.id).empty()) row["index"] = number;  // lmms-eval's Parquet has no ids
+            ++number;
+            return fill(row, keys, pictures, where, question);
+          });
     }
     check_references(options_.path, questions);
     return questions;
@@ -96,21 +98,25 @@ class ChartQa final : public OpenAnswer {
   void read_half(const std::string& half, std::vector<Question>& questions) const {
     const RowPictures pictures(std::string(), image_folder(options_, {folder() / "png"}));
     std::size_t number = 0;
-    for_each_row(file_of(half), {}, [&](nlohmann::json row, const std::string& where) {
-      row["id"] = fmt::format("{}/{}", half, number++);
-      row["split"] = half;
-      row["image"] = text_of(row, {"imgname"}, where);
-      add(open_question(row, {{"id"}, {"query"}, {"label"}, {}, {"split"}}, where), row, pictures, where, questions);
-    });
+    const RowKeys keys = {{"id"}, {"query"}, {"label"}, {}, {"split"}};
+    auto rows =
+        questions_of(file_of(half), {}, [&](const nlohmann::json& given, const std::string& where, Question& question) {
+          nlohmann::json row = given;
+          row["id"] = fmt::format("{}/{}", half, number++);
+          row["split"] = half;
+          row["image"] = text_of(row, {"imgname"}, where);
+          return fill(row, keys, pictures, where, question);
+        });
+    std::move(rows.begin(), rows.end(), std::back_inserter(questions));
   }
 
-  void add(Question question, const nlohmann::json& row, const RowPictures& pictures, const std::string& where,
-           std::vector<Question>& questions) const {
+  bool fill(const nlohmann::json& row, const RowKeys& keys, const RowPictures& pictures, const std::string& where,
+            Question& question) const {
+    open_question(row, keys, where, question);
     for (auto& split : question.splits) split = half_of(split, where);
     pictures.read(row.value(first_key(row, {"image", "image_path"}), nlohmann::json()), where, question);
-    question.cluster = question.image_names.front();
     question.prompt = open_prompt(options_.style, OpenPrompt::kChartQa, question.question);
-    questions.push_back(std::move(question));
+    return true;
   }
 };
 

@@ -27,17 +27,18 @@ class Reader {
   std::vector<Question> read() {
     const std::vector<std::string> lists =
         custom_.list.empty() ? std::vector<std::string>{"questions", "data"} : std::vector<std::string>{custom_.list};
-    std::vector<Question> questions;
-    for_each_row(options_.path, lists, [&](const json& row, const std::string& where) {
-      questions.push_back(question_of(row, questions.size(), where));
-    });
+    std::size_t number = 0;
+    auto questions =
+        questions_of(options_.path, lists, [&](const json& row, const std::string& where, Question& question) {
+          fill(row, number++, where, question);
+          return true;
+        });
     check_references(options_.path, questions);
     return questions;
   }
 
  private:
-  Question question_of(const json& row, std::size_t number, const std::string& where) const {
-    Question question;
+  void fill(const json& row, std::size_t number, const std::string& where, Question& question) const {
     question.id = custom_.id.empty() ? std::to_string(number) : column(row, custom_.id, "id", where);
     question.group = question.id;
     question.question = column(row, custom_.question, "question", where);
@@ -47,12 +48,10 @@ class Reader {
     if (!custom_.image.empty()) {
       column_there(row, custom_.image, "image", where);
       pictures_.read(row[custom_.image], where, question);
-      question.cluster = question.image_names.front();
     }
     add_options(row, where, question);
     add_answers(row, where, question);
     question.prompt = prompt_of(row, where, question);
-    return question;
   }
 
   void column_there(const json& row, const std::string& name, const char* role, const std::string& where) const {

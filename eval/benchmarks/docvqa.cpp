@@ -22,23 +22,23 @@ class DocVqa final : public OpenAnswer {
     const fs::path renamed = folder.parent_path() / "spdocvqa_images";
     const RowPictures pictures(image_cache, image_folder(options_, {renamed, folder / "spdocvqa_images"}));
     const RowKeys keys = {{"questionId", "question_id", "index"}, {"question"}, {"answers", "answer"}, {}, {}};
-    std::vector<Question> questions;
-    for_each_row(file, {"data"}, [&](const nlohmann::json& row, const std::string& where) {
-      Question question = open_question(row, keys, where);
-      question.splits = text_list(row, "question_types", where);  // several are possible
-      auto image = row.value(first_key(row, {"image", "image_path"}), nlohmann::json());
-      // The first release keeps its pictures in documents/, which later ones renamed without touching the questions.
-      const std::string prefix = "documents/";
-      if (image.is_string() && image.get<std::string>().starts_with(prefix) &&
-          !fs::is_directory(folder / "documents") &&
-          (options_.images.empty() || !fs::is_directory(fs::path(options_.images) / "documents"))) {
-        image = image.get<std::string>().substr(prefix.size());
-      }
-      pictures.read(image, where, question);
-      question.cluster = question.image_names.front();
-      question.prompt = open_prompt(options_.style, OpenPrompt::kShort, question.question);
-      questions.push_back(std::move(question));
-    });
+    auto questions =
+        questions_of(file, {"data"}, [&](const nlohmann::json& row, const std::string& where, Question& question) {
+          open_question(row, keys, where, question);
+          question.splits = text_list(row, "question_types", where);  // several are possible
+          auto image = row.value(first_key(row, {"image", "image_path"}), nlohmann::json());
+          // The first release keeps its pictures in documents/, which later ones renamed without touching the
+          // questions.
+          const std::string prefix = "documents/";
+          if (image.is_string() && image.get<std::string>().starts_with(prefix) &&
+              !fs::is_directory(folder / "documents") &&
+              (options_.images.empty() || !fs::is_directory(fs::path(options_.images) / "documents"))) {
+            image = image.get<std::string>().substr(prefix.size());
+          }
+          pictures.read(image, where, question);
+          question.prompt = open_prompt(options_.style, OpenPrompt::kShort, question.question);
+          return true;
+        });
     check_references(options_.path, questions);
     return questions;
   }

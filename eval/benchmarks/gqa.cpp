@@ -29,32 +29,33 @@ class Gqa final : public OpenAnswer {
     const RowPictures pictures(image_cache, root);
     const std::map<std::string, Question> by_id = packed ? read_images(pictures) : std::map<std::string, Question>();
     const RowKeys keys = {{"id", "question_id", "index"}, {"question"}, {"answer"}, {}, {"split"}};
-    std::vector<Question> questions;
-    for_each_row(file, {}, [&](const nlohmann::json& row, const std::string& where) {
-      Question question = open_question(row, keys, where);
-      if (packed) {
-        const std::string id = text_of(row, {"imageId"}, where);
-        const auto found = by_id.find(id);
-        if (found == by_id.end()) {
-          throw UserError(ErrorKind::kInput, where + ": image '" + id + "' is not in " + options_.images,
-                          "Set `images` to the Parquet files of the same split.");
-        }
-        question.images = found->second.images;
-        question.image_names = found->second.image_names;
-      } else {
-        const auto key = first_key(row, {"image", "image_path"});
-        pictures.read(key.empty() ? nlohmann::json(text_of(row, {"imageId"}, where) + ".jpg") : row[key], where,
-                      question);
-      }
-      question.cluster = question.image_names.front();
-      if (row.contains("types") && row["types"].is_object()) {
-        question.category = optional_text(row["types"], {"structural"}, where);
-        // The official evaluation calls queries open and all other structures binary.
-        if (!question.category.empty()) question.splits = {question.category == "query" ? "open" : "binary"};
-      }
-      question.prompt = open_prompt(options_.style, OpenPrompt::kShort, question.question);
-      questions.push_back(std::move(question));
-    });
+    auto questions =
+        questions_of(file, {}, [&](const nlohmann::json& row, const std::string& where, Question& question) {
+          open_question(row, keys, where, question);
+          if (packed) {
+            const std::string id = text_of(row, {"imageId"}, where);
+            const auto found = by_id.find(id);
+            if (found == by_id.end()) {
+              throw UserError(ErrorKind::kInput, where + ": image '" + id + "' is not in " + options_.images,
+                              "Set `images` to the Parquet files of the same split.");
+            }
+            if (!found->second.unusable.empty()) throw UserError(ErrorKind::kInput, found->second.unusable);
+            question.images = found->second.images;
+            question.image_names = found->second.image_names;
+            question.cluster = found->second.cluster;
+          } else {
+            const auto key = first_key(row, {"image", "image_path"});
+            pictures.read(key.empty() ? nlohmann::json(text_of(row, {"imageId"}, where) + ".jpg") : row[key], where,
+                          question);
+          }
+          if (row.contains("types") && row["types"].is_object()) {
+            question.category = optional_text(row["types"], {"structural"}, where);
+            // The official evaluation calls queries open and all other structures binary.
+            if (!question.category.empty()) question.splits = {question.category == "query" ? "open" : "binary"};
+          }
+          question.prompt = open_prompt(options_.style, OpenPrompt::kShort, question.question);
+          return true;
+        });
     check_references(options_.path, questions);
     return questions;
   }
@@ -77,9 +78,13 @@ class Gqa final : public OpenAnswer {
 
   std::map<std::string, Question> read_images(const RowPictures& pictures) const {
     std::map<std::string, Question> images;
-    for_each_row(options_.images, {}, [&](const nlohmann::json& row, const std::string& where) {
-      pictures.read(row.value("image", nlohmann::json()), where, images[text_of(row, {"id"}, where)]);
-    });
+    auto rows =
+        questions_of(options_.images, {}, [&](const nlohmann::json& row, const std::string& where, Question& image) {
+          image.id = text_of(row, {"id"}, where);
+          pictures.read(row.value("image", nlohmann::json()), where, image);
+          return true;
+        });
+    for (auto& image : rows) images.emplace(image.id, std::move(image));
     return images;
   }
 };

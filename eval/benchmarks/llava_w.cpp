@@ -34,14 +34,13 @@ class LlavaWild final : public Benchmark {
     const fs::path file = questions_file();
     const RowPictures pictures(image_cache, image_folder(options_, {file.parent_path() / "images"}));
     const RowKeys keys = {{"question_id"}, {"text", "question"}, {}, {"category"}, {}};
-    std::vector<Question> questions;
-    for_each_row(file, {}, [&](const nlohmann::json& row, const std::string& where) {
-      Question question = open_question(row, keys, where);
-      pictures.read(row.value("image", nlohmann::json()), where, question);
-      question.cluster = question.image_names.front();
-      question.prompt = open_prompt(options_.style, OpenPrompt::kBare, question.question);
-      questions.push_back(std::move(question));
-    });
+    auto questions =
+        questions_of(file, {}, [&](const nlohmann::json& row, const std::string& where, Question& question) {
+          open_question(row, keys, where, question);
+          pictures.read(row.value("image", nlohmann::json()), where, question);
+          question.prompt = open_prompt(options_.style, OpenPrompt::kBare, question.question);
+          return true;
+        });
     return questions;
   }
 

@@ -43,23 +43,22 @@ class Seed final : public MultipleChoice {
   std::vector<Question> read_rows(const fs::path& file, const std::string& image_cache) const {
     const RowPictures pictures(image_cache, image_folder(options_, {file.parent_path() / "SEED-Bench-image"}));
     const RowKeys keys = {{"question_id"}, {"question"}, {"answer"}, {"question_type_id"}, {}};
-    std::vector<Question> questions;
     std::size_t others = 0;
-    for_each_row(file, {"questions"}, [&](const nlohmann::json& row, const std::string& where) {
-      if (text_of(row, {"data_type"}, where) != "image") {
-        ++others;
-        return;
-      }
-      Question question = open_question(row, keys, where);
-      question.answers = {text_of(row, {"answer"}, where)};
-      for (const char label : {'a', 'b', 'c', 'd'}) {
-        question.options.push_back(
-            {std::string(1, static_cast<char>(label - 32)), text_of(row, {fmt::format("choice_{}", label)}, where)});
-      }
-      pictures.read(row.value(first_key(row, {"image", "data_id"}), nlohmann::json()), where, question);
-      question.cluster = question.image_names.front();
-      questions.push_back(std::move(question));
-    });
+    auto questions =
+        questions_of(file, {"questions"}, [&](const nlohmann::json& row, const std::string& where, Question& question) {
+          if (text_of(row, {"data_type"}, where) != "image") {
+            ++others;
+            return false;
+          }
+          open_question(row, keys, where, question);
+          question.answers = {text_of(row, {"answer"}, where)};
+          for (const char label : {'a', 'b', 'c', 'd'}) {
+            question.options.push_back({std::string(1, static_cast<char>(label - 32)),
+                                        text_of(row, {fmt::format("choice_{}", label)}, where)});
+          }
+          pictures.read(row.value(first_key(row, {"image", "data_id"}), nlohmann::json()), where, question);
+          return true;
+        });
     if (others > 0) log_info("{}: {} questions about videos are not part of SEED-Image", file.string(), others);
     return questions;
   }

@@ -40,18 +40,18 @@ class TextVqa final : public OpenAnswer {
     const RowPictures pictures(image_cache, image_folder(options_, {folder / "train_images", folder / "images"}));
     const Tokens tokens = read_tokens(folder);
     const RowKeys keys = {{"question_id", "index"}, {"question"}, {"answers", "answer"}, {"category"}, {"split"}};
-    std::vector<Question> questions;
-    for_each_row(file, {"data"}, [&](const nlohmann::json& row, const std::string& where) {
-      Question question = open_question(row, keys, where);
-      require_several_references(question, where);
-      const std::string image = optional_text(row, {"image_id"}, where);
-      const auto key = first_key(row, {"image", "image_path"});
-      pictures.read(key.empty() ? nlohmann::json(text_of(row, {"image_id"}, where) + ".jpg") : row[key], where,
-                    question);
-      question.cluster = image.empty() ? question.image_names.front() : image;
-      question.prompt = prompt_of(question, row, image, tokens, where);
-      questions.push_back(std::move(question));
-    });
+    auto questions =
+        questions_of(file, {"data"}, [&](const nlohmann::json& row, const std::string& where, Question& question) {
+          open_question(row, keys, where, question);
+          require_several_references(question, where);
+          const std::string image = optional_text(row, {"image_id"}, where);
+          const auto key = first_key(row, {"image", "image_path"});
+          pictures.read(key.empty() ? nlohmann::json(text_of(row, {"image_id"}, where) + ".jpg") : row[key], where,
+                        question);
+          if (!image.empty()) question.cluster = image;
+          question.prompt = prompt_of(question, row, image, tokens, where);
+          return true;
+        });
     check_references(options_.path, questions);
     return questions;
   }

@@ -27,17 +27,16 @@ class VizWiz final : public OpenAnswer {
                           {"answers", "answer"},
                           {"answer_type", "category"},
                           {"split"}};
-    std::vector<Question> questions;
-    for_each_row(file, {}, [&](const nlohmann::json& row, const std::string& where) {
-      Question question = open_question(row, keys, where);
-      require_several_references(question, where);
-      question.question = question_of_llava_text(question.question);
-      if (question.answers.empty()) question.category.clear();  // LLaVA's file has "default"
-      pictures.read(row.value(first_key(row, {"image", "image_path"}), nlohmann::json()), where, question);
-      question.cluster = question.image_names.front();
-      question.prompt = open_prompt(options_.style, OpenPrompt::kVizWiz, question.question);
-      questions.push_back(std::move(question));
-    });
+    auto questions =
+        questions_of(file, {}, [&](const nlohmann::json& row, const std::string& where, Question& question) {
+          open_question(row, keys, where, question);
+          require_several_references(question, where);
+          question.question = question_of_llava_text(question.question);
+          if (question.answers.empty()) question.category.clear();  // LLaVA's file has "default"
+          pictures.read(row.value(first_key(row, {"image", "image_path"}), nlohmann::json()), where, question);
+          question.prompt = open_prompt(options_.style, OpenPrompt::kVizWiz, question.question);
+          return true;
+        });
     check_references(options_.path, questions);
     return questions;
   }

@@ -33,17 +33,16 @@ class VqaV2 final : public OpenAnswer {
     const RowPictures pictures(image_cache, image_folder(options_, {folder / set, folder.parent_path() / set}));
     const RowKeys keys = {
         {"question_id", "index"}, {"question", "text"}, {"answers", "answer"}, {"answer_type"}, {"split"}};
-    std::vector<Question> questions;
-    for_each_row(file, {"questions"}, [&](const nlohmann::json& row, const std::string& where) {
-      Question question = open_question(row, keys, where);
-      require_several_references(question, where);
-      question.question = question_of_llava_text(question.question);
-      const auto key = first_key(row, {"image", "image_path"});
-      pictures.read(key.empty() ? nlohmann::json(picture_name(set, row, where)) : row[key], where, question);
-      question.cluster = question.image_names.front();
-      question.prompt = open_prompt(options_.style, OpenPrompt::kShort, question.question);
-      questions.push_back(std::move(question));
-    });
+    auto questions =
+        questions_of(file, {"questions"}, [&](const nlohmann::json& row, const std::string& where, Question& question) {
+          open_question(row, keys, where, question);
+          require_several_references(question, where);
+          question.question = question_of_llava_text(question.question);
+          const auto key = first_key(row, {"image", "image_path"});
+          pictures.read(key.empty() ? nlohmann::json(picture_name(set, row, where)) : row[key], where, question);
+          question.prompt = open_prompt(options_.style, OpenPrompt::kShort, question.question);
+          return true;
+        });
     add_annotations(questions);
     check_references(options_.path, questions);
     return questions;
@@ -91,12 +90,17 @@ class VqaV2 final : public OpenAnswer {
       const auto found = place.find(text_of(row, {"question_id"}, where));
       if (found == place.end()) return;
       Question& question = questions[found->second];
-      question.answers = text_list(row, "answers", where);
-      question.category = optional_text(row, {"answer_type"}, where);
-      require_several_references(question, where);
+      try {
+        question.answers = text_list(row, "answers", where);
+        question.category = optional_text(row, {"answer_type"}, where);
+        require_several_references(question, where);
+      } catch (const UserError& error) {
+        question.unusable = error.problem();
+      }
     });
-    const auto missing = std::find_if(questions.begin(), questions.end(),
-                                      [](const Question& question) { return question.answers.empty(); });
+    const auto missing = std::find_if(questions.begin(), questions.end(), [](const Question& question) {
+      return question.answers.empty() && question.unusable.empty();
+    });
     if (missing == questions.end()) return;
     throw UserError(ErrorKind::kInput, fmt::format("{}: holds no answers to question '{}'", file.string(), missing->id),
                     "Questions and annotations must be of the same set.");

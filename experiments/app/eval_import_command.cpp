@@ -143,7 +143,7 @@ int eval_import(const Words& words) {
   const auto answers = eval::read_answers(file, format_asked(asked));
   if (!out.empty()) require_writable(out);
   const ArtifactCache cache(asked.value("cache", "cache"));
-  const auto questions = benchmark->load((cache.root() / "images").string());
+  const auto questions = benchmark->load((cache.root() / "images").string(), eval::PictureCheck::kNone);
   const auto joined = eval::join_answers(*benchmark, questions, answers);
   print_joined(answers, joined, questions.size(), *benchmark);
   print_remarks(eval::remarks_on(joined), answers.format, missing);

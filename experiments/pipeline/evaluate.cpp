@@ -51,7 +51,9 @@ std::pair<fs::path, bool> ensure_predictions(const ArtifactCache& cache, const S
                                              LazyGenerator& generator, Progress* progress) {
   return ensure_artifact(cache, key, [&](const fs::path& folder) {
     const auto asked = eval::make_benchmark(benchmark);
-    const auto [questions, unusable, notes] = asked_questions(*asked, cache.root() / "images");
+    // Answering takes far longer than decoding, and a picture that is damaged in its middle costs its questions only.
+    const auto [questions, unusable, notes] =
+        asked_questions(*asked, cache.root() / "images", eval::PictureCheck::kDecode);
     write_unusable(unusable, folder / kUnusableFile);
     eval::EvaluateOptions options;
     options.generation.max_new_tokens = eval.max_new_tokens;

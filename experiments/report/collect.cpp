@@ -9,6 +9,7 @@
 #include "core/error.h"
 #include "core/files.h"
 #include "eval/json_files.h"
+#include "eval/matchers.h"
 #include "eval/registry.h"
 #include "experiments/inputs/pool.h"
 #include "experiments/runs/selection_files.h"
@@ -47,16 +48,11 @@ struct ScoredFile {
 };
 
 /// The rules by which answers are read, by name.
-std::string matcher_name(const eval::BenchmarkOptions& options) {
-  auto chosen = dump_options(options)["matcher"].get<std::string>();
-  if (chosen != "default") return chosen;
-  const std::map<std::string, std::string> usual = {
-      {"mmbench", "vk-2026"}, {"ai2d", "vk-2026"},      {"scienceqa", "vk-2026"}, {"pope", "official"},
-      {"mme", "official"},    {"ocrbench", "official"}, {"textvqa", "official"},  {"vizwiz", "official"},
-      {"vqav2", "official"},  {"gqa", "official"},      {"chartqa", "vk-2026"},   {"docvqa", "vk-2026"},
-      {"seed", "vk-2026"}};
-  const auto found = usual.find(options.kind);
-  return found == usual.end() ? chosen : found->second + " (default)";
+std::string matcher_text(const eval::Benchmark& benchmark) {
+  const auto chosen = benchmark.options().matcher;
+  const auto known = benchmark.matchers();
+  if (chosen != eval::Matcher::kDefault || known.empty()) return eval::matcher_name(chosen);
+  return fmt::format("{} (default)", eval::matcher_name(known.front()));
 }
 
 /// What the records in `folder` say of how they were made: the first stands for all, since one evaluation made them.
@@ -67,7 +63,7 @@ AnswerSheet read_sheet(const eval::Benchmark& benchmark, const fs::path& folder)
   sheet.display = options.display;
   sheet.kind = options.kind;
   sheet.language = options.language;
-  sheet.matcher = matcher_name(options);
+  sheet.matcher = matcher_text(benchmark);
   std::ifstream file(folder / "predictions.jsonl");
   std::string line;
   std::getline(file, line);

@@ -24,8 +24,9 @@ nlohmann::json answering_identity(nlohmann::json benchmark) {
   return benchmark;
 }
 
-AskedQuestions asked_questions(const eval::Benchmark& benchmark, const std::filesystem::path& image_cache) {
-  auto loaded = benchmark.load_usable(image_cache.string());
+AskedQuestions asked_questions(const eval::Benchmark& benchmark, const std::filesystem::path& image_cache,
+                               eval::PictureCheck pictures) {
+  auto loaded = benchmark.load_usable(image_cache.string(), pictures);
   AskedQuestions asked{.questions = std::move(loaded.questions), .unusable = {}, .notes = std::move(loaded.notes)};
   for (auto& [id, reason] : loaded.unusable) asked.unusable.emplace_back(std::move(id), std::move(reason));
   return asked;

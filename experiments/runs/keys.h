@@ -29,7 +29,8 @@ struct AskedQuestions {
   std::vector<std::pair<std::string, std::string>> unusable;  ///< id and reason of those that cannot be asked
   std::vector<std::string> notes;                             ///< what to know before scores are compared with others'
 };
-AskedQuestions asked_questions(const eval::Benchmark& benchmark, const std::filesystem::path& image_cache);
+AskedQuestions asked_questions(const eval::Benchmark& benchmark, const std::filesystem::path& image_cache,
+                               eval::PictureCheck pictures = eval::PictureCheck::kEnds);
 
 /// Digests of what benchmarks are made of; each benchmark is read once.
 class BenchmarkDigests {

@@ -129,6 +129,29 @@ TEST(Custom, JsonListsAndBase64) {
   EXPECT_TRUE(std::filesystem::is_regular_file(load(options, folder)[0].images[0]));
 }
 
+TEST(Custom, ABadRowCostsItself) {
+  const TempFolder folder;
+  folder.write("a.png", fake_png(1));
+  const std::string rows =
+      R"([{"no": "one", "image": "a.png", "q": "?", "o": ["x", "y"], "a": "A"},
+          {"no": "two", "image": "data:image/png;base64,@@@@", "q": "?", "o": ["x", "y"], "a": "A"},
+          {"no": "three", "image": "a.png", "q": "?", "o": ["x", "y"], "a": "C"},
+          {"no": "four", "image": [], "q": "?", "o": ["x", "y"], "a": "B"},
+          {"image": "a.png", "q": "?", "o": ["x", "y"], "a": "B"}])";
+  const json settings = {{"id", "no"},       {"image", "image"}, {"question", "q"},
+                         {"options", {"o"}}, {"answer", "a"},    {"metric", "choice"}};
+  const auto loaded = make_benchmark(custom(folder, "rows.json", rows, settings))->load_usable("");
+  ASSERT_EQ(loaded.questions.size(), 1u);
+  EXPECT_EQ(loaded.questions[0].id, "one");
+  ASSERT_EQ(loaded.unusable.size(), 4u);
+  EXPECT_EQ(loaded.unusable[0].id, "two");
+  EXPECT_THAT(loaded.unusable[0].reason, HasSubstr("its image cannot be decoded"));
+  EXPECT_THAT(loaded.unusable[1].reason, HasSubstr("has the answer 'C', which is none of its 2 options"));
+  EXPECT_THAT(loaded.unusable[2].reason, HasSubstr("has no image"));
+  EXPECT_EQ(loaded.unusable[3].id, "row 5");
+  EXPECT_THAT(loaded.unusable[3].reason, HasSubstr("has no 'no'"));
+}
+
 TEST(Custom, BadInputNamesTheSetting) {
   const TempFolder folder;
   const auto error = [&](const std::string& bytes, const json& settings, const json& more = json::object()) {

@@ -1,5 +1,6 @@
 // The model against transformers 4.57.3 (goldens by golden/make_llava.py), float32.
 #include <gmock/gmock.h>
+#include <torch/nn/functional/loss.h>
 
 #include "core/error.h"
 #include "tests/vlm/model_test_util.h"

@@ -1,5 +1,6 @@
 // Qwen3-VL and Qwen2.5-VL against transformers 4.57.3 and peft (goldens by golden/make_qwen.py), float32.
 #include <gmock/gmock.h>
+#include <torch/nn/functional/loss.h>
 
 #include <nlohmann/json.hpp>
 

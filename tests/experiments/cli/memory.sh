@@ -4,7 +4,7 @@
 #   memory.sh SCALSELECT [SAMPLES [ARGUMENT…]]     SCALSELECT: the program; device=cuda: the GPU's memory is watched too
 set -euo pipefail
 program=$(realpath "$1")
-samples=${2:-24}
+samples=${2:-10}
 source=$(cd "$(dirname "$0")/../../.." && pwd)
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
