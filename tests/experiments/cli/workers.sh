@@ -51,16 +51,22 @@ says log.txt "$(basename "$picture")"
 says log.txt "cannot be asked"
 cp kept.png "$picture"
 
-echo "== a worker that fails says why on the console and in the store"
-# Damage between ends that look right is found by the worker alone, when it asks.
+echo "== a picture that is damaged between ends that look right is found when it is asked about, and costs its questions"
 cp kept.png broken.png
 dd if=/dev/zero of=broken.png bs=1 seek=$(($(stat -c %s broken.png) / 2)) count=60 conv=notrunc status=none
 cp broken.png "$picture"
-"${run[@]}" method=full name=broken > out.txt 2> log.txt && fails "a broken picture passes"
-grep -q "^error: full .*$(basename "$picture")" log.txt || fails "the picture is not named: $(cat log.txt)"
-show broken
-says show.txt "$(basename "$picture")"
+got=0
+"${run[@]}" method=full name=broken > out.txt 2> log.txt || got=$?
+[ $got = 3 ] || fails "exit $got instead of 3 for questions whose picture is damaged: $(cat log.txt)"
+says log.txt "1 runs are incomplete"
+grep -rqF "$(basename "$picture")" --include=unusable.jsonl cache/predictions || fails "the picture is not listed"
 cp kept.png "$picture"
+
+echo "== a worker that fails says why on the console and in the store"
+"${run[@]}" method=full name=diverging trainer.learning_rate=100 trainer.epochs=4 > out.txt 2> log.txt && fails "a training that diverges passes"
+grep -q "^error: full .*step" log.txt || fails "the step is not named: $(cat log.txt)"
+show diverging
+says show.txt "$(sed -n 's/^error: full [^:]*: //p' log.txt | head -1 | cut -c1-40)"
 
 # sweep: two long trainings in the background; returns when both are at work. Its exit status: wait "$sweep".
 sweep() {
