@@ -16,7 +16,6 @@
 #include "experiments/resources.h"
 #include "selector/subspace_kernels.h"
 #include "vlm/device.h"
-#include "vlm/libtorch.h"
 
 namespace scalselect::app {
 namespace {

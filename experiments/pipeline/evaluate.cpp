@@ -17,7 +17,7 @@ namespace {
 
 constexpr int kPredictionsVersion = 2;  ///< since 2 pictures are read once for all that is asked about them
 
-void write_unusable(const std::vector<std::pair<std::string, std::string>>& unusable, const fs::path& file) {
+void write_unusable(const std::vector<eval::Unusable>& unusable, const fs::path& file) {
   std::string lines;
   for (const auto& [id, reason] : unusable) {
     const nlohmann::ordered_json line = {{"id", id}, {"reason", reason}};
@@ -53,7 +53,7 @@ std::pair<fs::path, bool> ensure_predictions(const ArtifactCache& cache, const S
     const auto asked = eval::make_benchmark(benchmark);
     // Answering takes far longer than decoding, and a picture that is damaged in its middle costs its questions only.
     const auto [questions, unusable, notes] =
-        asked_questions(*asked, cache.root() / "images", eval::PictureCheck::kDecode);
+        asked->load_usable((cache.root() / "images").string(), eval::PictureCheck::kDecode);
     write_unusable(unusable, folder / kUnusableFile);
     eval::EvaluateOptions options;
     options.generation.max_new_tokens = eval.max_new_tokens;

@@ -24,19 +24,11 @@ nlohmann::json answering_identity(nlohmann::json benchmark) {
   return benchmark;
 }
 
-AskedQuestions asked_questions(const eval::Benchmark& benchmark, const std::filesystem::path& image_cache,
-                               eval::PictureCheck pictures) {
-  auto loaded = benchmark.load_usable(image_cache.string(), pictures);
-  AskedQuestions asked{.questions = std::move(loaded.questions), .unusable = {}, .notes = std::move(loaded.notes)};
-  for (auto& [id, reason] : loaded.unusable) asked.unusable.emplace_back(std::move(id), std::move(reason));
-  return asked;
-}
-
 const BenchmarkDigests::Known& BenchmarkDigests::read(const eval::BenchmarkOptions& options) {
   auto& known = known_[dump_options(options).dump()];
   if (!known.inputs.is_null()) return known;
   const auto benchmark = eval::make_benchmark(options);
-  auto asked = asked_questions(*benchmark, image_cache_);
+  auto asked = benchmark->load_usable(image_cache_.string());
   std::string text;
   std::vector<std::string> pictures;  // unique, in order of first use
   std::set<std::string> seen;

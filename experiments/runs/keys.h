@@ -23,15 +23,6 @@ nlohmann::json training_identity(nlohmann::json trainer);
 /// what is decided when answers are scored; and without options of other kinds of benchmarks.
 nlohmann::json answering_identity(nlohmann::json benchmark);
 
-/// A benchmark's questions, and what is left out of them.
-struct AskedQuestions {
-  std::vector<eval::Question> questions;
-  std::vector<std::pair<std::string, std::string>> unusable;  ///< id and reason of those that cannot be asked
-  std::vector<std::string> notes;                             ///< what to know before scores are compared with others'
-};
-AskedQuestions asked_questions(const eval::Benchmark& benchmark, const std::filesystem::path& image_cache,
-                               eval::PictureCheck pictures = eval::PictureCheck::kEnds);
-
 /// Digests of what benchmarks are made of; each benchmark is read once.
 class BenchmarkDigests {
  public:
