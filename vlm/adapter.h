@@ -53,8 +53,9 @@ void save_adapter(const std::filesystem::path& folder, const Vlm& model, const A
 
 /// Reads a PEFT folder into `model`: branches attached (rank from the tensors; alpha, alpha_pattern, use_rslora from
 /// the config; no gradients), or merged into the weights; modules_to_save overwrite the model's parameters. Accepts the
-/// module names of older transformers. Throws UserError(kInput), naming the file: not a LoRA adapter, a tensor for a
-/// module that the model lacks, a wrong shape, A without B, DoRA or biases.
+/// module names of older transformers. Weights for modules that the configuration does not target are left out with a
+/// warning, as PEFT leaves them. Throws UserError(kInput), naming the file: not a LoRA adapter, a tensor for a module
+/// that the model lacks, a wrong shape, A without B, an unsupported option (vlm/adapter_config.h), no module left.
 AdapterSpec load_adapter(const std::filesystem::path& folder, Vlm model, bool merge = false);
 
 }  // namespace scalselect::vlm

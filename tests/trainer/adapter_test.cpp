@@ -147,7 +147,7 @@ TEST(Adapter, WhatDoesNotFitIsRefused) {
   write(R"({"peft_type": "IA3"})", q + ".lora_A.weight", {3, 32});
   EXPECT_THAT(message_of(load), testing::HasSubstr("not a LoRA adapter"));
   write(R"({"peft_type": "LORA", "use_dora": true})", q + ".lora_A.weight", {3, 32});
-  EXPECT_THAT(message_of(load), testing::HasSubstr("DoRA"));
+  EXPECT_THAT(message_of(load), testing::HasSubstr("use_dora"));
   write(lora, q + ".lora_A.weight", {3, 32});
   EXPECT_THAT(message_of(load), testing::HasSubstr("lora_B"));
   write(lora, "base_model.model.model.language_model.layers.7.self_attn.q_proj.weight", {32, 32});

@@ -119,6 +119,35 @@ TEST(PeftGolden, PatternsNameModulesAsTheWeightsDo) {
               testing::AllOf(testing::HasSubstr("alpha_pattern"), testing::HasSubstr("'q_porj'")));
 }
 
+TEST(PeftGolden, WeightsOfModulesThatAreNoTargetsAreLeftOutAndTold) {
+  const auto has_lora = [](const fs::path& folder, const char* module) {
+    Golden golden("llava_base");
+    load_adapter(folder, golden.model);
+    return std::dynamic_pointer_cast<LinearImpl>(*golden.model->named_modules().find(module))->has_lora();
+  };
+  const char *first = "model.language_model.layers.0.self_attn.q_proj",
+             *second = "model.language_model.layers.1.self_attn.q_proj";
+  const auto one_layer = variant(
+      "one_layer", [](auto& tree) { tree["layers_to_transform"] = {1}; }, true);
+  testing::internal::CaptureStderr();
+  EXPECT_FALSE(has_lora(one_layer, first));
+  EXPECT_THAT(testing::internal::GetCapturedStderr(),
+              testing::HasSubstr("are not among its targets, the first 'model.language_model.layers.0"));
+  EXPECT_TRUE(has_lora(one_layer, second));
+  try {
+    has_lora(variant(
+                 "none",
+                 [](auto& tree) {
+                   tree["exclude_modules"] = {"q_proj", "v_proj", "down_proj"};
+                 },
+                 false),
+             first);
+    FAIL();
+  } catch (const UserError& error) {
+    EXPECT_THAT(error.what(), testing::HasSubstr("targets none of the modules"));
+  }
+}
+
 TEST(PeftGolden, NullIsAbsentAndWrongTypesAreNamed) {
   const auto nulls = [](nlohmann::ordered_json& tree) {
     for (const char* key : {"use_dora", "use_rslora", "alpha_pattern", "rank_pattern", "exclude_modules",
