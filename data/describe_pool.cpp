@@ -12,6 +12,7 @@
 #include "data/image_header.h"
 #include "data/picture_ref.h"
 #include "data/pool_source.h"
+#include "data/reason_kind.h"
 
 namespace scalselect {
 namespace {
@@ -103,18 +104,6 @@ class Pictures {
   std::vector<std::string> waiting_;
 };
 
-/// "image 'a.jpg' is missing" as "image '…' is missing".
-std::string without_names(const std::string& reason) {
-  std::string text;
-  bool inside = false;
-  for (const char c : reason) {
-    if (c == '\'' && !inside) text += "'…";
-    if (c == '\'') inside = !inside;
-    if (!inside) text += c;
-  }
-  return text;
-}
-
 /// Hands samples to the model some hundred at a time.
 class ModelView {
  public:
@@ -131,7 +120,7 @@ class ModelView {
     SignalRequest request;
     request.token_counts = true;
     model_->observe(waiting_, request, [&](const SampleSignals& signals) {
-      if (!signals.reject.empty()) ++into_.unusable[without_names(signals.reject)];
+      if (!signals.reject.empty()) ++into_.unusable[reason_kind(signals.reject)];
       else if (signals.counts) into_.tokens.add(signals.counts->all);
     });
     waiting_.clear();

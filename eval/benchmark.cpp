@@ -154,6 +154,13 @@ Benchmark::Benchmark(BenchmarkOptions options) : options_(std::move(options)) {
   if (options_.name.empty()) options_.name = options_.kind;
 }
 
+std::string sentence_on(const std::vector<Unusable>& unusable) {
+  const auto& first = unusable.front();
+  return unusable.size() == 1
+             ? fmt::format("question '{}' cannot be asked: {}", first.id, first.reason)
+             : fmt::format("{} questions cannot be asked, the first '{}': {}", unusable.size(), first.id, first.reason);
+}
+
 Loaded Benchmark::load_usable(const std::string& image_cache, PictureCheck pictures) const {
   if (!std::filesystem::exists(options_.path)) {
     throw UserError(ErrorKind::kInput, fmt::format("benchmark '{}': {} does not exist", name(), options_.path),
@@ -166,12 +173,13 @@ Loaded Benchmark::load_usable(const std::string& image_cache, PictureCheck pictu
   Loaded loaded;
   loaded.notes = notes(rows);
   check_ids(rows);
+  for (std::size_t i = 0; i < rows.size(); ++i) rows[i].row = static_cast<std::int64_t>(i);
   limit_questions(options_.limit, rows);
   if (pictures != PictureCheck::kNone) check_images(rows, pictures == PictureCheck::kDecode);
   spread_to_groups(rows);
   for (auto& question : rows) {
     if (!question.unusable.empty()) {
-      loaded.unusable.push_back({question.id, question.unusable});
+      loaded.unusable.push_back({question.id, question.unusable, question.row});
       continue;
     }
     question.row = static_cast<std::int64_t>(loaded.questions.size());

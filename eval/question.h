@@ -45,8 +45,12 @@ struct Question {
 struct Unusable {
   std::string id;
   std::string reason;
+  std::int64_t place = 0;  ///< among all rows of the file that hold a question, from 0
   bool operator==(const Unusable&) const = default;
 };
+
+/// "3 questions cannot be asked, the first '8': row 10 repeats the id of an earlier one"; `unusable` is not empty.
+std::string sentence_on(const std::vector<Unusable>& unusable);
 
 /// A benchmark as its files hold it. A run over `questions` is incomplete while `unusable` is not empty.
 struct Loaded {

@@ -148,9 +148,9 @@ std::string lmms_eval_log(const Benchmark& benchmark, std::span<const Prediction
                           const std::string& model, const ForeignAnswers* like) {
   std::unordered_map<std::string, std::int64_t> documents;
   if (like != nullptr) {
-    std::vector<Question> questions;
-    for (const auto& prediction : predictions) questions.push_back(prediction.question);
-    const auto joined = join_answers(benchmark, questions, *like);
+    Loaded answered;
+    for (const auto& prediction : predictions) answered.questions.push_back(prediction.question);
+    const auto joined = join_answers(benchmark, answered, *like);
     for (std::size_t i = 0; i < joined.sources.size(); ++i) {
       documents.emplace(joined.predictions[i].question.id, joined.sources[i]->position);
     }

@@ -125,20 +125,31 @@ Match by_group(const std::vector<Question>& questions, const ForeignAnswers& fil
   return match;
 }
 
-Match by_position(const std::vector<Question>& questions, const ForeignAnswers& file) {
+Match by_position(const Loaded& loaded, const ForeignAnswers& file) {
+  std::vector<std::size_t> at_place(loaded.questions.size() + loaded.unusable.size(), 0);  // of the file's rows
+  for (const auto& question : loaded.unusable) {
+    const auto place = static_cast<std::size_t>(question.place);
+    if (place < at_place.size()) at_place[place] = kNone;  // a shortened benchmark has places beyond
+  }
+  std::size_t next = 0;
+  for (auto& question : at_place) {
+    if (question != kNone) question = next++;
+  }
   Match match{"position", {}, 0, {}};
   for (const auto& answer : file.answers) {
     const bool asked = !answer.prompt.empty() || !answer.question.empty();
-    const auto at = static_cast<std::size_t>(answer.position);
-    match.question_of.push_back(asked && answer.position >= 0 && at < questions.size() ? at : kNone);
+    const auto place = static_cast<std::size_t>(answer.position);
+    const bool known = asked && answer.position >= 0 && place < at_place.size() && at_place[place] < next;
+    match.question_of.push_back(known ? at_place[place] : kNone);
   }
   return match;
 }
 
-Match best_match(const std::string& benchmark, const std::vector<Question>& questions, const ForeignAnswers& file) {
+Match best_match(const std::string& benchmark, const Loaded& loaded, const ForeignAnswers& file) {
+  const auto& questions = loaded.questions;
   std::vector<Match> tried = {checked(by_id(questions, file), questions, file),
                               checked(by_group(questions, file), questions, file)};
-  if (file.ordered) tried.push_back(checked(by_position(questions, file), questions, file));
+  if (file.ordered) tried.push_back(checked(by_position(loaded, file), questions, file));
   for (auto& match : tried) {
     if (match.found > 0 && match.problem.empty()) return std::move(match);
   }
@@ -157,8 +168,11 @@ Match best_match(const std::string& benchmark, const std::vector<Question>& ques
 
 }  // namespace
 
-Joined join_answers(const Benchmark& benchmark, const std::vector<Question>& questions, const ForeignAnswers& answers) {
-  const auto match = best_match(benchmark.name(), questions, answers);
+Joined join_answers(const Benchmark& benchmark, const Loaded& loaded, const ForeignAnswers& answers) {
+  const auto& questions = loaded.questions;
+  const auto match = best_match(benchmark.name(), loaded, answers);
+  std::set<std::string> spoilt;  // ids
+  for (const auto& question : loaded.unusable) spoilt.insert(question.id);
   std::vector<const ForeignAnswer*> of_question(questions.size(), nullptr);
   Joined joined;
   joined.key = match.key;
@@ -166,7 +180,8 @@ Joined join_answers(const Benchmark& benchmark, const std::vector<Question>& que
   for (std::size_t i = 0; i < answers.answers.size(); ++i) {
     const auto& answer = answers.answers[i];
     if (match.question_of[i] == kNone) {
-      joined.strangers.push_back(answer.id.empty() ? answer.where : fmt::format("{} ('{}')", answer.where, answer.id));
+      auto& list = spoilt.contains(id_of(answer)) ? joined.unusable : joined.strangers;
+      list.push_back(answer.id.empty() ? answer.where : fmt::format("{} ('{}')", answer.where, answer.id));
       continue;
     }
     of_question[match.question_of[i]] = &answer;

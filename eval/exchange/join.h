@@ -22,13 +22,15 @@ struct Joined {
   /// an image of MME. They are not among the predictions.
   std::vector<std::string> incomplete;
   std::vector<std::string> strangers;  ///< answers without a question: "FILE: row 7 (index 12)"
+  std::vector<std::string> unusable;   ///< answers to questions that the benchmark's file spoils, as above
 };
 
-/// Joins by id (LLaVA's rounds of MMBench: question_id + round_id * 1,000,000); if no id is known, by the image and the
-/// question's text (MME's `category/file`); if there is none of these, by position, where the harness itself goes by
-/// position and the file says what was asked. What a file says of question, options or expected answer is compared with
-/// the benchmark. `answers` must outlive the result. Throws UserError(kInput), naming file and row: an answer to
-/// another question than the benchmark's of that id, two answers to one question, no answer to any question.
-Joined join_answers(const Benchmark& benchmark, const std::vector<Question>& questions, const ForeignAnswers& answers);
+/// Joins the questions that can be scored with their answers: by id (LLaVA's rounds of MMBench: question_id + round_id *
+/// 1,000,000); if no id is known, by the image and the question's text (MME's `category/file`); if there is none of
+/// these, by position, where the harness itself goes by position and the file says what was asked. What a file says of
+/// question, options or expected answer is compared with the benchmark. `answers` must outlive the result. Throws
+/// UserError(kInput), naming file and row: an answer to another question than the benchmark's of that id, two answers
+/// to one question, no answer to any question.
+Joined join_answers(const Benchmark& benchmark, const Loaded& loaded, const ForeignAnswers& answers);
 
 }  // namespace scalselect::eval

@@ -43,8 +43,9 @@ std::unique_ptr<eval::Benchmark> benchmark_of(const PlainWords& asked) {
   return eval::make_benchmark(bind_options<eval::BenchmarkOptions>(tree));
 }
 
-void print_joined(const eval::ForeignAnswers& answers, const eval::Joined& joined, std::size_t questions,
+void print_joined(const eval::ForeignAnswers& answers, const eval::Joined& joined, const eval::Loaded& loaded,
                   const eval::Benchmark& benchmark) {
+  const auto questions = loaded.questions.size();
   fmt::print("{}: {} of {} questions of '{}' answered, joined by {}{}\n", answers.file,
              questions - joined.unanswered.size(), questions, benchmark.name(), joined.key,
              joined.checked ? "; what the file says of the questions agrees"
@@ -52,6 +53,8 @@ void print_joined(const eval::ForeignAnswers& answers, const eval::Joined& joine
   const auto count = [](const char* what, const Words& names) {
     if (!names.empty()) fmt::print("  {}: {} ({})\n", what, names.size(), first_of(names));
   };
+  if (!loaded.unusable.empty()) fmt::print("  {}\n", eval::sentence_on(loaded.unusable));
+  count("answers to such questions", joined.unusable);
   count("questions without an answer", joined.unanswered);
   count("answers left out, as they are scored together with an unanswered question", joined.incomplete);
   count("answers without a question", joined.strangers);
@@ -77,22 +80,19 @@ void print_remarks(const eval::ImportRemarks& remarks, AnswerFormat format, eval
 
 /// The predictions as an artifact of the cache, where those of runs lie, with the questions that could not be scored.
 fs::path cached(const ArtifactCache& cache, const eval::Benchmark& benchmark, const std::string& file,
-                const eval::Joined& joined, const std::string& lines, std::string& digest) {
-  std::string unusable;
-  for (const auto* list : {&joined.unanswered, &joined.incomplete}) {
-    const auto* const reason =
-        list == &joined.unanswered ? "has no answer in " : "is scored with one that has no answer in ";
-    for (const auto& id : *list) unusable += nlohmann::json({{"id", id}, {"reason", reason + file}}).dump() + "\n";
-  }
-  const StageKey key{"predictions",
-                     1,
-                     {{"imported", sha256(lines)}, {"unusable", sha256(unusable)}},
-                     {{"benchmark", benchmark.name()}}};
+                const std::vector<eval::Unusable>& spoilt, const eval::Joined& joined, const std::string& lines,
+                std::string& digest) {
+  std::vector<eval::Unusable> unusable = spoilt;
+  for (const auto& id : joined.unanswered) unusable.push_back({id, "has no answer in " + file});
+  for (const auto& id : joined.incomplete) unusable.push_back({id, "is scored with one that has no answer in " + file});
+  const auto listed = pipeline::unusable_lines(unusable);
+  const StageKey key{
+      "predictions", 1, {{"imported", sha256(lines)}, {"unusable", sha256(listed)}}, {{"benchmark", benchmark.name()}}};
   digest = key.digest();
   if (const auto found = cache.find(key)) return *found;
   auto writer = cache.begin(key);
   write_file_atomically(writer.folder() / "predictions.jsonl", lines);
-  if (!unusable.empty()) write_file_atomically(writer.folder() / pipeline::kUnusableFile, unusable);
+  if (!unusable.empty()) write_file_atomically(writer.folder() / pipeline::kUnusableFile, listed);
   return writer.commit();
 }
 
@@ -143,19 +143,19 @@ int eval_import(const Words& words) {
   const auto answers = eval::read_answers(file, format_asked(asked));
   if (!out.empty()) require_writable(out);
   const ArtifactCache cache(asked.value("cache", "cache"));
-  const auto questions = benchmark->load((cache.root() / "images").string(), eval::PictureCheck::kNone);
-  const auto joined = eval::join_answers(*benchmark, questions, answers);
-  print_joined(answers, joined, questions.size(), *benchmark);
+  const auto loaded = benchmark->load_usable((cache.root() / "images").string(), eval::PictureCheck::kNone);
+  const auto joined = eval::join_answers(*benchmark, loaded, answers);
+  print_joined(answers, joined, loaded, *benchmark);
   print_remarks(eval::remarks_on(joined), answers.format, missing);
   const auto lines = eval::imported_lines(*benchmark, answers, joined, missing);
   if (!out.empty()) write_file_atomically(out, lines);
   std::string digest;
-  const auto folder = cached(cache, *benchmark, answers.file, joined, lines, digest);
+  const auto folder = cached(cache, *benchmark, answers.file, loaded.unusable, joined, lines, digest);
   pipeline::ScoredAnswers scored;
   const auto id = record(asked, words, *benchmark, answers, folder, digest, scored);
   print_scores(scored.rescored);
   fmt::print("run {}: {}\n", id, (folder / "predictions.jsonl").string());
-  const bool whole = joined.unanswered.empty() && joined.strangers.empty();
+  const bool whole = loaded.unusable.empty() && joined.unanswered.empty() && joined.strangers.empty();
   return whole ? 0 : kIncompleteExit;
 }
 

@@ -18,13 +18,8 @@ namespace {
 constexpr int kPredictionsVersion = 2;  ///< since 2 pictures are read once for all that is asked about them
 
 void write_unusable(const std::vector<eval::Unusable>& unusable, const fs::path& file) {
-  std::string lines;
-  for (const auto& [id, reason] : unusable) {
-    const nlohmann::ordered_json line = {{"id", id}, {"reason", reason}};
-    lines += line.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
-  }
-  if (lines.empty()) fs::remove(file);
-  else write_file_atomically(file, lines);
+  if (unusable.empty()) fs::remove(file);
+  else write_file_atomically(file, unusable_lines(unusable));
 }
 
 }  // namespace

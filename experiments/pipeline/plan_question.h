@@ -15,6 +15,7 @@ struct PlannedBenchmark {
   eval::BenchmarkOptions options;
   std::int64_t questions = 0;  ///< that the model answers
   std::int64_t units = 0;      ///< groups (MMBench's rotations, MME's pairs are one)
+  std::string unusable;        ///< eval::sentence_on those that cannot be asked; empty: none
   bool read = false;
 };
 

@@ -220,7 +220,7 @@ class Planner {
     if (first_.stop_after <= StopAfter::kAdapter) return;
     const bool rendered = first_.pool.kind == inputs::PoolOptions::Kind::kMini && !first_.eval.root;
     for (const auto& benchmark : first_.eval.benchmarks) {
-      auto& planned = benchmarks_.emplace_back(PlannedBenchmark{benchmark, 0, 0, false});
+      auto& planned = benchmarks_.emplace_back(PlannedBenchmark{benchmark, 0, 0, {}, false});
       if (rendered) {
         check(Check::State::kOk, benchmark.name, "will be rendered with the pool");
         continue;
@@ -231,6 +231,7 @@ class Planner {
         read_benchmark(planned, cache_.root() / "images");
         return fmt::format("{}: {} questions", planned.options.path, planned.questions);
       });
+      if (!planned.unusable.empty()) check(Check::State::kDoubt, benchmark.name, planned.unusable);
     }
   }
 

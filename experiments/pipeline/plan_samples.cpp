@@ -102,10 +102,11 @@ SampledRows sample_rows(const Pool& pool, const vlm::ChatTemplate* chat, const v
 }
 
 void read_benchmark(PlannedBenchmark& benchmark, const fs::path& image_cache) {
-  const auto questions = eval::make_benchmark(benchmark.options)->load(image_cache.string());
+  const auto [questions, unusable, notes] = eval::make_benchmark(benchmark.options)->load_usable(image_cache.string());
   std::set<std::string> units;
   for (const auto& question : questions) units.insert(question.group.empty() ? question.id : question.group);
   benchmark.questions = static_cast<std::int64_t>(questions.size());
+  if (!unusable.empty()) benchmark.unusable = eval::sentence_on(unusable);
   benchmark.units = static_cast<std::int64_t>(units.size());
   benchmark.read = true;
 }

@@ -24,6 +24,15 @@ ScoredAnswers score_answers(const eval::BenchmarkOptions& options, const std::fi
           lines_of(folder / kUnusableFile)};
 }
 
+std::string unusable_lines(std::span<const eval::Unusable> questions) {
+  std::string lines;
+  for (const auto& question : questions) {
+    const nlohmann::ordered_json line = {{"id", question.id}, {"reason", question.reason}};
+    lines += line.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
+  }
+  return lines;
+}
+
 void log_scores(Store& store, const std::string& run_id, std::span<const ScoredAnswers> scored) {
   std::vector<MetricRow> metrics;
   std::vector<eval::Question> questions;

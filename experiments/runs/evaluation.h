@@ -36,6 +36,7 @@ struct ScoredAnswers {
 
 /// File of a predictions folder with one object per question that could not be asked: {"id", "reason"}.
 inline constexpr char kUnusableFile[] = "unusable.jsonl";
+std::string unusable_lines(std::span<const eval::Unusable> questions);
 
 /// Scores the answers in `folder` by the rules of `options`. Throws what eval::rescore throws.
 ScoredAnswers score_answers(const eval::BenchmarkOptions& options, const std::filesystem::path& folder);

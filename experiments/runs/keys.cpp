@@ -42,9 +42,7 @@ const BenchmarkDigests::Known& BenchmarkDigests::read(const eval::BenchmarkOptio
   known.notes = std::move(asked.notes);
   if (auto other = eval::other_release(options.path); !other.empty()) known.notes.push_back(std::move(other));
   if (!asked.unusable.empty()) {
-    const auto& [id, reason] = asked.unusable.front();
-    known.notes.push_back(fmt::format("'{}': {} questions cannot be asked, the first '{}': {}", options.path,
-                                      asked.unusable.size(), id, reason));
+    known.notes.push_back(fmt::format("'{}': {}", options.path, eval::sentence_on(asked.unusable)));
   }
   for (const auto& note : known.notes) log_warning("{}", note);
   known.questions = std::ssize(asked.questions);

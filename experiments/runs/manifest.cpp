@@ -12,6 +12,7 @@
 #include "core/files.h"
 #include "core/hash.h"
 #include "data/python_json.h"
+#include "data/reason_kind.h"
 #include "data/row_list.h"
 #include "data/selection.h"
 
@@ -20,13 +21,6 @@ namespace {
 
 namespace fs = std::filesystem;
 using Json = nlohmann::ordered_json;
-
-/// A key, such as 'conversations': what stands in quotes otherwise is of one row.
-bool is_key(std::string_view quoted) {
-  return std::all_of(quoted.begin(), quoted.end(), [](char c) { return (c >= 'a' && c <= 'z') || c == '_'; });
-}
-
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 Json file_entry(const fs::path& file, const std::string& digest) {
   return {{"path", file.string()}, {"bytes", fs::file_size(file)}, {"sha256", digest}};
@@ -97,24 +91,6 @@ bool has(const Json& tree, const char* path, Json::value_t type) {
 }
 
 }  // namespace
-
-std::string reason_kind(const std::string& reason) {
-  std::string kind;
-  for (std::size_t i = 0; i < reason.size(); ++i) {
-    const auto close = reason[i] == '\'' ? reason.find('\'', i + 1) : std::string::npos;
-    if (close != std::string::npos) {
-      const auto quoted = reason.substr(i + 1, close - i - 1);
-      kind += is_key(quoted) ? "'" + quoted + "'" : "'…'";
-      i = close;
-    } else if (is_digit(reason[i])) {
-      kind += '#';
-      while (i + 1 < reason.size() && is_digit(reason[i + 1])) ++i;
-    } else {
-      kind += reason[i];
-    }
-  }
-  return kind;
-}
 
 Json pool_settings(const inputs::PoolOptions& options) {
   auto settings = dump_options(options);

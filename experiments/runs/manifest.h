@@ -35,9 +35,6 @@ struct SelectionRecord {
   std::vector<std::string> warnings;
 };
 
-/// Reasons that differ only in what they quote and count are one: "id '…' was seen before in row #".
-std::string reason_kind(const std::string& reason);
-
 /// The options of a pool without those that another kind of pool has.
 nlohmann::ordered_json pool_settings(const inputs::PoolOptions& options);
 

@@ -358,9 +358,9 @@ TEST(Benchmark, ListsRowsThatCannotBeUsedAndKeepsTheOthers) {
   ASSERT_EQ(loaded.questions.size(), 6u) << "question 7 with four rotations and question 9 with two";
   EXPECT_EQ(loaded.questions[5].row, 5);
   ASSERT_EQ(loaded.unusable.size(), 4u);
-  EXPECT_EQ(loaded.unusable[0], (Unusable{"8", "is scored together with '1000008', which cannot be used"}));
+  EXPECT_EQ(loaded.unusable[0], (Unusable{"8", "is scored together with '1000008', which cannot be used", 4}));
   EXPECT_THAT(loaded.unusable[1].reason, HasSubstr("its image cannot be opened"));
-  EXPECT_EQ(loaded.unusable[3], (Unusable{"7", "row 10 repeats the id of an earlier one"}));
+  EXPECT_EQ(loaded.unusable[3], (Unusable{"7", "row 10 repeats the id of an earlier one", 9}));
   EXPECT_THAT(message_of([&] { make_benchmark(options)->load((folder / "cache").string()); }),
               HasSubstr("question '1000008' (and 3 others) cannot be used"));
 }

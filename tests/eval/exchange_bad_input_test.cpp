@@ -130,7 +130,7 @@ TEST_F(ExchangeBadInput, LinesOfNoHarness) {
 TEST_F(ExchangeBadInput, AnswersOfAnotherBenchmark) {
   StandIn mmbench("mmbench", "mmbench.tsv"), mme("mme", "mme.tsv"), pope("pope", "pope");
   const auto join = [](const StandIn& stand_in, const std::string& file) {
-    return message_of([&] { join_answers(stand_in.benchmark(), stand_in.questions(), read_answers(file)); });
+    return message_of([&] { join_answers(stand_in.benchmark(), stand_in.loaded(), read_answers(file)); });
   };
   EXPECT_THAT(join(mme, exchange("vlmevalkit_mmbench.xlsx")),
               AllOf(HasSubstr("vlmevalkit_mmbench.xlsx: row 2 was given to 'Which is it in picture 0?'"),
@@ -150,7 +150,7 @@ TEST_F(ExchangeBadInput, OneQuestionHasOneAnswer) {
   auto table = read_file(exchange("exports/reciter_POPE.tsv"));
   table += table.substr(table.find('\n') + 1);
   const auto file = folder_.write("twice.tsv", table);
-  EXPECT_THAT(message_of([&] { join_answers(pope.benchmark(), pope.questions(), read_answers(file)); }),
+  EXPECT_THAT(message_of([&] { join_answers(pope.benchmark(), pope.loaded(), read_answers(file)); }),
               HasSubstr("twice.tsv: line 26 answers question '0' again, after"));
 }
 
@@ -160,7 +160,7 @@ TEST_F(ExchangeBadInput, UnansweredQuestionsAreListedWithWhatIsScoredWithThem) {
   std::erase_if(answers.answers,
                 [](const ForeignAnswer& answer) { return answer.id == "1000003" || answer.id == "10"; });
   answers.answers.push_back({.where = "more", .id = "77"});
-  const auto joined = join_answers(mmbench.benchmark(), mmbench.questions(), answers);
+  const auto joined = join_answers(mmbench.benchmark(), mmbench.loaded(), answers);
   EXPECT_THAT(joined.unanswered, ::testing::UnorderedElementsAre("1000003", "10"));
   EXPECT_THAT(joined.incomplete, ::testing::UnorderedElementsAre("3", "2000003", "3000003", "1000010"));
   EXPECT_THAT(joined.strangers, ::testing::ElementsAre("more ('77')"));

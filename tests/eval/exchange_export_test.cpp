@@ -112,7 +112,7 @@ TEST(ExchangeExport, WithoutVlmEvalKitsFileItsColumnsAreMade) {
   const auto again = mmbench.folder().write("reciter.tsv", made);
   const auto joined = read_answers(again);
   EXPECT_EQ(joined.answers.size(), mmbench.questions().size());
-  EXPECT_EQ(join_answers(mmbench.benchmark(), mmbench.questions(), joined).unanswered.size(), 0u);
+  EXPECT_EQ(join_answers(mmbench.benchmark(), mmbench.loaded(), joined).unanswered.size(), 0u);
 }
 
 TEST(ExchangeExport, TheFileMustHoldTheAnsweredQuestions) {

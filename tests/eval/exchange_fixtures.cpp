@@ -20,12 +20,13 @@ StandIn::StandIn(const std::string& kind, const std::string& path, Matcher match
     for (int i = 0; i < 14; ++i) folder_.write("images/" + std::to_string(7 * i + 5) + "/image.png", fake_png(i));
   }
   benchmark_ = make_benchmark(options);
-  questions_ = benchmark_->load((folder_ / "cache").string());
+  loaded_ = benchmark_->load_usable((folder_ / "cache").string());
+  EXPECT_TRUE(loaded_.unusable.empty());
 }
 
 Rescored StandIn::scores_of(const std::string& file, MissingAnswers missing) {
   const auto answers = read_answers(exchange(file));
-  const auto joined = join_answers(*benchmark_, questions_, answers);
+  const auto joined = join_answers(*benchmark_, loaded_, answers);
   folder_.write("p.jsonl", imported_lines(*benchmark_, answers, joined, missing));
   return rescore(*benchmark_, predictions_file());
 }

@@ -24,7 +24,8 @@ class StandIn {
   StandIn(const std::string& kind, const std::string& path, Matcher matcher = Matcher::kDefault);
 
   const Benchmark& benchmark() const { return *benchmark_; }
-  const std::vector<Question>& questions() const { return questions_; }
+  const std::vector<Question>& questions() const { return loaded_.questions; }
+  const Loaded& loaded() const { return loaded_; }
 
   /// Reads, joins, writes and scores a file of golden/exchange.
   Rescored scores_of(const std::string& file, MissingAnswers missing = MissingAnswers::kKeep);
@@ -36,7 +37,7 @@ class StandIn {
  private:
   TempFolder folder_;
   std::unique_ptr<Benchmark> benchmark_;
-  std::vector<Question> questions_;
+  Loaded loaded_;
 };
 
 /// The value of a metric.

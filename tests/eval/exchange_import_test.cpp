@@ -86,7 +86,7 @@ TEST(ExchangeImport, LlavasScienceQaLeavesQuestionsWithoutAPicture) {
   const auto ours = stand_in.scores_of("llava_scienceqa.jsonl");
   EXPECT_NEAR(metric(ours, "accuracy"), harness_scores("llava scienceqa").at("image_accuracy").get<double>(), kDigits);
   const auto answers = read_answers(exchange("llava_scienceqa.jsonl"));
-  const auto joined = join_answers(stand_in.benchmark(), stand_in.questions(), answers);
+  const auto joined = join_answers(stand_in.benchmark(), stand_in.loaded(), answers);
   EXPECT_EQ(joined.key, "id");
   EXPECT_EQ(joined.strangers.size(), 3u) << "three of fourteen problems have no picture";
   EXPECT_THAT(joined.strangers[0], HasSubstr("line 4 ('26')"));
@@ -95,13 +95,32 @@ TEST(ExchangeImport, LlavasScienceQaLeavesQuestionsWithoutAPicture) {
 TEST(ExchangeImport, LlavasMmBenchById) {
   StandIn stand_in("mmbench", "mmbench.tsv");
   const auto answers = read_answers(exchange("llava_mmbench.jsonl"));
-  const auto joined = join_answers(stand_in.benchmark(), stand_in.questions(), answers);
+  const auto joined = join_answers(stand_in.benchmark(), stand_in.loaded(), answers);
   EXPECT_EQ(joined.key, "id");
   EXPECT_TRUE(joined.checked);
   EXPECT_EQ(joined.predictions.size(), stand_in.questions().size());
   EXPECT_EQ(answers.model, "llava-reciter");
   // The script records its prompt without the request for a letter that the model got.
   EXPECT_THAT(joined.predictions[0].question.prompt, HasSubstr("A. red\nB. green"));
+}
+
+TEST(ExchangeImport, AQuestionThatTheFileSpoilsCostsItself) {
+  StandIn stand_in("pope", "pope");
+  for (const char* file : {"llava_pope.jsonl", "lmms_samples_pope.jsonl"}) {
+    const auto answers = read_answers(exchange(file));
+    auto loaded = stand_in.loaded();
+    const auto whole = join_answers(stand_in.benchmark(), loaded, answers);
+    loaded.unusable.push_back({loaded.questions[3].id, "says two things", 3});
+    loaded.questions.erase(loaded.questions.begin() + 3);
+    const auto joined = join_answers(stand_in.benchmark(), loaded, answers);
+    EXPECT_EQ(joined.key, whole.key) << file;
+    EXPECT_TRUE(joined.unanswered.empty()) << file;
+    EXPECT_EQ(joined.strangers.size() + joined.unusable.size(), whole.strangers.size() + 1) << file;
+    ASSERT_EQ(joined.sources.size() + 1, whole.sources.size()) << file;
+    for (std::size_t i = 0; i < joined.sources.size(); ++i) {
+      EXPECT_EQ(joined.sources[i], whole.sources[i < 3 ? i : i + 1]) << file << ", answer " << i;
+    }
+  }
 }
 
 /// With --all-rounds the script asks the first row of a question again, and numbers the rounds.
@@ -113,7 +132,7 @@ TEST(ExchangeImport, LlavasRoundsAreRotations) {
     answer.id = std::to_string(index % 1'000'000);
     answer.round = static_cast<int>(index / 1'000'000);
   }
-  const auto joined = join_answers(stand_in.benchmark(), stand_in.questions(), rows);
+  const auto joined = join_answers(stand_in.benchmark(), stand_in.loaded(), rows);
   EXPECT_EQ(joined.key, "id");
   EXPECT_TRUE(joined.unanswered.empty());
   for (std::size_t i = 0; i < joined.predictions.size(); ++i) {
@@ -121,7 +140,7 @@ TEST(ExchangeImport, LlavasRoundsAreRotations) {
   }
   // Without them the ids repeat; the options' order in the prompts still tells the rotations apart.
   for (auto& answer : rows.answers) answer.round = 0;
-  const auto by_text = join_answers(stand_in.benchmark(), stand_in.questions(), rows);
+  const auto by_text = join_answers(stand_in.benchmark(), stand_in.loaded(), rows);
   EXPECT_EQ(by_text.key, "image and text");
   ASSERT_EQ(by_text.sources.size(), rows.answers.size());
   for (std::size_t i = 0; i < by_text.sources.size(); ++i) EXPECT_EQ(by_text.sources[i], &rows.answers[i]);
@@ -134,7 +153,7 @@ TEST(ExchangeImport, MmesImageAndTextTellQuestionsApart) {
   for (auto& question : questions) question.group = question.group.substr(question.group.find('/') + 1);
   for (const char* file : {"llava_mme.jsonl", "lmms_samples_mme.jsonl"}) {
     const auto answers = read_answers(exchange(file));
-    const auto joined = join_answers(stand_in.benchmark(), questions, answers);
+    const auto joined = join_answers(stand_in.benchmark(), {questions, {}, {}}, answers);
     EXPECT_EQ(joined.key, "image and text") << file;
     EXPECT_EQ(joined.predictions.size(), questions.size());
     for (std::size_t i = 0; i < questions.size(); ++i) {
@@ -149,7 +168,7 @@ TEST(ExchangeImport, LmmsEvalsSamplesByPosition) {
     StandIn stand_in(kind, kind);
     const auto answers = read_answers(exchange(std::string("lmms_samples_") + task + ".jsonl"));
     EXPECT_EQ(answers.format, AnswerFormat::kLmmsEval);
-    const auto joined = join_answers(stand_in.benchmark(), stand_in.questions(), answers);
+    const auto joined = join_answers(stand_in.benchmark(), stand_in.loaded(), answers);
     EXPECT_EQ(joined.key, "position");
     EXPECT_TRUE(joined.checked);
     EXPECT_EQ(joined.predictions.size(), stand_in.questions().size());
@@ -160,7 +179,7 @@ TEST(ExchangeImport, LmmsEvalsSamplesByPosition) {
 TEST(ExchangeImport, WhatTheFileCannotTellIsCounted) {
   StandIn stand_in("mmbench", "mmbench.tsv");
   const auto answers = read_answers(exchange("vlmevalkit_mmbench.xlsx"));
-  const auto remarks = remarks_on(join_answers(stand_in.benchmark(), stand_in.questions(), answers));
+  const auto remarks = remarks_on(join_answers(stand_in.benchmark(), stand_in.loaded(), answers));
   EXPECT_EQ(remarks.blank, 1u);
   EXPECT_EQ(remarks.missing, 3u) << "None, nan, N/A";
   EXPECT_EQ(remarks.numbers, 0u);

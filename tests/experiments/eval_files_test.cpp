@@ -28,10 +28,10 @@ class EvalFilesTest : public ::testing::Test {
     options.name = "mmbench_en";
     options.path = (kGolden / "mmbench.tsv").string();
     const auto benchmark = eval::make_benchmark(options);
-    const auto questions = benchmark->load((folder_.path / "cache").string());
+    const auto loaded = benchmark->load_usable((folder_.path / "cache").string());
     for (const auto& [file, id] : {std::pair{"vlmevalkit_mmbench.xlsx", &first_}, {"llava_mmbench.jsonl", &second_}}) {
       const auto answers = eval::read_answers(kGolden / file);
-      const auto joined = eval::join_answers(*benchmark, questions, answers);
+      const auto joined = eval::join_answers(*benchmark, loaded, answers);
       const auto folder = folder_.path / file;
       write_file_atomically(folder / "predictions.jsonl",
                             eval::imported_lines(*benchmark, answers, joined, eval::MissingAnswers::kKeep));

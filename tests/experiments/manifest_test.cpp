@@ -114,13 +114,6 @@ TEST(Manifest, ThatIsDamagedIsRefusedInASentence) {
   EXPECT_THAT(refusal(tree.dump()), HasSubstr("is damaged"));
 }
 
-TEST(Reasons, ThatDifferInWhatTheyQuoteAndCountAreOne) {
-  EXPECT_EQ(reason_kind("conversations[12].from is missing"), "conversations[#].from is missing");
-  EXPECT_EQ(reason_kind("image 'a/b 1.png' cannot be read"), "image '…' cannot be read");
-  EXPECT_EQ(reason_kind("it's 3 of 14"), "it's # of #");
-  EXPECT_EQ(reason_kind("'conversations' is not a list"), "'conversations' is not a list") << "the name of a key";
-}
-
 TEST(Reasons, AreCountedOncePerRow) {
   const TempFolder folder;
   const auto open = open_pool(folder);
