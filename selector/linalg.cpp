@@ -16,7 +16,8 @@
 namespace scalselect {
 namespace {
 
-constexpr std::int64_t kTile = 128;
+/// Width of the tiles of a d x d Gram matrix: wide ones pack fewer copies of the rows, many keep more threads busy.
+std::int64_t tile_width(std::int64_t d) { return d <= 512 ? 128 : d <= 2048 ? 256 : 512; }
 
 void check(int info, const char* what) {
   SCALSELECT_CHECK(info >= 0);
@@ -29,6 +30,38 @@ void check(int info, const char* what) {
 int to_int(std::int64_t value) {
   SCALSELECT_CHECK(value <= std::numeric_limits<int>::max());
   return static_cast<int>(value);
+}
+
+/// Eigenvectors of the tridiagonal matrix, one per row: of its largest values, ascending, or of all, where `values` is
+/// filled too.
+void tridiagonal_vectors(Eigen::VectorXd& diagonal, Eigen::VectorXd& beside, Eigen::VectorXd& values,
+                         RowMajorMatrixXd& vectors) {
+  int n = to_int(diagonal.size()), info = 0, query = -1, count = to_int(vectors.rows()), isize = 1, size = 1;
+  Eigen::VectorXd work(1);
+  Eigen::VectorXi iwork(1);
+  char job = count == n ? 'I' : 'V', range = 'I';
+  int first = n - count + 1, found = 0, robust = 1;
+  double unused = 0;
+  Eigen::VectorXd again(n);
+  Eigen::VectorXi support(2 * count);
+  const auto call = [&](int* work_size, int* iwork_size) {
+    if (count == n) {
+      LAPACK_dstedc(&job, &n, diagonal.data(), beside.data(), vectors.data(), &n, work.data(), work_size, iwork.data(),
+                    iwork_size, &info);
+    } else {
+      LAPACK_dstemr(&job, &range, &n, diagonal.data(), beside.data(), &unused, &unused, &first, &n, &found,
+                    again.data(), vectors.data(), &n, &count, support.data(), &robust, work.data(), work_size,
+                    iwork.data(), iwork_size, &info);
+    }
+  };
+  call(&query, &query);
+  size = static_cast<int>(work(0));
+  isize = iwork(0);
+  work.resize(size);
+  iwork.resize(isize);
+  call(&size, &isize);
+  check(info, "The eigendecomposition");
+  if (count == n) values = diagonal;
 }
 
 }  // namespace
@@ -51,14 +84,14 @@ const char* better_openblas_core() {
 }
 
 void add_gram(const ConstRowsXd& z, RowMajorMatrixXd& gram) {
-  const std::int64_t d = z.cols(), tiles = (d + kTile - 1) / kTile;
+  const std::int64_t d = z.cols(), tile_cols = tile_width(d), tiles = (d + tile_cols - 1) / tile_cols;
   parallel_blocks(tiles * (tiles + 1) / 2, 1, [&](std::int64_t pair, std::int64_t) {
     std::int64_t i = 0;
     while ((i + 1) * (i + 2) / 2 <= pair) ++i;
     const std::int64_t j = pair - i * (i + 1) / 2;
-    const auto left = z.middleCols(i * kTile, std::min(kTile, d - i * kTile));
-    const auto right = z.middleCols(j * kTile, std::min(kTile, d - j * kTile));
-    auto tile = gram.block(i * kTile, j * kTile, left.cols(), right.cols());
+    const auto left = z.middleCols(i * tile_cols, std::min(tile_cols, d - i * tile_cols));
+    const auto right = z.middleCols(j * tile_cols, std::min(tile_cols, d - j * tile_cols));
+    auto tile = gram.block(i * tile_cols, j * tile_cols, left.cols(), right.cols());
     if (i == j) tile.selfadjointView<Eigen::Lower>().rankUpdate(left.transpose());
     else tile.noalias() += left.transpose() * right;
   });
@@ -70,21 +103,38 @@ void add_outer(const Eigen::VectorXd& v, double factor, RowMajorMatrixXd& gram) 
   });
 }
 
-Spectrum symmetric_eigen(RowMajorMatrixXd lower) {
-  int n = to_int(lower.rows()), info = 0, work_size = -1, iwork_size = -1, iwork_needed = 0;
-  char vectors = 'V', triangle = 'U';  // row-major lower is column-major upper
-  double work_needed = 0;
-  Eigen::VectorXd values(n);
-  LAPACK_dsyevd(&vectors, &triangle, &n, lower.data(), &n, values.data(), &work_needed, &work_size, &iwork_needed,
-                &iwork_size, &info);
-  work_size = static_cast<int>(work_needed);
-  iwork_size = iwork_needed;
-  Eigen::VectorXd work(work_size);
-  Eigen::VectorXi iwork(iwork_size);
-  LAPACK_dsyevd(&vectors, &triangle, &n, lower.data(), &n, values.data(), work.data(), &work_size, iwork.data(),
-                &iwork_size, &info);
-  check(info, "The eigendecomposition");
-  return largest_first(std::move(values), std::move(lower));
+Spectrum symmetric_eigen(RowMajorMatrixXd lower, const WantedVectors& wanted) {
+  constexpr const char* kWhat = "The eigendecomposition";
+  int n = to_int(lower.rows()), info = 0, query = -1;
+  char triangle = 'U';  // row-major lower is column-major upper
+  Eigen::VectorXd diagonal(n), beside(n), reflectors(n), work(1);
+  LAPACK_dsytrd(&triangle, &n, lower.data(), &n, diagonal.data(), beside.data(), reflectors.data(), work.data(), &query,
+                &info);
+  int size = static_cast<int>(work(0));
+  work.resize(size);
+  LAPACK_dsytrd(&triangle, &n, lower.data(), &n, diagonal.data(), beside.data(), reflectors.data(), work.data(), &size,
+                &info);
+  check(info, kWhat);
+  int count = n;
+  Eigen::VectorXd values = diagonal, scratch = beside;
+  if (wanted) {
+    LAPACK_dsterf(&n, values.data(), scratch.data(), &info);
+    check(info, kWhat);
+    count = to_int(std::clamp<std::int64_t>(wanted(values.reverse()), 0, n));
+    if (count == 0) return largest_first(std::move(values), RowMajorMatrixXd(0, n));
+  }
+  RowMajorMatrixXd vectors(4 * count <= n ? count : n, n);  // to LAPACK one per column, ascending
+  tridiagonal_vectors(diagonal, beside, values, vectors);
+  char left = 'L', plain = 'N';
+  int columns = to_int(vectors.rows());
+  LAPACK_dormtr(&left, &triangle, &plain, &n, &columns, lower.data(), &n, reflectors.data(), vectors.data(), &n,
+                work.data(), &query, &info);
+  size = static_cast<int>(work(0));
+  work.resize(size);
+  LAPACK_dormtr(&left, &triangle, &plain, &n, &columns, lower.data(), &n, reflectors.data(), vectors.data(), &n,
+                work.data(), &size, &info);
+  check(info, kWhat);
+  return largest_first(std::move(values), std::move(vectors));
 }
 
 Spectrum singular_values(RowMajorMatrixXd matrix) {

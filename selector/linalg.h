@@ -33,9 +33,12 @@ void add_gram(const ConstRowsXd& z, RowMajorMatrixXd& gram);
 /// gram += factor * v v^T, lower triangle only. Parallel over rows.
 void add_outer(const Eigen::VectorXd& v, double factor, RowMajorMatrixXd& gram);
 
-/// Eigenvalues and eigenvectors of the symmetric matrix whose lower triangle is given, by LAPACK's divide and conquer
-/// (at 1,024 columns four times as fast as Eigen's own solver). Throws UserError(kDiverged) if it does not converge.
-Spectrum symmetric_eigen(RowMajorMatrixXd lower);
+/// All eigenvalues of the symmetric matrix whose lower triangle is given, and the eigenvectors of the largest:
+/// `wanted` says of how many, when it is told the values; without it, of all. LAPACK's tridiagonal form and divide and
+/// conquer (at 1,024 columns four times as fast as Eigen's own solver), or, where up to a quarter of the vectors is
+/// wanted, relatively robust representations (dstemr) for these alone. Throws UserError(kDiverged) if it does not
+/// converge.
+Spectrum symmetric_eigen(RowMajorMatrixXd lower, const WantedVectors& wanted = {});
 
 /// Singular values and right singular vectors of a square matrix, by LAPACK's divide and conquer (as fast as Eigen's,
 /// in two thirds of the memory). Throws as above.

@@ -13,9 +13,10 @@
 // On the GPU of `compute_device()` (core/device.h), if that is one: Gram sums, projections and eigenvectors, in
 // float64; the small SVD of the correcting pass stays on the CPU. Scores then agree with the CPU's to about 1e-10.
 //
-// Memory: at most 8 d^2 + 2.5 B d + B k float64 for B = subspace_block_rows(d), besides 8 N bytes of scores and
+// Memory: at most 8 d^2 + 2.1 B d + B k float64 for B = subspace_block_rows(d), besides 8 N bytes of scores and
 // whatever the source holds; 4 d^2 in place of 8 d^2 when the correcting pass is not needed. The same bytes for any
-// number of threads: blocks, tiles and the order of all sums are fixed functions of (N, d). BLAS kernels of another
+// number of threads: blocks, tiles and the order of all sums are fixed functions of (N, d). The sums can be computed in
+// parts, by several processes, and give the same bytes again (selector/subspace_parts.h). BLAS kernels of another
 // processor may change the last digits (selector/linalg.h).
 #pragma once
 
@@ -62,9 +63,6 @@ struct SubspaceDetails {
   std::vector<double> coordinates;  ///< N x k row-major: row i of U_k, so score_i = |u_i|^2; zeros for excluded rows
   std::vector<double> residuals;    ///< N: squared length of z_i outside the k directions; NaN for excluded rows
 };
-
-/// Rows of one block of the stream: about 32 MB of float64, a function of d only.
-std::int64_t subspace_block_rows(std::int64_t cols);
 
 /// Scores every row; `details`, if given, are filled too (8 N (k + 1) bytes). Threads: core/parallel.h. Throws
 /// UserError(kInput) if no row is finite or there are no columns, and what the source throws; UserError(kEnvironment)

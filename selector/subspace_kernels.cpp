@@ -17,8 +17,6 @@ class CpuKernels final : public SubspaceKernels {
 
   void add_rows(const ConstRowsXd& z) override { add_gram(z, gram_); }
 
-  void add_outer(const Eigen::VectorXd& v, double factor) override { scalselect::add_outer(v, factor, gram_); }
-
   RowMajorMatrixXd finish_gram() override { return std::exchange(gram_, {}); }
 
   void set_basis(RowMajorMatrixXd basis) override { basis_ = std::move(basis); }
@@ -29,7 +27,9 @@ class CpuKernels final : public SubspaceKernels {
     });
   }
 
-  Spectrum symmetric_eigen(RowMajorMatrixXd lower) override { return scalselect::symmetric_eigen(std::move(lower)); }
+  Spectrum symmetric_eigen(RowMajorMatrixXd lower, const WantedVectors& wanted) override {
+    return scalselect::symmetric_eigen(std::move(lower), wanted);
+  }
 
  private:
   RowMajorMatrixXd gram_, basis_;

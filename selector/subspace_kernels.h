@@ -17,8 +17,6 @@ class SubspaceKernels {
   virtual void start_gram(std::int64_t d) = 0;
   /// Adds z^T z. May return before it is computed.
   virtual void add_rows(const ConstRowsXd& z) = 0;
-  /// Adds factor * v v^T, v of length d.
-  virtual void add_outer(const Eigen::VectorXd& v, double factor) = 0;
   /// The sum's lower triangle; ends it.
   virtual RowMajorMatrixXd finish_gram() = 0;
 
@@ -28,7 +26,7 @@ class SubspaceKernels {
   virtual void project(const ConstRowsXd& z, Eigen::Map<RowMajorMatrixXd> out) = 0;
 
   /// As scalselect::symmetric_eigen.
-  virtual Spectrum symmetric_eigen(RowMajorMatrixXd lower) = 0;
+  virtual Spectrum symmetric_eigen(RowMajorMatrixXd lower, const WantedVectors& wanted = {}) = 0;
 };
 
 /// On `compute_device()`. Throws UserError(kEnvironment): this build has no CUDA half, no GPU, no driver, one too old.

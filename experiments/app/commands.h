@@ -31,6 +31,17 @@ inline constexpr char kCacheUsage[] =
     "  ID            an artifact, by the first letters of its id\n"
     "  --unused      finished artifacts that no run in the store refers to (`extract` and `select` leave such)\n"
     "  --unfinished  what stages that were stopped left to go on from";
+inline constexpr char kScorePartsUsage[] =
+    "scalselect score part features=FILE.npz out=FILE.sums [first=ROW] [part=I/N] [fit=FILE.fit]\n"
+    "       scalselect score merge FILE.sums... out=FILE.fit [center=true] [standardize=false] [l2_normalize=false] "
+    "[energy=0.9] [directions=K]\n"
+    "       scalselect score merge FILE.sums... fit=FILE.fit out=FILE.fit\n"
+    "       scalselect score apply features=FILE.npz fit=FILE.fit out=scores.jsonl\n\n"
+    "Scores a table in parts, on any machines; all take threads=N and device=cuda, too.\n"
+    "  first=ROW  where the file's rows stand in the whole table; multiples of 65,536 give the very scores of one "
+    "process\n"
+    "  part=I/N   the I-th of N parts of the file\n"
+    "  fit=FILE   of the merge before, where it asked for one more pass";
 inline constexpr char kPoolUsage[] =
     "scalselect pool describe POOL [image_root=DIR] [model=DIR] [pictures=false] [format=text|json]\n"
     "       scalselect pool convert POOL OUT [image_root=DIR] [format=llava|sharegpt|jsonl|webdataset|parquet|ids]\n\n"
@@ -112,6 +123,8 @@ int run_pipeline(const Words& words);  ///< no command name: the pipeline, one r
 int run_plan(const Words& words);      ///< the same without running anything
 int run_extract(const Words& words);
 int run_score(const Words& words);
+/// `score part`, `score merge`, `score apply`; words[0] is one of these verbs.
+int run_score_verb(const Words& words);
 int run_select(const Words& words);
 int verify_manifest(const Words& words);
 int replay_manifest(const Words& words);

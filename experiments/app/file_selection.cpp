@@ -223,6 +223,8 @@ Chosen choose_from_files(Bound bound, Door door) {
 }
 
 int run_score(const Words& words) {
+  if (!words.empty() && (words[0] == "part" || words[0] == "merge" || words[0] == "apply"))
+    return run_score_verb(words);
   const Flags flags = parse_flags(words);
   const auto request = request_for(flags, "score");
   if (const int code =

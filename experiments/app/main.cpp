@@ -52,7 +52,7 @@ const std::vector<Command>& commands() {
       {"run", "select, fine-tune, evaluate and report; the name may be left out; -m sweeps", pipeline},
       {"plan", "what the runs would need, cost and be able to show; nothing is run", run_plan},
       {"extract", "a pool and a model -> features, all_representations.npz", run_extract},
-      {"score", "features -> importance_scores.jsonl", run_score},
+      {"score", "features -> importance_scores.jsonl; part, merge, apply: by several processes", run_score},
       {"select", "scores, features or a model, and a budget -> the subset", run_select},
       {"pool", "describe: what is in a pool; convert: the same rows in another container", run_pool, kPoolUsage},
       {"verify", "whether a selection's files are what its manifest says", verify_manifest, kVerifyUsage},

@@ -62,13 +62,6 @@ class CudaKernels final : public SubspaceKernels {
     });
   }
 
-  void add_outer(const Eigen::VectorXd& v, double factor) override {
-    Slot& slot = send(v.data(), 1, d_);
-    check(cublasDsyr_64(blas_, CUBLAS_FILL_MODE_UPPER, d_, &factor, slot.device_rows.get(), 1, gram_.get(), d_),
-          "adding to the Gram matrix");
-    check(cudaEventRecord(slot.done, compute_), "recording an event");
-  }
-
   RowMajorMatrixXd finish_gram() override {
     RowMajorMatrixXd gram(d_, d_);
     download(gram_.get(), gram);
@@ -103,7 +96,7 @@ class CudaKernels final : public SubspaceKernels {
     for (Slot& slot : slots_) settle(slot);
   }
 
-  Spectrum symmetric_eigen(RowMajorMatrixXd lower) override {
+  Spectrum symmetric_eigen(RowMajorMatrixXd lower, const WantedVectors& wanted) override {
     use_gpu(index_);
     const auto n = lower.rows();
     DeviceArray<double> matrix, eigenvalues;
@@ -130,7 +123,9 @@ class CudaKernels final : public SubspaceKernels {
       throw UserError(ErrorKind::kDiverged, "The eigendecomposition of the feature matrix did not converge.",
                       "Look for extreme values in the features.");
     }
-    return largest_first(std::move(values), std::move(lower));
+    auto spectrum = largest_first(std::move(values), std::move(lower));
+    if (wanted) spectrum.vectors.conservativeResize(wanted(spectrum.values), n);
+    return spectrum;
   }
 
  private:

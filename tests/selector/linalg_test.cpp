@@ -64,6 +64,28 @@ TEST(SymmetricEigen, ReadsTheLowerTriangleAndPutsTheLargestFirst) {
   EXPECT_TRUE(again.isApprox(matrix, 1e-14)) << again;
 }
 
+TEST(SymmetricEigen, TheLargestVectorsAloneAreThoseOfAll) {
+  constexpr Eigen::Index kSize = 60;
+  RowMajorMatrixXd half(kSize, kSize);
+  for (Eigen::Index i = 0; i < half.size(); ++i) half.data()[i] = std::sin(static_cast<double>(i * i));
+  const RowMajorMatrixXd matrix = half * half.transpose();
+  const auto all = symmetric_eigen(matrix);
+  for (const std::int64_t k : {0, 1, 7, 15, 16, 60}) {
+    std::int64_t told = 0;
+    const auto some = symmetric_eigen(matrix, [&](const Eigen::VectorXd& values) {
+      told = values.size();
+      EXPECT_TRUE(values.isApprox(all.values, 1e-13));
+      return k;
+    });
+    EXPECT_EQ(told, kSize);
+    EXPECT_TRUE(some.values.isApprox(all.values, 1e-13));
+    ASSERT_GE(some.vectors.rows(), k);
+    for (Eigen::Index i = 0; i < k; ++i) {
+      EXPECT_NEAR(std::abs(some.vectors.row(i).dot(all.vectors.row(i))), 1, 1e-11) << k << " " << i;
+    }
+  }
+}
+
 TEST(SingularValues, AreThoseOfTheMatrixWithItsRightVectors) {
   RowMajorMatrixXd matrix(2, 2);
   matrix << 0, 2, 3, 0;

@@ -14,6 +14,7 @@
 #include "core/files.h"
 #include "core/parallel.h"
 #include "core/rng.h"
+#include "selector/finite_blocks.h"
 
 namespace scalselect {
 namespace {
@@ -287,7 +288,7 @@ TEST(Subspace, MemoryIsBoundedWhateverTheNumberOfRows) {
   const double idle = peak_of(1, 1), few = peak_of(kFew, kCols), many = peak_of(kMany, kCols);
   EXPECT_LT(many - few, 8.0 * (kMany - kFew) + 4e6) << "only the scores grow";
   const double block = static_cast<double>(subspace_block_rows(kCols)) * kCols;
-  const double bound = 8 * (4.0 * kCols * kCols + 2.5 * block + 256.0 * kCols + kMany);
+  const double bound = 8 * (4.0 * kCols * kCols + 3.1 * block + 256.0 * kCols + kMany);
   EXPECT_LT(many - idle, bound + 8e6) << "8 MB for OpenBLAS and the allocator";
 }
 

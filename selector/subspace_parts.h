@@ -1,0 +1,64 @@
+// Subspace scoring in parts: the sums of a pass are computed by any number of processes that need not know each other,
+// each over some rows of the table, and put together from their files.
+//
+//   part 1..n   sums of the rows of one file           write_part
+//   merge       all sums -> the subspace               merge_parts
+//   apply 1..n  the subspace, rows -> their scores     apply_subspace (selector/subspace_fit.h)
+//
+// The sums are kept for each unit of 65,536 row numbers (selector/finite_blocks.h), so the scores are those of one
+// process to the last bit, wherever the table was cut at unit boundaries; a merge without some parts is what one
+// process would make of the other rows. Some options, and data whose small directions are kept, need a second round of
+// parts: SubspaceFit::next() of the merged fit says so.
+#pragma once
+
+#include <filesystem>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "selector/subspace_fit.h"
+
+namespace scalselect {
+
+/// What a file of sums says of one unit; its mean and Gram matrix follow it in the file. Little-endian.
+struct PartUnit {
+  std::int64_t number = 0;     ///< of the unit
+  std::int64_t first_row = 0;  ///< number of its first row here
+  std::int64_t rows = 0;       ///< that were read
+  std::int64_t count = 0;      ///< of these, finite and summed
+};
+
+/// A file of sums without the sums.
+struct PartContents {
+  std::filesystem::path file;
+  std::int64_t cols = 0;
+  std::string fit;  ///< SHA-256 of the fit file that it continues; empty: the first pass
+  std::vector<PartUnit> units;
+};
+
+/// Sums the rows of `source` in `units`, which are numbered from `first_number`, for the pass that `fit` is at, and
+/// writes them; `fit_digest`: of the file that the fit was read from, empty for a new one. Memory as score_rows'.
+/// Throws UserError(kEnvironment) if the file cannot be written.
+PartContents write_part(const RowSource& source, std::int64_t first_number, const std::vector<Unit>& units,
+                        const SubspaceFit& fit, const std::string& fit_digest, const std::filesystem::path& file);
+
+/// Throws UserError(kInput), naming the file: not of this kind, cut short, damaged.
+PartContents read_part(const std::filesystem::path& file);
+
+/// What merge_parts noticed besides errors.
+struct MergeRemarks {
+  std::vector<std::string> cut_units;  ///< units that several files share: their sums are right to rounding only
+  std::vector<std::string> gaps;       ///< ranges of row numbers that no file has, as sentences
+};
+
+/// Puts the sums of all files together, in the order of their rows, and ends the pass of `fit` with them. Two matrices
+/// are in memory at a time. Throws UserError(kInput), naming files: rows that two files have, files of different
+/// widths, of another pass or of another fit than the one with `fit_digest`.
+MergeRemarks merge_parts(std::span<const PartContents> parts, const std::string& fit_digest, SubspaceFit& fit,
+                         SubspaceKernels& kernels);
+
+/// The fit as a file, complete or before its next pass. Throws UserError(kEnvironment) and UserError(kInput).
+void save_fit(const SubspaceFit& fit, const std::filesystem::path& file);
+SubspaceFit load_fit(const std::filesystem::path& file);
+
+}  // namespace scalselect
