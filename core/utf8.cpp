@@ -1,5 +1,11 @@
 #include "core/utf8.h"
 
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "core/error.h"
+
 namespace scalselect {
 
 Utf8Character decode_utf8(std::string_view text, std::size_t at) {
@@ -44,6 +50,33 @@ std::string repair_utf8(std::string_view bytes) {
     at += next.bytes;
   }
   return text;
+}
+
+std::string wide_encoding(std::string_view head) {
+  using std::operator""sv;
+  if (head.starts_with("\xFF\xFE\0\0"sv) || head.starts_with("\0\0\xFE\xFF"sv)) return "UTF-32";
+  if (head.starts_with("\xFF\xFE") || head.starts_with("\xFE\xFF")) return "UTF-16";
+  // Whether each unit of the first four characters is zero but for the byte at `low`.
+  const auto units = [&](std::size_t bytes, std::size_t low) {
+    const auto size = std::min(head.size() / bytes, std::size_t{4}) * bytes;
+    if (size < 2 * bytes) return false;
+    for (std::size_t i = 0; i < size; ++i) {
+      if ((head[i] != '\0') != (i % bytes == low)) return false;
+    }
+    return true;
+  };
+  if (units(4, 0)) return "UTF-32LE";
+  if (units(4, 3)) return "UTF-32BE";
+  if (units(2, 0)) return "UTF-16LE";
+  if (units(2, 1)) return "UTF-16BE";
+  return "";
+}
+
+void refuse_wide_text(std::string_view head, const std::filesystem::path& file) {
+  const auto encoding = wide_encoding(head);
+  if (encoding.empty()) return;
+  throw UserError(ErrorKind::kInput, fmt::format("'{}' is {} text, but UTF-8 is expected.", file.string(), encoding),
+                  fmt::format("Convert it: iconv -f {} -t UTF-8.", encoding));
 }
 
 }  // namespace scalselect

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <filesystem>
 #include <string>
 #include <string_view>
 
@@ -22,8 +23,13 @@ void append_utf8(std::string& text, char32_t point);
 /// The text with U+FFFD for each ill-formed part.
 std::string repair_utf8(std::string_view bytes);
 
-/// Whether a file begins with the byte order mark of UTF-16.
-inline bool is_utf16(std::string_view bytes) { return bytes.starts_with("\xFF\xFE") || bytes.starts_with("\xFE\xFF"); }
+/// The encoding of text in units of two or four bytes, by the beginning of a file: its byte order mark ("UTF-16",
+/// "UTF-32") or, without one, the zeros of its first four characters, if these are ASCII ("UTF-16LE", ...). Empty:
+/// none.
+std::string wide_encoding(std::string_view head);
+
+/// Throws UserError(kInput), with the file, the encoding and how to convert it, if a file begins like wide text.
+void refuse_wide_text(std::string_view head, const std::filesystem::path& file);
 
 /// A code point that text can hold: not a surrogate, not beyond U+10FFFF.
 constexpr bool is_scalar_value(char32_t point) { return point < 0xd800 || (point > 0xdfff && point <= 0x10ffff); }

@@ -196,7 +196,9 @@ FileBytes::FileBytes(std::filesystem::path file) : file_(std::move(file)) {
   }
   head_.resize(filled);
   if (head_.starts_with("\x1F\x8B\x08")) compression_ = Compression::kGzip;
-  if (head_.starts_with("\x28\xB5\x2F\xFD")) compression_ = Compression::kZstd;
+  const bool skippable = head_.size() >= 4 && (head_[0] & 0xF0) == 0x50 && head_.substr(1, 3) == "\x2A\x4D\x18";
+  // pzstd begins with a frame of its own (RFC 8878, section 3.1.2).
+  if (skippable || head_.starts_with("\x28\xB5\x2F\xFD")) compression_ = Compression::kZstd;
 }
 
 std::unique_ptr<ByteStream> FileBytes::open_stored(std::uint64_t offset) const {

@@ -60,6 +60,18 @@ bool starts_with(std::span<const std::uint8_t> bytes, const char* magic, std::si
   return bytes.size() >= at + count && std::memcmp(bytes.data() + at, magic, count) == 0;
 }
 
+/// The name of an image format that is known and not read, or null.
+const char* unsupported_kind(std::span<const std::uint8_t> bytes) {
+  if (starts_with(bytes, "II*\0", 4) || starts_with(bytes, "MM\0*", 4)) return "TIFF";
+  if (starts_with(bytes, "ftypavif", 8, 4) || starts_with(bytes, "ftypavis", 8, 4)) return "AVIF";
+  if (starts_with(bytes, "ftypheic", 8, 4) || starts_with(bytes, "ftypmif1", 8, 4)) return "HEIF";
+  if (starts_with(bytes, "jP  \r\n\x87\n", 8, 4) || starts_with(bytes, "\xFF\x4F\xFF\x51", 4)) return "JPEG 2000";
+  if (starts_with(bytes, "\xFF\x0A", 2) || starts_with(bytes, "JXL \r\n\x87\n", 8, 4)) return "JPEG XL";
+  if (starts_with(bytes, "8BPS", 4)) return "Photoshop";
+  if (starts_with(bytes, "<svg", 4)) return "SVG";
+  return nullptr;
+}
+
 Image decode(const codecs::Source& source) {
   const auto& [bytes, name, options, claim] = source;
   if (bytes.empty()) throw UserError(ErrorKind::kInput, fmt::format("Image '{}' is empty.", name));
@@ -70,9 +82,15 @@ Image decode(const codecs::Source& source) {
   if (starts_with(bytes, "RIFF", 4) && starts_with(bytes, "WEBP", 4, 8)) return codecs::decode_webp(source);
   if (starts_with(bytes, "GIF87a", 6) || starts_with(bytes, "GIF89a", 6)) return codecs::decode_gif(source);
   if (starts_with(bytes, "BM", 2)) return codecs::decode_bmp(source);
-  throw UserError(ErrorKind::kInput,
-                  fmt::format("'{}' is not an image in a known format (PNG, JPEG, WebP, GIF, BMP).", name),
-                  "Formats are recognised by content, not by name: convert it or fetch it again.");
+  const auto* const kind = unsupported_kind(bytes);
+  throw UserError(
+      ErrorKind::kInput,
+      kind != nullptr
+          ? fmt::format("'{}' is {} {} image, which is not supported (PNG, JPEG, WebP, GIF, BMP are).", name,
+                        std::strchr("AEIOU", kind[0]) != nullptr || kind == std::string("SVG") ? "an" : "a", kind)
+          : fmt::format("'{}' is not an image in a known format (PNG, JPEG, WebP, GIF, BMP).", name),
+      kind != nullptr ? "Convert it to one of these."
+                      : "Formats are recognised by content, not by name: convert it or fetch it again.");
 }
 
 Image decode_file(const std::string& name, const DecodeOptions& options, ByteClaim* claim) {

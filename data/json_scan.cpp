@@ -230,7 +230,10 @@ bool JsonValues::next_line(std::string_view& value) {
     if (length == 0) return stop("ends in the middle of a value (JSON lines hold one object per line)");
     if (length < text.size()) {
       at_ = begin + length;
-      return stop("has more than one value on a line");
+      const auto more = text.substr(length);
+      const bool old_mac = more.find_first_not_of(" \t") < more.size() && more[more.find_first_not_of(" \t")] == '\r';
+      return stop(old_mac ? "ends its lines with carriage returns alone (convert it: tr '\\r' '\\n')"
+                          : "has more than one value on a line");
     }
     place_ = {base_ + begin, this_line};
     if (found != nullptr) step();

@@ -92,10 +92,7 @@ StandardJson::StandardJson(std::string_view python) {
 
 std::string read_json_text(const std::filesystem::path& file, std::uintmax_t limit) {
   auto text = read_file(file, limit);
-  if (is_utf16(text)) {
-    throw UserError(ErrorKind::kInput, fmt::format("'{}' is UTF-16 text, but JSON is UTF-8.", file.string()),
-                    "Write it as UTF-8: iconv -f UTF-16 -t UTF-8.");
-  }
+  refuse_wide_text(text, file);
   return text;
 }
 

@@ -18,6 +18,7 @@
 #include "core/files.h"
 #include "core/log.h"
 #include "core/npz.h"
+#include "core/utf8.h"
 #include "data/json_scan.h"
 
 namespace scalselect {
@@ -139,12 +140,12 @@ Listed read_json(std::string_view text, const fs::path& file) {
 Listed read_lines(std::string_view text) {
   Listed listed;
   for (std::size_t at = 0; at < text.size();) {
-    const auto end = std::min(text.find('\n', at), text.size());
+    const auto end = std::min(text.find_first_of("\r\n", at), text.size());
     auto line = text.substr(at, end - at);
     at = end + 1;
-    const auto first = line.find_first_not_of(" \t\r");
+    const auto first = line.find_first_not_of(" \t");
     if (first == std::string_view::npos) continue;
-    line = line.substr(first, line.find_last_not_of(" \t\r") - first + 1);
+    line = line.substr(first, line.find_last_not_of(" \t") - first + 1);
     listed.words.emplace_back(line);
   }
   return listed;
@@ -153,6 +154,7 @@ Listed read_lines(std::string_view text) {
 Listed read_listed(const fs::path& file) {
   const std::string bytes = read_file(file, kDataBytes);
   if (bytes.starts_with("\x93NUMPY")) return {Listed::Kind::kWords, read_npy_texts(file), {}};
+  refuse_wide_text(bytes, file);
   auto text = after_byte_order_mark(bytes);
   text.remove_prefix(std::min(text.find_first_not_of(" \t\r\n"), text.size()));
   if (text.empty()) refuse(file, "is empty");

@@ -68,10 +68,7 @@ void write_scores(const std::vector<ScoredId>& entries, const std::filesystem::p
 
 std::vector<ScoredId> read_scores(const std::filesystem::path& file) {
   const FileBytes bytes(file);
-  if (is_utf16(bytes.head())) {
-    throw UserError(ErrorKind::kInput, fmt::format("'{}' is UTF-16 text, but JSON is UTF-8.", file.string()),
-                    "Write it as UTF-8: iconv -f UTF-16 -t UTF-8.");
-  }
+  if (bytes.compression() == Compression::kNone) refuse_wide_text(bytes.head(), file);
   const auto text = bytes.open();
   JsonValues values([&](char* to, std::size_t size) { return text->read(to, size); }, JsonLayout::kLines);
   std::vector<ScoredId> entries;

@@ -57,10 +57,11 @@ struct BenchmarkOptions {
   PromptStyle style = PromptStyle::kLlava;
   Matcher matcher = Matcher::kDefault;
   Circular circular = Circular::kFile;
-  std::vector<std::string> columns;  ///< metrics to show as table columns; default: the kind's
-  std::int64_t limit = 0;            ///< first questions only (0 = all); for trials
-  std::optional<bool> ocr_tokens;    ///< TextVQA: OCR tokens in the prompt; default: in LLaVA's style only
-  CustomOptions custom;              ///< kind "custom": what the columns of a user's own file mean
+  std::vector<std::string> columns;   ///< metrics to show as table columns; default: the kind's
+  std::int64_t limit = 0;             ///< first questions only (0 = all); for trials
+  std::optional<int> max_new_tokens;  ///< of an answer; default: the evaluation's
+  std::optional<bool> ocr_tokens;     ///< TextVQA: OCR tokens in the prompt; default: in LLaVA's style only
+  CustomOptions custom;               ///< kind "custom": what the columns of a user's own file mean
 
   template <class Visitor>
   static void describe(Visitor& v, BenchmarkOptions& o) {
@@ -94,6 +95,8 @@ struct BenchmarkOptions {
              "MMBench's rotations");
     v.field("columns", o.columns, "metrics shown as table columns; default: the kind's");
     v.field("limit", o.limit, "first questions only, 0 = all", Range{0, 1e12});
+    v.field("max_new_tokens", o.max_new_tokens, "length limit of its answers; null: eval.max_new_tokens",
+            Range{1, 1e6});
     v.field("ocr_tokens", o.ocr_tokens, "TextVQA: OCR tokens in the prompt, null: in LLaVA's style only");
     v.field("custom", o.custom, "kind custom: what the columns of your own file mean");
   }

@@ -23,9 +23,10 @@ nlohmann::json parse_json_file(const std::filesystem::path& file) {
 void for_each_json_line(const std::filesystem::path& file,
                         const std::function<void(const nlohmann::json&, const std::string&)>& visit) {
   const std::string bytes = read_text(file);
+  const char line_end = bytes.find('\n') == std::string::npos ? '\r' : '\n';  // old Macs ended lines so
   std::size_t number = 0;
   for (std::size_t begin = 0; begin < bytes.size();) {
-    const std::size_t end = std::min(bytes.find('\n', begin), bytes.size());
+    const std::size_t end = std::min(bytes.find(line_end, begin), bytes.size());
     const std::string_view line = std::string_view(bytes).substr(begin, end - begin);
     begin = end + 1;
     ++number;

@@ -13,12 +13,6 @@
 
 namespace scalselect::eval {
 
-void refuse_utf16(std::string_view text, const std::filesystem::path& file) {
-  if (!is_utf16(text)) return;
-  throw UserError(ErrorKind::kInput, fmt::format("{}: is UTF-16 text, but UTF-8 is expected", file.string()),
-                  "Write it as UTF-8: iconv -f UTF-16 -t UTF-8.");
-}
-
 void refuse_other_downloads(std::string_view text, const std::filesystem::path& file) {
   if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);
   text.remove_prefix(std::min(text.find_first_not_of(" \t\r\n"), text.size()));
@@ -50,7 +44,7 @@ void require_utf8(std::string_view text, const std::filesystem::path& file, std:
 
 std::string read_text(const std::filesystem::path& file) {
   std::string text = read_file(file, kDataBytes);
-  refuse_utf16(text, file);
+  refuse_wide_text(text, file);
   refuse_other_downloads(text, file);
   if (text.starts_with("\xEF\xBB\xBF")) text.erase(0, 3);
   require_utf8(text, file, 1);

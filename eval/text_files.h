@@ -16,9 +16,7 @@ std::string read_text(const std::filesystem::path& file);
 /// of Git LFS.
 void refuse_other_downloads(std::string_view text, const std::filesystem::path& file);
 
-/// The same checks of a text that is read piece by piece: its first bytes, and any part of it with the line (1-based)
-/// on which the part begins.
-void refuse_utf16(std::string_view text, const std::filesystem::path& file);
+/// Throws UserError(kInput), naming the line, if a part of a text, which begins on `line` (1-based), is not UTF-8.
 void require_utf8(std::string_view part, const std::filesystem::path& file, std::size_t line);
 
 /// The entries of a folder, by name, without hidden ones and those that macOS and Windows add by themselves ("._x",

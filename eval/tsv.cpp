@@ -7,6 +7,7 @@
 #include <array>
 
 #include "core/error.h"
+#include "core/utf8.h"
 #include "eval/text_files.h"
 
 namespace scalselect::eval {
@@ -101,7 +102,7 @@ bool is_missing_text(std::string_view cell) {
 
 TsvTable TsvTable::read(const std::filesystem::path& file) {
   const auto mapping = std::make_shared<MappedFile>(file);
-  refuse_utf16(mapping->bytes(), file);
+  refuse_wide_text(mapping->bytes().substr(0, 64), file);
   refuse_other_downloads(mapping->bytes(), file);
   return parse(mapping->bytes(), file, mapping);
 }

@@ -216,25 +216,33 @@ void for_each_row(const fs::path& file, const std::vector<std::string>& lists, c
   for (const auto& part : row_files(file)) visit_file(part, lists, visit);
 }
 
+std::optional<UserError> add_question(std::vector<Question>& questions, const std::string& name,
+                                      const std::function<bool(Question&)>& make) {
+  Question question;
+  try {
+    if (make(question)) questions.push_back(std::move(question));
+    return std::nullopt;
+  } catch (const UserError& error) {
+    if (error.kind() != ErrorKind::kInput) throw;
+    if (question.id.empty()) question.id = name;
+    question.group = question.cluster = question.id;
+    question.unusable = error.problem();
+    questions.push_back(std::move(question));
+    return error;
+  }
+}
+
 std::vector<Question> questions_of(const fs::path& file, const std::vector<std::string>& lists,
                                    const QuestionMaker& make) {
   std::vector<Question> questions;
   std::optional<UserError> first;
   std::size_t rows = 0, refused = 0;
   for_each_row(file, lists, [&](const json& row, const std::string& where) {
-    ++rows;
-    Question question;
-    try {
-      if (make(row, where, question)) questions.push_back(std::move(question));
-    } catch (const UserError& error) {
-      if (error.kind() != ErrorKind::kInput) throw;
-      if (!first) first = error;
-      ++refused;
-      if (question.id.empty()) question.id = fmt::format("row {}", rows);
-      question.group = question.cluster = question.id;
-      question.unusable = error.problem();
-      questions.push_back(std::move(question));
-    }
+    const auto error = add_question(questions, fmt::format("row {}", ++rows),
+                                    [&](Question& question) { return make(row, where, question); });
+    if (!error) return;
+    if (!first) first = error;
+    ++refused;
   });
   if (first && refused == questions.size()) throw UserError(*first);
   return questions;

@@ -4,9 +4,11 @@
 #include <filesystem>
 #include <functional>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "core/error.h"
 #include "eval/images.h"
 #include "eval/question.h"
 
@@ -27,6 +29,12 @@ void for_each_row(const std::filesystem::path& file, const std::vector<std::stri
 
 /// Makes the question of a row; false: the row is none. What it has filled in stays when it throws.
 using QuestionMaker = std::function<bool(const nlohmann::json& row, const std::string& where, Question& question)>;
+
+/// Adds the question that `make` fills in, if it returns true. If it throws UserError(kInput), the question is one that
+/// cannot be used, with the error's sentence as its reason (called `name`, where no id was found before), and the error
+/// is returned.
+std::optional<UserError> add_question(std::vector<Question>& questions, const std::string& name,
+                                      const std::function<bool(Question&)>& make);
 
 /// The rows of a file as questions. A row for which `make` throws UserError(kInput) is one that cannot be used, with
 /// the error's sentence as its reason (`row N`, from 1, where no id was found before); if this is so of every row, the

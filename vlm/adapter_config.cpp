@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <type_traits>
 #include <utility>
 
 #include "core/error.h"
@@ -30,13 +31,26 @@ T get(const json& tree, const std::filesystem::path& file, const char* key, T ot
   }
 }
 
+/// The expression of `key` compiled, or a refusal that names file and key.
+ModulePattern pattern_of(const std::string& expression, const std::filesystem::path& file, const std::string& key) {
+  try {
+    return ModulePattern(expression);
+  } catch (const UserError& error) {
+    refuse(file, fmt::format("has in '{}' what is no pattern: {}", key, error.problem()), "Correct that entry.");
+  }
+}
+
 /// A list, or one value in its place.
 template <class T>
 std::vector<T> get_list(const json& tree, const std::filesystem::path& file, const char* key) {
   const auto found = tree.find(key);
   if (found == tree.end() || found->is_null()) return {};
-  if (found->is_array()) return get<std::vector<T>>(tree, file, key, {});
-  return {get<T>(tree, file, key, {})};
+  const auto values = found->is_array() ? *found : json::array({*found});
+  for (const auto& value : values) {
+    const bool right = std::is_integral_v<T> ? value.is_number_integer() : value.is_string();
+    if (!right) refuse(file, std::string("has a wrong type for '") + key + "'", "Write the adapter again with PEFT.");
+  }
+  return values.get<std::vector<T>>();
 }
 
 /// Options under which the stored pairs are not what is added to the base model's weights.
@@ -115,9 +129,12 @@ AdapterSpec parse(const json& tree, const std::filesystem::path& file) {
 ModulePatterns::ModulePatterns(const json& tree, const std::filesystem::path& file, const char* which)
     : file_(file), which_(which) {
   const auto patterns = get<json>(tree, file, which, json::object());
+  if (!patterns.is_object()) {
+    refuse(file, fmt::format("has a '{}' that is no object of numbers", which), "Write the adapter again with PEFT.");
+  }
   for (const auto& [key, value] : patterns.items()) {
     if (!value.is_number()) refuse(file, fmt::format("has no number for '{}.{}'", which, key), "Correct that entry.");
-    entries_.push_back({key, ModulePattern("(.*\\.)?(" + key + ")"), value.template get<double>()});
+    entries_.push_back({key, pattern_of("(.*\\.)?(" + key + ")", file, which), value.template get<double>()});
   }
 }
 
@@ -145,11 +162,12 @@ AdapterConfig::AdapterConfig(std::filesystem::path file, const json& tree)
       file_(std::move(file)),
       spec_(parse(tree, file_)) {
   everything_ = (spec_.target_pattern.empty() && spec_.target_modules.empty()) || spec_.target_pattern == "all-linear";
-  if (!everything_ && !spec_.target_pattern.empty()) target_.emplace(spec_.target_pattern);
-  if (!spec_.exclude_pattern.empty()) exclude_.emplace(spec_.exclude_pattern);
+  if (!everything_ && !spec_.target_pattern.empty())
+    target_.emplace(pattern_of(spec_.target_pattern, file_, "target_modules"));
+  if (!spec_.exclude_pattern.empty()) exclude_.emplace(pattern_of(spec_.exclude_pattern, file_, "exclude_modules"));
   layers_ = get_list<std::int64_t>(tree, file_, "layers_to_transform");
   for (const auto& pattern : get_list<std::string>(tree, file_, "layers_pattern")) {
-    before_layer_.emplace_back("(.*\\.)?(" + pattern + ")");
+    before_layer_.push_back(pattern_of("(.*\\.)?(" + pattern + ")", file_, "layers_pattern"));
   }
 }
 

@@ -18,9 +18,9 @@ const std::string kPrefix = "base_model.model.";
 /// The weights of an adapter, safetensors before .bin as in PEFT.
 std::filesystem::path weights_file(const std::filesystem::path& folder) {
   for (const char* name : {"adapter_model.safetensors", "adapter_model.bin"}) {
-    if (std::filesystem::exists(folder / name)) return folder / name;
+    if (std::filesystem::is_regular_file(folder / name)) return folder / name;
   }
-  refuse(folder, "has neither adapter_model.safetensors nor adapter_model.bin",
+  refuse(folder, "has neither adapter_model.safetensors nor adapter_model.bin" + weights_seen(folder),
          "Give a folder that PEFT's save_pretrained wrote.");
 }
 
@@ -46,6 +46,9 @@ class AdapterReader {
       if (name.ends_with(a_end)) attach(name, name.substr(0, name.size() - a_end.size()) + b_end, a_end);
       else if (name.ends_with(b_end)) need(name.substr(0, name.size() - b_end.size()) + a_end, name);
       else copy(name);
+    }
+    if (attached_ + untargeted_ + copied_ + dead_ == 0) {
+      refuse(file_.path(), "holds no weights of an adapter", "Save the adapter again with PEFT's save_pretrained.");
     }
     tell_untargeted();
     config_.alphas.tell_unused();
@@ -78,7 +81,10 @@ class AdapterReader {
     const auto modules = model_->named_modules("", /*include_self=*/false);
     const auto* found = modules.find(module);
     const auto linear = found == nullptr ? nullptr : std::dynamic_pointer_cast<LinearImpl>(*found);
-    if (!linear && model_->is_dead(module)) return;  // plain suffixes match the tower too
+    if (!linear && model_->is_dead(module)) {  // plain suffixes match the tower too
+      ++dead_;
+      return;
+    }
     const auto stored = a_name.substr(kPrefix.size(), a_name.size() - kPrefix.size() - end.size());
     if (!config_.targets(module, stored)) {
       if (untargeted_++ == 0) first_untargeted_ = module;
@@ -123,12 +129,13 @@ class AdapterReader {
              "Check that the adapter was trained on this base model.");
     }
     target->copy_(value);
+    ++copied_;
   }
 
   AdapterConfig config_;
   WeightFiles file_;
   Vlm model_;
-  std::int64_t attached_ = 0, untargeted_ = 0;
+  std::int64_t attached_ = 0, untargeted_ = 0, copied_ = 0, dead_ = 0;
   std::string first_untargeted_;
 };
 

@@ -12,11 +12,13 @@
 
 #include "core/error.h"
 #include "core/files.h"
+#include "core/log.h"
 #include "core/memory.h"
 #include "data/python_json.h"
 #include "vlm/config_sizes.h"
 #include "vlm/qwen_vl.h"
 #include "vlm/safetensors.h"
+#include "vlm/weight_files.h"
 
 namespace scalselect::vlm {
 
@@ -162,7 +164,7 @@ class Weights {
                     "The file is damaged, or its training diverged: fetch it again or use another checkpoint.");
   }
 
-  SafetensorsFolder files_;
+  WeightFiles files_;
   std::string quantised_;
   std::map<std::string, std::string> names_;  // canonical -> in the file
 };
@@ -206,11 +208,21 @@ void tie_if_headless(LlamaConfig& text, const Weights& weights, const LoadOption
   if (options.parts.head && !weights.has("lm_head.weight")) text.tie_word_embeddings = true;
 }
 
+/// The model that `make` builds; what it refuses is said to be of the folder's config.json.
+template <class Make>
+auto built(const std::filesystem::path& folder, const Make& make) {
+  try {
+    return make();
+  } catch (const UserError& error) {
+    throw UserError(error.kind(), "'" + (folder / "config.json").string() + "': " + error.problem(), error.remedy());
+  }
+}
+
 QwenVlModel load(const std::filesystem::path& folder, QwenVlConfig config, const LoadOptions& options) {
   const Weights weights(folder);
   tie_if_headless(config.text, weights, options);
   weights.check(config, options.parts, config.vision.depth, options);
-  QwenVlModel model(config, options.parts);
+  auto model = built(folder, [&] { return QwenVlModel(config, options.parts); });
   fill(*model, weights, options);
   return model;
 }
@@ -221,7 +233,7 @@ LlavaModel load(const std::filesystem::path& folder, LlavaConfig config, const L
   auto parts = options.parts;
   if (parts.tower_layers < 0 && options.needed_tower_only) parts.tower_layers = config.tower_layers_needed();
   weights.check(config, parts, parts.tower_layers < 0 ? config.vision.num_hidden_layers : parts.tower_layers, options);
-  LlavaModel model(config, parts);
+  auto model = built(folder, [&] { return LlavaModel(config, parts); });
   fill(*model, weights, options);
   return model;
 }
@@ -229,6 +241,11 @@ LlavaModel load(const std::filesystem::path& folder, LlavaConfig config, const L
 }  // namespace
 
 Vlm load_vlm(const std::filesystem::path& folder, const LoadOptions& options) {
+  if (std::filesystem::exists(folder / "adapter_config.json")) {
+    log_warning(
+        "'{}' holds an adapter besides the model (adapter_config.json), which is used only where adapter= names it",
+        folder.string());
+  }
   return std::visit([&](const auto& config) { return Vlm(load(folder, config, options)); }, read_model_config(folder));
 }
 

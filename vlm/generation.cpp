@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <memory>
 #include <numeric>
 #include <optional>
 
@@ -40,7 +41,7 @@ torch::Tensor next_position(const torch::Tensor& positions, const torch::Tensor&
 
 /// A batch that is read up to its last position.
 struct Read {
-  KvCache cache;
+  std::shared_ptr<KvCache> cache;
   torch::Tensor states;    ///< [B, 1, d] of the last position
   torch::Tensor ids;       ///< of the prompts, int64 [B, length]
   torch::Tensor keep;      ///< 1 = real, int64 [B, length]
@@ -69,10 +70,11 @@ Read read_prefixes(Vlm& model, const std::vector<const GreedyPrompt*>& firsts) {
     ids.push_back(torch::tensor(at::IntArrayRef(prompt->ids).slice(0, length), torch::kInt64));
     visual.push_back(prompt->visual);
   }
-  Read out{KvCache(model->text().num_hidden_layers), {}, torch::stack(ids).to(model->device()), {}, {}};
+  Read out{
+      std::make_shared<KvCache>(model->text().num_hidden_layers), {}, torch::stack(ids).to(model->device()), {}, {}};
   out.keep = torch::ones_like(out.ids);
   const auto input = model->assemble(out.ids, concatenate(visual));
-  model->decode(input.embeddings, decode_options(input, out.cache, 1));
+  model->decode(input.embeddings, decode_options(input, *out.cache, 1));
   out.position = next_position(
       input.positions.expand_as(input.positions.dim() == 3 ? out.keep.unsqueeze(0).expand({3, -1, -1}) : out.keep),
       out.keep);
@@ -85,16 +87,15 @@ Read read_rest(Vlm& model, const Read& prefixes, const std::vector<std::int64_t>
   const auto device = model->device();
   const auto rows = padded_rows(prompts, prompts.front()->prefix, length, options.pad_id);
   const auto origin = torch::tensor(from, torch::kInt64).to(device);
-  Read out{prefixes.cache, {}, {}, {}, {}};
-  out.cache.select_rows(origin);
+  Read out{std::make_shared<KvCache>(prefixes.cache, from), {}, {}, {}, {}};
   const auto ids = rows.ids.to(device), keep = rows.keep.to(device);
   out.ids = torch::cat({prefixes.ids.index_select(0, origin), ids}, 1);
   out.keep = torch::cat({prefixes.keep.index_select(0, origin), keep}, 1);
   DecoderInput input;
   input.embeddings = model->embed(ids);
   input.positions = prefixes.position.index_select(-2, origin) + (keep.cumsum(1) - 1).clamp_min(0);
-  auto decode = decode_options(input, out.cache, std::max<std::int64_t>(1, options.least_rows / std::ssize(prompts)));
-  decode.mask = causal_mask(out.keep, length, model->dtype());
+  auto decode = decode_options(input, *out.cache, std::max<std::int64_t>(1, options.least_rows / std::ssize(prompts)));
+  decode.mask = causal_mask(keep, length, model->dtype());
   out.states = model->decode(input.embeddings, decode).slice(1, -1);
   out.position = next_position(input.positions, keep);
   return out;
@@ -106,10 +107,13 @@ Read read_whole(Vlm& model, const std::vector<const GreedyPrompt*>& prompts, std
   const auto rows = padded_rows(prompts, 0, length, options.pad_id);
   std::vector<VisualTokens> visual;
   for (const auto* prompt : prompts) visual.push_back(prompt->visual);
-  Read out{
-      KvCache(model->text().num_hidden_layers), {}, rows.ids.to(model->device()), rows.keep.to(model->device()), {}};
+  Read out{std::make_shared<KvCache>(model->text().num_hidden_layers),
+           {},
+           rows.ids.to(model->device()),
+           rows.keep.to(model->device()),
+           {}};
   const auto input = model->assemble(out.ids, concatenate(visual), out.keep);
-  auto decode = decode_options(input, out.cache, std::max<std::int64_t>(1, options.least_rows / std::ssize(prompts)));
+  auto decode = decode_options(input, *out.cache, std::max<std::int64_t>(1, options.least_rows / std::ssize(prompts)));
   if (is_masked(options)) decode.mask = causal_mask(out.keep, length, model->dtype());
   out.states = model->decode(input.embeddings, decode).slice(1, -1);
   out.position = next_position(input.positions, out.keep);
@@ -232,11 +236,12 @@ class Decoding {
   /// Reads the ids that `next` gave.
   void step() {
     DecodeOptions decode;
-    decode.cache = &read_.cache;
+    decode.cache = read_.cache.get();
     decode.positions = read_.position;
     if (is_masked(options_)) {
       read_.keep = torch::cat({read_.keep, torch::ones({size(), 1}, read_.keep.options())}, 1);
-      decode.mask = causal_mask(read_.keep, 1, model_->dtype());
+      const auto own = read_.cache->length() + 1;
+      decode.mask = causal_mask(read_.keep.slice(1, read_.keep.size(1) - own), 1, model_->dtype());
     }
     read_.states = model_->decode(model_->embed(last_.unsqueeze(1)), decode);
     read_.position = read_.position + 1;
@@ -249,7 +254,7 @@ class Decoding {
     std::vector<std::int64_t> filled = rows;
     while (std::ssize(filled) < options_.least_rows) filled.push_back(filled[filled.size() - rows.size()]);
     kept_ = torch::tensor(filled, torch::kInt64).to(model_->device());
-    read_.cache.select_rows(kept_);
+    read_.cache->select_rows(kept_);
     read_.states = read_.states.index_select(0, kept_);
     read_.keep = read_.keep.index_select(0, kept_);
     read_.position = read_.position.index_select(-2, kept_);

@@ -55,34 +55,6 @@ torch::Tensor apply_rope(const torch::Tensor& x, const Rope& rope) {
   return torch::cat({halves[0] * rope.cos - halves[1] * rope.sin, halves[1] * rope.cos + halves[0] * rope.sin}, -1);
 }
 
-std::pair<torch::Tensor, torch::Tensor> KvCache::append(std::int64_t layer, const torch::Tensor& k,
-                                                        const torch::Tensor& v) {
-  const auto total = length_ + k.size(2);
-  auto grow = [&](torch::Tensor& buffer, const torch::Tensor& like) {
-    if (buffer.defined() && buffer.size(2) >= total) return;
-    const auto capacity = buffer.defined() ? std::max(total, 2 * buffer.size(2)) : total + 32;
-    auto larger = torch::empty({like.size(0), like.size(1), capacity, like.size(3)}, like.options());
-    if (buffer.defined()) larger.narrow(2, 0, length_).copy_(buffer.narrow(2, 0, length_));
-    buffer = larger;
-  };
-  grow(keys_[layer], k);
-  grow(values_[layer], v);
-  keys_[layer].narrow(2, length_, k.size(2)).copy_(k);
-  values_[layer].narrow(2, length_, v.size(2)).copy_(v);
-  return {keys_[layer].narrow(2, 0, total), values_[layer].narrow(2, 0, total)};
-}
-
-std::int64_t KvCache::bytes() const {
-  std::int64_t total = 0;
-  for (const auto& keys : keys_) total += keys.defined() ? 2 * static_cast<std::int64_t>(keys.nbytes()) : 0;
-  return total;
-}
-
-void KvCache::select_rows(const torch::Tensor& rows) {
-  for (auto& keys : keys_) keys = keys.index_select(0, rows);
-  for (auto& values : values_) values = values.index_select(0, rows);
-}
-
 namespace {
 
 /// Repeats key/value heads so that query head i is paired with kv head i / (heads / kv).
@@ -136,6 +108,10 @@ torch::Tensor LlamaAttentionImpl::forward(const torch::Tensor& x, const Rope& ro
   const auto q = queries(asking, tail > 0 ? rope.last(tail) : rope);
   auto k = keys(x, rope), v = values(x);
   if (cache != nullptr) std::tie(k, v) = cache->append(layer, k, v);
+  if (cache != nullptr && cache->has_past()) {
+    return o_proj(
+        cache->attend(layer, q, k, v, mask.defined() && tail > 0 ? mask.slice(2, mask.size(2) - tail) : mask));
+  }
   // SDPA's own causal flag aligns the triangle to the upper left, so it can be used only if nothing is cached.
   const bool causal = !mask.defined() && q.size(2) == k.size(2) && q.size(2) > 1;
   auto bias = mask.defined() && tail > 0 ? mask.slice(2, mask.size(2) - tail) : mask;
@@ -237,25 +213,6 @@ torch::Tensor LlamaModelImpl::forward(const torch::Tensor& embeddings, const Dec
   if (options.cache != nullptr) options.cache->advance(embeddings.size(1));
   if (options.tail > 0 && x.size(1) > options.tail) x = x.slice(1, x.size(1) - options.tail);
   return options.layers < 0 ? norm(x) : x;
-}
-
-namespace {
-
-torch::Tensor additive(const torch::Tensor& allowed, torch::ScalarType dtype) {
-  const double lowest = dtype == torch::kBFloat16 ? -3.3895313892515355e38
-                        : dtype == torch::kHalf   ? -65504.0
-                                                  : static_cast<double>(std::numeric_limits<float>::lowest());
-  return torch::zeros(allowed.sizes(), allowed.options().dtype(dtype)).masked_fill(allowed.logical_not(), lowest);
-}
-
-}  // namespace
-
-torch::Tensor causal_mask(const torch::Tensor& keep, std::int64_t queries, torch::ScalarType dtype) {
-  const auto total = keep.size(1);
-  const auto index = torch::arange(total, torch::TensorOptions().dtype(torch::kInt64).device(keep.device()));
-  const auto triangle = index.unsqueeze(0) <= index.narrow(0, total - queries, queries).unsqueeze(1);
-  return additive(triangle.unsqueeze(0).unsqueeze(0).logical_and(keep.to(torch::kBool).unsqueeze(1).unsqueeze(1)),
-                  dtype);
 }
 
 }  // namespace scalselect::vlm

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "vlm/config.h"
+#include "vlm/kv_cache.h"
 #include "vlm/libtorch.h"
 #include "vlm/linear.h"
 
@@ -44,30 +45,6 @@ torch::Tensor mrope_axes(const std::vector<std::int64_t>& section, bool interlea
 
 /// x [B, heads, S, head_dim] rotated by `rope`; pairs are (j, j + head_dim / 2).
 torch::Tensor apply_rope(const torch::Tensor& x, const Rope& rope);
-
-/// Keys and values of earlier positions, after RoPE. Buffers grow by doubling; rows of a batch share one length, so
-/// prompts of different lengths are padded on the left and masked.
-class KvCache {
- public:
-  explicit KvCache(std::int64_t layers) : keys_(layers), values_(layers) {}
-  std::int64_t length() const { return length_; }
-  /// Appends [B, kv, S, head_dim] to layer `layer` (0-based) and returns all of it, [B, kv, length + S, head_dim].
-  std::pair<torch::Tensor, torch::Tensor> append(std::int64_t layer, const torch::Tensor& k, const torch::Tensor& v);
-  /// Memory held, in bytes.
-  std::int64_t bytes() const;
-  /// Called once after all layers have appended their S positions.
-  void advance(std::int64_t positions) { length_ += positions; }
-  /// Drops all but the first `positions` (at most as many as there are).
-  void truncate(std::int64_t positions) { length_ = positions; }
-  /// Keeps only these rows of the batch (int64 [n]).
-  void select_rows(const torch::Tensor& rows);
-  torch::Tensor keys(std::int64_t layer) const { return keys_[layer].narrow(2, 0, length_); }
-  torch::Tensor values(std::int64_t layer) const { return values_[layer].narrow(2, 0, length_); }
-
- private:
-  std::vector<torch::Tensor> keys_, values_;  // [B, kv, capacity, head_dim]
-  std::int64_t length_ = 0;
-};
 
 /// Softmax probabilities in float32 of chosen queries, without values and without an S x S map.
 /// q [B, heads, U, hd], k [B, kv, K, hd] (both after RoPE); `allowed` bool [B or 1, 1, U, K], true = may attend; every
@@ -165,9 +142,5 @@ class LlamaModelImpl : public torch::nn::Module {
   std::vector<LlamaLayer> layers_;
 };
 TORCH_MODULE(LlamaModel);
-
-/// Additive mask [B, 1, S, past + S] in `dtype` from int64/bool keep [B, past + S] (1 = real token, 0 = padding):
-/// causal and not padding, the most negative finite number elsewhere (a padded row must stay finite).
-torch::Tensor causal_mask(const torch::Tensor& keep, std::int64_t queries, torch::ScalarType dtype);
 
 }  // namespace scalselect::vlm

@@ -53,7 +53,9 @@ SafetensorsFolder::SafetensorsFolder(const std::filesystem::path& folder) : path
   }
   if (shards_.empty()) {
     throw UserError(ErrorKind::kInput,
-                    fmt::format("'{}' names {} tensors in files that do not exist.", index.string(), where_.size()),
+                    where_.empty() ? fmt::format("'{}' names no tensors.", index.string())
+                                   : fmt::format("'{}' names {} tensors in files that do not exist.", index.string(),
+                                                 where_.size()),
                     "Fetch the folder again.");
   }
 }

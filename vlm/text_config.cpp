@@ -47,6 +47,8 @@ LlamaConfig parse_text_config(const JsonReader& in, LlamaConfig config) {
   in.read_list("eos_token_id", config.eos_token_ids);
   in.read_id("pad_token_id", config.pad_token_id);
   parse_rope(in, config);
+  if (config.rms_norm_eps < 0) in.fail("rms_norm_eps", "0 or more");
+  if (config.rope_theta <= 0) in.fail("rope_theta", "positive");
   if (config.head_dim % 2 != 0) in.fail("head_dim", "even");
   if (config.num_attention_heads % config.num_key_value_heads != 0) {
     in.fail("num_attention_heads", "a multiple of num_key_value_heads");

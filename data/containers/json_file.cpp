@@ -47,12 +47,10 @@ JsonLayout layout_of(const FileBytes& bytes) {
     refuse(file, std::string(error.what()) + "; no row could be read", kCopyAgain);
   }
   if (!first) refuse(file, "is empty", "Give a JSON array or JSON lines of samples.");
+  if (bytes.compression() == Compression::kNone) refuse_wide_text(bytes.head(), file);
   if (*first == '[') return JsonLayout::kArray;
   if (*first == '{') return JsonLayout::kLines;
   const auto c = static_cast<unsigned char>(*first);
-  if (c >= 0xFE && bytes.compression() == Compression::kNone && is_utf16(bytes.head())) {
-    refuse(file, "is UTF-16 text, but JSON is UTF-8", "Write it as UTF-8: iconv -f UTF-16 -t UTF-8.");
-  }
   refuse(file,
          fmt::format("begins with {}, which is neither a JSON array nor JSON lines",
                      c > 0x20 && c < 0x7F ? fmt::format("'{:c}'", c) : fmt::format("the byte 0x{:02X}", c)),

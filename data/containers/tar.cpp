@@ -190,6 +190,17 @@ bool TarReader::next(TarMember& member) {
   }
 }
 
+std::optional<std::uint64_t> TarReader::bytes_after_end() const {
+  std::string part(1 << 20, '\0');
+  for (auto at = at_;;) {
+    const auto got = read_at(at, part.data(), part.size());
+    const auto found = std::string_view(part.data(), got).find_first_not_of('\0');
+    if (found != std::string_view::npos) return at + found;
+    if (got < part.size()) return std::nullopt;
+    at += got;
+  }
+}
+
 std::string TarReader::read(const TarMember& member) const {
   if (member.data > size_ || member.size > size_ - member.data) {
     throw DamagedTar("is cut in the middle of a member");

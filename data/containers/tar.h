@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -40,6 +41,9 @@ class TarReader {
   bool next(TarMember& member);
   /// Whether the archive ended without its end mark (two blocks of zeros): it may have been cut between two members.
   bool lacks_end_mark() const { return lacks_end_mark_; }
+  /// Once `next` has found the end mark: where bytes other than zeros follow it, such as another archive. They are not
+  /// read, by this reader as by Python's tarfile.
+  std::optional<std::uint64_t> bytes_after_end() const;
   /// The bytes of a member. Throws DamagedTar.
   std::string read(const TarMember& member) const;
 

@@ -288,6 +288,11 @@ class WebDataset::Cursor : public RowCursor {
       if (tar_->lacks_end_mark() && row_ > 0) {
         log_warning("'{}' lacks the end mark of a tar, so that it may have been cut; {} rows could be read",
                     set_.file_.string(), row_);
+      } else if (const auto more = tar_->bytes_after_end()) {
+        log_warning(
+            "'{}' goes on at byte {}, after the end mark of a tar; what follows is not read ({} rows were). Join "
+            "archives with `tar --concatenate`.",
+            set_.file_.string(), *more, row_);
       }
       return false;
     }

@@ -17,6 +17,7 @@
 #include "eval/text.h"
 #include "eval/text_files.h"
 #include "eval/tsv_questions.h"
+#include "eval/vqa_rows.h"
 
 namespace scalselect::eval {
 namespace {
@@ -237,16 +238,17 @@ class Pope final : public Benchmark {
       const fs::path file = split_file(split);
       if (file.empty()) continue;
       for_each_json_line(file, [&](const nlohmann::json& line, const std::string& where) {
-        Question question;
-        question.id = question.group = split + "/" + json_string(line, "question_id", where);
-        question.question = json_string(line, "text", where);
-        set_label(question, json_string(line, "label", where), where);
-        question.image_names = {json_string(line, "image", where)};
-        question.images = {(root / question.image_names[0]).string()};
-        question.cluster = question.image_names[0];
-        question.category = split;
-        question.splits = {split};
-        questions.push_back(std::move(question));
+        add_question(questions, where, [&](Question& question) {
+          question.category = split;
+          question.splits = {split};
+          question.id = question.group = split + "/" + json_string(line, "question_id", where);
+          question.question = json_string(line, "text", where);
+          question.image_names = {json_string(line, "image", where)};
+          question.images = {(root / question.image_names[0]).string()};
+          question.cluster = question.image_names[0];
+          set_label(question, json_string(line, "label", where), where);
+          return true;
+        });
       });
     }
     const fs::path asked = fs::path(options_.path) / "llava_pope_test.jsonl";
@@ -272,10 +274,11 @@ class Pope final : public Benchmark {
       const std::size_t at = next[split]++;
       if (at >= labels.size()) return;
       Question& question = *labels[at];
+      if (!question.unusable.empty()) return;
       question.prompt = text;
       const bool same =
           text.starts_with(question.question) && json_string(line, "image", where) == question.image_names[0];
-      if (!same && question.unusable.empty()) {
+      if (!same) {
         question.unusable =
             fmt::format("{} asks another question at this place of the split than the label file", where);
       }

@@ -165,7 +165,7 @@ class Evaluation {
     for (const auto& benchmark : asked_.eval.benchmarks) {
       auto inputs = benchmarks_.inputs(benchmark);
       inputs.update(identity);
-      keys_.push_back(pipeline::predictions_key(benchmark, asked_.eval.max_new_tokens, std::move(inputs), params));
+      keys_.push_back(pipeline::predictions_key(benchmark, asked_.eval, std::move(inputs), params));
     }
     warnings_ = collected.take();
   }

@@ -87,8 +87,14 @@ report::Grid eval_grid(std::span<const ScoredAnswers> scored, const eval::Bootst
                                        unusable, options.display, pipeline::kUnusableFile));
     }
   }
-  grid.notes.push_back(fmt::format("Prompts: {}. Answer rules: {}. Greedy, at most {} new tokens.",
-                                   by_value(scored, "style"), by_value(scored, "matcher"), limit));
+  std::string others;  // benchmarks with a limit of their own
+  for (const auto& item : scored) {
+    const auto own = item.options.max_new_tokens.value_or(limit);
+    if (own != limit) others += fmt::format("{}{}: {}", others.empty() ? " (" : ", ", item.options.display, own);
+  }
+  grid.notes.push_back(fmt::format("Prompts: {}. Answer rules: {}. Greedy, at most {} new tokens{}.",
+                                   by_value(scored, "style"), by_value(scored, "matcher"), limit,
+                                   others.empty() ? "" : others + ")"));
   return grid;
 }
 

@@ -34,10 +34,14 @@ TextGenerator& LazyGenerator::get() {
   return *generator_;
 }
 
-StageKey predictions_key(const eval::BenchmarkOptions& benchmark, int max_new_tokens, nlohmann::json inputs,
+int answer_limit(const eval::BenchmarkOptions& benchmark, const EvalOptions& eval) {
+  return benchmark.max_new_tokens.value_or(eval.max_new_tokens);
+}
+
+StageKey predictions_key(const eval::BenchmarkOptions& benchmark, const EvalOptions& eval, nlohmann::json inputs,
                          nlohmann::json params) {
   params["benchmark"] = answering_identity(dump_options(benchmark));
-  params["max_new_tokens"] = max_new_tokens;
+  params["max_new_tokens"] = answer_limit(benchmark, eval);
   return {"predictions", kPredictionsVersion, std::move(inputs), std::move(params)};
 }
 
@@ -51,7 +55,7 @@ std::pair<fs::path, bool> ensure_predictions(const ArtifactCache& cache, const S
         asked->load_usable((cache.root() / "images").string(), eval::PictureCheck::kDecode);
     write_unusable(unusable, folder / kUnusableFile);
     eval::EvaluateOptions options;
-    options.generation.max_new_tokens = eval.max_new_tokens;
+    options.generation.max_new_tokens = answer_limit(benchmark, eval);
     options.generation.batch_size = eval.batch_size;
     eval::evaluate(*asked, questions, generator.get(), options, folder / "predictions.jsonl", progress);
     return facts_of_making();

@@ -33,9 +33,12 @@ class LazyGenerator {
   std::unique_ptr<TextGenerator> generator_;
 };
 
+/// New tokens that an answer may have.
+int answer_limit(const eval::BenchmarkOptions& benchmark, const EvalOptions& eval);
+
 /// The key of one benchmark's answers. `inputs`: BenchmarkDigests::inputs and what identifies the model. What of the
 /// model's options may change an answer and is not in `inputs` goes into `params`.
-StageKey predictions_key(const eval::BenchmarkOptions& benchmark, int max_new_tokens, nlohmann::json inputs,
+StageKey predictions_key(const eval::BenchmarkOptions& benchmark, const EvalOptions& eval, nlohmann::json inputs,
                          nlohmann::json params);
 
 /// The folder with predictions.jsonl (and unusable.jsonl, where questions cannot be asked), and whether the cache had

@@ -159,8 +159,7 @@ TrainJob plan_training(const RunConfig& config, const OpenPool& pool, const Sele
   for (const auto& benchmark : job.eval.benchmarks) {
     auto inputs = benchmarks.inputs(benchmark);
     inputs["adapter"] = job.adapter.digest();  // with it the model and its other options
-    job.predictions.push_back(
-        predictions_key(benchmark, job.eval.max_new_tokens, std::move(inputs), {{"dtype", config.model.dtype}}));
+    job.predictions.push_back(predictions_key(benchmark, job.eval, std::move(inputs), {{"dtype", config.model.dtype}}));
   }
   return job;
 }

@@ -18,7 +18,8 @@ nlohmann::json training_identity(nlohmann::json trainer) {
 }
 
 nlohmann::json answering_identity(nlohmann::json benchmark) {
-  for (const char* key : {"path", "images", "skills", "display", "columns", "matcher"}) benchmark.erase(key);
+  for (const char* key : {"path", "images", "skills", "display", "columns", "matcher", "max_new_tokens"})
+    benchmark.erase(key);
   if (benchmark.value("kind", "") != "custom") benchmark.erase("custom");
   if (benchmark.contains("ocr_tokens") && benchmark["ocr_tokens"].is_null()) benchmark.erase("ocr_tokens");
   return benchmark;

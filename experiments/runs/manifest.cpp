@@ -82,6 +82,10 @@ bool holds_settings(const Json& tree) {
   for (const char* group : {"pool", "model", "target", "method"}) {
     if (settings->contains(group) && !is_mapping(settings->at(group))) return false;
   }
+  const Json::json_pointer name("/method/name");
+  if (settings->contains(name) && !settings->at(name).is_string()) return false;
+  const auto counts = tree.find("counts");
+  if (counts != tree.end() && !counts->is_object()) return false;
   return std::all_of(inputs->begin(), inputs->end(), is_mapping);
 }
 

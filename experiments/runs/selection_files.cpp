@@ -62,6 +62,7 @@ std::vector<double> read_scores_table(const fs::path& folder, std::int64_t pool_
     scores[static_cast<std::size_t>(row)] = std::strtod(number.c_str(), &end);
     if (*end != '\0') damaged(file, "'" + number + "' is not a number");
   }
+  if (!in.eof()) damaged(file, "it holds something other than numbers");
   return scores;
 }
 

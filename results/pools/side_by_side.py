@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """`pool describe` and `select method=length` beside the same work with Hugging Face `datasets`, over growing pools.
 
-    side_by_side.py build/release/scalselect MODEL_DIR [--rows 10000,100000,1000000] [--python .venv/bin/python] [--kind jsonl]
+    side_by_side.py build/release/scalselect MODEL_DIR [--rows 10000,100000,1000000] [--python .venv/bin/python]
 
 The peer needs Python with datasets, tokenizers and pillow; without --python only the program is measured. Rows are
 LLaVA's, with one to three exchanges of English words, and share 500 small pictures. Each job is a process of its own,
@@ -36,19 +36,20 @@ for row in rows:
 sizes = collections.Counter(Image.open(images + "/" + name).size for name in uses)
 print({"rows": len(rows), "sources": dict(sources), "pictures": len(uses), "words": words, "turns": turns, "sizes": len(sizes)}, file=open(out, "w"))
 """,
-    # The share of rows with the longest answers, in tokens; ties to the earlier row.
+    # The share of rows with the longest answers, in tokens as they stand behind "ASSISTANT:"; ties to the earlier row.
     "length": """
 import json, sys, datasets, numpy, tokenizers
 pool, model, out, budget = sys.argv[1], sys.argv[2], sys.argv[3], float(sys.argv[5])
 rows = datasets.load_dataset("json", data_files=pool, split="train", cache_dir=sys.argv[4])
 tokenizer = tokenizers.Tokenizer.from_file(model + "/tokenizer.json")
 tokenizer.no_padding(), tokenizer.no_truncation()
+header = len("ASSISTANT: ")
 def lengths(batch):
-    answers = [[turn["value"] for turn in turns if turn["from"] == "gpt"] for turns in batch["conversations"]]
-    flat = tokenizer.encode_batch_fast([text for row in answers for text in row], add_special_tokens=False)
+    answers = [["ASSISTANT: " + turn["value"] for turn in turns if turn["from"] == "gpt"] for turns in batch["conversations"]]
+    flat = tokenizer.encode_batch([text for row in answers for text in row], add_special_tokens=False)
     counts, at = [], 0
     for row in answers:
-        counts.append(sum(len(code.ids) for code in flat[at:at + len(row)]))
+        counts.append(sum(sum(end > header for _, end in code.offsets) for code in flat[at:at + len(row)]))
         at += len(row)
     return {"length": counts}
 counts = numpy.array(rows.map(lengths, batched=True, batch_size=1000, remove_columns=rows.column_names)["length"])
@@ -83,11 +84,11 @@ def write_pool(path, rows):
                                   "conversations": turns}) + "\n")
 
 
-def measure(command, log):
+def measure(command, out, log):
     """Exit status, wall s, peak MiB of the largest process of the command."""
     begin = time.monotonic()
-    with open(log, "w") as errors:
-        child = subprocess.Popen(command, stdout=errors, stderr=errors)
+    with open(out, "w") as answers, open(log, "w") as errors:
+        child = subprocess.Popen(command, stdout=answers, stderr=errors)
         _, status, usage = os.wait4(child.pid, 0)
     child.returncode = os.waitstatus_to_exitcode(status)
     return child.returncode, time.monotonic() - begin, usage.ru_maxrss / 1024
@@ -122,7 +123,7 @@ def main():
                             "length": [model, place("peer.jsonl"), place("hf"), options.budget]}[job]
                     jobs.append(("datasets", [options.python, "-c", PEERS[job], place("pool.jsonl"), *peer]))
                 for name, words in jobs:
-                    status, wall, peak = measure(words, place(name + ".log"))
+                    status, wall, peak = measure(words, place(name + ".out"), place(name + ".log"))
                     if status != 0:
                         sys.exit(f"{name} {job}: " + open(place(name + ".log")).read()[-2000:])
                     print(f"| {job} | {rows} | {name} | {wall:.1f} | {rows / wall:.0f} | {peak:.0f} |", flush=True)
@@ -133,7 +134,7 @@ def main():
                 if job == "length" and open(place("ours.jsonl")).read() != open(place("peer.jsonl")).read():
                     sys.exit("the two chose different rows")
                 if job == "describe":
-                    mine, theirs = json.load(open(place("scalselect.log"))), eval(open(place("peer.json")).read())
+                    mine, theirs = json.load(open(place("scalselect.out"))), eval(open(place("peer.json")).read())
                     if mine["rows"] != theirs["rows"] or mine["sources"] != theirs["sources"]:
                         sys.exit(f"the two counted differently: {mine} {theirs}")
 

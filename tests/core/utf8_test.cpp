@@ -17,6 +17,18 @@ TEST(Utf8, EveryLengthGoesThereAndBack) {
   }
 }
 
+TEST(Utf8, WideTextIsKnownByItsBeginning) {
+  using std::operator""sv;
+  EXPECT_EQ(wide_encoding("\xFF\xFEi\0"sv), "UTF-16");
+  EXPECT_EQ(wide_encoding("\xFF\xFE\0\0i\0\0\0"sv), "UTF-32");
+  EXPECT_EQ(wide_encoding("i\0n\0d\0e\0\xe4\x13"sv), "UTF-16LE");
+  EXPECT_EQ(wide_encoding("\0i\0n\0d"sv), "UTF-16BE");
+  EXPECT_EQ(wide_encoding("\0\0\0i\0\0\0n"sv), "UTF-32BE");
+  for (const auto plain : {""sv, "a"sv, "a\0"sv, "ab\0c"sv, "index\t"sv, "\0\0\0\0\0\0\0\0"sv, "\xEF\xBB\xBFi"sv}) {
+    EXPECT_EQ(wide_encoding(plain), "") << plain;
+  }
+}
+
 // The Unicode Standard, table 3-8 and the examples of section 3.9.
 TEST(Utf8, IllFormedPartsBecomeOneReplacementEach) {
   const std::string bad = "\xef\xbf\xbd";

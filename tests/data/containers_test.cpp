@@ -175,6 +175,42 @@ TEST(Containers, ACutOrDamagedOneSaysHowManyRowsCouldBeRead) {
               HasSubstr("is a compressed tar"));
 }
 
+TEST(Containers, WhatFollowsATarsEndMarkIsToldOf) {
+  const auto tar = read_file(kPools / "captions.tar");
+  const auto said = [&](const std::string& bytes) {
+    const auto file = write("joined.tar", bytes);
+    ::testing::internal::CaptureStderr();
+    EXPECT_EQ(Pool(file).size(), 2);
+    return ::testing::internal::GetCapturedStderr();
+  };
+  EXPECT_EQ(said(tar + std::string(20 * 512, '\0')), "");
+  EXPECT_THAT(said(tar + tar), AllOf(HasSubstr("joined.tar' goes on at byte " + std::to_string(tar.size())),
+                                     HasSubstr("is not read (2 rows were)")));
+}
+
+TEST(Containers, PzstdsFirstFrameIsSkipped) {
+  const auto packed = read_file(kPools / "pool.json.zst");
+  const std::string frame("\x50\x2A\x4D\x18\x04\0\0\0\x12\x34\0\0", 12);
+  EXPECT_EQ(Pool(write("pzstd.json.zst", frame + packed)).size(), Pool(kPools / "pool.json.zst").size());
+}
+
+TEST(Containers, TextInWideUnitsIsNamed) {
+  const auto wide = [](const std::string& text, std::size_t before, std::size_t after) {
+    std::string bytes;
+    for (const char c : text) bytes += std::string(before, '\0') + c + std::string(after, '\0');
+    return bytes;
+  };
+  const std::string rows = "[{\"id\": 1}]";
+  const auto refusal = [&](const std::string& bytes) { return message_of([&] { Pool(write("wide.json", bytes)); }); };
+  EXPECT_THAT(refusal(wide(rows, 0, 1)),
+              AllOf(HasSubstr("wide.json' is UTF-16LE text"), HasSubstr("iconv -f UTF-16LE")));
+  EXPECT_THAT(refusal(wide(rows, 1, 0)), HasSubstr("is UTF-16BE text"));
+  EXPECT_THAT(refusal(wide(rows, 0, 3)), HasSubstr("is UTF-32LE text"));
+  EXPECT_THAT(refusal(std::string("\xFF\xFE\0\0", 4) + wide(rows, 0, 3)), HasSubstr("is UTF-32 text"));
+  EXPECT_THAT(message_of([&] { Pool(write("mac.jsonl", "{\"id\": 1}\r{\"id\": 2}\r")); }),
+              HasSubstr("ends its lines with carriage returns alone"));
+}
+
 TEST(Containers, EveryCutOfATarIsRefusedOrWarnedAbout) {
   const auto tar = read_file(kPools / "captions.tar");
   // Two rows in nine blocks and the end mark: only between two members, or in their padding, nothing is lost.

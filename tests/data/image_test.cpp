@@ -157,6 +157,12 @@ TEST(Image, RefusesWhatIsNoImage) {
   EXPECT_EQ(message(""), "Image 'x.jpg' is empty.");
   EXPECT_EQ(message("Not found: please log in"),
             "'x.jpg' is not an image in a known format (PNG, JPEG, WebP, GIF, BMP).");
+  EXPECT_EQ(message(std::string("II*\0\x08\0\0\0", 8)),
+            "'x.jpg' is a TIFF image, which is not supported (PNG, JPEG, WebP, GIF, BMP are).");
+  EXPECT_THAT(message(std::string("\0\0\0\x20"
+                                  "ftypavif",
+                                  12)),
+              HasSubstr("is an AVIF image"));
 }
 
 TEST(Image, RefusesFilesThatAreCutShort) {

@@ -245,7 +245,7 @@ TEST(Pool, ARowThatIsNotJsonIsRejectedAlone) {
 }
 
 TEST(Pool, NamesUtf16AndBytesThatCannotBePrinted) {
-  EXPECT_THAT(refusal(std::string("\xFF\xFE[\0", 4)), HasSubstr("is UTF-16 text, but JSON is UTF-8"));
+  EXPECT_THAT(refusal(std::string("\xFF\xFE[\0", 4)), HasSubstr("is UTF-16 text, but UTF-8 is expected"));
   EXPECT_THAT(refusal("\x80x"), HasSubstr("begins with the byte 0x80"));
 }
 

@@ -343,6 +343,21 @@ TEST(Prompts, StylesDifferAsTheHarnessesDo) {
   EXPECT_EQ(mme_prompt(PromptStyle::kVlmEvalKit, "Q Please answer yes or no."), "Q Please answer yes or no.");
 }
 
+TEST(Pope, ABadLineCostsItself) {
+  const TempFolder folder;
+  const auto options = testing::write_pope(folder, 2);
+  const auto file = std::filesystem::path(options.path) / "coco_pope_random.json";
+  for (const std::string bad : {R"({"question_id": 9, "image": "0.png", "text": "A?", "label": null})",
+                                R"({"question_id": 9, "image": [], "text": "A?", "label": "yes"})", "{}"}) {
+    testing::write_pope(folder, 2);
+    write_file_atomically(file, read_file(file) + bad + "\n");
+    const auto loaded = make_benchmark(options)->load_usable("");
+    EXPECT_EQ(loaded.questions.size(), 12u);
+    ASSERT_EQ(loaded.unusable.size(), 1u) << bad;
+    EXPECT_THAT(loaded.unusable[0].reason, HasSubstr("line 5 has ")) << bad;
+  }
+}
+
 TEST(Benchmark, ListsRowsThatCannotBeUsedAndKeepsTheOthers) {
   const TempFolder folder;
   auto options = testing::write_mmbench(folder);

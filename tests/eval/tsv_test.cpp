@@ -114,7 +114,7 @@ TEST(TextFiles, NamesWhatIsNotUtf8AndLeavesCompanionsAlone) {
   const auto error = [&](const std::string& bytes) {
     return message_of([&] { TsvTable::read(write("bad.tsv", bytes)); });
   };
-  EXPECT_THAT(error(std::string("\xFF\xFEi\0", 4)), HasSubstr("bad.tsv: is UTF-16 text, but UTF-8 is expected"));
+  EXPECT_THAT(error(std::string("\xFF\xFEi\0", 4)), HasSubstr("bad.tsv' is UTF-16 text, but UTF-8 is expected"));
   EXPECT_THAT(error("index\n1\n\xE4\n"), HasSubstr("bad.tsv: line 3 holds bytes that are not UTF-8 text"));
   EXPECT_THAT(error("\n <HTML><body>404"), HasSubstr("bad.tsv: is a web page, not the benchmark's file"));
   EXPECT_THAT(error("version https://git-lfs.github.com/spec/v1\n"), HasSubstr("bad.tsv: is a Git LFS pointer"));

@@ -65,6 +65,24 @@ TEST(AdapterConfig, RefusesOptionsThatChangeWhatTheWeightsMean) {
       EXPECT_THAT(error.what(), testing::AllOf(HasSubstr("adapter_config.json"), HasSubstr(named)));
     }
   }
+  for (const auto& [key, value] :
+       std::vector<std::pair<const char*, nlohmann::ordered_json>>{{"target_modules", "("},
+                                                                   {"exclude_modules", "("},
+                                                                   {"layers_pattern", {"("}},
+                                                                   {"rank_pattern", 7},
+                                                                   {"alpha_pattern", "abc"},
+                                                                   {"layers_to_transform", 1.5},
+                                                                   {"layers_to_transform", {"1"}}}) {
+    nlohmann::ordered_json tree = {{"target_modules", {"q_proj"}}};
+    tree[key] = value;
+    const auto folder = written(tree);
+    try {
+      const AdapterConfig config(folder);
+      FAIL() << key << " " << value;
+    } catch (const UserError& error) {
+      EXPECT_THAT(error.what(), testing::AllOf(HasSubstr("adapter_config.json"), HasSubstr(key)));
+    }
+  }
   for (const char* harmless : {"gaussian", "eva", "orthogonal"}) {
     EXPECT_NO_THROW(AdapterConfig(written({{"init_lora_weights", harmless}}))) << harmless;
   }

@@ -7,6 +7,7 @@
 #include "core/files.h"
 #include "tests/vlm/model_test_util.h"
 #include "vlm/pickle.h"
+#include "vlm/weight_files.h"
 
 namespace scalselect::vlm {
 namespace {
@@ -26,6 +27,40 @@ TEST(TorchFile, ReadsWhatTorchWrote) {
     EXPECT_TRUE(torch::equal(tensor, expected.tensor(name))) << name;
     EXPECT_EQ(file.shape(name), tensor.sizes().vec()) << name;
   }
+}
+
+TEST(WeightFiles, ReadEitherStorage) {
+  const WeightFiles torch_file(kFiles / "state.bin"), safe(kFiles / "state.safetensors");
+  EXPECT_EQ(torch_file.names(), safe.names());
+  for (const auto& name : safe.names()) {
+    EXPECT_EQ(torch_file.shape(name), safe.shape(name)) << name;
+    torch_file.release(name), safe.release(name);
+    EXPECT_TRUE(torch_file.has(name));
+    EXPECT_TRUE(torch::equal(torch_file.tensor(name), safe.tensor(name))) << name;
+  }
+  EXPECT_FALSE(torch_file.has("none"));
+}
+
+TEST(WeightFiles, SayWhatAFolderHasInTheirPlace) {
+  const auto folder = std::filesystem::path(testing::TempDir()) / "weights_seen";
+  std::filesystem::remove_all(folder);
+  std::filesystem::create_directories(folder);
+  const auto message = [&] {
+    try {
+      WeightFiles{folder};
+    } catch (const UserError& error) {
+      return error.problem();
+    }
+    return std::string("opened");
+  };
+  EXPECT_THAT(message(), HasSubstr("no weights under the names of Hugging Face"));
+  write_file_atomically(folder / "model-00001-of-00002.safetensors", "x");
+  write_file_atomically(folder / "model.gguf", "x");
+  EXPECT_THAT(message(), HasSubstr("; it has 'model-00001-of-00002.safetensors' and 1 more"));
+  std::filesystem::create_symlink("blob", folder / "model.safetensors");
+  EXPECT_THAT(message(), HasSubstr("its 'model.safetensors' is a link to a file that is missing"));
+  std::filesystem::copy_file(kFiles / "state.bin", folder / "pytorch_model.bin");
+  EXPECT_EQ(message(), "opened");
 }
 
 TEST(TorchFile, TensorsOutliveTheFile) {
