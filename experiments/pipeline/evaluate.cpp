@@ -15,7 +15,7 @@ namespace scalselect::pipeline {
 namespace fs = std::filesystem;
 namespace {
 
-constexpr int kPredictionsVersion = 2;  ///< since 2 pictures are read once for all that is asked about them
+constexpr int kPredictionsVersion = 3;  ///< since 3 rows attend to what they share where it lies
 
 void write_unusable(const std::vector<eval::Unusable>& unusable, const fs::path& file) {
   if (unusable.empty()) fs::remove(file);
