@@ -25,8 +25,8 @@ struct Joined {
   std::vector<std::string> unusable;   ///< answers to questions that the benchmark's file spoils, as above
 };
 
-/// Joins the questions that can be scored with their answers: by id (LLaVA's rounds of MMBench: question_id + round_id *
-/// 1,000,000); if no id is known, by the image and the question's text (MME's `category/file`); if there is none of
+/// Joins the questions that can be scored with their answers: by id (LLaVA's rounds of MMBench: question_id + round_id
+/// * 1,000,000); if no id is known, by the image and the question's text (MME's `category/file`); if there is none of
 /// these, by position, where the harness itself goes by position and the file says what was asked. What a file says of
 /// question, options or expected answer is compared with the benchmark. `answers` must outlive the result. Throws
 /// UserError(kInput), naming file and row: an answer to another question than the benchmark's of that id, two answers

@@ -25,9 +25,9 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr int kFeaturesVersion = 1;
-constexpr int kCompatVersion = 2;  ///< what the authors' token roles mean; part of their features' keys alone
+constexpr int kCompatVersion = 2;     ///< what the authors' token roles mean; part of their features' keys alone
 constexpr int kSelectionVersion = 4;  ///< since 4 leverage is summed in blocks of row numbers
-constexpr int kChoiceVersion = 4;  ///< of the chosen rows' files: since 4 with a manifest
+constexpr int kChoiceVersion = 4;     ///< of the chosen rows' files: since 4 with a manifest
 
 bool is_compat(const FeatureSpec& spec) {
   const auto* pooled = std::get_if<PooledVisualSpec>(&spec);
