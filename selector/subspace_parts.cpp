@@ -5,8 +5,10 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <memory>
 #include <nlohmann/json.hpp>
 #include <type_traits>
+#include <utility>
 
 #include "core/error.h"
 #include "core/files.h"
@@ -109,8 +111,6 @@ class PartFile {
     }
   }
 
-  const PartHeader& header() const { return header_; }
-
   PartContents contents() const {
     const bool first = header_.fit[0] == '\0';
     PartContents contents{bytes_.path(), header_.cols, first ? "" : std::string(header_.fit.data(), 64), {}};
@@ -190,7 +190,6 @@ PartContents write_part(const RowSource& source, std::int64_t first_number, cons
   const auto kernels = make_subspace_kernels();
   FiniteBlocks blocks(source);
   sum_units(blocks, fit, units, *kernels, nullptr, [&](const Unit& unit, Moments sums) {
-    if (sums.gram.rows() == 0) sums.gram.setZero(header.width, header.width);
     const auto values = packed(sums);
     PartRecord record{
         {unit.number, first_number + unit.first, unit.count, sums.count}, crc32_of(bytes_of_all(values)), 0};
@@ -224,11 +223,14 @@ MergeRemarks merge_parts(std::span<const PartContents> parts, const std::string&
   Moments all;
   Moments unit;  // the pieces of a unit are put together first
   std::int64_t number = -1;
+  std::unique_ptr<const PartFile> file;  // opened once for the units that it has in a row
+  std::size_t opened = 0;
   for (const auto& place : places) {
-    const PartFile file(parts[place.part].file);
+    if (!file || place.part != opened) file = std::make_unique<const PartFile>(parts[place.part].file);
+    opened = place.part;
     if (place.unit.number != number) all.merge(std::exchange(unit, {}));
     number = place.unit.number;
-    unit.merge(file.sums(place.index));
+    unit.merge(file->sums(place.index));
   }
   all.merge(std::move(unit));
   fit.take(std::move(all), kernels);
