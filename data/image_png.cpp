@@ -1,4 +1,6 @@
+#include <fmt/format.h>
 #include <png.h>
+#include <zlib.h>
 
 #include <algorithm>
 #include <cctype>
@@ -59,8 +61,13 @@ void on_read(png_structp png, png_bytep out, std::size_t count) {
   reader.at += count;
 }
 
+/// No chunk that libpng does not know matters, not even one whose name says that it does (Pillow passes them over).
+int on_unknown_chunk(png_structp, png_unknown_chunkp) { return 1; }
+
 bool read_header(Reader& reader) {
   if (setjmp(png_jmpbuf(reader.png))) return false;
+  png_set_chunk_malloc_max(reader.png, 0);  // the file is in memory, and none is longer
+  png_set_read_user_chunk_fn(reader.png, nullptr, on_unknown_chunk);
   png_set_read_fn(reader.png, &reader, on_read);
   png_read_info(reader.png, reader.info);
   return true;
@@ -102,17 +109,44 @@ bool read_pixels(Reader& reader) {
   return true;
 }
 
+/// A chunk of the file, as its first eight bytes declare it.
+struct Chunk {
+  static constexpr std::size_t kHeader = 8, kChecksum = 4;
+  std::string_view name;
+  std::size_t length = 0;
+
+  explicit Chunk(const std::uint8_t* bytes)
+      : name(reinterpret_cast<const char*>(bytes + 4), 4), length(png_get_uint_32(bytes)) {}
+  bool is_named() const {
+    return std::all_of(name.begin(), name.end(),
+                       [](char c) { return std::isalnum(static_cast<unsigned char>(c)) || c == '_'; });
+  }
+};
+constexpr std::size_t kSignature = 8;
+
+/// What Pillow refuses before the pixels and libpng lets pass: any chunk with a wrong checksum. Empty: nothing.
+std::string fault_before_pixels(std::span<const std::uint8_t> bytes) {
+  for (std::size_t at = kSignature; at + Chunk::kHeader <= bytes.size();) {
+    const Chunk chunk(&bytes[at]);
+    if (chunk.name == "IDAT" || chunk.name == "IEND" || !chunk.is_named()) break;
+    const std::size_t after = bytes.size() - at - Chunk::kHeader;
+    if (after < Chunk::kChecksum || chunk.length > after - Chunk::kChecksum) break;
+    const auto* name = &bytes[at + 4];
+    const auto sum = crc32(crc32(0, nullptr, 0), name, static_cast<uInt>(4 + chunk.length));
+    if (sum != png_get_uint_32(name + 4 + chunk.length))
+      return fmt::format("its {} chunk does not fit its checksum", chunk.name);
+    at += Chunk::kHeader + chunk.length + Chunk::kChecksum;
+  }
+  return {};
+}
+
 /// As Pillow, which reads the names and lengths of the chunks after the pixels, up to the first that is not a chunk.
 bool cut_after_pixels(std::span<const std::uint8_t> bytes) {
-  constexpr std::size_t kSignature = 8, kHeader = 8, kChecksum = 4;
-  for (std::size_t at = kSignature; at + kHeader <= bytes.size();) {
-    const auto* chunk = &bytes[at];
-    const auto name = std::string_view(reinterpret_cast<const char*>(chunk + 4), 4);
-    const auto is_letter = [](char c) { return std::isalnum(static_cast<unsigned char>(c)) || c == '_'; };
-    if (name == "IEND" || !std::all_of(name.begin(), name.end(), is_letter)) return false;
-    const std::size_t length = png_get_uint_32(chunk);
-    if (length > bytes.size() - at - kHeader) return true;
-    at += kHeader + length + kChecksum;
+  for (std::size_t at = kSignature; at + Chunk::kHeader <= bytes.size();) {
+    const Chunk chunk(&bytes[at]);
+    if (chunk.name == "IEND" || !chunk.is_named()) return false;
+    if (chunk.length > bytes.size() - at - Chunk::kHeader) return true;
+    at += Chunk::kHeader + chunk.length + Chunk::kChecksum;
   }
   return false;
 }
@@ -129,6 +163,7 @@ Image decode_png(const Source& source) {
     damaged(source, "PNG", reader.error);
   };
   if (!read_header(reader)) fail();
+  if (const auto fault = fault_before_pixels(source.bytes); !fault.empty()) damaged(source, "PNG", fault);
   const std::int64_t width = png_get_image_width(reader.png, reader.info);
   const std::int64_t height = png_get_image_height(reader.png, reader.info);
   const bool deep = png_get_bit_depth(reader.png, reader.info) == 16;

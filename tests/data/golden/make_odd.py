@@ -64,6 +64,20 @@ PNG = {
     "one_row_more": HEAD + chunk(b"IDAT", packed([r.tobytes() for r in rgb] + [b"\0" * 27])) + END,
     "ends_in_data": DATA[:-40],
 }
+for name, odd in {
+    "text_checksum": chunk(b"tEXt", b"Comment\0hello", 5),
+    "text": chunk(b"tEXt", b"Comment\0hello"),
+    "unknown_critical": chunk(b"ABCD", b"abc"),
+    "unknown_critical_checksum": chunk(b"ABCD", b"abc", 3),
+    "unknown_private": chunk(b"abCd", b"x" * 2000),
+    "unknown_private_checksum": chunk(b"abCd", b"abc", 3),
+    "odd_chunk_name": chunk(b"12#4", b"abc"),
+    "text_too_long": struct.pack(">I", 1 << 20) + b"tEXtab",
+    "gamma": chunk(b"gAMA", struct.pack(">I", 100000)),
+    "colors": chunk(b"sRGB", b"\1"),
+}.items():
+    PNG[f"before_{name}"] = HEAD + odd + chunk(b"IDAT", Z) + END
+PNG["header_checksum"] = HEAD[:-1] + b"\0" + chunk(b"IDAT", Z) + END
 for name, data in PNG.items():
     (OUT / f"{name}.png").write_bytes(data)
 
