@@ -17,6 +17,7 @@ namespace scalselect::eval {
   BENCHMARK(mme, "MME")                  \
   BENCHMARK(ai2d, "AI2D")                \
   BENCHMARK(scienceqa, "SQA-IMG")        \
+  BENCHMARK(scienceqa_full, "SQA")       \
   BENCHMARK(ocrbench, "OCRBench")        \
   BENCHMARK(textvqa, "TextVQA")          \
   BENCHMARK(gqa, "GQA")                  \

@@ -1,4 +1,4 @@
-// ScienceQA, the test split's questions that have an image.
+// ScienceQA's test split: all of it, or the questions that have an image.
 #include <fmt/format.h>
 
 #include <filesystem>
@@ -19,9 +19,11 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr char kWithImage[] = "with an image", kTextOnly[] = "text only";  // splits of the full set
+
 class ScienceQa final : public MultipleChoice {
  public:
-  using MultipleChoice::MultipleChoice;
+  ScienceQa(const BenchmarkOptions& options, bool full) : MultipleChoice(options), full_(full) {}
 
  protected:
   AnswerKind answer_kind() const override { return AnswerKind::kScienceQaOption; }
@@ -34,6 +36,11 @@ class ScienceQa final : public MultipleChoice {
   std::vector<Question> read(const std::string& image_cache) const override {
     std::vector<Question> questions;
     if (is_tsv(options_.path)) {
+      if (full_) {
+        throw UserError(ErrorKind::kInput,
+                        fmt::format("'{}' has ScienceQA's questions with an image only.", options_.path),
+                        "Give the folder of problems.json and pid_splits.json, or lmms-eval's ScienceQA-FULL.");
+      }
       const TsvTable table = TsvTable::read(options_.path);
       questions = tsv_questions(table, options_.style, image_cache, tsv_image_root(options_));
       check_answers(questions, &table);
@@ -50,7 +57,7 @@ class ScienceQa final : public MultipleChoice {
           throw UserError(ErrorKind::kInput, fmt::format("{}: problem '{}' of the test split is not in {}",
                                                          splits().string(), pid, problems().string()));
         }
-        if (has_image(*found)) questions.push_back(question_of(pid, *found));
+        if (full_ || has_image(*found)) questions.push_back(question_of(pid, *found));
       }
     }
     for (auto& question : questions) {
@@ -61,18 +68,24 @@ class ScienceQa final : public MultipleChoice {
   }
 
  private:
-  // ScienceQA-FULL has questions without an image, which are not asked here.
+  // ScienceQA-FULL has questions without an image, ScienceQA-IMG has none.
   std::vector<Question> read_parquet(const std::string& image_cache) const {
     std::vector<Question> questions;
     for_each_parquet_row(parquet_files(options_.path), {"question", "choices", "answer"}, image_cache,
                          [&](const nlohmann::json& row, Question& question) {
-                           if (!row.empty() && row.value("image", nlohmann::json()).is_null()) return;
+                           const bool text_only = !row.empty() && row.value("image", nlohmann::json()).is_null();
+                           if (text_only && !full_) return;
+                           if (text_only) {
+                             question.unusable.clear();
+                             question.cluster = question.id;
+                           }
                            question.question = parquet_text(row, "question");
                            question.hint = parquet_text(row, "hint");
                            question.options = parquet_options(row, "choices");
                            set_position(question, parquet_text(row, "answer"));
                            question.category = parquet_text(row, "topic");
                            question.splits = {parquet_text(row, "subject")};
+                           if (full_) question.splits.emplace_back(text_only ? kTextOnly : kWithImage);
                            questions.push_back(std::move(question));
                          });
     return questions;
@@ -83,7 +96,7 @@ class ScienceQa final : public MultipleChoice {
     std::vector<Question> questions;
     const std::string file = llava_list().string();
     for (const auto& item : parse_json_file(llava_list())) {
-      if (!has_json(item, "image")) continue;
+      if (!full_ && !has_json(item, "image")) continue;
       const std::string pid = json_string(item, "id", file), what = fmt::format("{}: question '{}'", file, pid);
       const auto found = all.find(pid);
       if (found == all.end()) {
@@ -126,6 +139,9 @@ class ScienceQa final : public MultipleChoice {
     set_position(question, json_field(problem, "answer", what).dump());
     if (has_json(problem, "topic")) question.category = json_string(problem, "topic", what);
     if (has_json(problem, "subject")) question.splits = {json_string(problem, "subject", what)};
+    if (full_) question.splits.emplace_back(has_image(problem) ? kWithImage : kTextOnly);
+    question.cluster = pid;
+    if (full_ && !has_image(problem)) return question;
     const std::string name = pid + "/" + json_string(problem, "image", what);
     const fs::path root =
         options_.images.empty() ? fs::path(options_.path) / "images" / "test" : fs::path(options_.images);
@@ -134,14 +150,21 @@ class ScienceQa final : public MultipleChoice {
     question.cluster = name;
     return question;
   }
+
+  bool full_;  ///< text-only questions too
 };
 
 }  // namespace
 
-/// ScienceQA's image questions of the test split: a folder with problems.json, pid_splits.json and images/test/ID/FILE;
-/// or VLMEvalKit's TSV.
+/// The 2,017 questions with an image (ScienceQA-IMG): a folder with problems.json, pid_splits.json and
+/// images/test/ID/FILE, lmms-eval's Parquet files, or VLMEvalKit's TSV.
 std::unique_ptr<Benchmark> make_scienceqa(const BenchmarkOptions& options) {
-  return std::make_unique<ScienceQa>(options);
+  return std::make_unique<ScienceQa>(options, /*full=*/false);
+}
+
+/// All 4,241 test questions, from the same files but VLMEvalKit's, which has no others than the above.
+std::unique_ptr<Benchmark> make_scienceqa_full(const BenchmarkOptions& options) {
+  return std::make_unique<ScienceQa>(options, /*full=*/true);
 }
 
 }  // namespace scalselect::eval

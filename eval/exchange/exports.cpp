@@ -108,11 +108,13 @@ std::string table_of_questions(std::span<const Prediction> predictions) {
   return text;
 }
 
+bool is_scienceqa(const std::string& kind) { return kind == "scienceqa" || kind == "scienceqa_full"; }
+
 /// LLaVA's id of a question. POPE's files number their questions anew, and the scorer wants ids that are unique.
 ordered_json llava_id(const std::string& kind, const Question& question) {
   if (kind == "pope" && !is_whole(question.id)) return question.row + 1;
   if (kind == "mme" && !is_whole(question.id)) return question.group;
-  if (kind == "scienceqa" || !is_whole(question.id)) return question.id;
+  if (is_scienceqa(kind) || !is_whole(question.id)) return question.id;
   return std::stoll(question.id);
 }
 
@@ -137,7 +139,7 @@ std::size_t read_as_missing(std::span<const Prediction> predictions) {
 
 std::string lmms_eval_task(const Benchmark& benchmark) {
   static const std::map<std::string, std::string> tasks = {
-      {"ai2d", "ai2d"}, {"mme", "mme"}, {"ocrbench", "ocrbench"}, {"pope", "pope"}, {"scienceqa", "scienceqa_img"}};
+      {"ai2d", "ai2d"}, {"mme", "mme"}, {"ocrbench", "ocrbench"}, {"pope", "pope"}, {"scienceqa", "scienceqa_img"}, {"scienceqa_full", "scienceqa"}};
   const auto& options = benchmark.options();
   if (options.kind == "mmbench") return options.language == "cn" ? "mmbench_cn_dev" : "mmbench_en_dev";
   const auto found = tasks.find(options.kind);
@@ -180,7 +182,8 @@ std::string llava_answers(const Benchmark& benchmark, std::span<const Prediction
     ordered_json record = {{"question_id", llava_id(kind, question)}};
     if (kind == "mmbench") record["round_id"] = 0;  // the file's rows are the rotations already
     // LLaVA's scorer of ScienceQA takes for image questions those whose prompt shows the image's place.
-    record["prompt"] = std::string(kind == "scienceqa" ? "<image>\n" : "") + question.prompt;
+    const bool shown = is_scienceqa(kind) && !question.images.empty();
+    record["prompt"] = std::string(shown ? "<image>\n" : "") + question.prompt;
     record["text"] = strip(response);
     if (kind == "mmbench") {
       record["options"] = record["option_char"] = ordered_json::array();

@@ -115,7 +115,8 @@ std::int64_t usual_questions(const eval::BenchmarkOptions& benchmark) {
   static const std::map<std::string, std::int64_t> known = {
       {"mmbench", 4329},  {"mme", 2374},     {"ai2d", 3088},  {"pope", 9000},    {"scienceqa", 2017},
       {"ocrbench", 1000}, {"textvqa", 5000}, {"gqa", 12578},  {"vqav2", 214354}, {"vizwiz", 4319},
-      {"chartqa", 2500},  {"docvqa", 5349},  {"seed", 14233}, {"llava_w", 60}};
+      {"chartqa", 2500},  {"docvqa", 5349},  {"seed", 14233}, {"llava_w", 60},
+      {"scienceqa_full", 4241}};
   const auto found = known.find(benchmark.kind);
   if (found == known.end()) return 0;
   return benchmark.limit > 0 ? std::min(benchmark.limit, found->second) : found->second;

@@ -286,6 +286,15 @@ TEST(ScienceQa, TestQuestionsWithAnImage) {
   EXPECT_EQ(questions[0].prompt,
             "Context: Look.\nWhich?\nA. x\nB. y\nAnswer with the option's letter from the given choices directly.");
   EXPECT_EQ(bench->judge(questions[0], "B.").score, 1);
+  const auto full = make_benchmark(options_for("scienceqa_full", folder.text()));
+  const auto all = full->load("");
+  ASSERT_EQ(all.size(), 2u);
+  EXPECT_EQ(all[1].prompt, "No image\nA. x\nAnswer with the option's letter from the given choices directly.");
+  EXPECT_TRUE(all[1].images.empty());
+  const auto scored = score_with(*full, all, [](const Question&) { return "A"; });
+  EXPECT_NEAR(value(scored, "accuracy"), 50, 1e-9);
+  EXPECT_NEAR(value(scored, "split/text only"), 100, 1e-9);
+  EXPECT_NEAR(value(scored, "split/with an image"), 0, 1e-9);
   options.matcher = Matcher::kOfficial;
   EXPECT_EQ(make_benchmark(options)->judge(questions[0], "B.").score, 0) << "LLaVA's script accepts 'B' but not 'B.'";
   EXPECT_EQ(make_benchmark(options)->judge(questions[0], "B").score, 1);

@@ -89,6 +89,14 @@ TEST_F(LlavaLayout, ScienceQaAsksTheListsTexts) {
   EXPECT_EQ(loaded.questions[0].answers[0], "B");
   EXPECT_EQ(load("scienceqa", PromptStyle::kVlmEvalKit).questions[0].prompt,
             "See.\nWhich?\nA. x\nB. y\nAnswer with the option's letter from the given choices directly.");
+  BenchmarkOptions full;
+  full.kind = "scienceqa_full";
+  full.path = (folder_ / "scienceqa").string();
+  const auto all = make_benchmark(full)->load("");
+  ASSERT_EQ(all.size(), 2u);
+  EXPECT_EQ(all[0].id, "5");
+  EXPECT_TRUE(all[0].images.empty());
+  EXPECT_EQ(all[1].prompt, loaded.questions[0].prompt);
 }
 
 }  // namespace

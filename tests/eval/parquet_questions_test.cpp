@@ -73,6 +73,13 @@ TEST_F(ParquetQuestions, ScienceQaAsksWhatHasAnImage) {
   EXPECT_TRUE(loaded.unusable.empty());
   EXPECT_EQ(loaded.questions[0].answers[0], "B");
   EXPECT_THAT(loaded.questions[0].prompt, HasSubstr("Context: See.\nWhich?\nA. a\nB. b\n"));
+  BenchmarkOptions full;
+  full.kind = "scienceqa_full";
+  full.path = testing::golden("parquet/scienceqa");
+  const auto all = make_benchmark(full)->load_usable((folder_ / "cache").string());
+  EXPECT_TRUE(all.unusable.empty());
+  ASSERT_EQ(all.questions.size(), 2u);
+  EXPECT_TRUE(all.questions[1].images.empty() || all.questions[0].images.empty());
 }
 
 TEST_F(ParquetQuestions, OcrBenchListsACutPicture) {
