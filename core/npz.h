@@ -41,12 +41,13 @@ class NpzReader {
   std::vector<std::string> names() const;
   bool has(const std::string& name) const;
   /// The readers below throw UserError(kInput): no such array, an object array, big-endian or Fortran order, another
-  /// type or shape than asked for, data cut short, checksum of a deflated member wrong.
+  /// type or shape than asked for, data cut short, checksum wrong.
   NpyArray describe(const std::string& name) const;
   std::vector<std::string> strings(const std::string& name) const;  ///< 1-D '<U', or '<i8' written as decimal text
   std::vector<std::int64_t> integers(const std::string& name) const;
-  /// A matrix of any float type as float32 rows. A stored member is mapped; a deflated one is first unpacked into an
-  /// unlinked temporary file beside TMPDIR (N * d * item bytes). The reader need not outlive it.
+  /// A matrix of any float type as float32 rows (float64 is told). A stored member is mapped, and its checksum compared
+  /// when its last row is read, by a reader that reads all rows in order: that read throws. A deflated one is first
+  /// unpacked into an unlinked temporary file beside TMPDIR (N * d * item bytes). The reader need not outlive it.
   std::unique_ptr<RowSource> rows(const std::string& name) const;
 
  private:

@@ -1,12 +1,15 @@
 #include <fmt/format.h>
+#include <zlib.h>
 
 #include <algorithm>
 #include <cstring>
+#include <mutex>
 #include <optional>
 
 #include "core/check.h"
 #include "core/error.h"
 #include "core/files.h"
+#include "core/log.h"
 #include "core/mapped_file.h"
 #include "core/npy_format.h"
 #include "core/npz.h"
@@ -20,16 +23,49 @@ namespace {
   throw UserError(ErrorKind::kInput, fmt::format("{} {}.", where, what), remedy);
 }
 
-/// Float rows of any precision in a mapping.
+[[noreturn]] void wrong_checksum(const std::string& where) {
+  refuse(where, "is damaged: its checksum is wrong", "Write or copy the file again.");
+}
+
+/// The checksum of an array's bytes, as far as they were read in order from the first one on.
+class RunningChecksum {
+ public:
+  RunningChecksum(std::uint32_t expected, std::string where) : expected_(expected), where_(std::move(where)) {}
+  /// `bytes` stand at `begin`. Throws UserError(kInput) after the last of `all` bytes, if their checksum is another.
+  void add(std::int64_t begin, std::string_view bytes, std::int64_t all) {
+    const std::lock_guard lock(mutex_);
+    if (begin != next_) return;
+    crc_ = static_cast<std::uint32_t>(crc32_z(crc_, reinterpret_cast<const Bytef*>(bytes.data()), bytes.size()));
+    next_ += static_cast<std::int64_t>(bytes.size());
+    if (next_ == all && crc_ != expected_) wrong_checksum(where_);
+  }
+
+ private:
+  std::mutex mutex_;
+  std::uint32_t expected_, crc_ = 0;
+  std::int64_t next_ = 0;
+  std::string where_;
+};
+
+/// Float rows of any precision in a mapping. A checksum is compared by whoever reads all rows in order.
 class MappedRows final : public RowSource {
  public:
-  MappedRows(std::shared_ptr<MappedFile> mapping, std::string_view data, const NpyArray& array)
-      : mapping_(std::move(mapping)), data_(data.data()), array_(array) {}
+  MappedRows(std::shared_ptr<MappedFile> mapping, std::string_view member, const NpyArray& array,
+             std::unique_ptr<RunningChecksum> checksum)
+      : mapping_(std::move(mapping)),
+        data_(member.data() + array.header_bytes),
+        member_(member),
+        array_(array),
+        checksum_(std::move(checksum)) {
+    if (checksum_) check(0, array.header_bytes);
+  }
   std::int64_t rows() const override { return array_.shape[0]; }
   std::int64_t cols() const override { return array_.shape[1]; }
   void read(std::int64_t first, std::int64_t count, float* out) const override {
     SCALSELECT_CHECK(first >= 0 && first + count <= rows());
-    const char* from = data_ + first * cols() * array_.item_bytes;
+    const auto row_bytes = cols() * array_.item_bytes;
+    const char* from = data_ + first * row_bytes;
+    if (checksum_) check(array_.header_bytes + first * row_bytes, count * row_bytes);
     const auto values = static_cast<std::size_t>(count * cols());
     switch (array_.type) {
       case NpyType::kFloat32: std::memcpy(out, from, values * 4); break;
@@ -47,13 +83,19 @@ class MappedRows final : public RowSource {
       out[i] = make(value);
     }
   }
+  void check(std::int64_t begin, std::int64_t count) const {
+    const auto bytes = member_.substr(static_cast<std::size_t>(begin), static_cast<std::size_t>(count));
+    checksum_->add(begin, bytes, static_cast<std::int64_t>(member_.size()));
+  }
   std::shared_ptr<MappedFile> mapping_;
   const char* data_;
+  std::string_view member_;  ///< header and data
   NpyArray array_;
+  std::unique_ptr<RunningChecksum> checksum_;  ///< null: there is none, or it was compared
 };
 
 std::unique_ptr<RowSource> rows_in(std::shared_ptr<MappedFile> mapping, std::string_view member,
-                                   const std::string& where) {
+                                   const std::string& where, std::unique_ptr<RunningChecksum> checksum = nullptr) {
   const auto array = parse_npy_header(member, where);
   const bool floats =
       array.type == NpyType::kFloat16 || array.type == NpyType::kFloat32 || array.type == NpyType::kFloat64;
@@ -62,8 +104,9 @@ std::unique_ptr<RowSource> rows_in(std::shared_ptr<MappedFile> mapping, std::str
   if (static_cast<std::int64_t>(member.size()) < array.header_bytes + array.count() * array.item_bytes) {
     refuse(where, "is cut short", "Write or copy the file again.");
   }
-  return std::make_unique<MappedRows>(std::move(mapping), member.substr(static_cast<std::size_t>(array.header_bytes)),
-                                      array);
+  if (array.type == NpyType::kFloat64)
+    log_warning("{} holds float64 numbers; they are read as float32, as features are", where);
+  return std::make_unique<MappedRows>(std::move(mapping), member, array, std::move(checksum));
 }
 
 }  // namespace
@@ -96,8 +139,13 @@ struct NpzReader::Impl {
   std::string head(const std::string& name, std::int64_t limit) const {
     const auto& found = member(name);
     const auto bytes = packed(found);
-    if (!found.deflated) return std::string(bytes.substr(0, static_cast<std::size_t>(limit)));
     std::string out;
+    if (!found.deflated) {
+      out = bytes.substr(0, static_cast<std::size_t>(limit));
+      const auto crc = crc32_z(0, reinterpret_cast<const Bytef*>(out.data()), out.size());
+      if (out.size() == bytes.size() && crc != found.crc) wrong_checksum(where(name));
+      return out;
+    }
     inflate_zip_member(bytes, found, limit, where(name), [&](const char* from, std::size_t n) { out.append(from, n); });
     return out;
   }
@@ -219,7 +267,9 @@ std::unique_ptr<RowSource> NpzReader::rows(const std::string& name) const {
   const auto& member = impl_->member(name);
   const auto packed = impl_->packed(member);
   const auto where = impl_->where(name);
-  if (!member.deflated) return rows_in(impl_->mapping, packed, where);
+  if (!member.deflated) {
+    return rows_in(impl_->mapping, packed, where, std::make_unique<RunningChecksum>(member.crc, where));
+  }
   const auto handle = unnamed_file();
   inflate_zip_member(packed, member, member.bytes, where, [&](const char* bytes, std::size_t count) {
     write_all(handle, {bytes, count}, "the temporary copy of " + impl_->file.string());

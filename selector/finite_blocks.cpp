@@ -1,5 +1,7 @@
 #include "selector/finite_blocks.h"
 
+#include <zlib.h>
+
 #include <algorithm>
 #include <bit>
 #include <future>
@@ -30,7 +32,8 @@ std::int64_t subspace_block_rows(std::int64_t cols) {
   return std::clamp<std::int64_t>(static_cast<std::int64_t>(std::bit_floor(fitting)), 256, 8192);
 }
 
-FiniteBlocks::FiniteBlocks(const RowSource& source) : source_(source), block_rows_(subspace_block_rows(source.cols())) {
+FiniteBlocks::FiniteBlocks(const RowSource& source, bool digests)
+    : source_(source), block_rows_(subspace_block_rows(source.cols())), digests_(digests) {
   const auto rows = std::min(block_rows_, source.rows()), cols = source.cols();
   reading_.resize(rows, cols);
   if (source.rows() > rows) waiting_.resize(rows, cols);
@@ -41,8 +44,14 @@ FiniteBlocks::FiniteBlocks(const RowSource& source) : source_(source), block_row
 void FiniteBlocks::for_each(const Unit& unit, const PrepareChunk& prepare,
                             const std::function<void(FiniteBlock&)>& use) {
   const auto end = unit.first + unit.count, cols = source_.cols();
+  digest_ = 0;
   const auto read = [&](std::int64_t first, RowMajorMatrixXf& into) {
-    if (first < end) source_.read(first, std::min(block_rows_, end - first), into.data());
+    const auto count = std::min(block_rows_, end - first);
+    if (count <= 0) return;
+    source_.read(first, count, into.data());
+    if (!digests_) return;
+    const auto bytes = static_cast<std::size_t>(count * cols) * sizeof(float);
+    digest_ = static_cast<std::uint32_t>(crc32_z(digest_, reinterpret_cast<const Bytef*>(into.data()), bytes));
   };
   read(unit.first, reading_);
   for (auto first = unit.first; first < end; first += block_rows_) {

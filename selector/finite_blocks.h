@@ -46,13 +46,18 @@ using PrepareChunk =
 /// Throws what the source throws.
 class FiniteBlocks {
  public:
-  explicit FiniteBlocks(const RowSource& source);
+  /// `digests`: whether digest() is wanted.
+  explicit FiniteBlocks(const RowSource& source, bool digests = false);
   const RowSource& source() const { return source_; }
+  /// CRC-32 of the rows, as float32, of the unit that was read last.
+  std::uint32_t digest() const { return digest_; }
   void for_each(const Unit& unit, const PrepareChunk& prepare, const std::function<void(FiniteBlock&)>& use);
 
  private:
   const RowSource& source_;
   std::int64_t block_rows_;
+  bool digests_;
+  std::uint32_t digest_ = 0;
   RowMajorMatrixXf reading_, waiting_;
   RowMajorMatrixXd values_;
   std::vector<char> finite_;

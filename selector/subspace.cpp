@@ -1,19 +1,14 @@
 #include "selector/subspace.h"
 
-#include <fmt/format.h>
-
-#include <new>
 #include <utility>
 
-#include "core/error.h"
 #include "selector/subspace_fit.h"
 #include "selector/subspace_kernels.h"
 
 namespace scalselect {
 namespace {
 
-SubspaceScores score_in_memory_bound(const RowSource& source, const SubspaceOptions& options,
-                                     SubspaceDetails* details) {
+SubspaceScores score_all_passes(const RowSource& source, const SubspaceOptions& options, SubspaceDetails* details) {
   const auto kernels = make_subspace_kernels();
   SubspaceScores result;
   SubspaceFit fit(source.cols(), options);
@@ -32,20 +27,9 @@ SubspaceScores score_in_memory_bound(const RowSource& source, const SubspaceOpti
 }  // namespace
 
 SubspaceScores score_rows(const RowSource& source, const SubspaceOptions& options, SubspaceDetails* details) {
-  if (source.cols() < 1 || source.rows() < 1) {
-    throw UserError(
-        ErrorKind::kInput,
-        fmt::format("The features are a {} x {} matrix, so there is nothing to score.", source.rows(), source.cols()),
-        "Extract the features again and read its list of rejected rows.");
-  }
-  try {
-    return score_in_memory_bound(source, options, details);
-  } catch (const std::bad_alloc&) {
-    const double gigabytes = 8e-9 * 8 * static_cast<double>(source.cols()) * static_cast<double>(source.cols());
-    throw UserError(ErrorKind::kEnvironment,
-                    fmt::format("Scoring {} columns needs up to {:.1f} GB of memory.", source.cols(), gigabytes),
-                    "Run it where that is free.");
-  }
+  SubspaceScores result;
+  with_matrices_of(source, [&] { result = score_all_passes(source, options, details); });
+  return result;
 }
 
 }  // namespace scalselect

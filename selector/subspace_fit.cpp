@@ -1,8 +1,11 @@
 #include "selector/subspace_fit.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <new>
 #include <numeric>
 #include <utility>
 
@@ -106,6 +109,13 @@ class UnitSum {
   std::vector<double> counts_;  ///< their finite rows
 };
 
+/// Whether the rows all have the same number in column `j`, so that its centred sums are rounding. Float32 values of
+/// which one in 10^7 differs have a larger variance than this.
+bool is_constant(const Moments& sums, Eigen::Index j) {
+  const double rounding = static_cast<double>(kUnitRows) * kEpsilon * sums.mean(j);
+  return sums.gram(j, j) <= static_cast<double>(sums.count) * rounding * rounding;
+}
+
 std::int64_t finite_rows_of(const FiniteBlock& block) {
   return std::count(block.finite.begin(), block.finite.end(), 1);
 }
@@ -146,9 +156,14 @@ void SubspaceFit::take(Moments sums, SubspaceKernels& kernels) {
   mean = options.center ? sums.mean : Eigen::RowVectorXd::Zero(state_.cols);
   scale = Eigen::RowVectorXd::Ones(state_.cols);
   l2 = options.l2_normalize;
-  for (Eigen::Index j = 0; options.standardize && j < state_.cols; ++j) {
-    const double variance = sums.gram(j, j) / static_cast<double>(sums.count);
-    if (variance > 0) scale(j) = 1.0 / std::sqrt(variance);
+  for (Eigen::Index j = 0; j < state_.cols; ++j) {
+    if (is_constant(sums, j)) {
+      sums.gram.row(j).setZero();
+      sums.gram.col(j).setZero();
+      if (options.center) scale(j) = 0;  // x - mean is rounding, too, which no normalisation may blow up
+    } else if (options.standardize) {
+      scale(j) = 1.0 / std::sqrt(sums.gram(j, j) / static_cast<double>(sums.count));
+    }
   }
   if (l2) {
     state_.next = Pass::kGram;  // lengths are known only now
@@ -201,6 +216,23 @@ void SubspaceFit::settle(RowMajorMatrixXd vectors) {
 double SubspaceFit::energy_kept() const {
   const double total = state_.energy.sum();
   return total > 0 ? state_.energy.head(directions()).sum() / total : 0;
+}
+
+void with_matrices_of(const RowSource& source, const std::function<void()>& work) {
+  const auto rows = source.rows(), cols = source.cols();
+  if (cols < 1 || rows < 1) {
+    throw UserError(ErrorKind::kInput,
+                    fmt::format("The features are a {} x {} matrix, so there is nothing to score.", rows, cols),
+                    "Extract the features again and read its list of rejected rows.");
+  }
+  try {
+    work();
+  } catch (const std::bad_alloc&) {
+    const double gigabytes = 8e-9 * 8 * static_cast<double>(cols) * static_cast<double>(cols);
+    throw UserError(ErrorKind::kEnvironment,
+                    fmt::format("Scoring {} columns needs up to {:.1f} GB of memory.", cols, gigabytes),
+                    "Run it where that is free.");
+  }
 }
 
 void sum_units(FiniteBlocks& blocks, const SubspaceFit& fit, const std::vector<Unit>& units, SubspaceKernels& kernels,

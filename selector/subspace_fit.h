@@ -66,6 +66,10 @@ class SubspaceFit {
   State state_;
 };
 
+/// Does `work` on rows of `source`, which needs matrices of its width. Throws UserError(kInput) if it is empty, and
+/// UserError(kEnvironment) where std::bad_alloc comes out of `work`.
+void with_matrices_of(const RowSource& source, const std::function<void()>& work);
+
 /// Sums of each unit for the pass that `fit` is at, handed to `take` in order; `excluded`, if given, receives the
 /// positions of rows with NaN or infinity.
 void sum_units(FiniteBlocks& blocks, const SubspaceFit& fit, const std::vector<Unit>& units, SubspaceKernels& kernels,

@@ -12,6 +12,7 @@
 
 #include "core/error.h"
 #include "core/files.h"
+#include "core/hash.h"
 #include "core/mapped_file.h"
 #include "selector/store_block.h"
 
@@ -27,23 +28,36 @@ struct PartHeader {
   std::int64_t width = 0;  ///< of the Gram matrices: cols, or the rows of the fit's basis
   std::int64_t centred = 0;
   std::int64_t units = 0;
+  std::int64_t table_end = 0;
   std::array<char, 64> fit{};  ///< zeros: the first pass
+  std::uint32_t unused = 0;
+  std::uint32_t crc = 0;  ///< of the bytes before
 };
 struct PartRecord {
-  PartUnit unit;
+  std::int64_t number = 0, first_row = 0, rows = 0, count = 0;  ///< of its PartUnit
+  std::uint32_t digest = 0;
   std::uint32_t values_crc = 0;
-  std::uint32_t record_crc = 0;  ///< of the bytes before
+  std::uint32_t unused = 0;
+  std::uint32_t crc = 0;  ///< of the bytes before
+
+  PartUnit unit() const { return {number, first_row, rows, count, digest}; }
 };
-static_assert(sizeof(PartHeader) == 112 && sizeof(PartRecord) == 40);
+static_assert(sizeof(PartHeader) == 128 && sizeof(PartRecord) == 48);
 static_assert(std::is_trivially_copyable_v<PartHeader> && std::is_trivially_copyable_v<PartRecord>);
 
 constexpr std::array<char, 16> kPartMagic = {'s', 'c', 'a', 'l', 's', 'e', 'l', 'e',
-                                             'c', 't', ' ', 's', 'u', 'm', 's', '1'};
-constexpr std::string_view kFitMagic = "scalselect fit 1\n";
+                                             'c', 't', ' ', 's', 'u', 'm', 's', '2'};
+constexpr std::string_view kFitMagic = "scalselect fit 2\n";
 
 template <class T>
 requires std::is_trivially_copyable_v<T> std::string_view bytes_of(const T& value) {
   return {reinterpret_cast<const char*>(&value), sizeof value};
+}
+
+/// The checksum at the end of a header or a record.
+template <class T>
+std::uint32_t own_crc(const T& value) {
+  return crc32_of(bytes_of(value).substr(0, offsetof(T, crc)));
 }
 
 std::string_view bytes_of_all(std::span<const double> values) {
@@ -69,12 +83,12 @@ std::vector<double> packed(const Moments& sums) {
   return values;
 }
 
-Moments unpacked(const PartHeader& header, const PartUnit& unit, const char* bytes) {
-  const auto take = [&bytes](double* into, std::int64_t count) {
-    std::memcpy(into, bytes, static_cast<std::size_t>(count) * sizeof(double));
-    bytes += static_cast<std::size_t>(count) * sizeof(double);
+Moments unpacked(const PartHeader& header, std::int64_t count, const char* bytes) {
+  const auto take = [&bytes](double* into, std::int64_t n) {
+    std::memcpy(into, bytes, static_cast<std::size_t>(n) * sizeof(double));
+    bytes += static_cast<std::size_t>(n) * sizeof(double);
   };
-  Moments sums{unit.count, Eigen::RowVectorXd(header.centred != 0 ? header.cols : 0),
+  Moments sums{count, Eigen::RowVectorXd(header.centred != 0 ? header.cols : 0),
                RowMajorMatrixXd::Zero(header.width, header.width)};
   take(sums.mean.data(), sums.mean.size());
   for (std::int64_t i = 0; i < header.width; ++i) take(sums.gram.row(i).data(), i + 1);
@@ -91,6 +105,7 @@ class PartFile {
     }
     std::memcpy(&header_, all.data(), sizeof header_);
     const auto& h = header_;
+    if (h.crc != own_crc(h)) damaged(file);
     constexpr std::int64_t kMost = 1 << 20;
     if (h.cols < 1 || h.cols > kMost || h.width < 1 || h.width > kMost || h.units < 0) damaged(file);
     const auto each = sizeof(PartRecord) + static_cast<std::size_t>(values_of(h)) * sizeof(double);
@@ -101,10 +116,9 @@ class PartFile {
       const char* const at = all.data() + sizeof h + static_cast<std::size_t>(i) * each;
       PartRecord record;
       std::memcpy(&record, at, sizeof record);
-      const auto& unit = record.unit;
-      const bool sound = record.record_crc == crc32_of({at, offsetof(PartRecord, record_crc)}) && unit.first_row >= 0 &&
-                         unit.rows > 0 && unit.count >= 0 && unit.count <= unit.rows &&
-                         (i == 0 || unit.first_row >= units_.back().unit.first_row + units_.back().unit.rows);
+      const bool sound = record.crc == own_crc(record) && record.first_row >= 0 && record.rows > 0 &&
+                         record.count >= 0 && record.count <= record.rows &&
+                         (i == 0 || record.first_row >= units_.back().first_row + units_.back().rows);
       if (!sound) damaged(file);
       units_.push_back(record);
       places_.push_back(at + sizeof record);
@@ -113,15 +127,16 @@ class PartFile {
 
   PartContents contents() const {
     const bool first = header_.fit[0] == '\0';
-    PartContents contents{bytes_.path(), header_.cols, first ? "" : std::string(header_.fit.data(), 64), {}};
-    for (const auto& record : units_) contents.units.push_back(record.unit);
+    PartContents contents{
+        bytes_.path(), header_.cols, header_.table_end, first ? "" : std::string(header_.fit.data(), 64), {}};
+    for (const auto& record : units_) contents.units.push_back(record.unit());
     return contents;
   }
 
   Moments sums(std::size_t index) const {
     const std::string_view values(places_[index], static_cast<std::size_t>(values_of(header_)) * sizeof(double));
     if (crc32_of(values) != units_[index].values_crc) damaged(bytes_.path());
-    auto sums = unpacked(header_, units_[index].unit, values.data());
+    auto sums = unpacked(header_, units_[index].count, values.data());
     bytes_.release(values);
     return sums;
   }
@@ -168,35 +183,68 @@ std::vector<Place> in_order(std::span<const PartContents> parts, MergeRemarks& r
     }
     next = unit.first_row + unit.rows;
   }
+  std::int64_t end = next;
+  for (const auto& part : parts) end = std::max(end, part.table_end);
+  if (end > next) remarks.gaps.push_back("no file has " + rows_text(next, end - next));
   return places;
+}
+
+/// Whether a later pass has the rows of the first one.
+void check_rows(std::span<const PartContents> parts, const std::vector<Place>& places,
+                const std::vector<PartUnit>& wanted) {
+  constexpr char kSame[] = "Give the sums of the same rows as in the first pass, in the same pieces.";
+  for (std::size_t i = 0; i < std::max(places.size(), wanted.size()); ++i) {
+    const bool missing = i >= places.size() || (i < wanted.size() && places[i].unit.first_row > wanted[i].first_row);
+    if (missing) {
+      throw UserError(ErrorKind::kInput,
+                      fmt::format("No file has the sums of {}, which the first pass summed.",
+                                  rows_text(wanted[i].first_row, wanted[i].rows)),
+                      kSame);
+    }
+    const auto& unit = places[i].unit;
+    const auto rows = rows_text(unit.first_row, unit.rows);
+    const auto& file = parts[places[i].part].file;
+    if (i >= wanted.size() || unit.first_row < wanted[i].first_row)
+      refuse(file, fmt::format("has the sums of {}, which the first pass did not sum", rows), kSame);
+    if (unit.rows != wanted[i].rows) {
+      refuse(file,
+             fmt::format("sums {} together, and the first pass {}", rows, rows_text(unit.first_row, wanted[i].rows)),
+             kSame);
+    }
+    if (unit.digest != wanted[i].digest)
+      refuse(file, fmt::format("has other vectors in {} than the first pass", rows), kSame);
+  }
 }
 
 }  // namespace
 
 PartContents write_part(const RowSource& source, std::int64_t first_number, const std::vector<Unit>& units,
-                        const SubspaceFit& fit, const std::string& fit_digest, const fs::path& file) {
+                        const StoredFit& before, const fs::path& file, std::vector<std::int64_t>* excluded) {
+  const auto& fit = before.fit;
   const bool centred = fit.next() == SubspaceFit::Pass::kMoments;
   const auto basis = fit.transform().basis.rows();
-  PartHeader header{kPartMagic,
-                    source.cols(),
-                    !centred && basis > 0 ? basis : source.cols(),
-                    centred ? 1 : 0,
-                    static_cast<std::int64_t>(units.size()),
-                    {}};
-  std::copy_n(fit_digest.begin(), std::min(fit_digest.size(), header.fit.size()), header.fit.begin());
-  PartContents contents{file, source.cols(), fit_digest, {}};
+  PartHeader header;
+  header.magic = kPartMagic;
+  header.cols = source.cols();
+  header.width = !centred && basis > 0 ? basis : source.cols();
+  header.centred = centred ? 1 : 0;
+  header.units = static_cast<std::int64_t>(units.size());
+  header.table_end = first_number + source.rows();
+  std::copy_n(before.digest.begin(), std::min(before.digest.size(), header.fit.size()), header.fit.begin());
+  header.crc = own_crc(header);
+  PartContents contents{file, header.cols, header.table_end, before.digest, {}};
   FileWriter out(file);
   out.write(bytes_of(header));
   const auto kernels = make_subspace_kernels();
-  FiniteBlocks blocks(source);
-  sum_units(blocks, fit, units, *kernels, nullptr, [&](const Unit& unit, Moments sums) {
+  FiniteBlocks blocks(source, /*digests=*/true);
+  sum_units(blocks, fit, units, *kernels, excluded, [&](const Unit& unit, Moments sums) {
     const auto values = packed(sums);
-    PartRecord record{
-        {unit.number, first_number + unit.first, unit.count, sums.count}, crc32_of(bytes_of_all(values)), 0};
-    record.record_crc = crc32_of(bytes_of(record).substr(0, offsetof(PartRecord, record_crc)));
+    PartRecord record{unit.number, first_number + unit.first, unit.count, sums.count, blocks.digest()};
+    record.values_crc = crc32_of(bytes_of_all(values));
+    record.crc = own_crc(record);
     out.write(bytes_of(record));
     out.write(bytes_of_all(values));
-    contents.units.push_back(record.unit);
+    contents.units.push_back(record.unit());
   });
   out.commit();
   return contents;
@@ -204,14 +252,13 @@ PartContents write_part(const RowSource& source, std::int64_t first_number, cons
 
 PartContents read_part(const fs::path& file) { return PartFile(file).contents(); }
 
-MergeRemarks merge_parts(std::span<const PartContents> parts, const std::string& fit_digest, SubspaceFit& fit,
-                         SubspaceKernels& kernels) {
-  const auto cols = fit.state().cols;
+MergeRemarks merge_parts(std::span<const PartContents> parts, StoredFit& stored, SubspaceKernels& kernels) {
+  const auto cols = stored.fit.state().cols;
+  const bool first = stored.digest.empty();
   for (const auto& part : parts) {
     if (part.cols != cols)
       refuse(part.file, fmt::format("has sums of {} columns, not {}", part.cols, cols), "Merge parts of one table.");
-    if (part.fit == fit_digest) continue;
-    const bool first = fit_digest.empty();
+    if (part.fit == stored.digest) continue;
     refuse(part.file,
            first              ? "has the sums of a second pass"
            : part.fit.empty() ? "has the sums of the first pass"
@@ -220,6 +267,7 @@ MergeRemarks merge_parts(std::span<const PartContents> parts, const std::string&
   }
   MergeRemarks remarks;
   const auto places = in_order(parts, remarks);
+  if (!first) check_rows(parts, places, stored.units);
   Moments all;
   Moments unit;  // the pieces of a unit are put together first
   std::int64_t number = -1;
@@ -231,14 +279,19 @@ MergeRemarks merge_parts(std::span<const PartContents> parts, const std::string&
     if (place.unit.number != number) all.merge(std::exchange(unit, {}));
     number = place.unit.number;
     unit.merge(file->sums(place.index));
+    if (first) stored.units.push_back(place.unit);
   }
   all.merge(std::move(unit));
-  fit.take(std::move(all), kernels);
+  stored.fit.take(std::move(all), kernels);
   return remarks;
 }
 
-void save_fit(const SubspaceFit& fit, const fs::path& file) {
-  const auto& s = fit.state();
+void save_fit(const StoredFit& stored, const fs::path& file) {
+  const auto& s = stored.fit.state();
+  auto units = nlohmann::ordered_json::array();
+  for (const auto& unit : stored.units) {
+    units.push_back({unit.number, unit.first_row, unit.rows, unit.count, unit.digest});
+  }
   const nlohmann::ordered_json header = {{"options", dump_options(s.options)},
                                          {"cols", s.cols},
                                          {"next", static_cast<int>(s.next)},
@@ -248,7 +301,8 @@ void save_fit(const SubspaceFit& fit, const fs::path& file) {
                                          {"l2", s.transform.l2},
                                          {"energies", s.energy.size()},
                                          {"basis", s.transform.basis.rows()},
-                                         {"vectors", s.vectors.rows()}};
+                                         {"vectors", s.vectors.rows()},
+                                         {"units", std::move(units)}};
   std::string bytes = std::string(kFitMagic) + header.dump() + "\n";
   for (const auto* vector : {&s.transform.mean, &s.transform.scale, &s.mean})
     bytes += bytes_of_all(std::span(vector->data(), vector->size()));
@@ -259,7 +313,7 @@ void save_fit(const SubspaceFit& fit, const fs::path& file) {
   write_file_atomically(file, bytes + std::string(bytes_of(crc)));
 }
 
-SubspaceFit load_fit(const fs::path& file) {
+StoredFit load_fit(const fs::path& file) {
   const MappedFile mapping(file);
   const auto all = mapping.bytes();
   if (!all.starts_with(kFitMagic)) refuse(file, "is not a fit", "Give what `scalselect score merge` wrote.");
@@ -296,7 +350,11 @@ SubspaceFit load_fit(const fs::path& file) {
   take(s.transform.basis.data(), s.transform.basis.size());
   s.vectors.resize(header.at("vectors").get<std::int64_t>(), s.cols);
   take(s.vectors.data(), s.vectors.size());
-  return SubspaceFit(std::move(s));
+  StoredFit stored{SubspaceFit(std::move(s)), {}, sha256_file(file)};
+  for (const auto& u : header.at("units")) {
+    stored.units.push_back({u.at(0), u.at(1), u.at(2), u.at(3), u.at(4)});
+  }
+  return stored;
 }
 
 }  // namespace scalselect

@@ -26,21 +26,31 @@ struct PartUnit {
   std::int64_t first_row = 0;  ///< number of its first row here
   std::int64_t rows = 0;       ///< that were read
   std::int64_t count = 0;      ///< of these, finite and summed
+  std::uint32_t digest = 0;    ///< CRC-32 of the rows as float32
 };
 
 /// A file of sums without the sums.
 struct PartContents {
   std::filesystem::path file;
   std::int64_t cols = 0;
-  std::string fit;  ///< SHA-256 of the fit file that it continues; empty: the first pass
+  std::int64_t table_end = 0;  ///< number of the row after the last of the table that these rows are a part of
+  std::string fit;             ///< SHA-256 of the fit file that it continues; empty: the first pass
   std::vector<PartUnit> units;
 };
 
-/// Sums the rows of `source` in `units`, which are numbered from `first_number`, for the pass that `fit` is at, and
-/// writes them; `fit_digest`: of the file that the fit was read from, empty for a new one. Memory as score_rows'.
-/// Throws UserError(kEnvironment) if the file cannot be written.
+/// A fit between its passes, which are made in different processes.
+struct StoredFit {
+  SubspaceFit fit;
+  std::vector<PartUnit> units = {};  ///< that the first pass summed, in order; any later pass sums the same
+  std::string digest = {};           ///< SHA-256 of the file that it was read from; empty: it is new
+};
+
+/// Sums the rows of `source` in `units`, which are numbered from `first_number`, for the pass that `before` is at, and
+/// writes them; `excluded`, if given, receives the positions of rows with NaN or infinity. Memory as score_rows'.
+/// Throws UserError(kEnvironment) if the file cannot be written, and what the source throws.
 PartContents write_part(const RowSource& source, std::int64_t first_number, const std::vector<Unit>& units,
-                        const SubspaceFit& fit, const std::string& fit_digest, const std::filesystem::path& file);
+                        const StoredFit& before, const std::filesystem::path& file,
+                        std::vector<std::int64_t>* excluded = nullptr);
 
 /// Throws UserError(kInput), naming the file: not of this kind, cut short, damaged.
 PartContents read_part(const std::filesystem::path& file);
@@ -51,14 +61,13 @@ struct MergeRemarks {
   std::vector<std::string> gaps;       ///< ranges of row numbers that no file has, as sentences
 };
 
-/// Puts the sums of all files together, in the order of their rows, and ends the pass of `fit` with them. Two matrices
-/// are in memory at a time. Throws UserError(kInput), naming files: rows that two files have, files of different
-/// widths, of another pass or of another fit than the one with `fit_digest`.
-MergeRemarks merge_parts(std::span<const PartContents> parts, const std::string& fit_digest, SubspaceFit& fit,
-                         SubspaceKernels& kernels);
+/// Puts the sums of all files together, in the order of their rows, and ends the pass of `stored` with them. Two
+/// matrices are in memory at a time. Throws UserError(kInput), naming files: rows that two files have, files of
+/// different widths, of another pass or of another fit, and, after the first pass, other rows than that one summed.
+MergeRemarks merge_parts(std::span<const PartContents> parts, StoredFit& stored, SubspaceKernels& kernels);
 
 /// The fit as a file, complete or before its next pass. Throws UserError(kEnvironment) and UserError(kInput).
-void save_fit(const SubspaceFit& fit, const std::filesystem::path& file);
-SubspaceFit load_fit(const std::filesystem::path& file);
+void save_fit(const StoredFit& stored, const std::filesystem::path& file);
+StoredFit load_fit(const std::filesystem::path& file);
 
 }  // namespace scalselect

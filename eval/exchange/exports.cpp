@@ -138,8 +138,12 @@ std::size_t read_as_missing(std::span<const Prediction> predictions) {
 }
 
 std::string lmms_eval_task(const Benchmark& benchmark) {
-  static const std::map<std::string, std::string> tasks = {
-      {"ai2d", "ai2d"}, {"mme", "mme"}, {"ocrbench", "ocrbench"}, {"pope", "pope"}, {"scienceqa", "scienceqa_img"}, {"scienceqa_full", "scienceqa"}};
+  static const std::map<std::string, std::string> tasks = {{"ai2d", "ai2d"},
+                                                           {"mme", "mme"},
+                                                           {"ocrbench", "ocrbench"},
+                                                           {"pope", "pope"},
+                                                           {"scienceqa", "scienceqa_img"},
+                                                           {"scienceqa_full", "scienceqa"}};
   const auto& options = benchmark.options();
   if (options.kind == "mmbench") return options.language == "cn" ? "mmbench_cn_dev" : "mmbench_en_dev";
   const auto found = tasks.find(options.kind);

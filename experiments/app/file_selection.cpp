@@ -1,7 +1,6 @@
 // score, and select from scores, features or a pool alone: what needs files and no model.
 #include <fmt/format.h>
 
-#include <cmath>
 
 #include "baselines/feature_file.h"
 #include "baselines/registry.h"
@@ -245,13 +244,9 @@ int run_score(const Words& words) {
   check_outputs({asked.out}, {asked.features});
   const auto features = import_representations(asked.features);
   const auto result = score_rows(*features.vectors, options.subspace);
-  std::vector<ScoredId> entries;
-  for (std::size_t i = 0; i < features.ids.size(); ++i) entries.push_back({features.ids[i], result.scores[i]});
-  write_scores(entries, asked.out);
-  if (!result.excluded.empty()) log_warning("{} vectors hold NaN or infinity and got no score", result.excluded.size());
-  fmt::print("{}: {} scores, k = {} of {} directions hold {:.2f} % of the energy\n", asked.out,
-             entries.size() - result.excluded.size(), result.directions, features.vectors->cols(),
-             100 * result.energy_kept);
+  const auto scored = write_vector_scores(features.ids, result.scores, asked.out);
+  fmt::print("{}: {} scores, k = {} of {} directions hold {:.2f} % of the energy\n", asked.out, scored,
+             result.directions, features.vectors->cols(), 100 * result.energy_kept);
   return 0;
 }
 

@@ -62,7 +62,8 @@ PlainWords parse_plain(const std::string& command, const Words& words, std::size
   for (const auto& word : words) {
     const auto equals = word.find('=');
     const auto key = word.substr(0, equals);
-    const bool name = equals == std::string::npos && !word.empty() && word[0] != '-';
+    const bool file = key.find('/') != std::string::npos;  // no key has one, so "./x=y.sums" is a file
+    const bool name = (equals == std::string::npos || file) && !word.empty() && word[0] != '-';
     if (known.flags.contains(word)) parsed.flags.insert(word);
     else if (equals != std::string::npos && known.keys.contains(key)) parsed.values[key] = word.substr(equals + 1);
     else if (name && parsed.names.size() < most_names) parsed.names.push_back(word);

@@ -1,13 +1,10 @@
 // score part, merge, apply: scoring by any number of processes that need not know each other.
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <charconv>
-#include <cmath>
 
 #include "core/error.h"
 #include "core/files.h"
-#include "core/hash.h"
 #include "core/log.h"
 #include "experiments/app/plain_words.h"
 #include "experiments/app/selection_outputs.h"
@@ -76,13 +73,6 @@ std::vector<Unit> share_of(const std::string& command, const std::string& text, 
   return {units.begin() + count * (i - 1) / n, units.begin() + count * i / n};
 }
 
-struct OpenFit {
-  SubspaceFit fit;
-  std::string digest;
-};
-
-OpenFit open_fit(const fs::path& file) { return {load_fit(file), sha256_file(file)}; }
-
 void check_columns(const SubspaceFit& fit, const fs::path& fit_file, const RowSource& vectors,
                    const fs::path& features) {
   if (fit.state().cols == vectors.cols()) return;
@@ -101,20 +91,21 @@ int score_part(const Words& words) {
   check_outputs({out}, {features, fit_file});
   const auto first = number_of(command, asked, "first", 0);
   const auto table = import_representations(features);
-  OpenFit open{SubspaceFit(table.vectors->cols(), {}), {}};
-  if (!fit_file.empty()) open = open_fit(fit_file);
-  check_columns(open.fit, fit_file, *table.vectors, features);
-  if (open.fit.next() == SubspaceFit::Pass::kScores) {
+  const auto before = fit_file.empty() ? StoredFit{SubspaceFit(table.vectors->cols(), {})} : load_fit(fit_file);
+  check_columns(before.fit, fit_file, *table.vectors, features);
+  if (before.fit.next() == SubspaceFit::Pass::kScores) {
     throw UserError(ErrorKind::kUsage,
                     fmt::format("The fit '{}' is complete: nothing is left to sum.", fit_file.string()),
                     "Run `scalselect score apply` with it.");
   }
   const auto units = share_of(command, asked.value("part"), units_of(table.vectors->rows(), first));
-  const auto part = write_part(*table.vectors, first, units, open.fit, open.digest, out);
-  std::int64_t rows = 0, finite = 0;
-  for (const auto& unit : part.units) rows += unit.rows, finite += unit.count;
-  fmt::print("{}: the sums of {} rows, {} of them finite\n", out.string(), rows, finite);
-  if (finite < rows) log_warning("{} vectors hold NaN or infinity and are not summed", rows - finite);
+  std::vector<std::int64_t> excluded;
+  with_matrices_of(*table.vectors, [&] { write_part(*table.vectors, first, units, before, out, &excluded); });
+  std::int64_t rows = 0;
+  for (const auto& unit : units) rows += unit.count;
+  warn_of_excluded(table.ids, excluded, "are not summed");
+  fmt::print("{}: the sums of {} rows, {} of them finite\n", out.string(), rows,
+             rows - static_cast<std::int64_t>(excluded.size()));
   return 0;
 }
 
@@ -133,22 +124,23 @@ int score_merge(const Words& words) {
   }
   std::vector<PartContents> parts;
   for (const auto& name : asked.names) parts.push_back(read_part(name));
-  OpenFit open{SubspaceFit(parts.front().cols, bind_options<SubspaceOptions>(set)), {}};
-  if (!before.empty()) open = open_fit(before);
+  auto stored = before.empty() ? StoredFit{SubspaceFit(parts.front().cols, bind_options<SubspaceOptions>(set))}
+                               : load_fit(before);
   const auto kernels = make_subspace_kernels();
-  const auto remarks = merge_parts(parts, open.digest, open.fit, *kernels);
+  const auto remarks = merge_parts(parts, stored, *kernels);
   for (const auto& gap : remarks.gaps) log_warning("{}; they count as rows that the table does not have", gap);
   for (const auto& cut : remarks.cut_units)
     log_warning("{}: scores equal one process's to rounding, not to the last digit", cut);
-  save_fit(open.fit, out);
-  if (open.fit.next() != SubspaceFit::Pass::kScores) {
+  save_fit(stored, out);
+  const auto& fit = stored.fit;
+  if (fit.next() != SubspaceFit::Pass::kScores) {
     fmt::print(
         "{}: one more pass is needed: run `score part fit={} ...` on every part, then `score merge fit={} ...`\n",
         out.string(), out.string(), out.string());
     return 0;
   }
-  fmt::print("{}: {} rows, k = {} of {} directions hold {:.2f} % of the energy\n", out.string(), open.fit.state().count,
-             open.fit.directions(), open.fit.state().cols, 100 * open.fit.energy_kept());
+  fmt::print("{}: {} rows, k = {} of {} directions hold {:.2f} % of the energy\n", out.string(), fit.state().count,
+             fit.directions(), fit.state().cols, 100 * fit.energy_kept());
   return 0;
 }
 
@@ -159,24 +151,19 @@ int score_apply(const Words& words) {
   const fs::path fit_file = needed(command, asked, "fit");
   use_machine(asked);
   check_outputs({out}, {features, fit_file});
-  const auto fit = load_fit(fit_file);
+  const auto fit = load_fit(fit_file).fit;
   if (fit.next() != SubspaceFit::Pass::kScores) {
     throw UserError(ErrorKind::kUsage, fmt::format("The fit '{}' needs one more pass.", fit_file.string()),
                     "Run `scalselect score part` with it on every part, then `scalselect score merge`.");
   }
   const auto table = import_representations(features);
   check_columns(fit, fit_file, *table.vectors, features);
-  const auto kernels = make_subspace_kernels();
   SubspaceScores scores;
-  FiniteBlocks blocks(*table.vectors);
-  apply_subspace(fit, blocks, scores, nullptr, *kernels);
-  std::vector<ScoredId> entries;
-  for (std::size_t i = 0; i < table.ids.size(); ++i) entries.push_back({table.ids[i], scores.scores[i]});
-  write_scores(entries, out);
-  const auto unscored =
-      std::count_if(scores.scores.begin(), scores.scores.end(), [](double s) { return std::isnan(s); });
-  if (unscored > 0) log_warning("{} vectors hold NaN or infinity and got no score", unscored);
-  fmt::print("{}: {} scores\n", out.string(), entries.size() - static_cast<std::size_t>(unscored));
+  with_matrices_of(*table.vectors, [&] {
+    FiniteBlocks blocks(*table.vectors);
+    apply_subspace(fit, blocks, scores, nullptr, *make_subspace_kernels());
+  });
+  fmt::print("{}: {} scores\n", out.string(), write_vector_scores(table.ids, scores.scores, out));
   return 0;
 }
 

@@ -2,10 +2,14 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <cmath>
 #include <numeric>
 
 #include "baselines/feature_file.h"
 #include "core/files.h"
+#include "core/log.h"
+#include "data/score_file.h"
 #include "data/selection.h"
 #include "experiments/report/text.h"
 #include "experiments/runs/program.h"
@@ -46,6 +50,29 @@ void check_outputs(const std::vector<fs::path>& outputs, const std::vector<fs::p
                       "Choose another out= (or ranking=).");
     }
   }
+}
+
+void warn_of_excluded(std::span<const std::string> ids, std::span<const std::int64_t> positions, const char* what) {
+  if (positions.empty()) return;
+  constexpr std::size_t kNamed = 10;
+  std::string names;
+  for (const auto i : positions.first(std::min(positions.size(), kNamed)))
+    names += fmt::format("{}'{}'", names.empty() ? "" : ", ", ids[static_cast<std::size_t>(i)]);
+  log_warning("{} vectors hold NaN or infinity and {}: {}{}", positions.size(), what, names,
+              positions.size() > kNamed ? ", …" : "");
+}
+
+std::int64_t write_vector_scores(std::span<const std::string> ids, std::span<const double> scores,
+                                 const fs::path& out) {
+  std::vector<ScoredId> entries;
+  std::vector<std::int64_t> excluded;
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    entries.push_back({ids[i], scores[i]});
+    if (std::isnan(scores[i])) excluded.push_back(static_cast<std::int64_t>(i));
+  }
+  write_scores(entries, out);
+  warn_of_excluded(ids, excluded, "got no score");
+  return static_cast<std::int64_t>(entries.size() - excluded.size());
 }
 
 schema::SelectOptions select_options(const Bound& bound) {

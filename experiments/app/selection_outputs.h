@@ -4,6 +4,8 @@
 
 #include <filesystem>
 #include <memory>
+#include <span>
+#include <string>
 #include <vector>
 
 #include "data/subset.h"
@@ -26,6 +28,13 @@ MethodChoice take_method(Bound& bound);
 /// Throws UserError before any work is done: kUsage if an output is one of the inputs, kEnvironment if it cannot be
 /// written.
 void check_outputs(const std::vector<std::filesystem::path>& outputs, const std::vector<std::filesystem::path>& inputs);
+
+/// Warns of the vectors at these positions, if there are any: "3 vectors hold NaN or infinity and WHAT: 'a', 'b', 'c'".
+void warn_of_excluded(std::span<const std::string> ids, std::span<const std::int64_t> positions, const char* what);
+
+/// Writes the scores of a feature file's rows, and warns of those that have none (NaN); returns how many have one.
+std::int64_t write_vector_scores(std::span<const std::string> ids, std::span<const double> scores,
+                                 const std::filesystem::path& out);
 
 /// The keys of `select` other than its groups and its budget. Throws UserError(kUsage) as bind_options.
 schema::SelectOptions select_options(const Bound& bound);

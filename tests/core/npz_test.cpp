@@ -1,6 +1,7 @@
 #include "core/npz.h"
 
 #include <gmock/gmock.h>
+#include <zlib.h>
 
 #include <cmath>
 #include <cstring>
@@ -107,6 +108,34 @@ TEST(Npz, ADamagedCompressedMemberIsNoticed) {
   EXPECT_THAT(message_of([&] { NpzReader(file).rows("representations"); }), HasSubstr("representations"));
 }
 
+/// As NumPy, which compares the checksum of members that are not compressed, too.
+TEST(Npz, ADamagedStoredMemberIsNoticed) {
+  const auto values = expected();
+  const auto file = scratch("stored.npz");
+  NpzWriter writer(file, /*deflate=*/false);
+  writer.add("sample_ids", std::vector<std::string>{"7", "8", "9", "10"});
+  writer.add("representations", MemoryRows(MatrixView{values.data(), 4, 3}));
+  writer.finish();
+  const std::string whole = read_file(file);
+  const auto damaged_at = [&](std::size_t place) {
+    auto bytes = whole;
+    bytes[place] = static_cast<char>(bytes[place] ^ 0x10);
+    std::ofstream(file, std::ios::binary) << bytes;
+    return NpzReader(file);
+  };
+  const auto header = whole.find("NUMPY", whole.find("representations.npy"));
+  ASSERT_NE(header, whole.npos);
+  const auto data = whole.find('\n', header) + 1;
+  for (const auto place : {data, data + 47}) {
+    const auto rows = damaged_at(place).rows("representations");
+    std::vector<float> read(12);
+    rows->read(0, 2, read.data());
+    EXPECT_THAT(message_of([&] { rows->read(2, 2, read.data() + 6); }), HasSubstr("its checksum is wrong"));
+  }
+  const auto ids = whole.find('\n', whole.find("NUMPY", whole.find("sample_ids.npy"))) + 1;
+  EXPECT_THAT(message_of([&] { damaged_at(ids).strings("sample_ids"); }), HasSubstr("its checksum is wrong"));
+}
+
 TEST(Npz, ReadsBackWhatItWrites) {
   const auto values = expected();
   const MemoryRows rows(MatrixView{values.data(), 4, 3});
@@ -136,7 +165,18 @@ TEST(Npz, SurrogatesAndWhatIsNotUnicodeAreRefused) {
     const std::uint32_t letter = 'c';
     const auto place = bytes.find(std::string(reinterpret_cast<const char*>(&letter), sizeof(letter)));
     ASSERT_NE(place, std::string::npos);
+    const auto array = bytes.rfind("\x93NUMPY", place);
+    const auto crc_of_array = [&] {
+      const auto end = bytes.find("PK\1\2");
+      return static_cast<std::uint32_t>(crc32_z(0, reinterpret_cast<const Bytef*>(bytes.data() + array), end - array));
+    };
+    const auto before = crc_of_array();
     std::memcpy(bytes.data() + place, &point, sizeof(point));
+    const auto after = crc_of_array();
+    for (auto at = bytes.find(std::string_view(reinterpret_cast<const char*>(&before), 4)); at != bytes.npos;
+         at = bytes.find(std::string_view(reinterpret_cast<const char*>(&before), 4), at)) {
+      std::memcpy(bytes.data() + at, &after, 4);
+    }
     write_file_atomically(file, bytes);
     EXPECT_THAT(message_of([&] { NpzReader(file).strings("sample_ids"); }), HasSubstr("in its item 1"));
   }

@@ -69,26 +69,24 @@ std::vector<double> scores_in_parts(const Rows& rows, const SubspaceOptions& opt
                                     int& rounds) {
   const auto folder = new_folder();
   const auto kernels = make_cpu_kernels();
-  SubspaceFit fit(kCols, options);
-  std::string digest;
-  for (rounds = 0; fit.next() != SubspaceFit::Pass::kScores; ++rounds) {
+  StoredFit stored{SubspaceFit(kCols, options)};
+  for (rounds = 0; stored.fit.next() != SubspaceFit::Pass::kScores; ++rounds) {
     std::vector<PartContents> parts;
     for (const auto& cut : cuts) {
       const auto file = folder / fmt::format("{}.sums", parts.size());
-      write_part(rows.part(cut.first, cut.count), cut.first, units_of(cut.count, cut.first), fit, digest, file);
+      write_part(rows.part(cut.first, cut.count), cut.first, units_of(cut.count, cut.first), stored, file);
       parts.insert(parts.begin(), read_part(file));  // given in any order
     }
-    merge_parts(parts, digest, fit, *kernels);
-    save_fit(fit, folder / "fit");
-    fit = load_fit(folder / "fit");
-    digest = std::string(64, static_cast<char>('a' + rounds));
+    merge_parts(parts, stored, *kernels);
+    save_fit(stored, folder / "fit");
+    stored = load_fit(folder / "fit");
   }
   std::vector<double> scores;
   for (const auto& cut : cuts) {
     const auto source = rows.part(cut.first, cut.count);
     FiniteBlocks blocks(source);
     SubspaceScores result;
-    apply_subspace(fit, blocks, result, nullptr, *kernels);
+    apply_subspace(stored.fit, blocks, result, nullptr, *kernels);
     scores.insert(scores.end(), result.scores.begin(), result.scores.end());
   }
   return scores;
@@ -143,29 +141,29 @@ TEST(SubspaceParts, APartCanBeTakenAwayAgain) {
   const Rows rows;
   const auto folder = new_folder();
   const auto kernels = make_cpu_kernels();
-  SubspaceFit fit(kCols, {});
+  StoredFit stored{SubspaceFit(kCols, {})};
   std::vector<PartContents> parts;
   for (const auto& cut : {Cut{0, kUnitRows}, Cut{2 * kUnitRows, 1000}}) {
     const auto file = folder / std::to_string(cut.first);
     parts.push_back(
-        write_part(rows.part(cut.first, cut.count), cut.first, units_of(cut.count, cut.first), fit, "", file));
+        write_part(rows.part(cut.first, cut.count), cut.first, units_of(cut.count, cut.first), stored, file));
   }
-  const auto remarks = merge_parts(parts, "", fit, *kernels);
+  const auto remarks = merge_parts(parts, stored, *kernels);
   EXPECT_THAT(remarks.gaps, ElementsAre("no file has rows 65536 to 131071"));
   EXPECT_THAT(remarks.cut_units, IsEmpty());
-  EXPECT_EQ(fit.state().count, kUnitRows + 1000 - 1);
+  EXPECT_EQ(stored.fit.state().count, kUnitRows + 1000 - 1);
 }
 
 class BadParts : public ::testing::Test {
  protected:
   PartContents part(const std::string& name, Cut cut, const std::string& digest = "") {
     return write_part(rows_.part(cut.first, cut.count), cut.first, units_of(cut.count, cut.first),
-                      SubspaceFit(kCols, {}), digest, folder_ / name);
+                      {SubspaceFit(kCols, {}), {}, digest}, folder_ / name);
   }
   std::string merged(std::vector<PartContents> parts, const std::string& digest = "") {
-    SubspaceFit fit(kCols, {});
+    StoredFit stored{SubspaceFit(kCols, {}), {}, digest};
     try {
-      merge_parts(parts, digest, fit, *make_cpu_kernels());
+      merge_parts(parts, stored, *make_cpu_kernels());
     } catch (const UserError& error) {
       return error.what();
     }
@@ -193,16 +191,49 @@ TEST_F(BadParts, OverlapsAndMixturesAreRefused) {
   EXPECT_EQ(merged({a, part("d", {1000, 10})}), "");
 }
 
+/// A second pass over other rows than the first would be silently wrong.
+TEST_F(BadParts, ALaterPassHasTheRowsOfTheFirst) {
+  constexpr std::int64_t kSecond = kUnitRows;
+  const auto sums = [&](const std::string& name, Cut cut, const StoredFit& before, const Rows& rows) {
+    const auto units = units_of(cut.count, cut.first);
+    return write_part(rows.part(cut.first, cut.count), cut.first, units, before, folder_ / name);
+  };
+  StoredFit stored{SubspaceFit(kCols, with(true, false, true))};
+  const auto a = sums("a", {0, kSecond}, stored, rows_), b = sums("b", {kSecond, 1000}, stored, rows_);
+  merge_parts(std::vector{a, b}, stored, *make_cpu_kernels());
+  save_fit(stored, folder_ / "fit");
+  stored = load_fit(folder_ / "fit");
+  const auto again = [&](const std::vector<PartContents>& parts) {
+    auto copy = stored;
+    try {
+      merge_parts(parts, copy, *make_cpu_kernels());
+    } catch (const UserError& error) {
+      return std::string(error.what());
+    }
+    return std::string();
+  };
+  const auto a2 = sums("a2", {0, kSecond}, stored, rows_), b2 = sums("b2", {kSecond, 1000}, stored, rows_);
+  EXPECT_EQ(again({b2, a2}), "");
+  EXPECT_THAT(again({a2}), HasSubstr("No file has the sums of rows 65536 to 66535, which the first pass summed"));
+  EXPECT_THAT(again({b2}), HasSubstr("No file has the sums of rows 0 to 65535"));
+  EXPECT_THAT(again({a2, b2, sums("c2", {kSecond + 1000, 5}, stored, rows_)}),
+              HasSubstr("c2' has the sums of rows 66536 to 66540, which the first pass did not sum"));
+  EXPECT_THAT(again({a2, sums("d2", {kSecond, 999}, stored, rows_)}),
+              HasSubstr("d2' sums rows 65536 to 66534 together, and the first pass rows 65536 to 66535"));
+  EXPECT_THAT(again({a2, sums("e2", {kSecond, 1000}, stored, Rows(20))}),
+              HasSubstr("e2' has other vectors in rows 65536 to 66535 than the first pass"));
+}
+
 TEST_F(BadParts, DamagedFilesAreNamed) {
   part("a", {0, kUnitRows + 10});
   const auto bytes = read_file(folder_ / "a");
-  for (const std::size_t size : {bytes.size() - 1, bytes.size() / 2, std::size_t{120}, std::size_t{112}}) {
+  for (const std::size_t size : {bytes.size() - 1, bytes.size() / 2, std::size_t{136}, std::size_t{128}}) {
     write_file_atomically(folder_ / "cut", bytes.substr(0, size));
     EXPECT_THAT(read("cut"), HasSubstr("cut' is cut short or damaged")) << size;
   }
   write_file_atomically(folder_ / "cut", "PK");
   EXPECT_THAT(read("cut"), HasSubstr("is not a file of sums"));
-  for (const std::size_t at : {std::size_t{120}, bytes.size() - 3}) {
+  for (const std::size_t at : {std::size_t{16}, std::size_t{60}, std::size_t{140}, bytes.size() - 3}) {
     auto changed = bytes;
     changed[at] = static_cast<char>(changed[at] + 1);
     write_file_atomically(folder_ / "cut", changed);
@@ -210,9 +241,9 @@ TEST_F(BadParts, DamagedFilesAreNamed) {
     if (problem.empty()) problem = merged({read_part(folder_ / "cut")});
     EXPECT_THAT(problem, HasSubstr("cut' is cut short or damaged")) << at;
   }
-  SubspaceFit fit(kCols, {});
-  merge_parts(std::vector{read_part(folder_ / "a")}, "", fit, *make_cpu_kernels());
-  save_fit(fit, folder_ / "fit");
+  StoredFit stored{SubspaceFit(kCols, {})};
+  merge_parts(std::vector{read_part(folder_ / "a")}, stored, *make_cpu_kernels());
+  save_fit(stored, folder_ / "fit");
   auto text = read_file(folder_ / "fit");
   text[text.size() / 2] = static_cast<char>(text[text.size() / 2] + 1);
   for (const auto& damaged : {text, text.substr(0, 20), std::string("x")}) {

@@ -171,8 +171,9 @@ TEST(Subspace, FewerRowsThanColumns) {
 }
 
 TEST(Subspace, EqualRowsHaveNoDirectionAndNoScore) {
-  RowMatrix matrix(50, 6);
+  RowMatrix matrix(300, 6);
   matrix.rowwise() = random_matrix(1, 6).row(0);
+  matrix.col(0).setConstant(0.1F);  // whose mean is not 0.1 to the last bit
   for (const bool standardize : {false, true}) {
     SubspaceOptions options;
     options.standardize = standardize;
@@ -185,16 +186,31 @@ TEST(Subspace, EqualRowsHaveNoDirectionAndNoScore) {
 }
 
 TEST(Subspace, ConstantColumnsChangeNothing) {
-  const auto plain = random_matrix(80, 5);
-  RowMatrix padded(80, 7);
-  padded << plain.leftCols(2), RowMatrix::Constant(80, 1, 1e4F), plain.rightCols(3), RowMatrix::Zero(80, 1);
-  for (const bool standardize : {false, true}) {
-    SubspaceOptions options;
-    options.standardize = standardize;
-    const auto a = scores_of(plain, options), b = scores_of(padded, options);
-    EXPECT_EQ(a.directions, b.directions);
-    for (std::size_t i = 0; i < a.scores.size(); ++i) EXPECT_NEAR(a.scores[i], b.scores[i], 1e-12);
+  for (const std::int64_t rows : {80, 150, 200, 333, 1000}) {
+    for (const float constant : {1e4F, 0.1F, -3.3e-20F}) {
+      const auto plain = random_matrix(rows, 5);
+      RowMatrix padded(rows, 7);
+      padded << plain.leftCols(2), RowMatrix::Constant(rows, 1, constant), plain.rightCols(3), RowMatrix::Zero(rows, 1);
+      for (const bool standardize : {false, true}) {
+        SubspaceOptions options;
+        options.standardize = standardize;
+        const auto a = scores_of(plain, options), b = scores_of(padded, options);
+        EXPECT_EQ(a.directions, b.directions) << rows << " rows of " << constant;
+        for (std::size_t i = 0; i < a.scores.size(); ++i) EXPECT_NEAR(a.scores[i], b.scores[i], 1e-12);
+      }
+    }
   }
+}
+
+/// As NumPy's X / X.std(axis=0), with 0 counted as 1, where nothing is centred.
+TEST(Subspace, AConstantColumnKeepsItsScaleWhereRowsAreNotCentred) {
+  const std::int64_t rows = 200;
+  RowMatrix matrix = random_matrix(rows, 5);
+  matrix.col(2).setConstant(0.1F);
+  SubspaceOptions options;
+  options.standardize = true;
+  options.center = false;
+  EXPECT_GT(scores_of(matrix, options).directions, 3);
 }
 
 TEST(Subspace, RowsThatAreNotFiniteAreListedAndLeftOut) {
