@@ -1,7 +1,6 @@
 // score, and select from scores, features or a pool alone: what needs files and no model.
 #include <fmt/format.h>
 
-
 #include "baselines/feature_file.h"
 #include "baselines/registry.h"
 #include "core/log.h"

@@ -26,7 +26,7 @@ namespace {
 
 constexpr int kFeaturesVersion = 1;
 constexpr int kCompatVersion = 2;     ///< what the authors' token roles mean; part of their features' keys alone
-constexpr int kSelectionVersion = 4;  ///< since 4 leverage is summed in blocks of row numbers
+constexpr int kSelectionVersion = 5;  ///< since 5 a constant column has no variance from rounding
 constexpr int kChoiceVersion = 4;     ///< of the chosen rows' files: since 4 with a manifest
 
 bool is_compat(const FeatureSpec& spec) {
