@@ -1,6 +1,7 @@
 #include "trainer/loss.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace scalselect::trainer {
 
@@ -82,15 +83,37 @@ torch::Tensor positions_before(const torch::Tensor& positions, const Batch& batc
 
 }  // namespace
 
-torch::Tensor supervised_states(vlm::Vlm model, const vlm::DecoderInput& input, const Batch& batch) {
+namespace {
+
+/// Layers [range.first, range.second), in groups that are computed again in the backward pass.
+torch::Tensor decode_recomputed(vlm::LlamaModel& decoder, torch::Tensor x, const vlm::Rope& angles,
+                                std::pair<std::int64_t, std::int64_t> range, const Recompute& recompute) {
+  for (auto begin = range.first; begin < range.second; begin += recompute.layers) {
+    const auto end = std::min(begin + recompute.layers, range.second);
+    const auto group = [decoder, angles, begin, end](const torch::Tensor& input) mutable {
+      auto state = input;
+      for (auto i = begin; i < end; ++i) state = decoder->layer(i)(state, angles, torch::Tensor(), nullptr, i);
+      return state;
+    };
+    x = recomputed(group, x, recompute.random);
+  }
+  return x;
+}
+
+}  // namespace
+
+torch::Tensor supervised_states(vlm::Vlm model, const vlm::DecoderInput& input, const Batch& batch,
+                                const Recompute& recompute) {
   auto& decoder = model->decoder();
   const auto last = decoder->config().num_hidden_layers - 1;
-  TORCH_CHECK(last >= static_cast<std::int64_t>(input.deep.features.size()), "DeepStack reaches the last layer");
+  const auto deep = static_cast<std::int64_t>(input.deep.features.size());
+  TORCH_CHECK(last >= deep, "DeepStack reaches the last layer");
   vlm::DecodeOptions below;
-  below.layers = last;
+  below.layers = recompute.layers > 0 ? deep : last;
   below.positions = input.positions;
   below.deep = input.deep;
-  const auto x = model->decode(input.embeddings, below);
+  auto x = model->decode(input.embeddings, below);
+  if (recompute.layers > 0) x = decode_recomputed(decoder, x, decoder->rope(input.positions), {deep, last}, recompute);
   auto& layer = decoder->layer(last);
   const auto normed = layer->input_layernorm(x);
   const auto k = layer->self_attn->keys(normed, decoder->rope(input.positions));
@@ -103,11 +126,11 @@ torch::Tensor supervised_states(vlm::Vlm model, const vlm::DecoderInput& input, 
   return decoder->norm(attended + layer->mlp(layer->post_attention_layernorm(attended)));
 }
 
-torch::Tensor loss_sum(vlm::Vlm model, const Batch& batch, const vlm::TowerOutput& tower) {
+torch::Tensor loss_sum(vlm::Vlm model, const Batch& batch, const vlm::TowerOutput& tower, const Recompute& recompute) {
   vlm::VisualTokens visual;
   if (!batch.images.empty()) visual = model->project(tower);
   const auto input = model->assemble(batch.ids, visual);
-  const auto logits = model->logits(supervised_states(model, input, batch)).to(torch::kFloat32);
+  const auto logits = model->logits(supervised_states(model, input, batch, recompute)).to(torch::kFloat32);
   return torch::nll_loss(torch::log_softmax(logits, -1), batch.targets, {}, at::Reduction::Sum, kNoTarget);
 }
 

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "trainer/dataset.h"
+#include "trainer/recompute.h"
 #include "vlm/libtorch.h"
 #include "vlm/vlm.h"
 
@@ -36,10 +37,13 @@ Batch collate(const TrainingSet& set, std::span<const std::int64_t> indices, std
 
 /// Final states (after the norm) of the tokens before targets, [P, d]. The last layer computes keys and values
 /// everywhere, and the rest at those P tokens only; mathematically equal to decoding all of `input` at `batch.rows`.
-torch::Tensor supervised_states(vlm::Vlm model, const vlm::DecoderInput& input, const Batch& batch);
+/// `recompute`: for the layers before the last that DeepStack does not reach.
+torch::Tensor supervised_states(vlm::Vlm model, const vlm::DecoderInput& input, const Batch& batch,
+                                const Recompute& recompute = {});
 
 /// Sum of -log p(target) over the batch's targets, float32 scalar. `tower`: the tower's output for batch.images; empty
 /// if there are none. Differentiable in every parameter that requires grad.
-torch::Tensor loss_sum(vlm::Vlm model, const Batch& batch, const vlm::TowerOutput& tower);
+torch::Tensor loss_sum(vlm::Vlm model, const Batch& batch, const vlm::TowerOutput& tower,
+                       const Recompute& recompute = {});
 
 }  // namespace scalselect::trainer

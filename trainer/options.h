@@ -1,6 +1,7 @@
 // Options of one fine-tuning run, with the names and defaults that the LoRA recipes of PEFT and HF's Trainer use.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -61,6 +62,7 @@ struct TrainOptions {
   /// Threads inside operators on the CPU. Sums are split among them, so the last bits of the result depend on it: it is
   /// an option of the training, not of the machine. (Images are read and encoded by all available threads.)
   int threads = 1;
+  int gradient_checkpointing = 0;        ///< layers that keep only their input until the backward pass; 0 = keep all
   std::int64_t checkpoint_every = 100;   ///< steps; 0 = only at the end
   std::int64_t feature_cache_mb = 4096;  ///< room for the tower's features; beyond it they are computed per batch
 
@@ -91,9 +93,15 @@ struct TrainOptions {
     v.choice("dtype", o.dtype, {{"float32", ComputeType::kFloat32}, {"bfloat16", ComputeType::kBFloat16}},
              "of matrix products; trained weights and the optimiser stay in float32");
     v.field("threads", o.threads, "threads inside operators on the CPU; part of the result's identity", Range{1, 1024});
+    v.field("gradient_checkpointing", o.gradient_checkpointing,
+            "decoder layers that keep only their first input and are computed again for their gradients; 0 = none",
+            Range{0, 4096});
     v.field("checkpoint_every", o.checkpoint_every, "steps between checkpoints; 0 = only at the end", Range{0, 1e12});
     v.field("feature_cache_mb", o.feature_cache_mb, "room for cached image features, MiB", Range{0, 1e9});
   }
 };
+
+/// Options that leave the result as it is, to the last bit.
+inline constexpr std::array kWithoutEffect = {"checkpoint_every", "feature_cache_mb", "gradient_checkpointing"};
 
 }  // namespace scalselect::trainer

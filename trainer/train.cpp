@@ -52,8 +52,7 @@ std::vector<StepRecord> unpack_history(const torch::Tensor& table) {
 /// Options that change the result, and the data.
 nlohmann::json identity(const TrainOptions& options, const TrainingSet& set) {
   nlohmann::json tree = dump_options(options);
-  tree.erase("checkpoint_every");
-  tree.erase("feature_cache_mb");
+  for (const char* key : kWithoutEffect) tree.erase(key);
   return {{"options", tree}, {"data", set.digest()}};
 }
 
@@ -131,6 +130,7 @@ class Trainer {
       group.weight_decay = decayed ? options_.weight_decay : 0.0;
       group.parameters.emplace_back(name, tensor);
     }
+    if (options_.dtype == ComputeType::kBFloat16) round_frozen_weights(model_->decoder());
     optimizer_ =
         std::make_unique<AdamW>(std::vector<ParameterGroup>{groups[0][1], groups[0][0], groups[1][1], groups[1][0]},
                                 options_.beta1, options_.beta2, options_.eps);
@@ -172,7 +172,7 @@ class Trainer {
     torch::Tensor sum;
     {
       const BFloat16Products products(options_.dtype == ComputeType::kBFloat16, model_->device());
-      sum = loss_sum(model_, batch, tower);
+      sum = loss_sum(model_, batch, tower, {options_.gradient_checkpointing, options_.lora.dropout > 0});
     }
     (sum / static_cast<double>(targets)).backward();
     return sum.item<double>();

@@ -61,8 +61,9 @@ vlm::AdapterSpec adapter_spec(const TrainOptions& options, const vlm::Vlm& model
                               const std::string& base_model_path = {});
 
 /// Trains `model` in place: attaches the adapter, freezes the rest, runs the steps; afterwards the model is in
-/// evaluation mode, its branches attached, nothing requires grad. Loss: sum of token losses of all of a step's batches
-/// over their number of targets (HF's Trainer >= 4.46). Learning rate, clipping, epochs as HF's Trainer.
+/// evaluation mode, its branches attached, nothing requires grad. With dtype bfloat16 frozen weights of the decoder are
+/// left rounded (trainer/bfloat16.h): open the model again to use it in float32. Loss: sum of token losses of all of a
+/// step's batches over their number of targets (HF's Trainer >= 4.46). Learning rate, clipping, epochs as HF's Trainer.
 ///
 /// `checkpoint_folder` (may be empty: no checkpoints) holds `train-state.safetensors`, replaced atomically every
 /// `checkpoint_every` steps and at the end: trained weights, optimiser, random generator, data position, history. If it

@@ -197,10 +197,14 @@ torch::Tensor fused_rope(const torch::Tensor& x, const torch::Tensor& cos, const
   return RopeFunction::apply(x, cos, sin);
 }
 
-bool can_fuse_lora(const torch::Tensor& x, const torch::Tensor& weight, const torch::Tensor& lora_A) {
+bool can_fuse_lora_into(const torch::Tensor& weight) {
   constexpr std::int64_t kLargest = 1 << 22;
-  return x.is_cpu() && weight.scalar_type() == torch::kFloat32 && lora_A.scalar_type() == torch::kFloat32 &&
-         !weight.requires_grad() && weight.numel() <= kLargest &&
+  return weight.is_cpu() && weight.scalar_type() == torch::kFloat32 && !weight.requires_grad() &&
+         weight.numel() <= kLargest;
+}
+
+bool can_fuse_lora(const torch::Tensor& x, const torch::Tensor& weight, const torch::Tensor& lora_A) {
+  return x.is_cpu() && can_fuse_lora_into(weight) && lora_A.scalar_type() == torch::kFloat32 &&
          (x.scalar_type() == torch::kFloat32 || (x.scalar_type() == torch::kBFloat16 && products_in_bfloat16()));
 }
 

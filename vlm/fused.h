@@ -21,6 +21,7 @@ bool can_fuse_rope(const torch::Tensor& x, const torch::Tensor& cos);
 torch::Tensor fused_rope(const torch::Tensor& x, const torch::Tensor& cos, const torch::Tensor& sin);
 
 /// Float32 on the CPU, small enough that W + scaling B A may be kept for the backward pass.
+bool can_fuse_lora_into(const torch::Tensor& weight);
 bool can_fuse_lora(const torch::Tensor& x, const torch::Tensor& weight, const torch::Tensor& lora_A);
 
 /// y = x (W + scaling B A)^T + b with gradients for x, A and B only (W and b are frozen): forward and input gradient

@@ -9,12 +9,13 @@
 #include "data/picture_digest.h"
 #include "eval/registry.h"
 #include "eval/releases.h"
+#include "trainer/options.h"
 
 namespace scalselect::pipeline {
 
-nlohmann::json training_identity(nlohmann::json trainer) {
-  for (const char* key : {"checkpoint_every", "feature_cache_mb"}) trainer.erase(key);
-  return trainer;
+nlohmann::json training_identity(nlohmann::json options) {
+  for (const char* key : trainer::kWithoutEffect) options.erase(key);
+  return options;
 }
 
 nlohmann::json answering_identity(nlohmann::json benchmark) {

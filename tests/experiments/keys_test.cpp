@@ -29,7 +29,7 @@ std::vector<std::string> left_out(const nlohmann::json& options, const nlohmann:
 TEST(Keys, EveryTrainingOptionCountsButTheNamedOnes) {
   const auto options = nlohmann::json(dump_options(trainer::TrainOptions{}));
   EXPECT_THAT(left_out(options, training_identity(options)),
-              UnorderedElementsAre("checkpoint_every", "feature_cache_mb"));
+              UnorderedElementsAre("checkpoint_every", "feature_cache_mb", "gradient_checkpointing"));
 }
 
 TEST(Keys, EveryBenchmarkOptionCountsButPlacesAndWhatScoresDecide) {

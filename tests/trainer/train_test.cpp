@@ -12,6 +12,7 @@
 #include "tests/trainer/training_test_util.h"
 #include "trainer/bfloat16.h"
 #include "trainer/checkpoint.h"
+#include "trainer/loss.h"
 #include "vlm/safetensors.h"
 #include "vlm/sample_threads.h"
 
@@ -30,13 +31,13 @@ TrainOptions small_options() {
 }
 
 struct Run {
-  vlm::LlavaModel model = tiny_model();
+  vlm::LlavaModel model;
   TrainResult result;
 };
 
 Run run(const TrainOptions& options, int rows = 30, const std::filesystem::path& folder = {},
-        const std::function<void(const StepRecord&)>& on_step = {}) {
-  Run run;
+        const std::function<void(const StepRecord&)>& on_step = {}, int layers = 2) {
+  Run run{tiny_model(5, layers), {}};
   const auto set = synthetic_set(rows);
   auto features = synthetic_features(run.model);
   run.result = train(run.model, set, features, options, {on_step, false}, folder);
@@ -75,6 +76,28 @@ TEST(Train, StepsByEpochsAndByMaximum) {
   EXPECT_EQ(total_steps(options, 30), 5);  // 8 batches, 3 steps per epoch
   options.max_steps = 100;
   EXPECT_EQ(total_steps(options, 30), 100);
+}
+
+/// Dropout, both precisions, groups that do and do not divide the layers, and embeddings that need no gradient.
+TEST(Train, RecomputedActivationsGiveTheSameBits) {
+  for (const bool embeddings : {true, false}) {
+    for (const auto dtype : {ComputeType::kFloat32, ComputeType::kBFloat16}) {
+      auto options = small_options();
+      options.train_embeddings = options.train_projector = embeddings;
+      options.lora.dropout = embeddings ? 0.2 : 0.0;
+      options.dtype = dtype;
+      auto kept = run(options, 12, {}, {}, 5);
+      for (const int layers : {1, 3, 9}) {
+        options.gradient_checkpointing = layers;
+        auto again = run(options, 12, {}, {}, 5);
+        for (std::size_t i = 0; i < kept.result.history.size(); ++i) {
+          EXPECT_EQ(kept.result.history[i].loss, again.result.history[i].loss) << layers << " layers, step " << i;
+          EXPECT_EQ(kept.result.history[i].grad_norm, again.result.history[i].grad_norm);
+        }
+        expect_equal_weights(kept.model, again.model);
+      }
+    }
+  }
 }
 
 TEST(Train, MaximumOfStepsCyclesOverTheData) {
@@ -274,6 +297,30 @@ TEST(BFloat16Products, ActOnTheirDeviceAlone) {
     EXPECT_EQ(at::autocast::get_autocast_dtype(type), at::kBFloat16);
   }
   EXPECT_FALSE(is_autocast_enabled(at::kCPU) || is_autocast_enabled(at::kCUDA));
+}
+
+/// Mixed precision rounds a frozen weight whenever it multiplies; rounding it once is the same to the last bit.
+TEST(Train, FrozenWeightsHeldInBFloat16GiveTheSameLoss) {
+  auto model = tiny_model();
+  for (auto& parameter : model->parameters()) parameter.requires_grad_(false);
+  auto& q = model->decoder()->layer(0)->self_attn->q_proj;
+  auto& k = model->decoder()->layer(0)->self_attn->k_proj;
+  q->attach_lora(2, 1.0, 0.0);
+  const auto set = synthetic_set(6);
+  const std::vector<std::int64_t> indices = {0, 1, 2, 3, 4, 5};
+  const auto batch = collate(set, indices, 0);
+  auto features = synthetic_features(model);
+  const auto loss = [&] {
+    const torch::NoGradGuard no_grad;
+    const BFloat16Products products(true, torch::kCPU);
+    return loss_sum(model, batch, features.fetch(batch.images)).item<float>();
+  };
+  const auto before = loss();
+  round_frozen_weights(model->decoder());
+  EXPECT_EQ(loss(), before);
+  EXPECT_EQ(k->weight.scalar_type(), torch::kBFloat16);
+  EXPECT_EQ(q->weight.scalar_type(), torch::kFloat32) << "its branch is fused into it";
+  EXPECT_EQ(model->decoder()->embed_tokens->weight.scalar_type(), torch::kFloat32);
 }
 
 TEST(Train, NothingToTrainIsRefused) {

@@ -35,9 +35,11 @@ inline vlm::LlavaConfig tiny_config() {
   return config;
 }
 
-inline vlm::LlavaModel tiny_model(std::uint64_t seed = 5) {
+inline vlm::LlavaModel tiny_model(std::uint64_t seed = 5, int layers = 2) {
   torch::manual_seed(seed);
-  vlm::LlavaModel model(tiny_config());
+  auto config = tiny_config();
+  config.text.num_hidden_layers = layers;
+  vlm::LlavaModel model(config);
   vlm::randomise(model);
   model->eval();
   return model;
