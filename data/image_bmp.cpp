@@ -70,6 +70,11 @@ Header read_header(const Source& source) {
     }
   }
   if (header.bits <= 8 && header.colors == 0) header.colors = std::size_t{1} << header.bits;
+  if (header.pixels == 0) {  // not said: behind the colours (or masks), as Pillow takes it
+    const bool masks_behind = info == 40 && header.bits >= 16 && number(source, 30, 4) == kBitFields;
+    header.pixels = header.palette + (masks_behind ? 12 : 0);
+    if (header.bits <= 8) header.pixels += header.colors * header.color_bytes;
+  }
   const std::array<int, 6> known{1, 4, 8, 16, 24, 32};
   if (std::find(known.begin(), known.end(), header.bits) == known.end()) {
     unsupported(source, "BMP", std::to_string(header.bits) + " bits per pixel");

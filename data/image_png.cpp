@@ -51,7 +51,15 @@ void on_row(png_structp png, png_row_infop, png_bytep) {
   reader.complete = reader.last_row;
 }
 
+/// A chunk of pixels that the file's end cuts is as long as what is there of it: all pixels may be.
+void shorten_cut_pixels(const Reader& reader, png_bytep chunk) {
+  const std::size_t rest = reader.source.bytes.size() - reader.at;
+  if (std::memcmp(chunk + 4, "IDAT", 4) == 0 && png_get_uint_32(chunk) > rest)
+    png_save_uint_32(chunk, static_cast<png_uint_32>(rest));
+}
+
 void on_read(png_structp png, png_bytep out, std::size_t count) {
+  constexpr std::size_t kChunkHeader = 8;
   auto& reader = *static_cast<Reader*>(png_get_io_ptr(png));
   if (count > reader.source.bytes.size() - reader.at) {
     reader.at_end = true;
@@ -59,6 +67,7 @@ void on_read(png_structp png, png_bytep out, std::size_t count) {
   }
   std::memcpy(out, reader.source.bytes.data() + reader.at, count);
   reader.at += count;
+  if (count == kChunkHeader) shorten_cut_pixels(reader, out);
 }
 
 /// No chunk that libpng does not know matters, not even one whose name says that it does (Pillow passes them over).
@@ -140,12 +149,17 @@ std::string fault_before_pixels(std::span<const std::uint8_t> bytes) {
   return {};
 }
 
-/// As Pillow, which reads the names and lengths of the chunks after the pixels, up to the first that is not a chunk.
+/// As Pillow, which reads the names and lengths of the chunks after the pixels, up to the first that is not a chunk, or
+/// that belongs to a second frame. Chunks of pixels may be cut once all pixels are there.
 bool cut_after_pixels(std::span<const std::uint8_t> bytes) {
+  bool animated = false, seen = false;
   for (std::size_t at = kSignature; at + Chunk::kHeader <= bytes.size();) {
     const Chunk chunk(&bytes[at]);
     if (chunk.name == "IEND" || !chunk.is_named()) return false;
-    if (chunk.length > bytes.size() - at - Chunk::kHeader) return true;
+    if (chunk.name == "acTL") animated = true;
+    if (chunk.name == "IDAT") seen = true;
+    if (animated && seen && (chunk.name == "fcTL" || chunk.name == "fdAT")) return false;
+    if (chunk.length > bytes.size() - at - Chunk::kHeader) return chunk.name != "IDAT";
     at += Chunk::kHeader + chunk.length + Chunk::kChecksum;
   }
   return false;

@@ -68,6 +68,12 @@ std::size_t value_length(std::string_view text) {
   return scan.done(true) ? static_cast<std::size_t>(stop - text.data()) : 0;
 }
 
+/// Without the blanks that it begins with, but for line ends.
+std::string_view trimmed_left(std::string_view text) {
+  while (text.starts_with(' ') || text.starts_with('\t')) text.remove_prefix(1);
+  return text;
+}
+
 std::string_view trimmed(std::string_view text) {
   while (!text.empty() && is_blank(text.front())) text.remove_prefix(1);
   while (!text.empty() && is_blank(text.back())) text.remove_suffix(1);
@@ -81,13 +87,15 @@ std::string_view after_byte_order_mark(std::string_view text) {
   return text.starts_with(kMark) ? text.substr(kMark.size()) : text;
 }
 
-JsonValues::JsonValues(Read read, JsonLayout layout, JsonPlace from)
+JsonValues::JsonValues(Read read, JsonLayout layout, JsonPlace from, bool bad_lines)
     : read_(std::move(read)),
       layout_(layout),
       base_(from.byte),
       line_(from.line),
       begun_(from.byte > 0),
-      comma_(from.byte > 0) {}
+      comma_(from.byte > 0),
+      bad_lines_(bad_lines),
+      whole_line_(from.byte > 0) {}
 
 JsonValues::JsonValues(std::string_view text, JsonLayout layout)
     : JsonValues(
@@ -218,25 +226,31 @@ bool JsonValues::next_line(std::string_view& value) {
     const std::string_view line(buffer_.data() + keep_, found == nullptr
                                                             ? end_ - keep_
                                                             : static_cast<std::size_t>(found - buffer_.data() - keep_));
-    const auto text = trimmed(line);
+    const auto text = trimmed(after_byte_order_mark(trimmed(line)));
     const auto begin = text.empty() ? 0 : static_cast<std::size_t>(text.data() - buffer_.data());
     at_ = keep_ + line.size();
-    const auto this_line = line_;
-    if (text.empty()) {
-      if (found != nullptr) step();
-      continue;
-    }
+    const JsonPlace here{base_ + begin, line_};
     const auto length = value_length(text);
-    if (length == 0) return stop("ends in the middle of a value (JSON lines hold one object per line)");
-    if (length < text.size()) {
-      at_ = begin + length;
-      const auto more = text.substr(length);
-      const bool old_mac = more.find_first_not_of(" \t") < more.size() && more[more.find_first_not_of(" \t")] == '\r';
-      return stop(old_mac ? "ends its lines with carriage returns alone (convert it: tr '\\r' '\\n')"
-                          : "has more than one value on a line");
+    if (!text.empty() && length < text.size()) {
+      std::string what = "ends in the middle of a value (JSON lines hold one object per line)";
+      if (length > 0) {
+        const auto more = trimmed_left(text.substr(length));
+        what = more.starts_with('\r') ? "ends its lines with carriage returns alone (convert it: tr '\\r' '\\n')"
+                                      : "has more than one value on a line";
+      }
+      const bool kept = bad_lines_ && whole_line_ && (found != nullptr || length > 0);
+      if (!kept) {
+        at_ = length > 0 ? begin + length : at_;
+        return stop(std::move(what));
+      }
+      fault_ = length > 0 ? "its line goes on after the object" : "its line ends in the middle of a value";
+    } else {
+      fault_.clear();
     }
-    place_ = {base_ + begin, this_line};
     if (found != nullptr) step();
+    if (text.empty()) continue;
+    whole_line_ = true;
+    place_ = here;
     value = text;
     return true;
   }

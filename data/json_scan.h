@@ -30,14 +30,17 @@ std::string_view after_byte_order_mark(std::string_view text);
 
 /// The values of a text one after another. Only the balance of brackets and strings is checked: a parser reads each
 /// value afterwards. Of an array, text after the closing bracket, a missing comma or an end in the middle is an error;
-/// of lines, a line that does not hold exactly one value. Blank lines are skipped.
+/// of lines, a line that does not hold exactly one value. Blank lines are skipped, and so are byte order marks that
+/// lines begin with, which files that were put together from others have.
 class JsonValues {
  public:
   /// Up to `size` bytes of the text; 0 only at its end.
   using Read = std::function<std::size_t(char* to, std::size_t size)>;
 
   /// `from`: where the text that `read` gives begins; but for the beginning that must be where a value begins.
-  JsonValues(Read read, JsonLayout layout, JsonPlace from = {});
+  /// `bad_lines`: of lines, one that does not hold exactly one value is given with its fault() and is no error, except
+  /// for the first one (then these are no JSON lines) and a last one that is cut short.
+  JsonValues(Read read, JsonLayout layout, JsonPlace from = {}, bool bad_lines = false);
   /// Of a text in memory, which must stay as long as this.
   JsonValues(std::string_view text, JsonLayout layout);
 
@@ -45,6 +48,8 @@ class JsonValues {
   bool next(std::string_view& value);
   /// Where the last value begins.
   const JsonPlace& place() const { return place_; }
+  /// Why the last line holds none, "its line ends in the middle of a value"; empty: it does.
+  const std::string& fault() const { return fault_; }
   const JsonScanError& error() const { return error_; }
 
   /// A value of more bytes is an error.
@@ -70,6 +75,8 @@ class JsonValues {
   std::uint64_t base_;                       ///< of the buffer's first byte
   std::int64_t line_;
   bool begun_, comma_, done_ = false, too_large_ = false;
+  bool bad_lines_, whole_line_;  ///< whether a whole line was seen
+  std::string fault_;
   JsonPlace place_;
   JsonScanError error_;
 };

@@ -66,9 +66,9 @@ class JsonFile::Cursor : public RowCursor {
   bool next(RawRow& row) override {
     std::string_view value;
     if (!step(value)) return false;
-    row.json.assign(value);
+    row.unreadable = values_->fault();
+    row.json.assign(row.unreadable.empty() ? value : std::string_view());
     row.place = fmt::format("line {}", last_line_);
-    row.unreadable.clear();
     return true;
   }
 
@@ -87,7 +87,8 @@ class JsonFile::Cursor : public RowCursor {
  private:
   void open(const JsonPlace& from, std::int64_t row) {
     stream_ = file_.bytes_.open(from.byte);
-    values_.emplace([this](char* to, std::size_t size) { return stream_->read(to, size); }, file_.layout_, from);
+    values_.emplace([this](char* to, std::size_t size) { return stream_->read(to, size); }, file_.layout_, from,
+                    /*bad_lines=*/true);
     row_ = row;
   }
 

@@ -179,8 +179,9 @@ bool TarReader::next(TarMember& member) {
     }
     if (type == 'S') throw DamagedTar("holds a sparse file, which is not supported");
     member.regular = type == '0' || type == '\0' || type == '7';
+    member.link = type == '1' || type == '2';
     if (extended.size) member.size = *extended.size;
-    if (type == '1' || type == '2' || type == '5') member.size = 0;  // links and folders have no bytes of their own
+    if (member.link || type == '5') member.size = 0;  // links and folders have no bytes of their own
     member.name = extended.path.empty() ? name_of(block.data()) : extended.path;
     if (member.data + member.size > size_) {
       throw DamagedTar(fmt::format("is cut in the middle of its member '{}'", member.name));

@@ -24,6 +24,7 @@ struct TarMember {
   std::uint64_t data = 0;   ///< of its bytes
   std::uint64_t size = 0;
   bool regular = false;  ///< a file, not a folder or a link
+  bool link = false;     ///< hard or symbolic: its bytes are elsewhere
 
   std::uint64_t end() const { return data + (size + 511) / 512 * 512; }
 };

@@ -137,6 +137,9 @@ class RowMaker {
       if (part.extension == "txt") text = &part;
       if (is_one_of(kind, kPictures)) pictures.push_back(&part);
       if (is_one_of(kind, kVideos)) row.unreadable = "it is about a video, which is not supported";
+      if (part.member.link) {
+        row.unreadable = fmt::format("its member '{}' is a link, which is not supported", part.member.name);
+      }
     }
     row.place = "member " + (json != nullptr ? json->member.name : group_.stem + ".*");
     if (!row.unreadable.empty()) return;
@@ -310,7 +313,8 @@ class WebDataset::Cursor : public RowCursor {
     TarMember member;
     while (tar_->next(member)) {
       std::string extension;
-      if (!member.regular || !split(member.name, stem_, extension)) continue;
+      const bool used = member.regular || member.link;
+      if (!used || !split(member.name, stem_, extension)) continue;
       pending_ = Part{std::move(extension), std::move(member)};
       return true;
     }

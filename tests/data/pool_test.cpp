@@ -112,6 +112,25 @@ TEST(Pool, SaysWhereAFileWasCut) {
   EXPECT_THAT(refusal("[" + good + "] x"), HasSubstr("continues after"));
 }
 
+/// A line bounds its row, whatever it holds: a writer that was killed and went on, files put together with their byte
+/// order marks, comments.
+TEST(Pool, ABadLineIsOneRow) {
+  const auto row = [](int id) { return "{\"id\": " + std::to_string(id) + ", " + kTurn + "}"; };
+  const Pool pool(write("bad_lines.jsonl", row(0) + "\n" + row(1).substr(0, 20) + "\n" + "\xEF\xBB\xBF" + row(2) +
+                                               "\n" + row(3) + ",\n# a comment\n" + row(5) + row(6) + "\n\n" + row(7) +
+                                               "\n"));
+  ASSERT_EQ(pool.size(), 7);
+  std::vector<std::string> reasons;
+  for (const auto& problem : pool.problems())
+    reasons.push_back(problem.place + ": " + problem.reason + ", " + std::to_string(problem.count));
+  EXPECT_THAT(reasons, ElementsAre("line 2: its line ends in the middle of a value, 1",
+                                   "line 4: its line goes on after the object, 3"));
+  EXPECT_EQ(pool.sample(2).id, "2");
+  EXPECT_EQ(pool.sample(6).id, "7");
+  EXPECT_THAT(refusal("{\n\"id\": 1\n}\n"), HasSubstr("JSON lines hold one object per line"));
+  EXPECT_THAT(refusal(row(0) + "\r" + row(1) + "\r"), HasSubstr("carriage returns alone"));
+}
+
 TEST(Pool, EveryCutOfAnArrayIsRefused) {
   const std::string whole = std::string("[{\"id\": 1, ") + kTurn + "}, {\"id\": \"\\\\\\\"\", " + kTurn + "}]";
   for (std::size_t size = 0; size < whole.size(); ++size)

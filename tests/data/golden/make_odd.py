@@ -77,6 +77,14 @@ for name, odd in {
     "colors": chunk(b"sRGB", b"\1"),
 }.items():
     PNG[f"before_{name}"] = HEAD + odd + chunk(b"IDAT", Z) + END
+control = struct.pack(">IIIIIHHBB", 0, W, H, 0, 0, 1, 10, 0, 0)
+ANIMATED = (HEAD + chunk(b"acTL", struct.pack(">II", 2, 0)) + chunk(b"fcTL", control) + chunk(b"IDAT", Z) +
+            chunk(b"fcTL", struct.pack(">I", 1) + control[4:]) + chunk(b"fdAT", struct.pack(">I", 2) + Z) + END)
+PNG["animated"] = ANIMATED
+for cut in (20, 60, len(END) + len(Z) + 16 + 10, len(END) + len(Z) + 16 + 38, len(END) + len(Z) + 16 + 45):
+    PNG[f"animated_cut_{cut}"] = ANIMATED[:-cut]
+for cut in (5, 6, 8, 9):
+    PNG[f"cut_{cut}_in_data"] = DATA[:-cut]
 PNG["header_checksum"] = HEAD[:-1] + b"\0" + chunk(b"IDAT", Z) + END
 for name, data in PNG.items():
     (OUT / f"{name}.png").write_bytes(data)
@@ -126,6 +134,17 @@ BMP |= {
     "no_last_padding": indexed(8, 256, 0, 3),
     "last_pixel_cut": indexed(8, 256, 0, 4),
     "no_last_padding_24": bmp(24, (), [row.tobytes() for row in rgb[:, ::-1]], compression=0)[:-1],
+}
+def no_offset(data):
+    return data[:10] + bytes(4) + data[14:]
+
+
+BMP |= {
+    "no_offset_24": no_offset(bmp(24, (), [row.tobytes() for row in rgb[:, ::-1]], compression=0)),
+    "no_offset_565": no_offset(bmp(16, (0xF800, 0x7E0, 0x1F), words(np.uint16))),
+    "no_offset_v4": no_offset(bmp(32, (0xFF0000, 0xFF00, 0xFF, 0xFF000000), words(np.uint32), 108)),
+    "no_offset_palette": no_offset(indexed(8, 256, 0)),
+    "no_offset_16_colors": no_offset(indexed(4, 16, 16)),
 }
 for name, data in BMP.items():
     (OUT / f"{name}.bmp").write_bytes(data)
