@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <cctype>
+#include <set>
+#include <string_view>
 #include <type_traits>
 #include <utility>
 
@@ -59,8 +61,8 @@ void refuse_unsupported(const json& tree, const std::filesystem::path& file) {
   for (const char* flag : {"use_dora", "use_qalora", "lora_bias"}) {
     if (get<bool>(tree, file, flag, false)) refuse(file, fmt::format("sets {}, which is not supported", flag), merge);
   }
-  for (const char* key : {"alora_invocation_tokens", "arrow_config", "layer_replication", "target_parameters",
-                          "trainable_token_indices", "use_bdlora"}) {
+  for (const char* key : {"alora_invocation_tokens", "arrow_config", "kasa_config", "layer_replication",
+                          "monteclora_config", "target_parameters", "trainable_token_indices", "use_bdlora"}) {
     const auto found = tree.find(key);
     const bool set = found != tree.end() && !found->is_null() && *found != json(false) &&
                      !((found->is_array() || found->is_object()) && found->empty());
@@ -78,6 +80,58 @@ void refuse_unsupported(const json& tree, const std::filesystem::path& file) {
   }
 }
 
+/// Warns of keys that PEFT's LoraConfig (0.21) does not have, as PEFT does.
+void tell_unknown(const json& tree, const std::filesystem::path& file) {
+  static const std::set<std::string_view> known = {"alora_invocation_tokens",
+                                                   "alpha_pattern",
+                                                   "arrow_config",
+                                                   "auto_mapping",
+                                                   "base_model_name_or_path",
+                                                   "bias",
+                                                   "corda_config",
+                                                   "ensure_weight_tying",
+                                                   "eva_config",
+                                                   "exclude_modules",
+                                                   "fan_in_fan_out",
+                                                   "inference_mode",
+                                                   "init_lora_weights",
+                                                   "kasa_config",
+                                                   "layer_replication",
+                                                   "layers_pattern",
+                                                   "layers_to_transform",
+                                                   "loftq_config",
+                                                   "lora_alpha",
+                                                   "lora_bias",
+                                                   "lora_dropout",
+                                                   "lora_ga_config",
+                                                   "megatron_config",
+                                                   "megatron_core",
+                                                   "modules_to_save",
+                                                   "monteclora_config",
+                                                   "peft_type",
+                                                   "peft_version",
+                                                   "qalora_group_size",
+                                                   "r",
+                                                   "rank_pattern",
+                                                   "revision",
+                                                   "runtime_config",
+                                                   "target_modules",
+                                                   "target_parameters",
+                                                   "task_type",
+                                                   "trainable_token_indices",
+                                                   "use_bdlora",
+                                                   "use_dora",
+                                                   "use_qalora",
+                                                   "use_rslora",
+                                                   "velora_config"};
+  std::string names;
+  for (const auto& [key, value] : tree.items()) {
+    if (!known.contains(key) && !value.is_null()) names += (names.empty() ? "'" : ", '") + key + "'";
+  }
+  if (names.empty()) return;
+  log_warning("{}: {} is unknown, and is not used: perhaps a newer PEFT wrote it", file.string(), names);
+}
+
 json read_config(const std::filesystem::path& file) {
   if (!std::filesystem::exists(file)) {
     const bool model = std::filesystem::exists(file.parent_path() / "config.json");
@@ -90,6 +144,7 @@ json read_config(const std::filesystem::path& file) {
     refuse(file, "is not a LoRA adapter", "Only peft_type LORA is supported.");
   }
   refuse_unsupported(tree, file);
+  tell_unknown(tree, file);
   return tree;
 }
 

@@ -1,5 +1,7 @@
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "core/error.h"
 #include "core/log.h"
 #include "vlm/adapter_config.h"
@@ -51,6 +53,7 @@ class AdapterReader {
       refuse(file_.path(), "holds no weights of an adapter", "Save the adapter again with PEFT's save_pretrained.");
     }
     tell_untargeted();
+    tell_unmatched();
     config_.alphas.tell_unused();
     config_.ranks.tell_unused();
     if (merge) merge_adapter(model_);
@@ -75,9 +78,28 @@ class AdapterReader {
         config_.file().string(), untargeted_, untargeted_ + attached_, first_untargeted_);
   }
 
+  /// What adapter_config.json names and the weights do not have.
+  void tell_unmatched() const {
+    const auto warn = [&](const std::vector<std::string>& entries, const char* key, const auto& matches) {
+      for (const auto& entry : entries) {
+        const bool found =
+            std::any_of(seen_.begin(), seen_.end(), [&](const std::string& name) { return matches(name, entry); });
+        if (!found) log_warning("{}: '{}' of {} matches no module with weights", config_.file().string(), entry, key);
+      }
+    };
+    warn(config_.spec().target_modules, "target_modules", [](const std::string& name, const std::string& entry) {
+      return name == entry || name.ends_with("." + entry);
+    });
+    warn(config_.spec().modules_to_save, "modules_to_save", [](const std::string& name, const std::string& entry) {
+      return ("." + name + ".").find("." + entry + ".") != std::string::npos;
+    });
+  }
+
   void attach(const std::string& a_name, const std::string& b_name, const std::string& end) {
     need(b_name, a_name);
     const auto module = model_name(file_.path(), a_name, end);
+    const auto stored = a_name.substr(kPrefix.size(), a_name.size() - kPrefix.size() - end.size());
+    seen_.insert(seen_.end(), {module, stored});
     const auto modules = model_->named_modules("", /*include_self=*/false);
     const auto* found = modules.find(module);
     const auto linear = found == nullptr ? nullptr : std::dynamic_pointer_cast<LinearImpl>(*found);
@@ -85,7 +107,6 @@ class AdapterReader {
       ++dead_;
       return;
     }
-    const auto stored = a_name.substr(kPrefix.size(), a_name.size() - kPrefix.size() - end.size());
     if (!config_.targets(module, stored)) {
       if (untargeted_++ == 0) first_untargeted_ = module;
       return;
@@ -123,6 +144,7 @@ class AdapterReader {
       refuse(file_.path(), "holds '" + stored + "', which is not a parameter of the model",
              "Only LoRA on linear layers and modules_to_save are supported (no DoRA, no biases).");
     }
+    seen_.insert(seen_.end(), {name, stored.substr(std::min(kPrefix.size(), stored.size()))});
     const auto value = file_.tensor(stored);
     if (value.sizes() != target->sizes()) {
       refuse(file_.path(), "has the wrong shape for '" + name + "'",
@@ -137,6 +159,7 @@ class AdapterReader {
   Vlm model_;
   std::int64_t attached_ = 0, untargeted_ = 0, copied_ = 0, dead_ = 0;
   std::string first_untargeted_;
+  std::vector<std::string> seen_;  ///< modules and parameters with weights, by the model's name and as stored
 };
 
 }  // namespace

@@ -85,6 +85,18 @@ class Weights {
         "Use model.dtype=bfloat16, a smaller model or a larger machine.");
   }
 
+  /// Warns of decoder layers that the configuration does not ask for; their weights are not used, as in transformers.
+  void tell_unused_layers(const LlamaConfig& text) const {
+    const std::string prefix = "model.language_model.layers.";
+    std::int64_t layers = 0;
+    for (auto at = names_.lower_bound(prefix); at != names_.end() && at->first.starts_with(prefix); ++at)
+      layers = std::max<std::int64_t>(layers, std::atoll(at->first.c_str() + prefix.size()) + 1);
+    if (layers <= text.num_hidden_layers) return;
+    log_warning(
+        "'{}' has the weights of {} decoder layers, of which its config.json asks for {}: the others are not used",
+        files_.path().string(), layers, text.num_hidden_layers);
+  }
+
   /// A copy of tensor `name`, converted; the checkpoint's memory is never aliased.
   torch::Tensor load(const std::string& name, at::IntArrayRef shape, const LoadOptions& options) const {
     const auto found = names_.find(name);
@@ -221,6 +233,7 @@ auto built(const std::filesystem::path& folder, const Make& make) {
 QwenVlModel load(const std::filesystem::path& folder, QwenVlConfig config, const LoadOptions& options) {
   const Weights weights(folder);
   tie_if_headless(config.text, weights, options);
+  weights.tell_unused_layers(config.text);
   weights.check(config, options.parts, config.vision.depth, options);
   auto model = built(folder, [&] { return QwenVlModel(config, options.parts); });
   fill(*model, weights, options);
@@ -230,6 +243,7 @@ QwenVlModel load(const std::filesystem::path& folder, QwenVlConfig config, const
 LlavaModel load(const std::filesystem::path& folder, LlavaConfig config, const LoadOptions& options) {
   const Weights weights(folder);
   tie_if_headless(config.text, weights, options);
+  weights.tell_unused_layers(config.text);
   auto parts = options.parts;
   if (parts.tower_layers < 0 && options.needed_tower_only) parts.tower_layers = config.tower_layers_needed();
   weights.check(config, parts, parts.tower_layers < 0 ? config.vision.num_hidden_layers : parts.tower_layers, options);

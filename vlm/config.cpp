@@ -122,8 +122,6 @@ LlavaConfig parse_llava_config(const json& tree, const std::string& file) {
   parse_features(top, config);
   top.read("projector_hidden_act", config.projector_act);
   top.read("multimodal_projector_bias", config.projector_bias);
-  bool tied = false;
-  if (top.read("tie_word_embeddings", tied) && tied) config.text.tie_word_embeddings = true;
   for (const char* key : {"torch_dtype", "dtype"}) top.read(key, config.dtype);
   if (config.image_token_id < 0 || config.image_token_id >= config.text.vocab_size) {
     top.fail("image_token_index", "below text_config.vocab_size (" + std::to_string(config.text.vocab_size) + ")");

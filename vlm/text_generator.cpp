@@ -3,9 +3,11 @@
 #include <algorithm>
 #include <map>
 #include <numeric>
+#include <string_view>
 
 #include "core/error.h"
 #include "core/log.h"
+#include "data/python_json.h"
 #include "vlm/adapter.h"
 #include "vlm/chat_choice.h"
 #include "vlm/sample_threads.h"
@@ -160,10 +162,57 @@ std::vector<Answer> VlmGenerator::answer(std::span<const GenerationPrompt> promp
   return answers;
 }
 
+namespace {
+
+/// Warns of settings of generation_config.json that change what transformers answers without sampling, and that greedy
+/// decoding here leaves out.
+void tell_unused_settings(const std::filesystem::path& model) {
+  const auto file = model / "generation_config.json";
+  if (!std::filesystem::exists(file)) return;
+  const auto tree = read_python_json(file);
+  if (!tree.is_object()) return;  // refused where it is read
+  std::string names;
+  for (const char* key : {"assistant_early_exit",
+                          "bad_words_ids",
+                          "begin_suppress_tokens",
+                          "constraints",
+                          "encoder_no_repeat_ngram_size",
+                          "encoder_repetition_penalty",
+                          "exponential_decay_length_penalty",
+                          "force_words_ids",
+                          "forced_bos_token_id",
+                          "forced_eos_token_id",
+                          "guidance_scale",
+                          "min_length",
+                          "min_new_tokens",
+                          "no_repeat_ngram_size",
+                          "num_beams",
+                          "penalty_alpha",
+                          "prompt_lookup_num_tokens",
+                          "sequence_bias",
+                          "stop_strings",
+                          "suppress_tokens"}) {
+    const auto found = tree.find(key);
+    if (found == tree.end() || found->is_null() || found->empty()) continue;
+    const double neutral = std::string_view(key) == "num_beams" || std::string_view(key).ends_with("penalty") ||
+                                   std::string_view(key) == "guidance_scale"
+                               ? 1
+                               : 0;
+    if (found->is_number() && found->get<double>() == neutral) continue;
+    names += (names.empty() ? "" : ", ") + std::string(key);
+  }
+  if (names.empty()) return;
+  log_warning("{}: {} would change what transformers answers; decoding here is greedy without them", file.string(),
+              names);
+}
+
+}  // namespace
+
 std::unique_ptr<AnswerGenerator> open_generator(const std::filesystem::path& model,
                                                 const std::filesystem::path& adapter, const std::string& dtype,
                                                 const PixelLimits& pixels, bool lone_prompt,
                                                 const std::string& chat_template) {
+  tell_unused_settings(model);
   LoadOptions load;
   load.dtype = weight_dtype(dtype);
   auto opened = open_model(model, load, pixels, chat_template);

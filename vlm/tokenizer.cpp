@@ -121,6 +121,24 @@ struct Tokenizer::Impl {
       }
     }
     read_named(config, tok::optional_object(folder / "special_tokens_map.json"));
+    if (path.extension() == ".json") replace_ends(config);
+  }
+
+  /// These classes of transformers put a text's ends where the configuration says, whatever tokenizer.json has.
+  void replace_ends(const Json& config) {
+    const auto given = entry(config, "tokenizer_class");
+    auto name = given.is_string() ? given.get<std::string>() : std::string();
+    if (name.ends_with("Fast")) name.resize(name.size() - std::string_view("Fast").size());
+    if (name != "LlamaTokenizer" && name != "CodeLlamaTokenizer" && name != "GemmaTokenizer") return;
+    const auto set = [&](const char* key, bool otherwise, const char* token, std::vector<std::int64_t>& ids) {
+      const auto flag = entry(config, key);
+      const auto id = named_id(token);
+      const bool wanted = flag.is_boolean() ? flag.get<bool>() : otherwise;
+      if (!wanted) ids.clear();
+      else if (id) ids = {*id};
+    };
+    set("add_bos_token", true, "bos_token", post.before);
+    set("add_eos_token", false, "eos_token", post.after);
   }
 
   void read_named(const Json& config, const Json& map) {

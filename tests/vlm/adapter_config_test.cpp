@@ -49,6 +49,7 @@ TEST(AdapterConfig, RefusesOptionsThatChangeWhatTheWeightsMean) {
                                                                                {"use_qalora", true},
                                                                                {"lora_bias", true},
                                                                                {"alora_invocation_tokens", {1, 2}},
+                                                                               {"kasa_config", {{"beta", 1}}},
                                                                                {"layer_replication", {{0, 2}, {1, 3}}},
                                                                                {"target_parameters", {"experts.gate"}},
                                                                                {"trainable_token_indices", {7}},

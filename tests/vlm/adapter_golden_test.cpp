@@ -119,6 +119,28 @@ TEST(PeftGolden, PatternsNameModulesAsTheWeightsDo) {
               testing::AllOf(testing::HasSubstr("alpha_pattern"), testing::HasSubstr("'q_porj'")));
 }
 
+TEST(PeftGolden, WhatTheConfigurationNamesAndTheWeightsLackIsTold) {
+  const auto told = [](const fs::path& folder) {
+    Golden golden("llava_base");
+    testing::internal::CaptureStderr();
+    load_adapter(folder, golden.model);
+    return testing::internal::GetCapturedStderr();
+  };
+  EXPECT_EQ(told(kAdapters / "ours"), "");
+  EXPECT_THAT(
+      told(variant(
+          "extra", [](auto& tree) { tree["modules_to_save"].push_back("score"), tree["new_option"] = 1; }, false)),
+      testing::AllOf(testing::HasSubstr("'score' of modules_to_save matches no module with weights"),
+                     testing::HasSubstr("'new_option' is unknown")));
+  EXPECT_THAT(told(variant(
+                  "targets",
+                  [](auto& tree) {
+                    tree["target_modules"] = {"q_proj", "v_proj", "down_proj", "o_porj"};
+                  },
+                  false)),
+              testing::HasSubstr("'o_porj' of target_modules matches no module with weights"));
+}
+
 TEST(PeftGolden, WeightsOfModulesThatAreNoTargetsAreLeftOutAndTold) {
   const auto has_lora = [](const fs::path& folder, const char* module) {
     Golden golden("llava_base");

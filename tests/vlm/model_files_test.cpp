@@ -82,6 +82,15 @@ TEST(LlavaConfig, RoundTrip) {
   }
 }
 
+/// As transformers: the text model's own key decides, so that a head among the weights is not replaced.
+TEST(LlavaConfig, OnlyTheTextModelTiesItsHead) {
+  const auto tied = [](const char* text) {
+    return parse_llava_config(json::parse(text), "c").text.tie_word_embeddings;
+  };
+  EXPECT_FALSE(tied(R"({"model_type": "llava", "tie_word_embeddings": true, "image_token_index": 7})"));
+  EXPECT_TRUE(tied(R"({"model_type": "llava", "image_token_index": 7, "text_config": {"tie_word_embeddings": true}})"));
+}
+
 TEST(LlavaConfig, Refusals) {
   const auto parse = [](const char* text) {
     return message_of([&] { parse_llava_config(json::parse(text), "dir/config.json"); });
@@ -161,6 +170,14 @@ TEST(Checkpoint, MissingAndMisshapenTensors) {
   EXPECT_THAT(
       message_of([&] { load_llava(scratch.path()); }),
       AllOf(HasSubstr(scratch.path().string()), HasSubstr("layers.2.mlp.up_proj.weight"), HasSubstr("missing")));
+  auto shorter = json::parse(read_file(source / "config.json"));
+  shorter["text_config"]["num_hidden_layers"] = 2;
+  write_file_atomically(scratch.path() / "config.json", shorter.dump());
+  testing::internal::CaptureStderr();
+  EXPECT_NO_THROW(load_llava(scratch.path()));
+  EXPECT_THAT(testing::internal::GetCapturedStderr(),
+              HasSubstr("3 decoder layers, of which its config.json asks for 2"));
+  fs::copy(source / "config.json", scratch.path() / "config.json", fs::copy_options::overwrite_existing);
   LoadOptions first_layers;
   first_layers.parts.decoder_layers = 2;
   EXPECT_NO_THROW(load_llava(scratch.path(), first_layers));

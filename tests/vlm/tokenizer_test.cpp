@@ -145,6 +145,28 @@ TEST(Tokenizer, ReadsNamedTokensAndOlderAddedTokens) {
   EXPECT_THAT(tokenizer.encode("<extra>", false).ids, ElementsAre(900));
 }
 
+/// transformers' LlamaTokenizerFast replaces the post-processor of tokenizer.json; PreTrainedTokenizerFast does not.
+TEST(Tokenizer, LlamaClassesPutTheEndsThatTheConfigurationAsksFor) {
+  const auto folder = std::filesystem::path(testing::TempDir()) / "tokenizer_test_ends";
+  std::filesystem::create_directories(folder);
+  std::filesystem::copy_file(kGolden / "llama_legacy" / "tokenizer.json", folder / "tokenizer.json",
+                             std::filesystem::copy_options::overwrite_existing);
+  const auto ids = [&](const std::string& settings) {
+    write_file_atomically(folder / "tokenizer_config.json",
+                          R"({"bos_token": "<s>", "eos_token": "</s>")" + settings + "}");
+    return Tokenizer::load(folder).encode("hello").ids;
+  };
+  const auto usual = ids("");
+  ASSERT_EQ(usual.front(), 1);
+  const std::vector<std::int64_t> bare(usual.begin() + 1, usual.end());
+  auto ended = bare;
+  ended.push_back(2);
+  EXPECT_EQ(ids(R"(, "tokenizer_class": "LlamaTokenizerFast")"), usual);
+  EXPECT_EQ(ids(R"(, "tokenizer_class": "LlamaTokenizer", "add_bos_token": false)"), bare);
+  EXPECT_EQ(ids(R"(, "tokenizer_class": "LlamaTokenizer", "add_bos_token": false, "add_eos_token": true)"), ended);
+  EXPECT_EQ(ids(R"(, "tokenizer_class": "PreTrainedTokenizerFast", "add_bos_token": false)"), usual);
+}
+
 /// Processor seconds for a text of that many repetitions.
 double seconds_for(const Tokenizer& tokenizer, int repetitions) {
   std::string text;
