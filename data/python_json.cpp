@@ -67,7 +67,10 @@ StandardJson::StandardJson(std::string_view python) {
     std::size_t taken = 1;
     if (!inside && is_word(c)) {
       while (at + taken < python.size() && is_word(python[at + taken])) ++taken;
-      text += standard_word(python.substr(at, taken));
+      const auto word = python.substr(at, taken);
+      const auto standard = standard_word(word);
+      nulled = nulled || (standard == "null" && word != "null");
+      text += standard;
       at += taken;
       continue;
     }

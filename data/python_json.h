@@ -19,6 +19,7 @@ struct StandardJson {
 
   std::string text;
   bool replaced = false;  ///< there were characters that are not in Unicode
+  bool nulled = false;    ///< there were numbers that became null
 };
 
 /// The value of a text as Python reads it, as nlohmann::json or ordered_json; discarded (is_discarded()) if it is not

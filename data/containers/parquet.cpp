@@ -9,6 +9,7 @@
 #include <mutex>
 
 #include "core/error.h"
+#include "core/log.h"
 #include "data/parquet/plugin.h"
 #include "data/python_json.h"
 
@@ -103,10 +104,18 @@ std::string read_parquet_picture(const std::string& reference, std::int64_t limi
 
 std::vector<std::string> write_parquet(const fs::path& out, const ParquetRowSource& each_row,
                                        const PictureReader& read_picture) {
+  std::int64_t nulled = 0;
   const ParquetRowSource standard = [&](const std::function<void(const ParquetRow&)>& take) {
-    each_row([&](const ParquetRow& row) { take({StandardJson(row.json).text, row.pictures}); });
+    nulled = 0;  // rows are read twice
+    each_row([&](const ParquetRow& row) {
+      const StandardJson json(row.json);
+      nulled += json.nulled ? 1 : 0;
+      take({json.text, row.pictures});
+    });
   };
-  return plugin(out.string()).write(out, standard, read_picture);
+  auto mixed = plugin(out.string()).write(out, standard, read_picture);
+  if (nulled > 0) log_warning("'{}': NaN and infinity are null in {} rows", out.string(), nulled);
+  return mixed;
 }
 
 std::string parquet_library() {

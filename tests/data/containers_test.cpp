@@ -226,6 +226,20 @@ TEST(Containers, EveryCutOfATarIsRefusedOrWarnedAbout) {
   EXPECT_GT(refused, 15);
 }
 
+TEST(Containers, NumbersThatParquetRowsLoseAreTold) {
+  std::vector<std::int64_t> rows = {0, 1};
+  const std::string turns = R"("conversations": [{"from": "human", "value": "q"}, {"from": "gpt", "value": "a"}])";
+  const auto said = [&](const char* first) {
+    const Pool pool(write("nan.jsonl", "{\"id\": 1, \"clip\": " + std::string(first) + ", " + turns + "}\n" +
+                                           "{\"id\": 2, \"clip\": null, " + turns + "}\n"));
+    ::testing::internal::CaptureStderr();
+    write_subset(pool, rows, place("nan.parquet"));
+    return ::testing::internal::GetCapturedStderr();
+  };
+  EXPECT_THAT(said("-Infinity"), HasSubstr("NaN and infinity are null in 1 rows"));
+  EXPECT_EQ(said("1.5"), "");
+}
+
 TEST(Containers, ARowMayNotBeEndless) {
   const auto file = place("bomb.json.gz");
   CompressedWriter writer(file, Compression::kGzip);
