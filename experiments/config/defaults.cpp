@@ -29,14 +29,18 @@ struct Node {
 
 class Builder {
  public:
-  Builder(Repository& repository, const std::vector<Override>& overrides, bool skip_missing)
-      : repository_(repository), choices_(repository, overrides), skip_missing_(skip_missing) {}
+  Builder(Repository& repository, const std::string& config_name, const std::vector<Override>& overrides,
+          bool skip_missing)
+      : repository_(repository),
+        config_name_(config_name),
+        choices_(repository, repository.load(config_name).get(), overrides),
+        skip_missing_(skip_missing) {}
 
-  DefaultsResult run(const std::string& config_name) {
+  DefaultsResult run() {
     Node root;
     root.element.name = "<root>";
     auto hydra = root.make_child(DefaultElement::config("hydra/config"));
-    auto primary = root.make_child(DefaultElement::config(config_name));
+    auto primary = root.make_child(DefaultElement::config(config_name_));
     primary->element.primary = true;
     grow(*primary, /*is_root=*/true, false, false);
     grow(*hydra, false, false, false);
@@ -252,6 +256,7 @@ class Builder {
   }
 
   Repository& repository_;
+  const std::string& config_name_;
   GroupChoices choices_;
   bool skip_missing_;
   std::size_t grown_ = 0;
@@ -262,7 +267,7 @@ class Builder {
 
 DefaultsResult make_defaults(Repository& repository, const std::string& config_name,
                              const std::vector<Override>& overrides, bool skip_missing) {
-  return Builder(repository, overrides, skip_missing).run(config_name);
+  return Builder(repository, config_name, overrides, skip_missing).run();
 }
 
 }  // namespace scalselect::config

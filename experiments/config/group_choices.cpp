@@ -12,17 +12,31 @@ namespace {
 /// As Hydra's messages print a choice.
 std::string message_text(const DefaultElement& element) { return element.choice_text("None"); }
 
+/// Whether `override` can only mean a value of the primary file, whatever folders there are.
+bool sets_own_value(const Repository& repository, const LoadedConfig* primary, const Override& override) {
+  if (primary == nullptr || override.package || !primary->content.is_map()) return false;
+  const Value* own = primary->content.find(override.key);
+  if (own == nullptr || own->is_map()) return false;
+  const auto names_option = [&](const Value& value) {
+    return value.is_string() && repository.option_exists(override.key, value.as_string());
+  };
+  const Value& value = override.value;
+  if (!value.is_list()) return !names_option(value);
+  return std::none_of(value.items().begin(), value.items().end(), names_option);
+}
+
 }  // namespace
 
-GroupChoices::GroupChoices(const Repository& repository, const std::vector<Override>& overrides) {
+GroupChoices::GroupChoices(const Repository& repository, const LoadedConfig* primary,
+                           const std::vector<Override>& overrides) {
   for (const auto& override : overrides) {
-    if (!override.is_sweep()) sort_override(repository, override);
+    if (!override.is_sweep()) sort_override(repository, primary, override);
   }
 }
 
-void GroupChoices::sort_override(const Repository& repository, const Override& override) {
+void GroupChoices::sort_override(const Repository& repository, const LoadedConfig* primary, const Override& override) {
   const Value& value = override.value;
-  if (value.is_map() || !repository.group_exists(override.key)) {
+  if (value.is_map() || !repository.group_exists(override.key) || sets_own_value(repository, primary, override)) {
     config_overrides_.push_back(override);
     return;
   }

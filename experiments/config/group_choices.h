@@ -17,8 +17,10 @@ namespace scalselect::config {
 class GroupChoices {
  public:
   /// Splits the words: those that name a group and are not dicts choose, append or delete it; the others edit the
-  /// config.
-  GroupChoices(const Repository& repository, const std::vector<Override>& overrides);
+  /// config. A value among the keys of the primary file, `primary` (may be null), is no group because of a folder of
+  /// that name, such as the results of an earlier run beside the user's own files, unless the folder has the option
+  /// that the word names. (Hydra takes every folder for a group.)
+  GroupChoices(const Repository& repository, const LoadedConfig* primary, const std::vector<Override>& overrides);
 
   const std::vector<DefaultElement>& appended() const { return appended_; }
   const std::vector<Override>& config_overrides() const { return config_overrides_; }
@@ -53,7 +55,7 @@ class GroupChoices {
     bool used = false;
   };
 
-  void sort_override(const Repository& repository, const Override& override);
+  void sort_override(const Repository& repository, const LoadedConfig* primary, const Override& override);
   void choose(const Override& override);
   [[noreturn]] void refuse_unused(const std::string& key, const Choice& choice) const;
 

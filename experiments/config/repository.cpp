@@ -1,5 +1,6 @@
 #include "experiments/config/repository.h"
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -150,6 +151,13 @@ bool Repository::group_exists(const std::string& path) const {
     if (after != nodes->end() && after->first.starts_with(path + "/")) return true;
   }
   return false;
+}
+
+bool Repository::option_exists(const std::string& group, const std::string& option) const {
+  const std::string path = group + "/" + option;
+  return std::any_of(nodes_.begin(), nodes_.end(), [&](const auto* nodes) { return nodes->contains(path); }) ||
+         std::any_of(folders_.begin(), folders_.end(),
+                     [&](const std::string& folder) { return fs::is_regular_file(yaml_file(folder, path)); });
 }
 
 std::shared_ptr<const LoadedConfig> Repository::load_node(const std::string& path) {

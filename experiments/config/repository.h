@@ -38,6 +38,8 @@ class Repository {
   void append(const std::string& folder);
 
   bool group_exists(const std::string& path) const;
+  /// Whether the group has that very option, in a node or a file.
+  bool option_exists(const std::string& group, const std::string& option) const;
   /// Null if there is no such file. Parsed once. Throws UserError naming the file.
   std::shared_ptr<const LoadedConfig> load(const std::string& path);
   std::vector<std::string> options(const std::string& group) const;    ///< nodes and files without .yaml, sorted

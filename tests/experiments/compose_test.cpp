@@ -89,6 +89,22 @@ TEST_F(Compose, RegisteredNodesAreOptionsAndFilesAreMergedOverThem) {
   EXPECT_THAT(group_options(asked, "method"), ElementsAre("length", "other", "random"));
 }
 
+TEST_F(Compose, AFolderBesideTheUsersFilesIsNoGroupWhereAValueIsMeant) {
+  write("config.yaml", "defaults:\n  - method: random\n  - _self_\nout: null\nthreads: null\n");
+  write("mine/out/table.json", "{}");
+  write("mine/out/other.yaml", "a: 1\n");
+  write("mine/threads/x.txt", "");
+  write("mine/method/own.yaml", "name: own\n");
+  auto asked = request({"out=out", "threads=4", "method=own"});
+  asked.config_dirs.push_back((root_ / "mine").string());
+  const auto tree = compose(asked).json();
+  EXPECT_EQ(tree["out"], "out");
+  EXPECT_EQ(tree["threads"], 4);
+  EXPECT_EQ(tree["method"]["name"], "own");
+  asked.overrides = {"out=other"};  // the folder has it
+  EXPECT_THROW(compose(asked), UserError);
+}
+
 TEST_F(Compose, GlobsSeeFoldersOfTheSearchPath) {
   write("more/method/theirs.yaml", "name: theirs\n");
   const auto jobs = multirun_jobs(request({"hydra.searchpath=[" + (root_ / "more").string() + "]", "method=glob(*)"}));
