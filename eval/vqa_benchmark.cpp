@@ -134,16 +134,17 @@ std::map<std::string, std::vector<std::size_t>> rows_by_group(std::span<const Qu
   return groups;
 }
 
-void check_references(const std::string& file, const std::vector<Question>& questions) {
+void mark_unreferenced(std::vector<Question>& questions) {
   const auto usable = [](const Question& question) { return question.unusable.empty(); };
-  const auto without = [&](const Question& question) { return usable(question) && question.answers.empty(); };
   const auto all = std::count_if(questions.begin(), questions.end(), usable);
-  const auto missing = std::count_if(questions.begin(), questions.end(), without);
-  if (missing == 0 || missing == all) return;
-  throw UserError(ErrorKind::kInput,
-                  fmt::format("{}: {} of {} questions have no reference answers, the first is '{}'", file, missing, all,
-                              std::find_if(questions.begin(), questions.end(), without)->id),
-                  "A file has references for all questions, or for none if it is a test set.");
+  const auto answered = std::count_if(questions.begin(), questions.end(), [&](const Question& question) {
+    return usable(question) && !question.answers.empty();
+  });
+  if (answered == 0) return;
+  for (auto& question : questions) {
+    if (usable(question) && question.answers.empty())
+      question.unusable = fmt::format("it has no reference answers, while {} of {} questions have some", answered, all);
+  }
 }
 
 fs::path image_folder(const BenchmarkOptions& options, const std::vector<fs::path>& usual) {

@@ -68,9 +68,8 @@ void require_several_references(const Question& question, const std::string& whe
 /// The rows that each group has, by "split/X" and "category/X".
 std::map<std::string, std::vector<std::size_t>> rows_by_group(std::span<const Question> questions);
 
-/// Throws UserError(kInput), naming the first question without references and the number of those, if others have
-/// some.
-void check_references(const std::string& file, const std::vector<Question>& questions);
+/// Questions without references cannot be used if others have some: a file has them for all, or is a test set.
+void mark_unreferenced(std::vector<Question>& questions);
 
 /// The folder that `options.images` names, or else the first of `usual` that exists, or else the folder of the file.
 std::filesystem::path image_folder(const BenchmarkOptions& options, const std::vector<std::filesystem::path>& usual);

@@ -20,6 +20,7 @@
 #include "eval/csv.h"
 #include "eval/json_files.h"
 #include "eval/python_literal.h"
+#include "eval/text.h"
 #include "eval/text_files.h"
 #include "eval/tsv.h"
 
@@ -29,8 +30,18 @@ namespace {
 namespace fs = std::filesystem;
 using nlohmann::json;
 
-// A shorter image cell of a TSV is the index of another row; a longer text without a period is base64, not a path.
+// A shorter image cell of a TSV may be the index of another row; a longer text without a period is base64, not a path.
 constexpr std::size_t kLongestReference = 64;
+
+// A row of a table. Empty cells are null, so that a column without a text differs from one that the file lacks.
+json table_row(const std::vector<std::string>& columns, const std::function<std::string(std::size_t)>& cell) {
+  json row = json::object();
+  for (std::size_t i = 0; i < columns.size(); ++i) {
+    std::string text = cell(i);
+    row[columns[i]] = text.empty() ? json() : json(std::move(text));
+  }
+  return row;
+}
 
 void visit_tsv(const fs::path& file, const RowVisitor& visit) {
   const TsvTable table = TsvTable::read(file);
@@ -39,36 +50,23 @@ void visit_tsv(const fs::path& file, const RowVisitor& visit) {
   for (std::size_t row = 0; refers && row < table.rows(); ++row) rows.emplace(table.cell(row, "index"), row);
   for (std::size_t row = 0; row < table.rows(); ++row) {
     const std::string where = fmt::format("{}: line {}", file.string(), table.line(row));
-    json object = json::object();
-    for (const auto& column : table.columns()) {
-      if (auto cell = table.cell(row, column); !cell.empty()) object[column] = std::move(cell);
-    }
-    if (refers && object.contains("image")) {
-      const auto& cell = object["image"].get_ref<const std::string&>();
-      if (cell.size() <= kLongestReference) {
-        const auto found = rows.find(cell);
-        auto other = found == rows.end() ? std::string() : table.cell(found->second, "image");
-        if (other.size() <= kLongestReference) {
-          throw UserError(ErrorKind::kInput,
-                          fmt::format("{}: its image cell refers to index '{}', which has no image", where, cell),
-                          "A short image cell must be the index of a row that holds a base64 image.");
-        }
-        object["image"] = std::move(other);
-      }
+    json object = table_row(table.columns(), [&](std::size_t i) { return table.cell(row, table.columns()[i]); });
+    // What is no index of the file is a path, which a reader of pictures looks up.
+    if (refers && has_json(object, "image")) {
+      auto& cell = object["image"].get_ref<std::string&>();
+      const auto found = cell.size() <= kLongestReference ? rows.find(cell) : rows.end();
+      auto other = found == rows.end() ? std::string() : table.cell(found->second, "image");
+      if (!other.empty()) cell = std::move(other);
     }
     visit(object, where);
   }
 }
 
 void visit_csv(const fs::path& file, const RowVisitor& visit) {
-  for_each_csv_row(
-      file, [&](const std::vector<std::string>& columns, const std::vector<std::string>& cells, std::size_t line) {
-        json object = json::object();
-        for (std::size_t i = 0; i < cells.size(); ++i) {
-          if (!cells[i].empty()) object[columns[i]] = cells[i];
-        }
-        visit(object, fmt::format("{}: line {}", file.string(), line));
-      });
+  for_each_csv_row(file, [&](const std::vector<std::string>& columns, const std::vector<std::string>& cells,
+                             std::size_t line) {
+    visit(table_row(columns, [&](std::size_t i) { return cells[i]; }), fmt::format("{}: line {}", file.string(), line));
+  });
 }
 
 void visit_container(const fs::path& file, const RowVisitor& visit) {
@@ -100,7 +98,7 @@ class ElementVisitor {
     if (event != json::parse_event_t::object_end || depth != own || !inside) return true;
     if (list_.empty()) parsed["id"] = member_;
     visit_(parsed, list_.empty() ? fmt::format("{}: '{}'", file_, member_)
-                                 : fmt::format("{}: {} of '{}'", file_, count_, list_));
+                                 : fmt::format("{}: row {} of '{}'", file_, count_, list_));
     ++count_;
     return false;
   }
@@ -175,16 +173,24 @@ void visit_file(const fs::path& file, const std::vector<std::string>& lists, con
   visit_object(file, StandardJson(bytes).text, lists, visit);
 }
 
-std::string joined_keys(const json& row) {
-  std::vector<std::string> keys;
-  for (const auto& item : row.items()) keys.push_back(item.key());
-  return fmt::format("{}", fmt::join(keys, ", "));
-}
-
 std::string text_value(const json& value, const std::string& what) {
   if (value.is_string()) return value.get<std::string>();
   if (value.is_number() || value.is_boolean()) return value.dump();
   throw UserError(ErrorKind::kInput, what + " is not text");
+}
+
+// A text that may be a list as Python writes it.
+std::vector<std::string> list_cell(const std::string& text, const std::string& what) {
+  if (!text.starts_with('[')) return {text};
+  const bool of_strings = text.size() > 1 && (text[1] == '\'' || text[1] == '"');
+  try {
+    // It would be read as a text, which no answer equals and no file is called.
+    if (of_strings && !strip(text).ends_with(']')) throw std::invalid_argument("it does not end with ']'");
+    return list_or_text(text);
+  } catch (const std::invalid_argument& error) {
+    throw UserError(ErrorKind::kInput, fmt::format("{} looks like a list, but {}", what, error.what()),
+                    "Write it as Python does: ['a', 'b'].");
+  }
 }
 
 }  // namespace
@@ -238,7 +244,7 @@ std::vector<Question> questions_of(const fs::path& file, const std::vector<std::
   std::optional<UserError> first;
   std::size_t rows = 0, refused = 0;
   for_each_row(file, lists, [&](const json& row, const std::string& where) {
-    const auto error = add_question(questions, fmt::format("row {}", ++rows),
+    const auto error = add_question(questions, fmt::format("row {}", rows++),
                                     [&](Question& question) { return make(row, where, question); });
     if (!error) return;
     if (!first) first = error;
@@ -258,6 +264,7 @@ void RowPictures::read(const json& cell, const std::string& where, Question& que
     question.image_names.push_back(fs::path(question.images.back()).filename().string());
   };
   const auto one = [&](const std::string& text) {
+    if (text.empty()) return;  // the folder itself is no picture
     if (is_picture_reference(text)) return store(read_picture(text));
     const bool data_url = text.starts_with("data:") && text.find(',') != std::string::npos;
     if (!data_url && (text.size() <= kLongestReference || text.find('.') != std::string::npos)) {
@@ -277,15 +284,8 @@ void RowPictures::read(const json& cell, const std::string& where, Question& que
   if (cell.is_array()) {
     for (const auto& item : cell) one(text_value(item, where + ": an item of its images"));
   } else if (!cell.is_null()) {
-    const std::string text = text_value(cell, where + ": its image");
-    std::vector<std::string> items = {text};
-    try {
-      if (text.starts_with('[')) items = list_or_text(text);
-    } catch (const std::invalid_argument& error) {
-      throw UserError(ErrorKind::kInput, fmt::format("{}: its image looks like a list, but {}", where, error.what()),
-                      "Write it as Python does: ['a', 'b'].");
-    }
-    for (const auto& item : items) one(item);
+    const std::string what = where + ": its image";
+    for (const auto& item : list_cell(text_value(cell, what), what)) one(item);
   }
   if (question.images.empty()) {
     throw UserError(ErrorKind::kInput, where + " has no image", "A row names its picture in `image` or `image_path`.");
@@ -304,14 +304,8 @@ std::vector<std::string> text_list(const json& row, const std::string& key, cons
     }
     return texts;
   }
-  std::string text = text_value(*found, fmt::format("{}: '{}'", where, key));
-  if (!text.starts_with('[')) return {text};
-  try {
-    return list_or_text(text);
-  } catch (const std::invalid_argument& error) {
-    throw UserError(ErrorKind::kInput, fmt::format("{}: '{}' looks like a list, but {}", where, key, error.what()),
-                    "Write it as Python does: ['a', 'b'].");
-  }
+  const std::string what = fmt::format("{}: '{}'", where, key);
+  return list_cell(text_value(*found, what), what);
 }
 
 std::string first_key(const json& row, const std::vector<std::string>& keys) {
@@ -321,14 +315,20 @@ std::string first_key(const json& row, const std::vector<std::string>& keys) {
   return {};
 }
 
+std::string without(const json& row, const std::vector<std::string>& keys, const std::string& where) {
+  for (const auto& key : keys) {
+    if (row.contains(key)) return fmt::format("{} has nothing in its column '{}'", where, key);
+  }
+  std::vector<std::string> has;
+  for (const auto& item : row.items()) has.push_back(item.key());
+  return fmt::format("{} has {} '{}' (it has {})", where, keys.size() == 1 ? "no column" : "none of the columns",
+                     fmt::join(keys, "', '"), fmt::join(has, ", "));
+}
+
 std::string text_of(const json& row, const std::vector<std::string>& keys, const std::string& where) {
   const std::string key = first_key(row, keys);
   if (!key.empty()) return text_value(row[key], fmt::format("{}: '{}'", where, key));
-  throw UserError(ErrorKind::kInput,
-                  keys.size() == 1 ? fmt::format("{} has no column '{}' (it has {})", where, keys[0], joined_keys(row))
-                                   : fmt::format("{} has none of the columns '{}' (it has {})", where,
-                                                 fmt::join(keys, "', '"), joined_keys(row)),
-                  "Is this the right benchmark?");
+  throw UserError(ErrorKind::kInput, without(row, keys, where), "Is this the right benchmark?");
 }
 
 std::string optional_text(const json& row, const std::vector<std::string>& keys, const std::string& where) {

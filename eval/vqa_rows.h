@@ -18,8 +18,8 @@ namespace scalselect::eval {
 using RowVisitor = std::function<void(const nlohmann::json& row, const std::string& where)>;
 
 /// Visits the rows of a file; its format is told by its name and its first bytes:
-///   *.tsv, *.csv   a member per column that is not empty, text as it stands there. A cell `image` of at most 64
-///                  characters in a TSV is the index of another row and is replaced by that row's (VLMEvalKit)
+///   *.tsv, *.csv   a member per column, text as it stands there or null for an empty cell. A cell `image` of a TSV
+///                  that is an `index` of the file and has at most 64 characters is replaced by that row's (VLMEvalKit)
 ///   Parquet        a file, or a folder of the shards of one split; pictures are references (data/picture_ref.h)
 ///   JSON           a list of objects; an object with such a list under one of `lists`; else an object of objects, each
 ///                  visited with its name as the member "id". Elements are held one at a time
@@ -37,7 +37,7 @@ std::optional<UserError> add_question(std::vector<Question>& questions, const st
                                       const std::function<bool(Question&)>& make);
 
 /// The rows of a file as questions. A row for which `make` throws UserError(kInput) is one that cannot be used, with
-/// the error's sentence as its reason (`row N`, from 1, where no id was found before); if this is so of every row, the
+/// the error's sentence as its reason (`row N`, from 0, where no id was found before); if this is so of every row, the
 /// first error is thrown. Throws what for_each_row throws.
 std::vector<Question> questions_of(const std::filesystem::path& file, const std::vector<std::string>& lists,
                                    const QuestionMaker& make);
@@ -67,8 +67,10 @@ std::vector<std::string> text_list(const nlohmann::json& row, const std::string&
 /// The first of `keys` that the row has and that is not null; an empty text if it has none.
 std::string first_key(const nlohmann::json& row, const std::vector<std::string>& keys);
 
-/// The text of the first of `keys` that the row has. Throws UserError(kInput) "<where> has none of the columns …" that
-/// lists those of the row.
+/// "<where> has no column 'x' (it has a, b)", or that it has nothing in it: why first_key found none of `keys`.
+std::string without(const nlohmann::json& row, const std::vector<std::string>& keys, const std::string& where);
+
+/// The text of the first of `keys` that the row has. Throws UserError(kInput) that says `without`.
 std::string text_of(const nlohmann::json& row, const std::vector<std::string>& keys, const std::string& where);
 
 /// As text_of, but an empty text if the row has none, or a text that pandas reads as missing.

@@ -52,7 +52,7 @@ class ChartQa final : public OpenAnswer {
             return fill(row, keys, pictures, where, question);
           });
     }
-    check_references(options_.path, questions);
+    mark_unreferenced(questions);
     return questions;
   }
 

@@ -1,8 +1,10 @@
 // A benchmark of the user's own: any table or list, described by options (docs/custom_benchmark.md).
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <filesystem>
+#include <set>
 
 #include "core/error.h"
 #include "eval/multiple_choice.h"
@@ -28,16 +30,35 @@ class Reader {
     const std::vector<std::string> lists =
         custom_.list.empty() ? std::vector<std::string>{"questions", "data"} : std::vector<std::string>{custom_.list};
     std::size_t number = 0;
+    std::set<std::string> columns;
     auto questions =
         questions_of(options_.path, lists, [&](const json& row, const std::string& where, Question& question) {
+          for (const auto& item : row.items()) columns.insert(item.key());
           fill(row, number++, where, question);
           return true;
         });
-    check_references(options_.path, questions);
+    refuse_unknown_columns(columns);
+    mark_unreferenced(questions);
     return questions;
   }
 
  private:
+  // A row may lack what not every question has, and so would a column whose name is misspelt.
+  void refuse_unknown_columns(const std::set<std::string>& columns) const {
+    std::vector<std::pair<const char*, std::string>> named = {{"hint", custom_.hint}, {"category", custom_.category}};
+    for (const auto& name : custom_.options) named.emplace_back("options", name);
+    const bool scored = custom_.metric != CustomMetric::kNone;
+    // A test set lacks the usual column; one that the user names is meant to be there.
+    if (scored && custom_.answer != CustomOptions().answer) named.emplace_back("answer", custom_.answer);
+    for (const auto& [setting, name] : named) {
+      if (name.empty() || columns.contains(name)) continue;
+      throw UserError(ErrorKind::kInput,
+                      fmt::format("custom.{}: no row of {} has a column '{}' (they have {})", setting, options_.path,
+                                  name, fmt::join(columns, ", ")),
+                      fmt::format("Set it to a column that is there, or leave `custom.{}` out.", setting));
+    }
+  }
+
   void fill(const json& row, std::size_t number, const std::string& where, Question& question) const {
     question.id = custom_.id.empty() ? std::to_string(number) : column(row, custom_.id, "id", where);
     question.group = question.id;
@@ -56,9 +77,7 @@ class Reader {
 
   void column_there(const json& row, const std::string& name, const char* role, const std::string& where) const {
     if (!first_key(row, {name}).empty()) return;
-    std::string names;
-    for (const auto& item : row.items()) names += (names.empty() ? "" : ", ") + item.key();
-    throw UserError(ErrorKind::kInput, fmt::format("{} has no '{}' (it has {})", where, name, names),
+    throw UserError(ErrorKind::kInput, without(row, {name}, where),
                     fmt::format("Set `custom.{}` to the column that holds it.", role));
   }
   std::string column(const json& row, const std::string& name, const char* role, const std::string& where) const {
@@ -85,7 +104,8 @@ class Reader {
     }
     if (custom_.metric != CustomMetric::kChoice || (texts.size() >= 2 && texts.size() <= 26)) return;
     throw UserError(ErrorKind::kInput,
-                    fmt::format("{} (question '{}') has {} options", where, question.id, texts.size()),
+                    fmt::format("{} (question '{}') has {} options in the columns '{}'", where, question.id,
+                                texts.size(), fmt::join(custom_.options, "', '")),
                     "`metric: choice` needs 2 to 26; name their columns in `custom.options`.");
   }
 
@@ -96,6 +116,7 @@ class Reader {
       throw UserError(ErrorKind::kInput,
                       fmt::format("{} (question '{}') has an empty list of answers", where, question.id));
     }
+    if (custom_.metric == CustomMetric::kContains) require_a_text(question, where);
     if (custom_.metric == CustomMetric::kSoft) require_several_references(question, where);
     if (custom_.metric == CustomMetric::kYesNo) require_yes_or_no(question, where);
     if (custom_.metric == CustomMetric::kChoice) question.answers = {letter_of(question, where)};
@@ -111,6 +132,16 @@ class Reader {
       begin = end + custom_.separator.size();
     }
     return parts;
+  }
+
+  // An empty text is a part of every response and tells nothing of it: it never counts as found.
+  static void require_a_text(const Question& question, const std::string& where) {
+    const auto& answers = question.answers;
+    if (!std::all_of(answers.begin(), answers.end(), [](const auto& answer) { return strip(answer).empty(); })) return;
+    throw UserError(
+        ErrorKind::kInput,
+        fmt::format("{} (question '{}') has an empty answer, which no response is searched for", where, question.id),
+        "`metric: contains` needs a text; `metric: none` collects answers without scoring them.");
   }
 
   static void require_yes_or_no(Question& question, const std::string& where) {

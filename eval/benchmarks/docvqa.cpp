@@ -39,7 +39,7 @@ class DocVqa final : public OpenAnswer {
           question.prompt = open_prompt(options_.style, OpenPrompt::kShort, question.question);
           return true;
         });
-    check_references(options_.path, questions);
+    mark_unreferenced(questions);
     return questions;
   }
 

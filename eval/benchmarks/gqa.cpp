@@ -56,7 +56,7 @@ class Gqa final : public OpenAnswer {
           question.prompt = open_prompt(options_.style, OpenPrompt::kShort, question.question);
           return true;
         });
-    check_references(options_.path, questions);
+    mark_unreferenced(questions);
     return questions;
   }
 

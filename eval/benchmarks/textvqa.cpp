@@ -52,7 +52,7 @@ class TextVqa final : public OpenAnswer {
           question.prompt = prompt_of(question, row, image, tokens, where);
           return true;
         });
-    check_references(options_.path, questions);
+    mark_unreferenced(questions);
     return questions;
   }
 

@@ -37,7 +37,7 @@ class VizWiz final : public OpenAnswer {
           question.prompt = open_prompt(options_.style, OpenPrompt::kVizWiz, question.question);
           return true;
         });
-    check_references(options_.path, questions);
+    mark_unreferenced(questions);
     return questions;
   }
 

@@ -44,7 +44,7 @@ class VqaV2 final : public OpenAnswer {
           return true;
         });
     add_annotations(questions);
-    check_references(options_.path, questions);
+    mark_unreferenced(questions);
     return questions;
   }
 

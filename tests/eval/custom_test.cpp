@@ -87,7 +87,8 @@ TEST(Custom, PromptTemplates) {
     return load(options, folder)[0].prompt;
   };
   EXPECT_EQ(prompt("{{x}} {question} Answer in {unit}."), "{x} How far? Answer in km.");
-  EXPECT_THAT(message_of([&] { prompt("{units}"); }), HasSubstr("has no 'units' (it has answer, id, question, unit)"));
+  EXPECT_THAT(message_of([&] { prompt("{units}"); }),
+              HasSubstr("has no column 'units' (it has answer, id, question, unit)"));
   EXPECT_THAT(message_of([&] { prompt("{question"); }), HasSubstr("never closes"));
 }
 
@@ -148,8 +149,72 @@ TEST(Custom, ABadRowCostsItself) {
   EXPECT_THAT(loaded.unusable[0].reason, HasSubstr("its image cannot be decoded"));
   EXPECT_THAT(loaded.unusable[1].reason, HasSubstr("has the answer 'C', which is none of its 2 options"));
   EXPECT_THAT(loaded.unusable[2].reason, HasSubstr("has no image"));
-  EXPECT_EQ(loaded.unusable[3].id, "row 5");
-  EXPECT_THAT(loaded.unusable[3].reason, HasSubstr("has no 'no'"));
+  EXPECT_EQ(loaded.unusable[3].id, "row 4");
+  EXPECT_THAT(loaded.unusable[3].reason, HasSubstr("row 4 has no column 'no'"));
+}
+
+TEST(Custom, ASettingThatNamesNoColumnIsRefused) {
+  const TempFolder folder;
+  const std::string table = "id,question,Hint,A,B,answer\n1,q,,x,y,A\n2,q,,x,,A\n";
+  const auto error = [&](json settings) {
+    settings["image"] = "";
+    const auto options = custom(folder, "t.csv", table, settings);
+    return message_of([&] { load(options, folder); });
+  };
+  EXPECT_THAT(error({{"options", {"A", "B", "X"}}, {"metric", "exact"}}),
+              HasSubstr("custom.options: no row of " + (folder / "t.csv").string() +
+                        " has a column 'X' (they have A, B, Hint, answer, id, question)"));
+  EXPECT_THAT(error({{"hint", "hint"}}), HasSubstr("custom.hint: no row"));
+  EXPECT_THAT(error({{"category", "nope"}}), HasSubstr("custom.category: no row"));
+  EXPECT_THAT(error({{"answer", "anwser"}}), HasSubstr("custom.answer: no row"));
+  EXPECT_THAT(error({{"options", {"a", "b"}}, {"metric", "choice"}}),
+              HasSubstr("has 0 options in the columns 'a', 'b'"));
+  EXPECT_EQ(error({{"hint", "Hint"}}), "nothing was thrown") << "a column whose cells are all empty is there";
+  EXPECT_EQ(error({{"answer", "anwser"}, {"metric", "none"}}), "nothing was thrown");
+}
+
+TEST(Custom, ARowWithoutAnswerCostsItself) {
+  const TempFolder folder;
+  const std::string rows = R"({"id": 1, "question": "q", "answer": "a"}
+{"id": 2, "question": "q", "answer": null}
+{"id": 3, "question": "q"}
+{"id": 4, "question": "q", "answer": "['a', 'b'"}
+{"id": 5, "question": "q", "answer": ""}
+)";
+  const auto options = custom(folder, "rows.jsonl", rows, {{"image", ""}, {"metric", "contains"}});
+  const auto loaded = make_benchmark(options)->load_usable("");
+  ASSERT_EQ(loaded.questions.size(), 1u);
+  ASSERT_EQ(loaded.unusable.size(), 4u);
+  EXPECT_EQ(loaded.unusable[0].reason, "it has no reference answers, while 1 of 3 questions have some");
+  EXPECT_EQ(loaded.unusable[1].id, "3");
+  EXPECT_THAT(loaded.unusable[2].reason, HasSubstr("row 3: 'answer' looks like a list, but it does not end with ']'"));
+  EXPECT_THAT(loaded.unusable[3].reason, HasSubstr("row 4 (question '5') has an empty answer"));
+}
+
+TEST(Custom, AnEmptyPictureIsCalledThat) {
+  const TempFolder folder;
+  const auto error = [&](const std::string& image) {
+    const auto row = R"({"id": 1, "question": "q", "answer": "a", "image": )" + image + "}";
+    return message_of([&] { load(custom(folder, "n.jsonl", row, json::object()), folder); });
+  };
+  EXPECT_THAT(error("null"), HasSubstr("row 0 has nothing in its column 'image'"));
+  EXPECT_THAT(error("\"\""), HasSubstr("row 0 has no image"));
+}
+
+TEST(Custom, ATableNamesPicturesByPathOrByIndex) {
+  const TempFolder folder;
+  folder.write("a.png", fake_png(1));
+  const std::string head = "index\timage\tquestion\tanswer\n", inside = testing::base64(fake_png(2));
+  const auto options =
+      custom(folder, "t.tsv", head + "0\ta.png\tq\ta\n1\t0\tq\ta\n2\t" + inside + "\tq\ta\n3\t2\tq\ta\n4\t9\tq\ta\n",
+             {{"id", "index"}});
+  const auto loaded = make_benchmark(options)->load_usable((folder / "cache").string());
+  ASSERT_EQ(loaded.questions.size(), 4u);
+  EXPECT_EQ(loaded.questions[0].images, loaded.questions[1].images);
+  EXPECT_EQ(loaded.questions[1].cluster, "a.png");
+  EXPECT_EQ(loaded.questions[2].images, loaded.questions[3].images);
+  ASSERT_EQ(loaded.unusable.size(), 1u) << "'9' is neither an index nor a file";
+  EXPECT_THAT(loaded.unusable[0].reason, HasSubstr("9 is missing"));
 }
 
 TEST(Custom, BadInputNamesTheSetting) {
@@ -159,13 +224,13 @@ TEST(Custom, BadInputNamesTheSetting) {
   };
   const std::string row = R"({"id": 1, "question": "q", "answer": "a"})";
   EXPECT_THAT(error(row, {{"image", ""}, {"question", "text"}}),
-              HasSubstr("has no 'text' (it has answer, id, question)"));
+              HasSubstr("has no column 'text' (it has answer, id, question)"));
   EXPECT_THAT(error(row, {{"image", ""}, {"question", "text"}}), HasSubstr("Set `custom.question`"));
-  EXPECT_THAT(error(row, json::object()), HasSubstr("has no 'image'"));
+  EXPECT_THAT(error(row, json::object()), HasSubstr("has no column 'image'"));
   EXPECT_THAT(error(row, {{"image", ""}, {"metric", "choice"}}), HasSubstr("has 0 options"));
   EXPECT_THAT(error(row, {{"image", ""}, {"metric", "yes_no"}}), HasSubstr("has the answer 'a'"));
   EXPECT_THAT(error(row, {{"image", ""}, {"metric", "soft"}}), HasSubstr("has one reference answer, 'a'"));
-  EXPECT_THAT(error(row + "\n" + row, {{"image", ""}}), HasSubstr("row 2 repeats the id"));
+  EXPECT_THAT(error(row + "\n" + row, {{"image", ""}}), HasSubstr("row 1 repeats the id"));
   EXPECT_THAT(error(row, {{"image", ""}, {"metric", "choice"}}, {{"matcher", "official"}}),
               HasSubstr("has no answer rules 'official'"));
   EXPECT_THAT(error(row, {{"image", ""}, {"metrics", "exact"}}), HasSubstr("Did you mean 'metric'?"));

@@ -376,12 +376,12 @@ TEST(OpenAnswers, BadFilesAreNamed) {
   EXPECT_THAT(error("h.txt", "plain text"), HasSubstr("neither a table"));
   const std::string head = "index\timage\tquestion\tanswer\n", image = base64(fake_png(1));
   EXPECT_THAT(error("i.tsv", head + "1\t" + image + "\tq\t['a', b c]\n"), HasSubstr("'answer' looks like a list, but"));
-  EXPECT_THAT(error("j.tsv", head + "1\t9\tq\t['a', 'b']\n"), HasSubstr("refers to index '9', which has no image"));
+  EXPECT_THAT(error("j.tsv", head + "1\t9\tq\t['a', 'b']\n"), HasSubstr("/9 is missing"));
   folder.write("x.jpg", fake_png(1));
   const std::string row = R"({"question_id": 1, "question": "q", "image": "x.jpg", "answers": ["a", "b"]})";
-  EXPECT_THAT(error("k.jsonl", row + "\n" + row + "\n"), HasSubstr("row 2 repeats the id"));
+  EXPECT_THAT(error("k.jsonl", row + "\n" + row + "\n"), HasSubstr("row 1 repeats the id"));
   EXPECT_THAT(error("l.jsonl", row + "\n" + R"({"question_id": 2, "question": "q", "image": "x.jpg"})" + "\n"),
-              HasSubstr("1 of 2 questions have no reference answers, the first is '2'"));
+              HasSubstr("question '2' cannot be used: it has no reference answers, while 1 of 2 questions have some"));
   folder.write("split/validation-00000-of-00001.parquet", "PAR1");
   folder.write("split/test-00000-of-00001.parquet", "PAR1");
   EXPECT_THAT(load_error(options_for("docvqa", folder / "split"), folder),
