@@ -70,9 +70,8 @@ void check_images(std::vector<Question>& questions, bool decode) {
 // Ids are the keys under which answers are stored. Of rows that repeat one, the first stands.
 void check_ids(std::vector<Question>& questions) {
   std::unordered_set<std::string> seen;
-  std::size_t row = 0;
-  for (auto& question : questions) {
-    ++row;
+  for (std::size_t row = 0; row < questions.size(); ++row) {
+    Question& question = questions[row];
     if (seen.insert(question.id).second) continue;
     question.unusable = fmt::format("row {} repeats the id of an earlier one", row);
     question.group += fmt::format(" (row {})", row);  // the earlier row's group stays as it is
@@ -187,6 +186,8 @@ Loaded Benchmark::load_usable(const std::string& image_cache, PictureCheck pictu
   }
   if (loaded.questions.empty()) refuse_unusable(options_, loaded.unusable);
   tag_skills(options_, loaded.questions);
+  // A column that these questions do not have would be noticed only when the last answer is scored.
+  if (!options_.columns.empty()) aggregate(loaded.questions, std::vector<Outcome>(loaded.questions.size()));
   return loaded;
 }
 

@@ -1,5 +1,6 @@
 // POPE: is an object in the picture? Three ways of choosing absent objects.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -106,11 +107,16 @@ class Pope final : public Benchmark {
     for (auto& question : questions) {
       if (question.prompt.empty()) question.prompt = pope_prompt(options_.style, question.question);
     }
+    for (const auto& split : absent_splits(questions)) require_no_column_of(split);
     return questions;
   }
 
   std::vector<std::string> notes(std::span<const Question> questions) const override {
     std::vector<std::string> notes;
+    if (const auto absent = absent_splits(questions); !absent.empty()) {
+      notes.push_back(fmt::format("has no {} questions: f1 and the other means are over the splits that it has",
+                                  fmt::join(absent, " and no ")));
+    }
     for (const auto& split : kSplits) {
       const auto count = std::count_if(questions.begin(), questions.end(), [&](const Question& question) {
         return std::find(question.splits.begin(), question.splits.end(), split) != question.splits.end();
@@ -194,15 +200,34 @@ class Pope final : public Benchmark {
     sums.add(0, base + kYesLabels, truth ? 1 : 0);
   }
 
+  static bool has_split(std::span<const Question> questions, const std::string& split) {
+    return std::any_of(questions.begin(), questions.end(), [&](const Question& question) {
+      return std::find(question.splits.begin(), question.splits.end(), split) != question.splits.end();
+    });
+  }
   static std::vector<std::string> present_splits(std::span<const Question> questions) {
-    std::vector<std::string> splits;
-    for (const auto& split : kSplits) {
-      const bool present = std::any_of(questions.begin(), questions.end(), [&](const Question& question) {
-        return std::find(question.splits.begin(), question.splits.end(), split) != question.splits.end();
-      });
-      if (present) splits.push_back(split);
-    }
+    std::vector<std::string> splits = kSplits;
+    std::erase_if(splits, [&](const std::string& split) { return !has_split(questions, split); });
     return splits;
+  }
+  static std::vector<std::string> absent_splits(std::span<const Question> questions) {
+    std::vector<std::string> splits = kSplits;
+    std::erase_if(splits, [&](const std::string& split) { return has_split(questions, split); });
+    return splits;
+  }
+
+  // The split is absent: none of the columns may be one of its numbers.
+  void require_no_column_of(const std::string& split) const {
+    const auto asked = std::find_if(options_.columns.begin(), options_.columns.end(),
+                                    [&](const std::string& column) { return column.starts_with(split + "_"); });
+    if (asked == options_.columns.end()) return;
+    const bool folder = !is_tsv(options_.path) && !is_parquet_path(options_.path);
+    throw UserError(ErrorKind::kInput,
+                    fmt::format("{}: {}, which the column '{}' is computed from", options_.path,
+                                folder ? fmt::format("holds no file *pope_{}.json", split)
+                                       : fmt::format("holds no {} questions", split),
+                                *asked),
+                    "Fetch what is missing, or take the column out of `columns`.");
   }
 
   // The file of a split in the folder, or an empty path.

@@ -158,6 +158,8 @@ class Evaluation {
   /// Keys of all answers: reads every benchmark, and the model's bytes.
   void plan() {
     pipeline::Warnings collected;
+    // First: what a benchmark lacks is known in seconds, the digest of a large model takes minutes.
+    for (const auto& benchmark : asked_.eval.benchmarks) benchmarks_.inputs(benchmark);
     model_hash_ = inputs::model_digest(asked_.folder, cache_);
     nlohmann::json identity = {{"model", model_hash_}};
     if (!asked_.adapter.empty()) identity["adapter"] = adapter_digest(asked_.adapter, digests_);

@@ -139,8 +139,15 @@ class Sweep {
   void open(Run& run) {
     run.pool = pool_of(run.config->pool, run);
     if (run.config->target) run.target = pool_of(*run.config->target, run);
+    look_at_benchmarks(run);
     run.rows = rows_of(run);
     check_constraints(make_method(run.config->method, run.config->method_options), *run.rows, run.config->budget);
+  }
+
+  /// A file that is missing is found here, before any model has run.
+  void look_at_benchmarks(const Run& run) {
+    if (!goes_past(StopAfter::kAdapter)) return;
+    for (const auto& benchmark : benchmarks_of(*run.config, run.pool)) benchmarks_.inputs(benchmark);
   }
 
   /// The features that one run needs of one pool.

@@ -129,6 +129,11 @@ TrainJob TrainJob::from_json(const nlohmann::json& tree) {
   return job;
 }
 
+std::vector<eval::BenchmarkOptions> benchmarks_of(const RunConfig& config, const OpenPool& pool) {
+  const fs::path root = config.eval.root ? inputs::find_path(*config.eval.root) : pool.benchmarks;
+  return place_benchmarks(config.eval.benchmarks, root);
+}
+
 TrainJob plan_training(const RunConfig& config, const OpenPool& pool, const SelectionOutput& selection,
                        const std::string& model_hash, BenchmarkDigests& benchmarks) {
   TrainJob job;
@@ -154,8 +159,7 @@ TrainJob plan_training(const RunConfig& config, const OpenPool& pool, const Sele
   if (config.stop_after <= StopAfter::kAdapter) return job;
 
   job.eval = config.eval;
-  const fs::path root = config.eval.root ? inputs::find_path(*config.eval.root) : pool.benchmarks;
-  job.eval.benchmarks = place_benchmarks(std::move(job.eval.benchmarks), root);
+  job.eval.benchmarks = benchmarks_of(config, pool);
   for (const auto& benchmark : job.eval.benchmarks) {
     auto inputs = benchmarks.inputs(benchmark);
     inputs["adapter"] = job.adapter.digest();  // with it the model and its other options

@@ -30,6 +30,10 @@ struct TrainJob {
   static TrainJob from_json(const nlohmann::json& tree);
 };
 
+/// The benchmarks of a run in their places: below eval.root, or what was rendered with the pool. Throws what
+/// place_benchmarks throws.
+std::vector<eval::BenchmarkOptions> benchmarks_of(const RunConfig& config, const OpenPool& pool);
+
 /// Keys and options of a run's training and evaluation. Throws UserError for a benchmark that cannot be read.
 TrainJob plan_training(const RunConfig& config, const OpenPool& pool, const SelectionOutput& selection,
                        const std::string& model_hash, BenchmarkDigests& benchmarks);

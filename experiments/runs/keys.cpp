@@ -41,7 +41,7 @@ const BenchmarkDigests::Known& BenchmarkDigests::read(const eval::BenchmarkOptio
       if (seen.insert(picture).second) pictures.push_back(picture);
     }
   }
-  known.notes = std::move(asked.notes);
+  for (const auto& note : asked.notes) known.notes.push_back(fmt::format("'{}' {}", options.path, note));
   if (auto other = eval::other_release(options.path); !other.empty()) known.notes.push_back(std::move(other));
   if (!asked.unusable.empty()) {
     known.notes.push_back(fmt::format("'{}': {}", options.path, eval::sentence_on(asked.unusable)));

@@ -144,9 +144,13 @@ TEST_F(EvaluationRecordTest, AnotherReleaseIsNamedByBothDigestsAndUsed) {
   BenchmarkDigests digests(folder_ / "cache", FileDigests(folder_ / "digests"));
   const auto placed = place_benchmarks({pope("POPE.tsv")}, folder_).front();
   EXPECT_EQ(digests.questions(placed), 1);
-  ASSERT_EQ(digests.notes(placed).size(), 1u);
-  EXPECT_THAT(digests.notes(placed).front(), HasSubstr("c12f5acb142f2ef1f85a26ba2fbe41d5"));
-  EXPECT_THAT(digests.notes(placed).front(), HasSubstr(md5_file(file)));
+  ASSERT_EQ(digests.notes(placed).size(), 2u);
+  EXPECT_EQ(
+      digests.notes(placed).front(),
+      "'" + file.string() +
+          "' has no adversarial and no popular questions: f1 and the other means are over the splits that it has");
+  EXPECT_THAT(digests.notes(placed).back(), HasSubstr("c12f5acb142f2ef1f85a26ba2fbe41d5"));
+  EXPECT_THAT(digests.notes(placed).back(), HasSubstr(md5_file(file)));
 }
 
 /// The group `eval` as users find it.
