@@ -15,6 +15,7 @@
 #include "experiments/pipeline/plan_rate.h"
 #include "experiments/pipeline/plan_samples.h"
 #include "experiments/pipeline/stages.h"
+#include "experiments/plan/pictures.h"
 #include "experiments/runs/benchmark_places.h"
 #include "selector/feature_kinds.h"
 #include "trainer/train.h"
@@ -150,7 +151,9 @@ class Planner {
     });
     if (!shape_) return;
     checked("weights", [&] {
-      const auto names = vlm::WeightFiles(folder).names();
+      const vlm::WeightFiles weights(folder);
+      const auto names = weights.names();
+      for (const auto& name : names) weights.shape(name);  // an index may name shards that are not there
       return counted(names.size(), "tensor");
     });
     checked("prompts", [&] {
@@ -173,6 +176,7 @@ class Planner {
       rows_ = pool_->size();
       return fmt::format("{}: {} rows", pool_->file().string(), rows_);
     });
+    if (pool_) look_at_pictures("pool", *pool_);
     if (options_.rows) {
       if (pool_ && rows_ != *options_.rows)
         check(Check::State::kDoubt, "rows", fmt::format("planned for {}, as plan.rows says", *options_.rows));
@@ -186,9 +190,14 @@ class Planner {
         }
         const Pool target(first_.target->parts());
         target_rows_ = target.size();
+        look_at_pictures("target", target);
         return fmt::format("{}: {} rows", target.file().string(), target_rows_);
       });
     }
+  }
+
+  void look_at_pictures(const std::string& what, const Pool& pool) {
+    if (auto found = plan::picture_check(what, pool)) plan_.checks.push_back(std::move(*found));
   }
 
   void look_at_methods() {

@@ -11,13 +11,12 @@
 #include "core/error.h"
 #include "data/image_header.h"
 #include "eval/registry.h"
+#include "experiments/plan/pictures.h"
 #include "vlm/chat_choice.h"
 
 namespace scalselect::pipeline {
 namespace fs = std::filesystem;
 namespace {
-
-constexpr std::int64_t kMostRows = 2000;
 
 /// Width and height of a picture file; nothing for one that is missing, inside a container or of another kind.
 std::optional<ImageHeader> header_of(const std::string& path) {
@@ -54,10 +53,7 @@ vlm::ChatTemplate open_chat_of(const ModelOptions& model) {
 SampledRows sample_rows(const Pool& pool, const vlm::ChatTemplate* chat, const vlm::ImageProcessor* images,
                         const plan::ModelShape& shape) {
   SampledRows out;
-  std::vector<std::int64_t> rows;
-  const auto step = std::max<std::int64_t>(1, pool.size() / kMostRows);
-  for (std::int64_t row = 0; row < pool.size(); row += step)
-    if (pool.usable(row)) rows.push_back(row);
+  const auto rows = plan::spread_rows(pool);
   double text = 0, answers = 0, pictures = 0, visual = 0;
   std::int64_t sized = 0, unreadable = 0;
   pool.for_each_of(rows, [&](Sample& sample) {
@@ -115,8 +111,7 @@ std::int64_t usual_questions(const eval::BenchmarkOptions& benchmark) {
   static const std::map<std::string, std::int64_t> known = {
       {"mmbench", 4329},  {"mme", 2374},     {"ai2d", 3088},  {"pope", 9000},    {"scienceqa", 2017},
       {"ocrbench", 1000}, {"textvqa", 5000}, {"gqa", 12578},  {"vqav2", 214354}, {"vizwiz", 4319},
-      {"chartqa", 2500},  {"docvqa", 5349},  {"seed", 14233}, {"llava_w", 60},
-      {"scienceqa_full", 4241}};
+      {"chartqa", 2500},  {"docvqa", 5349},  {"seed", 14233}, {"llava_w", 60},   {"scienceqa_full", 4241}};
   const auto found = known.find(benchmark.kind);
   if (found == known.end()) return 0;
   return benchmark.limit > 0 ? std::min(benchmark.limit, found->second) : found->second;

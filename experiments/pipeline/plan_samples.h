@@ -26,7 +26,7 @@ struct SampledRows {
   std::vector<std::string> doubts;  ///< sentences: what was estimated, pictures that could not be read
 };
 
-/// At most two thousand rows. `chat` may be null: four bytes of text then count as a token. `images` may be null, or of
+/// Of plan::spread_rows. `chat` may be null: four bytes of text then count as a token. `images` may be null, or of
 /// one size; else the pictures' headers are read.
 SampledRows sample_rows(const Pool& pool, const vlm::ChatTemplate* chat, const vlm::ImageProcessor* images,
                         const plan::ModelShape& shape);

@@ -150,6 +150,51 @@ broken; rm broken/tokenizer.json
 refused "no tokenizer" 1 "broken" "tokenizer" -- extract_broken
 refused "no such model" 1 "'nowhere'" "Hugging Face folder" -- "$program" extract model.path=nowhere pool.path="$pool" out=x.npz cache=cache
 
+echo "== what a plan and the start of a run look at"
+# planned NAME TEXT -- word…: the plan is not ready, and says why.
+planned() {
+  local case=$1 text=$2; shift 3
+  ! "$program" plan "${run[@]:1}" method=random budget=0.5 stop_after=metrics "$@" > out.txt 2> err.txt || wrong "$case: ready: $(cat out.txt)"
+  tr -s ' \n' ' ' < out.txt > line.txt  # plans break their lines
+  grep -qF -- "$text" line.txt || wrong "$case: no '$text' in: $(cat out.txt err.txt)"
+  printf '%-30s %s\n' "$case" "$(grep -o 'MISSING.*' out.txt | head -1)"
+}
+planned "pool without its pictures" "all of 40 rows that were looked at lack their picture" -- pool.image_root=nowhere eval.root=world/benchmarks
+python3 - "$model" <<'PY'
+import json, os, shutil, struct, sys
+# The one file of the model as two shards with an index.
+shutil.copytree(sys.argv[1], "sharded")
+os.chmod("sharded", 0o755)
+whole = open("sharded/model.safetensors", "rb").read()
+size, = struct.unpack("<Q", whole[:8])
+header = json.loads(whole[8:8 + size])
+names = sorted(name for name in header if name != "__metadata__")
+where = {}
+for number, part in enumerate((names[::2], names[1::2]), 1):
+    shard = f"model-{number:05}-of-00002.safetensors"
+    new, data = {}, b""
+    for name in part:
+        begin, end = header[name]["data_offsets"]
+        new[name] = {**header[name], "data_offsets": [len(data), len(data) + end - begin]}
+        data += whole[8 + size + begin:8 + size + end]
+        where[name] = shard
+    text = json.dumps(new).encode()
+    text += b" " * (-len(text) % 8)
+    open(f"sharded/{shard}", "wb").write(struct.pack("<Q", len(text)) + text + data)
+os.remove("sharded/model.safetensors")
+json.dump({"metadata": {}, "weight_map": where}, open("sharded/model.safetensors.index.json", "w"))
+PY
+rm sharded/model-00002-of-*.safetensors
+planned "weights without a shard" "model-00002-of-00002.safetensors" -- model.path=sharded eval.root=world/benchmarks
+cp -r world/benchmarks partial; rm partial/mini-pope/*pope_popular.json
+planned "POPE without a split" "*pope_popular.json, which the column 'popular_f1'" -- eval.root=partial '+eval.benchmarks.1.columns=[popular_f1]'
+mkdir out  # as an earlier run leaves it, beside the user's own group
+refused "POPE without a split, eval" 1 "*pope_popular.json, which the column 'popular_f1'" -- "$program" eval model.path="$model" -cd . eval=mini eval.root=partial '+eval.benchmarks.1.columns=[popular_f1]' cache=other out=out store=store.sqlite
+if "${run[@]}" eval.root=partial '+eval.benchmarks.1.columns=[popular_f1]' budget=0.5 stop_after=metrics cache=fresh > out.txt 2> err.txt; then wrong "a run without a split of POPE"; fi
+grep -qF "*pope_popular.json, which the column 'popular_f1'" err.txt || wrong "POPE without a split, run: $(cat err.txt)"
+[ ! -d fresh/selection ] && [ ! -d fresh/adapter ] || wrong "the run computed before it looked at benchmarks"
+rm -r out
+
 echo "== features and scores"
 extract $pool > out.txt 2> err.txt
 head -c 5000 out.npz > cut.npz
