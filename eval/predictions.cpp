@@ -3,10 +3,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <functional>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <numeric>
 #include <string_view>
+#include <unordered_map>
 
 #include "core/error.h"
 #include "core/files.h"
@@ -246,22 +248,42 @@ void evaluate(const Benchmark& benchmark, std::span<const Question> questions, T
   std::filesystem::remove(partial);
 }
 
+namespace {
+
+/// Calls `visit` for each prediction. Throws UserError(kInput) where one repeats an earlier one's question.
+void for_each_prediction(const std::filesystem::path& file,
+                         const std::function<void(const json&, const std::string& where, Prediction)>& visit) {
+  std::unordered_map<std::string, std::string> seen;  // id -> where
+  for_each_json_line(file, [&](const json& record, const std::string& where) {
+    auto prediction = prediction_of(record, where);
+    if (const auto [first, added] = seen.emplace(prediction.question.id, where); !added) {
+      throw UserError(
+          ErrorKind::kInput,
+          fmt::format("{} answers question '{}' again, after {}", where, prediction.question.id, first->second),
+          "Keep one of the two lines.");
+    }
+    visit(record, where, std::move(prediction));
+  });
+}
+
+}  // namespace
+
 std::vector<Prediction> read_predictions(const std::filesystem::path& file) {
   std::vector<Prediction> predictions;
-  for_each_json_line(
-      file, [&](const json& record, const std::string& where) { predictions.push_back(prediction_of(record, where)); });
+  for_each_prediction(file, [&](const json&, const std::string&, Prediction prediction) {
+    predictions.push_back(std::move(prediction));
+  });
   return predictions;
 }
 
 Rescored rescore(const Benchmark& benchmark, const std::filesystem::path& file) {
   Rescored result;
-  for_each_json_line(file, [&](const json& record, const std::string& where) {
+  for_each_prediction(file, [&](const json& record, const std::string& where, Prediction prediction) {
     const std::string bench = json_string(record, "bench", where);
     if (bench != benchmark.name()) {
       throw UserError(ErrorKind::kInput,
                       fmt::format("{} belongs to benchmark '{}', not '{}'", where, bench, benchmark.name()));
     }
-    Prediction prediction = prediction_of(record, where);
     if (prediction.question.answers.empty() && !benchmark.references_optional()) {
       throw UserError(ErrorKind::kInput, where + " has no answers");
     }

@@ -49,7 +49,7 @@ std::filesystem::path partial_predictions(const std::filesystem::path& file);
 void evaluate(const Benchmark& benchmark, std::span<const Question> questions, TextGenerator& generator,
               const EvaluateOptions& options, const std::filesystem::path& file, Progress* progress = nullptr);
 
-/// Throws UserError(kInput), naming file and line, on a cut or malformed record.
+/// Throws UserError(kInput), naming file and line, on a cut or malformed record, and on a second answer to a question.
 std::vector<Prediction> read_predictions(const std::filesystem::path& file);
 
 /// Everything that follows from stored answers.

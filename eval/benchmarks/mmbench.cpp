@@ -176,6 +176,9 @@ class MmBench final : public MultipleChoice {
   }
 
   [[noreturn]] void refuse(const std::string& problem) const {
+    if (options_.path.empty())  // answers that are scored again
+      throw UserError(ErrorKind::kInput, fmt::format("The answers to '{}' are not complete: {}", name(), problem),
+                      "Answer every rotation of a question, or set circular=off.");
     throw UserError(ErrorKind::kInput, fmt::format("{}: {}", options_.path, problem),
                     "CircularEval needs every rotation (index + r * 1,000,000); set `circular` to expand or off.");
   }

@@ -61,6 +61,9 @@ ForeignAnswer table_row(const std::string& where, std::size_t position, const Ce
   row.id = cell("index").text;
   row.question = cell("question").text;
   row.target = cell("answer").text;
+  for (const char* label : {"A", "B", "C", "D", "E", "F", "G", "H"}) {
+    if (auto option = cell(label); !option.blank) row.options.push_back({label, std::move(option.text)});
+  }
   row.text = answer.text;
   row.blank = answer.blank;
   row.number = answer.number;

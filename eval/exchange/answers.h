@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "eval/question.h"
+
 namespace scalselect::eval {
 
 /// Whose file it is.
@@ -19,16 +21,17 @@ const char* format_name(AnswerFormat format);  ///< "vlmevalkit", "lmms-eval", "
 
 /// One answer, and what its file says about the question. Empty texts: the file does not say.
 struct ForeignAnswer {
-  std::string where;          ///< "FILE: row 12", for messages
-  std::string id;             ///< VLMEvalKit's `index`, LLaVA's `question_id`, a question id in lmms-eval's metrics
-  std::string text;           ///< the raw answer
-  std::string prompt;         ///< the text that the model got
-  std::string question;       ///< the benchmark's question
-  std::string target;         ///< the expected answer
-  std::int64_t position = 0;  ///< in the harness's order: the line, or lmms-eval's `doc_id`
-  int round = 0;              ///< LLaVA's `round_id` for MMBench: how far the options were rotated
-  bool blank = false;         ///< the cell was empty or the value null: what the model said may be lost
-  bool number = false;        ///< the cell held a number: "1.0" may have been "1"
+  std::string where;            ///< "FILE: row 12", for messages
+  std::string id;               ///< VLMEvalKit's `index`, LLaVA's `question_id`, a question id in lmms-eval's metrics
+  std::string text;             ///< the raw answer
+  std::string prompt;           ///< the text that the model got
+  std::string question;         ///< the benchmark's question
+  std::string target;           ///< the expected answer
+  std::vector<Option> options;  ///< those that the file has a text for
+  std::int64_t position = 0;    ///< in the harness's order: the line, or lmms-eval's `doc_id`
+  int round = 0;                ///< LLaVA's `round_id` for MMBench: how far the options were rotated
+  bool blank = false;           ///< the cell was empty or the value null: what the model said may be lost
+  bool number = false;          ///< the cell held a number: "1.0" may have been "1"
 };
 
 struct ForeignAnswers {

@@ -54,6 +54,13 @@ std::string contradiction(const Question& question, const ForeignAnswer& answer)
       at += text.size();
     }
   }
+  for (const auto& [label, text] : answer.options) {
+    const auto own = std::find_if(question.options.begin(), question.options.end(),
+                                  [&](const Option& option) { return option.label == label; });
+    if (own == question.options.end()) continue;  // a missing value, as the benchmark's reader takes it
+    if (words_of(own->text) != words_of(text))
+      return fmt::format("has the option {} '{}', but the benchmark's is '{}'", label, text, own->text);
+  }
   const auto gold = question.answers.empty() ? std::string() : question.answers.front();
   const bool one_word = !question.options.empty() || gold == "yes" || gold == "no";
   if (one_word && !answer.target.empty() && lower(strip(answer.target)) != lower(gold)) {
@@ -150,8 +157,11 @@ Match best_match(const std::string& benchmark, const Loaded& loaded, const Forei
   std::vector<Match> tried = {checked(by_id(questions, file), questions, file),
                               checked(by_group(questions, file), questions, file)};
   if (file.ordered) tried.push_back(checked(by_position(loaded, file), questions, file));
+  // A way that finds fewer answers than one that met a contradiction has only left out what contradicts.
+  std::size_t most = 0;
   for (auto& match : tried) {
-    if (match.found > 0 && match.problem.empty()) return std::move(match);
+    if (match.found > 0 && match.problem.empty() && match.found >= most) return std::move(match);
+    most = std::max(most, match.found);
   }
   for (const auto& match : tried) {
     if (match.problem.empty()) continue;

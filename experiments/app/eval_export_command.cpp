@@ -4,6 +4,7 @@
 
 #include <optional>
 
+#include "core/error.h"
 #include "core/files.h"
 #include "core/log.h"
 #include "eval/exchange/exports.h"
@@ -95,6 +96,9 @@ int eval_export(const Words& words) {
   require_writable(out);
   const auto benchmark = eval::make_benchmark(answers.benchmark);
   const auto predictions = eval::read_predictions(answers.file);
+  if (predictions.empty()) {
+    throw UserError(ErrorKind::kInput, fmt::format("'{}' holds no answers.", answers.file.string()), "Evaluate first.");
+  }
   if (format == "vlmevalkit") to_vlmevalkit(out, answers, *benchmark, predictions);
   if (format == "lmms-eval") to_lmms_eval(out, answers, *benchmark, predictions, asked);
   if (format == "llava") to_llava(out, answers, *benchmark, predictions);

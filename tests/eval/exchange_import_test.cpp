@@ -123,6 +123,34 @@ TEST(ExchangeImport, AQuestionThatTheFileSpoilsCostsItself) {
   }
 }
 
+/// A way of joining that leaves out the rows which contradict the benchmark would hide them.
+TEST(ExchangeImport, OneRowThatContradictsEndsTheImport) {
+  const auto problem_of = [](StandIn& stand_in, const ForeignAnswers& answers) {
+    return message_of([&] { join_answers(stand_in.benchmark(), stand_in.loaded(), answers); });
+  };
+  StandIn mmbench("mmbench", "mmbench.tsv"), science("scienceqa", "scienceqa", Matcher::kOfficial),
+      pope("pope", "pope.tsv");
+  const auto sheet = read_answers(exchange("vlmevalkit_mmbench.tsv"));
+  ASSERT_FALSE(sheet.answers[1].options.empty());
+  auto changed = sheet;
+  changed.answers[1].options[0].text = "pink";
+  EXPECT_THAT(problem_of(mmbench, changed), AllOf(HasSubstr("line 3"), HasSubstr("has the option A 'pink'")));
+  changed = sheet;
+  changed.answers[2].question = "Another?";
+  EXPECT_THAT(problem_of(mmbench, changed), AllOf(HasSubstr("line 4"), HasSubstr("was given to 'Another?'")));
+  auto lines = read_answers(exchange("llava_scienceqa.jsonl"));
+  for (std::size_t i = 2; i < lines.answers.size(); ++i) lines.answers[i].prompt = "What else? A. no B. never";
+  EXPECT_THAT(problem_of(science, lines), HasSubstr("was given to 'What else?"));
+  lines = read_answers(exchange("llava_scienceqa.jsonl"));
+  lines.answers.push_back(lines.answers.front());
+  lines.answers.back().position = static_cast<std::int64_t>(lines.answers.size()) - 1;
+  EXPECT_THAT(problem_of(science, lines), HasSubstr("again, after"));
+  auto labels = read_answers(exchange("vlmevalkit_pope.xlsx"));
+  for (std::size_t i = 0; i < labels.answers.size(); i += 3)
+    labels.answers[i].target = labels.answers[i].target == "yes" ? "no" : "yes";
+  EXPECT_THAT(problem_of(pope, labels), HasSubstr("but the benchmark's answer is"));
+}
+
 /// With --all-rounds the script asks the first row of a question again, and numbers the rounds.
 TEST(ExchangeImport, LlavasRoundsAreRotations) {
   StandIn stand_in("mmbench", "mmbench.tsv");
