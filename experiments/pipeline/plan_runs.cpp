@@ -416,6 +416,10 @@ class Planner {
             options.train_projector, options.train_embeddings, options.train_head};
   }
 
+  static plan::TrainingWay way_of(const trainer::TrainOptions& options) {
+    return {options.dtype == trainer::ComputeType::kBFloat16, options.gradient_checkpointing};
+  }
+
   void trainings() {
     std::set<std::string> distinct;
     std::map<std::string, Stage> by_method;
@@ -442,7 +446,7 @@ class Planner {
       const bool cached =
           pictures * row_.visual * feature_bytes() <= static_cast<double>(options.feature_cache_mb) * 1048576;
       stage.flop +=
-          seen * plan::training_flop(*shape_, row_, trained) +
+          seen * plan::training_flop(*shape_, row_, trained, way_of(options)) +
           (cached ? pictures : pictures + seen * row_.pictures) * plan::tower_flop(shape_->tower, row_.visual);
       stage.work = Work::kTraining;
       stage.bf16 = options.dtype == trainer::ComputeType::kBFloat16;
@@ -456,7 +460,8 @@ class Planner {
           "before",
           configs_.size());
     }
-    const auto memory = plan::training_memory(*shape_, row_, trained_of(first_.trainer), first_.trainer.batch_size);
+    const auto memory = plan::training_memory(*shape_, row_, trained_of(first_.trainer), first_.trainer.batch_size,
+                                              way_of(first_.trainer));
     plan_.memory.emplace_back(
         fmt::format(
             "training, batches of {}: weights {:.1f}, optimiser {:.1f}, kept for the backward pass about {:.1f} GB",

@@ -33,11 +33,12 @@ std::int64_t trained_weights(const ModelShape& model, const Trained& trained) {
   return sum;
 }
 
-double training_flop(const ModelShape& model, const RowShape& row, const Trained& trained) {
+double training_flop(const ModelShape& model, const RowShape& row, const Trained& trained, const TrainingWay& way) {
   const auto& d = model.decoder;
   const auto layers = static_cast<double>(d.layers);
   const double linears = layers * 2 * row.tokens() * static_cast<double>(layer_weights(d));
-  return 2 * linears + 3 * attention_flop(d, layers, row.tokens()) +
+  const double again = way.checkpointed > 0 ? 1 : 0;
+  return (2 + again) * linears + (3 + again) * attention_flop(d, layers, row.tokens()) +
          3 * 2 * row.tokens() * static_cast<double>(trained.lora) +
          (trained.projector ? 3 : 1) * row.pictures * projector_flop(model, row.visual) +
          (trained.head ? 3 : 2) * head_flop(d, row.answers);
@@ -55,15 +56,20 @@ double bytes_per_token(const ModelShape& model, double bytes_per_weight) {
   return bytes_per_weight * static_cast<double>(weights);
 }
 
-TrainingMemory training_memory(const ModelShape& model, const RowShape& row, const Trained& trained, double batch) {
+TrainingMemory training_memory(const ModelShape& model, const RowShape& row, const Trained& trained, double batch,
+                               const TrainingWay& way) {
   const auto& d = model.decoder;
   const auto q = static_cast<double>(d.heads * d.head_dim), k = static_cast<double>(d.kv_heads * d.head_dim);
   const auto h = static_cast<double>(d.hidden), i = static_cast<double>(d.intermediate);
   const double per_token_layer = 2 * (2 * h + 2 * q + 2 * k + 4 * i) + 16 * h;
   const double logits = 3 * 4 * row.answers * static_cast<double>(d.vocab);
   const auto changed = static_cast<double>(trained_weights(model, trained));
-  return {4 * (static_cast<double>(all_weights(model)) + static_cast<double>(trained.lora)), 12 * changed,
-          batch * (row.tokens() * static_cast<double>(d.layers) * per_token_layer + logits)};
+  const auto layers = static_cast<double>(d.layers);
+  const double halved = way.bfloat16 ? layers * static_cast<double>(layer_weights(d)) : 0;
+  const auto group = std::min(layers, static_cast<double>(way.checkpointed));
+  const double kept = group > 0 ? layers / group * 4 * h + group * per_token_layer : layers * per_token_layer;
+  return {4 * (static_cast<double>(all_weights(model)) + static_cast<double>(trained.lora)) - 2 * halved, 12 * changed,
+          batch * (row.tokens() * kept + logits)};
 }
 
 }  // namespace scalselect::plan

@@ -35,10 +35,16 @@ struct Trained {
 /// Scalars that are trained.
 std::int64_t trained_weights(const ModelShape& model, const Trained& trained);
 
-/// Forward and backward of one row without recomputation. Frozen matrices are multiplied twice, for the output and for
-/// the gradient of their input; trained ones three times; attention's n^2 part three times. Without the tower, see
-/// tower_flop: its outputs are cached for a training if there is room.
-double training_flop(const ModelShape& model, const RowShape& row, const Trained& trained);
+/// How a training uses memory (trainer/options.h).
+struct TrainingWay {
+  bool bfloat16 = false;          ///< products, so that frozen weights of the decoder's layers are held in it
+  std::int64_t checkpointed = 0;  ///< layers that keep one input together and are computed twice; 0 = none are
+};
+
+/// Forward and backward of one row; layers that are recomputed are multiplied once more. Frozen matrices are multiplied
+/// twice, for the output and for the gradient of their input; trained ones three times; attention's n^2 part three
+/// times. Without the tower, see tower_flop: its outputs are cached for a training if there is room.
+double training_flop(const ModelShape& model, const RowShape& row, const Trained& trained, const TrainingWay& way = {});
 
 /// One question: the prompt with its picture, and `new_tokens` that follow, each through all weights of the decoder.
 double answer_flop(const ModelShape& model, const RowShape& prompt, double new_tokens);
@@ -46,13 +52,15 @@ double answer_flop(const ModelShape& model, const RowShape& prompt, double new_t
 /// Bytes of the decoder's weights that a new token reads, whatever the size of its batch.
 double bytes_per_token(const ModelShape& model, double bytes_per_weight);
 
-/// Memory of a training: weights in float32 (the frozen ones, too), gradients and AdamW's moments of what is trained,
-/// and what one batch keeps for its backward pass, roughly: per token and layer 2 bytes for each input and output of a
-/// linear, 16 bytes per channel of the residual stream, and logits in float32 at the answers.
+/// Memory of a training: weights in float32 (frozen ones of layers perhaps in bfloat16), gradients and AdamW's moments
+/// of what is trained, and what one batch keeps for its backward pass, roughly: per token and layer 2 bytes for each
+/// input and output of a linear, 16 bytes per channel of the residual stream, and logits in float32 at the answers. Of
+/// layers that are recomputed only one group keeps that at a time, the others a residual stream in float32.
 struct TrainingMemory {
   double weights = 0, optimiser = 0, activations = 0;
   double all() const { return weights + optimiser + activations; }
 };
-TrainingMemory training_memory(const ModelShape& model, const RowShape& row, const Trained& trained, double batch);
+TrainingMemory training_memory(const ModelShape& model, const RowShape& row, const Trained& trained, double batch,
+                               const TrainingWay& way = {});
 
 }  // namespace scalselect::plan
