@@ -7,6 +7,7 @@
 #include <new>
 
 #include "core/error.h"
+#include "core/lfs_pointer.h"
 #include "data/image_codecs.h"
 #include "data/picture_ref.h"
 
@@ -82,6 +83,8 @@ Image decode(const codecs::Source& source) {
   if (starts_with(bytes, "RIFF", 4) && starts_with(bytes, "WEBP", 4, 8)) return codecs::decode_webp(source);
   if (starts_with(bytes, "GIF87a", 6) || starts_with(bytes, "GIF89a", 6)) return codecs::decode_gif(source);
   if (starts_with(bytes, "BM", 2)) return codecs::decode_bmp(source);
+  if (is_lfs_pointer({reinterpret_cast<const char*>(bytes.data()), bytes.size()}))
+    throw UserError(ErrorKind::kInput, fmt::format("'{}' is a Git LFS pointer, not the picture.", name), kFetchFromLfs);
   const auto* const kind = unsupported_kind(bytes);
   throw UserError(
       ErrorKind::kInput,

@@ -8,6 +8,7 @@
 
 #include "core/error.h"
 #include "core/files.h"
+#include "core/lfs_pointer.h"
 #include "core/system_files.h"
 #include "core/utf8.h"
 
@@ -22,9 +23,9 @@ void refuse_other_downloads(std::string_view text, const std::filesystem::path& 
     throw UserError(ErrorKind::kInput, fmt::format("{}: is a web page, not the benchmark's file", file.string()),
                     "The download was answered by a page (an error, a login); fetch the file itself.");
   }
-  if (head.starts_with("version https://git-lfs")) {
+  if (is_lfs_pointer(head)) {
     throw UserError(ErrorKind::kInput, fmt::format("{}: is a Git LFS pointer, not the benchmark's file", file.string()),
-                    "Fetch the file itself: git lfs pull.");
+                    kFetchFromLfs);
   }
 }
 

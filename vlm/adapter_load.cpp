@@ -40,7 +40,12 @@ std::string model_name(const std::filesystem::path& file, const std::string& sto
 class AdapterReader {
  public:
   AdapterReader(const std::filesystem::path& folder, Vlm model)
-      : config_(folder), file_(weights_file(folder)), model_(model) {}
+      : config_(folder), file_(weights_file(folder)), model_(model) {
+    if (std::filesystem::exists(folder / "non_lora_trainables.bin")) {
+      refuse(folder / "non_lora_trainables.bin", "holds LLaVA's weights that were trained in full, which are not read",
+             "Merge the adapter with LLaVA's scripts/merge_lora_weights.py, and give the merged model in HF's layout.");
+    }
+  }
 
   AdapterSpec load(bool merge) {
     const std::string a_end = ".lora_A.weight", b_end = ".lora_B.weight";

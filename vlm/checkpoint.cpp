@@ -74,6 +74,11 @@ class Weights {
       if (quantised_.empty()) throw;
       refuse_quantised(error.problem());
     }
+    if (!quantised_.empty()) {
+      log_warning(
+          "'{}' says that its weights are quantised (quant_method '{}'); they are numbers, and used as they are", file,
+          quantised_);
+    }
     if (!options.device.is_cpu()) return;
     const auto needed = numbers(parts, layers) * static_cast<std::int64_t>(torch::elementSize(options.dtype));
     const auto free = free_memory();

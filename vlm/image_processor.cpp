@@ -83,9 +83,10 @@ void read_blocks(const std::filesystem::path& file, const Json& tree, ImageProce
   read_key(file, tree, "max_pixels", options.bounds.most);
 }
 
-bool is_qwen(const Json& tree) {
+/// Whether the processor's class is `name`, or its fast twin.
+bool is_class(const Json& tree, const char* name) {
   const auto type = tree.find("image_processor_type");
-  return type != tree.end() && type->is_string() && type->get<std::string>().starts_with("Qwen2");
+  return type != tree.end() && type->is_string() && type->get<std::string>().starts_with(name);
 }
 
 void check(const std::filesystem::path& file, const ImageProcessorOptions& options) {
@@ -229,7 +230,7 @@ ImageProcessor ImageProcessor::load(const std::filesystem::path& folder, bool pa
   if (options.do_resize && resample != 3) {
     refuse(file, fmt::format("'resample' is {}, but only 3 (bicubic) is supported", resample));
   }
-  if (is_qwen(tree)) {
+  if (is_class(tree, "Qwen2")) {
     read_blocks(file, tree, options);
     options.do_center_crop = false;
     options.bounds = {limits.least.value_or(options.bounds.least), limits.most.value_or(options.bounds.most)};
@@ -244,6 +245,10 @@ ImageProcessor ImageProcessor::load(const std::filesystem::path& folder, bool pa
   read_key(file, tree, "image_mean", options.mean);
   read_key(file, tree, "image_std", options.std);
   options.pad_to_square = pad_to_square;
+  if (bool pads = false; is_class(tree, "LlavaImageProcessor")) {
+    read_key(file, tree, "do_pad", pads);
+    options.pad_to_square = options.pad_to_square || pads;
+  }
   check(file, options);
   return ImageProcessor(options);
 }

@@ -62,7 +62,7 @@ class ImageProcessor {
   /// Reads an HF folder's processor_config.json (transformers 5: its image_processor), else preprocessor_config.json;
   /// or the file itself. `limits` replace those of a Qwen-VL
   /// file; other processors have none. Throws UserError(kInput): missing, not JSON, a resampling other than bicubic
-  /// (3), sizes that are not positive.
+  /// (3), sizes that are not positive. A LlavaImageProcessor's `do_pad` means `pad_to_square`, too.
   static ImageProcessor load(const std::filesystem::path& folder, bool pad_to_square = false,
                              const PixelLimits& limits = {});
 

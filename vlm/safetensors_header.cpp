@@ -9,6 +9,7 @@
 #include <set>
 
 #include "core/error.h"
+#include "core/lfs_pointer.h"
 
 namespace scalselect::vlm {
 namespace {
@@ -128,6 +129,9 @@ void check_tiling(const std::string& file, const std::map<std::string, Safetenso
 }  // namespace
 
 SafetensorsHeader parse_safetensors_header(std::string_view bytes, const std::string& name) {
+  if (is_lfs_pointer(bytes)) {
+    throw UserError(ErrorKind::kInput, fmt::format("'{}' is a Git LFS pointer, not the weights.", name), kFetchFromLfs);
+  }
   if (bytes.size() < 8) {
     refuse(name, fmt::format("it has {} bytes, fewer than the 8 of the header's length.", bytes.size()));
   }

@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "core/error.h"
+#include "core/lfs_pointer.h"
 #include "core/utf8.h"
 
 namespace scalselect {
@@ -50,6 +51,7 @@ JsonLayout layout_of(const FileBytes& bytes) {
   if (bytes.compression() == Compression::kNone) refuse_wide_text(bytes.head(), file);
   if (*first == '[') return JsonLayout::kArray;
   if (*first == '{') return JsonLayout::kLines;
+  if (is_lfs_pointer(bytes.head())) refuse(file, "is a Git LFS pointer, not the pool", kFetchFromLfs);
   const auto c = static_cast<unsigned char>(*first);
   refuse(file,
          fmt::format("begins with {}, which is neither a JSON array nor JSON lines",

@@ -127,7 +127,7 @@ TEST(Pool, ABadLineIsOneRow) {
                                    "line 4: its line goes on after the object, 3"));
   EXPECT_EQ(pool.sample(2).id, "2");
   EXPECT_EQ(pool.sample(6).id, "7");
-  EXPECT_THAT(refusal("{\n\"id\": 1\n}\n"), HasSubstr("JSON lines hold one object per line"));
+  EXPECT_THAT(refusal("{\n\"id\": 1\n}\n"), HasSubstr("objects of several lines stand in an array"));
   EXPECT_THAT(refusal(row(0) + "\r" + row(1) + "\r"), HasSubstr("carriage returns alone"));
 }
 
@@ -142,6 +142,7 @@ TEST(Pool, RefusesWhatIsNoPool) {
   EXPECT_THAT(refusal(""), HasSubstr("is empty"));
   EXPECT_THAT(refusal("[]"), HasSubstr("has no samples"));
   EXPECT_THAT(refusal("id,image"), HasSubstr("begins with 'i'"));
+  EXPECT_THAT(refusal("version https://git-lfs.github.com/spec/v1\noid"), HasSubstr("is a Git LFS pointer"));
   EXPECT_THAT(refusal("[1, 2]"), HasSubstr("no usable row"));
   EXPECT_THAT(refusal("[{\"id\": tru}]"), HasSubstr("no usable row; row 0: not JSON: "));
   EXPECT_THROW(Pool("/nowhere/pool.json"), UserError);

@@ -7,6 +7,7 @@
 
 #include "core/error.h"
 #include "core/files.h"
+#include "tests/message_of.h"
 #include "tests/vlm/model_test_util.h"
 #include "vlm/adapter.h"
 
@@ -139,6 +140,14 @@ TEST(PeftGolden, WhatTheConfigurationNamesAndTheWeightsLackIsTold) {
                   },
                   false)),
               testing::HasSubstr("'o_porj' of target_modules matches no module with weights"));
+}
+
+TEST(PeftGolden, LlavasWeightsBesideAnAdapterAreNotPassedOver) {
+  const auto folder = variant(
+      "llava", [](auto&) {}, false);
+  write_file_atomically(folder / "non_lora_trainables.bin", "PK");
+  Golden golden("llava_base");
+  EXPECT_THAT(message_of([&] { load_adapter(folder, golden.model); }), testing::HasSubstr("merge_lora_weights.py"));
 }
 
 TEST(PeftGolden, WeightsOfModulesThatAreNoTargetsAreLeftOutAndTold) {

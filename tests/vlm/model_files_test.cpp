@@ -273,6 +273,13 @@ TEST(Checkpoint, QuantisedWeightsAreNamedNotCalledDamaged) {
   write_file_atomically(scratch.path() / "config.json", tree.dump());
   EXPECT_THAT(message_of([&] { load_vlm(scratch.path()); }),
               AllOf(HasSubstr("quantised"), HasSubstr("'bitsandbytes'"), HasSubstr("q_proj")));
+  fs::copy(golden_folder("llava_base") / "model.safetensors", scratch.path() / "model.safetensors",
+           fs::copy_options::overwrite_existing);
+  testing::internal::CaptureStderr();
+  EXPECT_NO_THROW(load_vlm(scratch.path()));
+  EXPECT_THAT(testing::internal::GetCapturedStderr(), HasSubstr("quant_method 'bitsandbytes'"));
+  write_file_atomically(scratch.path() / "model.safetensors", "version https://git-lfs.github.com/spec/v1\n");
+  EXPECT_THAT(message_of([&] { load_vlm(scratch.path()); }), HasSubstr("is a Git LFS pointer"));
 }
 
 /// LLM.int8 keeps the shape of a weight, so that its codes would fit.
@@ -323,6 +330,13 @@ TEST(Processor, ReadsWhatTransformers5Writes) {
   tree["do_convert_rgb"] = tree["do_rescale"] = nullptr;  // null is absent
   write("preprocessor_config.json", tree);
   EXPECT_EQ(ImageProcessor::load(scratch.path()).options().crop_width, expected.crop_width);
+  for (const char* type : {"LlavaImageProcessor", "LlavaImageProcessorFast", "CLIPImageProcessor"}) {
+    auto padding = tree;
+    padding["image_processor_type"] = type;
+    padding["do_pad"] = true;
+    write("preprocessor_config.json", padding);
+    EXPECT_EQ(ImageProcessor::load(scratch.path()).options().pad_to_square, type[0] == 'L') << "CLIP's has no such key";
+  }
   for (const char* key : {"size", "crop_size", "image_mean", "do_normalize", "resample"}) {
     auto wrong = tree;
     wrong[key] = key == std::string("do_normalize") ? json(3.5) : json(100'000'000'000'000);
