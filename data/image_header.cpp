@@ -60,8 +60,10 @@ std::optional<ImageHeader> bmp(std::string_view bytes) {
   if (little_endian(bytes, 14, 4) == 12) {  // the oldest header
     return ImageHeader{"BMP", little_endian(bytes, 18, 2), little_endian(bytes, 20, 2)};
   }
+  const auto width = static_cast<std::int32_t>(little_endian(bytes, 18, 4));
   const auto height = static_cast<std::int32_t>(little_endian(bytes, 22, 4));  // negative: rows from the top
-  return ImageHeader{"BMP", little_endian(bytes, 18, 4), std::abs(static_cast<std::int64_t>(height))};
+  if (width < 1 || height == 0) return {};
+  return ImageHeader{"BMP", width, std::abs(static_cast<std::int64_t>(height))};
 }
 
 }  // namespace
