@@ -19,7 +19,7 @@ constexpr std::array<Utilisation, kWorks> kUtilisation = {{
      "84 samples/s on one H200, four at a time (results/gpu); other cards, with less to wait for, may do better"},
     {0.25, false, "single sequences of some 700 tokens"},
     {0.25, false, "as the forward pass"},
-    {0.35, false, "batches of 16, no recomputation"},
+    {0.35, false, "batches of 16; layers that are computed again count twice"},
     {0.25, false, "prompts in batches"},
 }};
 
