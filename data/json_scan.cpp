@@ -232,11 +232,9 @@ bool JsonValues::next_line(std::string_view& value) {
     const JsonPlace here{base_ + begin, line_};
     const auto length = value_length(text);
     if (!text.empty() && length < text.size()) {
-      std::string what = "ends in the middle of a value (JSON lines hold one object per line)";
-      if (!whole_line_ && found != nullptr)
-        what =
-            "has an object that goes on on the next line (JSON lines hold one per line; objects of several lines stand "
-            "in an array)";
+      std::string what =
+          "ends in the middle of a value (JSON lines hold one object per line; objects of several lines stand in an "
+          "array)";
       if (length > 0) {
         const auto more = trimmed_left(text.substr(length));
         what = more.starts_with('\r') ? "ends its lines with carriage returns alone (convert it: tr '\\r' '\\n')"

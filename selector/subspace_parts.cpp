@@ -237,7 +237,7 @@ PartContents write_part(const RowSource& source, std::int64_t first_number, cons
   out.write(bytes_of(header));
   const auto kernels = make_subspace_kernels();
   FiniteBlocks blocks(source, /*digests=*/true);
-  sum_units(blocks, fit, units, *kernels, excluded, [&](const Unit& unit, Moments sums) {
+  sum_units(blocks, fit, units, *kernels, excluded, [&](const Unit& unit, const Moments& sums) {
     const auto values = packed(sums);
     PartRecord record{unit.number, first_number + unit.first, unit.count, sums.count, blocks.digest()};
     record.values_crc = crc32_of(bytes_of_all(values));
