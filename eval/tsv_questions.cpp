@@ -91,17 +91,12 @@ class ImageReader {
 };
 
 std::vector<Option> read_options(const TsvTable& table, std::size_t row, PromptStyle style) {
-  std::vector<Option> options;
+  std::vector<Option> cells;
   for (char label = 'A'; label <= 'Z'; ++label) {
     const std::string column(1, label);
-    if (!table.has(column)) continue;
-    const std::string& text = table.cell(row, column);
-    const std::string low = lower(text);
-    const bool missing = is_missing_text(text) || (style == PromptStyle::kLlava && (low == "nan" || low == "none"));
-    if (!missing) options.push_back({column, text});
-    if (missing && style == PromptStyle::kLlava) break;
+    if (table.has(column)) cells.push_back({column, table.cell(row, column)});
   }
-  return options;
+  return shown_options(cells, style);
 }
 
 }  // namespace
@@ -132,6 +127,18 @@ std::vector<Question> tsv_questions(const TsvTable& table, PromptStyle style, co
     questions.push_back(std::move(question));
   }
   return questions;
+}
+
+std::vector<Option> shown_options(const std::vector<Option>& cells, PromptStyle style) {
+  std::vector<Option> options;
+  for (const auto& cell : cells) {
+    const std::string low = lower(cell.text);
+    const bool missing =
+        is_missing_text(cell.text) || (style == PromptStyle::kLlava && (low == "nan" || low == "none"));
+    if (!missing) options.push_back(cell);
+    if (missing && style == PromptStyle::kLlava) break;
+  }
+  return options;
 }
 
 bool is_tsv(const std::string& path) { return path.ends_with(".tsv"); }

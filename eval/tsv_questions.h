@@ -25,6 +25,10 @@ enum class Answers { kRequired, kOptional };
 std::vector<Question> tsv_questions(const TsvTable& table, PromptStyle style, const std::string& image_cache,
                                     const std::filesystem::path& image_root, Answers answers = Answers::kRequired);
 
+/// The options among a row's columns A, B, …, empty cells included, that `style` shows: none that reads as missing, and
+/// in LLaVA's style none behind one that does.
+std::vector<Option> shown_options(const std::vector<Option>& cells, PromptStyle style);
+
 /// True for a path that ends in ".tsv".
 bool is_tsv(const std::string& path);
 

@@ -61,9 +61,12 @@ ForeignAnswer table_row(const std::string& where, std::size_t position, const Ce
   row.id = cell("index").text;
   row.question = cell("question").text;
   row.target = cell("answer").text;
-  for (const char* label : {"A", "B", "C", "D", "E", "F", "G", "H"}) {
-    if (auto option = cell(label); !option.blank) row.options.push_back({label, std::move(option.text)});
+  row.hint = cell("hint").text;
+  for (char label = 'A'; label <= 'Z'; ++label) {
+    const std::string column(1, label);
+    row.options.push_back({column, cell(column.c_str()).text});
   }
+  while (!row.options.empty() && row.options.back().text.empty()) row.options.pop_back();
   row.text = answer.text;
   row.blank = answer.blank;
   row.number = answer.number;
@@ -188,6 +191,16 @@ ForeignAnswer answer_of(const json& record, const std::string& where, std::size_
   if (has_json(record, "prompt")) answer.prompt = json_string(record, "prompt", where);
   if (const auto round = record.find("round_id"); round != record.end() && round->is_number_integer()) {
     answer.round = round->get<int>();
+  }
+  if (const auto options = record.find("options"); options != record.end() && options->is_array()) {
+    // Its `option_char` are the letters of round 0; in later rounds the prompt gives the turned options A, B, … again.
+    const auto labels = record.value("option_char", json::array());
+    for (std::size_t i = 0; i < options->size() && i < 26; ++i) {
+      const bool labelled = answer.round == 0 && labels.is_array() && i < labels.size() && labels[i].is_string();
+      const auto label = labelled ? labels[i].get<std::string>() : std::string(1, static_cast<char>('A' + i));
+      const auto& text = (*options)[i];
+      answer.options.push_back({label, text.is_string() ? text.get<std::string>() : text.dump()});
+    }
   }
   return answer;
 }

@@ -26,8 +26,9 @@ struct ForeignAnswer {
   std::string text;             ///< the raw answer
   std::string prompt;           ///< the text that the model got
   std::string question;         ///< the benchmark's question
+  std::string hint;             ///< what stands above it
   std::string target;           ///< the expected answer
-  std::vector<Option> options;  ///< those that the file has a text for
+  std::vector<Option> options;  ///< as they were asked, with empty texts where a table has one before the last
   std::int64_t position = 0;    ///< in the harness's order: the line, or lmms-eval's `doc_id`
   int round = 0;                ///< LLaVA's `round_id` for MMBench: how far the options were rotated
   bool blank = false;           ///< the cell was empty or the value null: what the model said may be lost

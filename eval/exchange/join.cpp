@@ -5,12 +5,14 @@
 #include <algorithm>
 #include <charconv>
 #include <map>
+#include <optional>
 #include <set>
-#include <stdexcept>
 #include <unordered_map>
 
 #include "core/error.h"
 #include "eval/text.h"
+#include "eval/tsv.h"
+#include "eval/tsv_questions.h"
 
 namespace scalselect::eval {
 namespace {
@@ -35,8 +37,39 @@ std::string asked_by(const std::string& question) {
 
 bool holds(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
 
-/// Why `answer` cannot be one to `question`, by what its file says; empty if it can.
-std::string contradiction(const Question& question, const ForeignAnswer& answer) {
+/// The number that all of `text` is.
+std::optional<double> number_of(const std::string& text) {
+  double value = 0;
+  const auto* const end = text.data() + text.size();
+  const auto [stop, error] = std::from_chars(text.data(), end, value);
+  return error == std::errc() && stop == end && !text.empty() ? std::optional(value) : std::nullopt;
+}
+
+/// pandas makes 1.0 of a 1 in a column of numbers.
+bool same_text(const std::string& theirs, const std::string& ours) {
+  const auto a = words_of(theirs), b = words_of(ours);
+  const auto number = number_of(a);
+  return a == b || (number && number == number_of(b));
+}
+
+/// Why `answer` was given to other options; empty if the file does not tell.
+std::string other_options(const Question& question, const ForeignAnswer& answer, PromptStyle style) {
+  if (answer.options.empty() || question.options.empty()) return {};
+  // What reads as missing is an option on neither side: which of them tables and readers leave out varies.
+  const auto theirs = shown_options(answer.options, style), ours = shown_options(question.options, style);
+  for (std::size_t i = 0; i < std::max(theirs.size(), ours.size()); ++i) {
+    if (i == theirs.size()) return fmt::format("lacks the benchmark's option {} '{}'", ours[i].label, ours[i].text);
+    if (i == ours.size())
+      return fmt::format("has an option {} '{}', which the benchmark lacks", theirs[i].label, theirs[i].text);
+    if (theirs[i].label == ours[i].label && same_text(theirs[i].text, ours[i].text)) continue;
+    return fmt::format("has the option {} '{}', but the benchmark's is {} '{}'", theirs[i].label, theirs[i].text,
+                       ours[i].label, ours[i].text);
+  }
+  return {};
+}
+
+/// Why `answer` was given to another question, by what its file says; empty if it was not.
+std::string other_question(const Question& question, const ForeignAnswer& answer, PromptStyle style) {
   const auto expected = asked_by(question.question);
   const auto differs = [&](const std::string& theirs) {
     return fmt::format("was given to '{}', but the benchmark asks '{}'", theirs.substr(0, 100),
@@ -50,17 +83,23 @@ std::string contradiction(const Question& question, const ForeignAnswer& answer)
     for (const auto& option : question.options) {
       const auto text = words_of(option.text);
       at = prompt.find(text, at);
-      if (at == std::string::npos) return differs(prompt);
+      if (at == std::string::npos) {
+        return fmt::format("was given to '{}', but the benchmark's option {} is '{}'", prompt.substr(0, 100),
+                           option.label, text);
+      }
       at += text.size();
     }
   }
-  for (const auto& [label, text] : answer.options) {
-    const auto own = std::find_if(question.options.begin(), question.options.end(),
-                                  [&](const Option& option) { return option.label == label; });
-    if (own == question.options.end()) continue;  // a missing value, as the benchmark's reader takes it
-    if (words_of(own->text) != words_of(text))
-      return fmt::format("has the option {} '{}', but the benchmark's is '{}'", label, text, own->text);
+  if (!is_missing_text(answer.hint) && !question.hint.empty() && !same_text(answer.hint, question.hint)) {
+    return fmt::format("has the hint '{}', but the benchmark's is '{}'", answer.hint.substr(0, 100),
+                       question.hint.substr(0, 100));
   }
+  return other_options(question, answer, style);
+}
+
+/// Why `answer` cannot be one to `question`, by what its file says; empty if it can.
+std::string contradiction(const Question& question, const ForeignAnswer& answer, PromptStyle style) {
+  if (auto other = other_question(question, answer, style); !other.empty()) return other;
   const auto gold = question.answers.empty() ? std::string() : question.answers.front();
   const bool one_word = !question.options.empty() || gold == "yes" || gold == "no";
   if (one_word && !answer.target.empty() && lower(strip(answer.target)) != lower(gold)) {
@@ -72,25 +111,27 @@ std::string contradiction(const Question& question, const ForeignAnswer& answer)
 /// Which question each answer belongs to, by one way of finding it.
 struct Match {
   std::string key;
-  std::vector<std::size_t> question_of;  ///< of each answer; kNone
+  std::vector<std::size_t> question_of = {};  ///< of each answer; kNone
   std::size_t found = 0;
-  std::string problem;  ///< why this way does not do; empty if it does
+  std::string contradiction = {};  ///< the first answer to another question, and why; empty if there is none
+  std::string repeated = {};       ///< the first second answer to a question
 };
 
-/// Fills `found` and `problem` of a match.
-Match checked(Match match, const std::vector<Question>& questions, const ForeignAnswers& file) {
+/// Fills `found`, `contradiction` and `repeated` of a match.
+Match checked(Match match, const std::vector<Question>& questions, const ForeignAnswers& file, PromptStyle style) {
   std::unordered_map<std::size_t, std::size_t> first;  // question -> its answer
   for (std::size_t i = 0; i < file.answers.size(); ++i) {
     const auto at = match.question_of[i];
     if (at == kNone) continue;
     ++match.found;
     const auto& answer = file.answers[i];
-    auto problem = contradiction(questions[at], answer);
-    if (const auto [place, added] = first.emplace(at, i); !added && problem.empty()) {
-      problem =
-          fmt::format("answers question '{}' again, after {}", questions[at].id, file.answers[place->second].where);
+    const auto problem = contradiction(questions[at], answer, style);
+    if (match.contradiction.empty() && !problem.empty())
+      match.contradiction = fmt::format("{} {}", answer.where, problem);
+    if (const auto [place, added] = first.emplace(at, i); !added && match.repeated.empty()) {
+      match.repeated = fmt::format("{} answers question '{}' again, after {}", answer.where, questions[at].id,
+                                   file.answers[place->second].where);
     }
-    if (match.problem.empty() && !problem.empty()) match.problem = fmt::format("{} {}", answer.where, problem);
   }
   return match;
 }
@@ -105,7 +146,7 @@ std::string id_of(const ForeignAnswer& answer) {
 Match by_id(const std::vector<Question>& questions, const ForeignAnswers& file) {
   std::unordered_map<std::string, std::size_t> places;
   for (std::size_t i = 0; i < questions.size(); ++i) places.emplace(questions[i].id, i);
-  Match match{"id", {}, 0, {}};
+  Match match{.key = "id"};
   for (const auto& answer : file.answers) {
     const auto found = answer.id.empty() ? places.end() : places.find(id_of(answer));
     match.question_of.push_back(found == places.end() ? kNone : found->second);
@@ -113,21 +154,24 @@ Match by_id(const std::vector<Question>& questions, const ForeignAnswers& file) 
   return match;
 }
 
-/// By what several questions share, MME's image, and among them by the text.
-Match by_group(const std::vector<Question>& questions, const ForeignAnswers& file) {
+/// By what several questions share, MME's image, and among them by the text. An answer to none of them contradicts
+/// them.
+Match by_group(const std::vector<Question>& questions, const ForeignAnswers& file, PromptStyle style) {
   std::unordered_map<std::string, std::vector<std::size_t>> groups;
   for (std::size_t i = 0; i < questions.size(); ++i) groups[questions[i].group].push_back(i);
-  Match match{"image and text", {}, 0, {}};
+  Match match{.key = "image and text"};
   for (const auto& answer : file.answers) {
-    auto at = kNone;
     const auto group = groups.find(answer.id);
     const bool asked = !answer.prompt.empty() || !answer.question.empty();
-    if (group != groups.end() && (asked || group->second.size() == 1)) {
-      for (const auto member : group->second) {
-        if (contradiction(questions[member], answer).empty()) at = member;
-      }
+    if (group == groups.end() || (!asked && group->second.size() > 1)) {
+      match.question_of.push_back(kNone);
+      continue;
     }
-    match.question_of.push_back(at);
+    const auto& members = group->second;
+    const auto same = std::find_if(members.begin(), members.end(), [&](std::size_t member) {
+      return other_question(questions[member], answer, style).empty();
+    });
+    match.question_of.push_back(same == members.end() ? members.front() : *same);
   }
   return match;
 }
@@ -142,7 +186,7 @@ Match by_position(const Loaded& loaded, const ForeignAnswers& file) {
   for (auto& question : at_place) {
     if (question != kNone) question = next++;
   }
-  Match match{"position", {}, 0, {}};
+  Match match{.key = "position"};
   for (const auto& answer : file.answers) {
     const bool asked = !answer.prompt.empty() || !answer.question.empty();
     const auto place = static_cast<std::size_t>(answer.position);
@@ -152,27 +196,33 @@ Match by_position(const Loaded& loaded, const ForeignAnswers& file) {
   return match;
 }
 
-Match best_match(const std::string& benchmark, const Loaded& loaded, const ForeignAnswers& file) {
+/// The first way that places all answers which an earlier way has placed where they contradict the benchmark: one that
+/// leaves some of them out would only hide them.
+Match best_match(const Benchmark& benchmark, const Loaded& loaded, const ForeignAnswers& file) {
   const auto& questions = loaded.questions;
-  std::vector<Match> tried = {checked(by_id(questions, file), questions, file),
-                              checked(by_group(questions, file), questions, file)};
-  if (file.ordered) tried.push_back(checked(by_position(loaded, file), questions, file));
-  // A way that finds fewer answers than one that met a contradiction has only left out what contradicts.
-  std::size_t most = 0;
-  for (auto& match : tried) {
-    if (match.found > 0 && match.problem.empty() && match.found >= most) return std::move(match);
-    most = std::max(most, match.found);
+  const auto style = benchmark.options().style;
+  std::vector<Match> tried = {by_id(questions, file), by_group(questions, file, style)};
+  if (file.ordered) tried.push_back(by_position(loaded, file));
+  std::vector<bool> placed(file.answers.size(), false);
+  std::string problem;
+  for (auto& way : tried) {
+    auto match = checked(std::move(way), questions, file, style);
+    bool all = match.found > 0;
+    for (std::size_t i = 0; i < placed.size(); ++i) all = all && (!placed[i] || match.question_of[i] != kNone);
+    if (all && match.contradiction.empty() && match.repeated.empty()) return match;
+    if (problem.empty()) problem = match.contradiction.empty() ? match.repeated : match.contradiction;
+    if (all && match.contradiction.empty()) break;  // the ids are the benchmark's, and some are there twice
+    for (std::size_t i = 0; i < placed.size(); ++i) placed[i] = placed[i] || match.question_of[i] != kNone;
   }
-  for (const auto& match : tried) {
-    if (match.problem.empty()) continue;
-    throw UserError(ErrorKind::kInput, match.problem,
-                    fmt::format("Is `path` the file (and the revision) of '{}' that was answered?", benchmark));
+  if (!problem.empty()) {
+    throw UserError(ErrorKind::kInput, problem,
+                    fmt::format("Is `path` the file (and the revision) of '{}' that was answered?", benchmark.name()));
   }
   throw UserError(
       ErrorKind::kInput,
       fmt::format("{}: none of its {} answers belongs to a question of '{}' (the first has the id '{}', the "
                   "benchmark's first is '{}')",
-                  file.file, file.answers.size(), benchmark, file.answers.front().id, questions.front().id),
+                  file.file, file.answers.size(), benchmark.name(), file.answers.front().id, questions.front().id),
       "Give as `path` the benchmark's file that the harness itself read.");
 }
 
@@ -180,7 +230,7 @@ Match best_match(const std::string& benchmark, const Loaded& loaded, const Forei
 
 Joined join_answers(const Benchmark& benchmark, const Loaded& loaded, const ForeignAnswers& answers) {
   const auto& questions = loaded.questions;
-  const auto match = best_match(benchmark.name(), loaded, answers);
+  const auto match = best_match(benchmark, loaded, answers);
   std::set<std::string> spoilt;  // ids
   for (const auto& question : loaded.unusable) spoilt.insert(question.id);
   std::vector<const ForeignAnswer*> of_question(questions.size(), nullptr);

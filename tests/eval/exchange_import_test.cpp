@@ -151,6 +151,57 @@ TEST(ExchangeImport, OneRowThatContradictsEndsTheImport) {
   EXPECT_THAT(problem_of(pope, labels), HasSubstr("but the benchmark's answer is"));
 }
 
+TEST(ExchangeImport, WhateverTheFileSaysOfAQuestionIsCompared) {
+  StandIn mmbench("mmbench", "mmbench.tsv"), pope("pope", "pope.tsv"), mme("mme", "mme.tsv");
+  const auto problem_of = [](StandIn& stand_in, const ForeignAnswers& answers) {
+    return message_of([&] { join_answers(stand_in.benchmark(), stand_in.loaded(), answers); });
+  };
+  const auto sheet = read_answers(exchange("vlmevalkit_mmbench.tsv"));
+  auto changed = sheet;
+  changed.answers[1].options.push_back({"Z", "pink"});
+  EXPECT_THAT(problem_of(mmbench, changed), HasSubstr("line 3 has an option Z 'pink', which the benchmark lacks"));
+  changed = sheet;
+  changed.answers[1].options.back().text = "None";  // as pandas reads a missing one: a cell without a text
+  EXPECT_THAT(problem_of(mmbench, changed), HasSubstr("line 3 lacks the benchmark's option"));
+  auto lines = read_answers(exchange("llava_mmbench.jsonl"));
+  ASSERT_FALSE(lines.answers[0].options.empty());
+  lines.answers[0].options[0].text = "pink";
+  EXPECT_THAT(problem_of(mmbench, lines), HasSubstr("line 1 has the option A 'pink', but the benchmark's is A 'red'"));
+  // An image of MME is known, but neither of its questions is the one that was answered.
+  auto samples = read_answers(exchange("lmms_samples_mme.jsonl"));
+  samples.answers[2].target = samples.answers[2].target == "Yes" ? "No" : "Yes";
+  auto questions = mme.questions();
+  for (auto& question : questions) question.id = "x" + question.id;
+  for (auto& question : questions) question.group = question.group.substr(question.group.find('/') + 1);
+  EXPECT_THAT(message_of([&] { join_answers(mme.benchmark(), {questions, {}, {}}, samples); }),
+              HasSubstr("line 3 expects"));
+}
+
+/// Its place in the file is not what an answer is known by where its id is the benchmark's.
+TEST(ExchangeImport, ASecondAnswerInAnothersPlaceIsNotTheOthers) {
+  StandIn pope("pope", "pope.tsv");
+  ForeignAnswers lines;
+  lines.file = "a.jsonl";
+  lines.ordered = true;
+  for (const auto& question : pope.questions()) {
+    ForeignAnswer answer;
+    answer.where = "a.jsonl: line " + std::to_string(lines.answers.size() + 1);
+    answer.id = question.id;
+    answer.prompt = question.question;
+    answer.position = std::ssize(lines.answers);
+    lines.answers.push_back(answer);
+  }
+  EXPECT_EQ(join_answers(pope.benchmark(), pope.loaded(), lines).key, "id");
+  const auto& asked = pope.questions();
+  const auto same = std::find_if(asked.begin() + 1, asked.end(),
+                                 [&](const Question& question) { return question.question == asked[0].question; });
+  ASSERT_NE(same, asked.end());
+  const auto place = static_cast<std::size_t>(same - asked.begin());
+  lines.answers[place].id = asked[0].id;
+  EXPECT_THAT(message_of([&] { join_answers(pope.benchmark(), pope.loaded(), lines); }),
+              HasSubstr(lines.answers[place].where + " answers question '" + asked[0].id + "' again"));
+}
+
 /// With --all-rounds the script asks the first row of a question again, and numbers the rounds.
 TEST(ExchangeImport, LlavasRoundsAreRotations) {
   StandIn stand_in("mmbench", "mmbench.tsv");
