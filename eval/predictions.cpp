@@ -293,7 +293,11 @@ Rescored rescore(const Benchmark& benchmark, const std::filesystem::path& file) 
   if (result.questions.empty()) {
     throw UserError(ErrorKind::kInput, file.string() + ": holds no predictions", "Evaluate first.");
   }
-  result.scores = benchmark.aggregate(result.questions, result.outcomes);
+  try {
+    result.scores = benchmark.aggregate(result.questions, result.outcomes);
+  } catch (const UserError& error) {  // which does not know where the answers are from
+    throw UserError(error.kind(), fmt::format("{}: {}", file.string(), error.problem()), error.remedy());
+  }
   return result;
 }
 

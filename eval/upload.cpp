@@ -47,9 +47,20 @@ std::unordered_map<std::string, const Prediction*> by_id(const Benchmark& benchm
   return found;
 }
 
+// The benchmark's file or folder, which a file of answers does not name.
+fs::path place_of(const Benchmark& benchmark, const std::string& remedy) {
+  const fs::path path = benchmark.options().path;
+  if (!path.empty()) return path;
+  throw UserError(ErrorKind::kUsage,
+                  fmt::format("what the server of '{}' takes is made from the benchmark's own file, and no path of it "
+                              "is given",
+                              benchmark.name()),
+                  remedy);
+}
+
 fs::path all_ids(const Benchmark& benchmark, const fs::path& given) {
   if (!given.empty()) return given;
-  const fs::path path = benchmark.options().path;
+  const fs::path path = place_of(benchmark, "Give path=FILE, or questions= the file of all ids of test2015.");
   const fs::path folder = fs::is_directory(path) ? path : path.parent_path();
   const std::vector<std::string> names = {"llava_vqav2_mscoco_test2015.jsonl",
                                           "v2_OpenEnded_mscoco_test2015_questions.json"};
@@ -110,7 +121,7 @@ std::string tsv_line(const std::vector<std::string>& cells) {
 std::string mmbench(const Benchmark& benchmark, Predictions predictions, const fs::path&) {
   constexpr std::size_t kPlace = 6;  // after index, question and four options
   const std::vector<std::string> dropped = {"hint", "category", "source", "image", "comment", "l2-category"};
-  const TsvTable table = TsvTable::read(benchmark.options().path);
+  const TsvTable table = TsvTable::read(place_of(benchmark, "Give path=FILE.tsv, the table that was answered."));
   const auto answers = by_id(benchmark, predictions);
   std::vector<std::string> kept;
   for (const auto& column : table.columns()) {

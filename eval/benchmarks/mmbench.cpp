@@ -167,20 +167,18 @@ class MmBench final : public MultipleChoice {
       const auto found = incomplete.find(question.group);
       if (found != incomplete.end() && question.unusable.empty()) question.unusable = found->second;
     }
-    if (!groups.empty() && !other_problems && incomplete.size() == groups.size()) refuse(incomplete.begin()->second);
+    if (groups.empty() || other_problems || incomplete.size() < groups.size()) return;
+    throw UserError(ErrorKind::kInput, fmt::format("{}: {}", options_.path, incomplete.begin()->second),
+                    "CircularEval needs every rotation (index + r * 1,000,000); set `circular` to expand or off.");
   }
 
+  // Of answered questions. What the file lacks was left out before they were asked, so that answers have been lost.
   void check_rotations(std::span<const Question> questions) const {
     const auto incomplete = incomplete_groups(questions);
-    if (!incomplete.empty()) refuse(incomplete.begin()->second);
-  }
-
-  [[noreturn]] void refuse(const std::string& problem) const {
-    if (options_.path.empty())  // answers that are scored again
-      throw UserError(ErrorKind::kInput, fmt::format("The answers to '{}' are not complete: {}", name(), problem),
-                      "Answer every rotation of a question, or set circular=off.");
-    throw UserError(ErrorKind::kInput, fmt::format("{}: {}", options_.path, problem),
-                    "CircularEval needs every rotation (index + r * 1,000,000); set `circular` to expand or off.");
+    if (incomplete.empty()) return;
+    throw UserError(ErrorKind::kInput,
+                    fmt::format("the answers to '{}' are not complete: {}", name(), incomplete.begin()->second),
+                    "Answer every rotation, or score the file with circular=off, which counts first rotations alone.");
   }
 
   // The bootstrap draws questions by group, and groups that show the same image together.

@@ -8,6 +8,7 @@
 #include <map>
 #include <nlohmann/json.hpp>
 #include <unordered_map>
+#include <unordered_set>
 
 #include "core/error.h"
 #include "core/hash.h"
@@ -108,6 +109,13 @@ std::string table_of_questions(std::span<const Prediction> predictions) {
   return text;
 }
 
+/// Whether the benchmark's file is a table of VLMEvalKit.
+bool has_table(const Benchmark& benchmark) {
+  const auto& path = benchmark.options().path;
+  std::error_code unknown;
+  return is_tsv(path) && std::filesystem::is_regular_file(path, unknown);
+}
+
 bool is_scienceqa(const std::string& kind) { return kind == "scienceqa" || kind == "scienceqa_full"; }
 
 /// LLaVA's id of a question. POPE's files number their questions anew, and the scorer wants ids that are unique.
@@ -125,10 +133,20 @@ std::string dumped(const ordered_json& record) {
 }  // namespace
 
 std::string vlmevalkit_table(const Benchmark& benchmark, std::span<const Prediction> predictions) {
-  const auto& path = benchmark.options().path;
-  std::error_code unknown;
-  const bool table = is_tsv(path) && std::filesystem::is_regular_file(path, unknown);
-  return table ? table_of_file(benchmark, predictions) : table_of_questions(predictions);
+  return has_table(benchmark) ? table_of_file(benchmark, predictions) : table_of_questions(predictions);
+}
+
+std::vector<std::string> unanswered_rows(const Benchmark& benchmark, std::span<const Prediction> predictions) {
+  if (!has_table(benchmark)) return {};
+  std::unordered_set<std::string> answered;
+  for (const auto& prediction : predictions) answered.insert(prediction.question.id);
+  const auto table = TsvTable::read(benchmark.options().path);
+  std::vector<std::string> ids;
+  for (std::size_t row = 0; row < table.rows(); ++row) {
+    if (auto id = table.cell(row, "index"); !answered.contains(id)) ids.push_back(std::move(id));
+  }
+  if (ids.size() == table.rows()) ids.clear();  // its ids are not those of the answers
+  return ids;
 }
 
 std::size_t read_as_missing(std::span<const Prediction> predictions) {

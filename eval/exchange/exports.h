@@ -16,6 +16,10 @@ namespace scalselect::eval {
 /// without an answer are left out. Throws UserError(kInput) if the benchmark's file lacks an answered question.
 std::string vlmevalkit_table(const Benchmark& benchmark, std::span<const Prediction> predictions);
 
+/// Ids of the rows of options().path without an answer, if that is VLMEvalKit's TSV and has any of the answered
+/// questions; else none.
+std::vector<std::string> unanswered_rows(const Benchmark& benchmark, std::span<const Prediction> predictions);
+
 /// Number of answers that pandas reads as missing, so that VLMEvalKit scores the text "nan" in their place.
 std::size_t read_as_missing(std::span<const Prediction> predictions);
 

@@ -8,10 +8,12 @@
 #include "core/files.h"
 #include "core/log.h"
 #include "eval/exchange/exports.h"
+#include "eval/json_files.h"
 #include "eval/registry.h"
 #include "eval/upload.h"
 #include "experiments/app/answer_files.h"
 #include "experiments/app/eval_command.h"
+#include "experiments/runs/evaluation.h"
 
 namespace scalselect::app {
 namespace {
@@ -73,6 +75,22 @@ void to_llava(const fs::path& out, const AnswerFile& answers, const eval::Benchm
   fmt::print("{}: the questions with the same ids (--question-file)\n", questions.string());
 }
 
+/// Whether every question of the benchmark that is known here has an answer; else it says which have none.
+bool is_whole(const AnswerFile& answers, const eval::Benchmark& benchmark,
+              const std::vector<eval::Prediction>& predictions) {
+  auto unanswered = eval::unanswered_rows(benchmark, predictions);
+  const auto listed = answers.file.parent_path() / pipeline::kUnusableFile;
+  if (unanswered.empty() && answers.file.filename() == "predictions.jsonl" && fs::exists(listed)) {
+    eval::for_each_json_line(listed, [&](const nlohmann::json& record, const std::string& where) {
+      unanswered.push_back(eval::json_string(record, "id", where));
+    });
+  }
+  if (unanswered.empty()) return true;
+  log_warning("{}: holds {} answers, and {} questions of '{}' have none, which the export therefore lacks ({})",
+              answers.file.string(), predictions.size(), unanswered.size(), benchmark.name(), first_of(unanswered));
+  return false;
+}
+
 }  // namespace
 
 int eval_export(const Words& words) {
@@ -97,7 +115,8 @@ int eval_export(const Words& words) {
   const auto benchmark = eval::make_benchmark(answers.benchmark);
   const auto predictions = eval::read_predictions(answers.file);
   if (predictions.empty()) {
-    throw UserError(ErrorKind::kInput, fmt::format("'{}' holds no answers.", answers.file.string()), "Evaluate first.");
+    throw UserError(ErrorKind::kInput, fmt::format("{}: holds no predictions", answers.file.string()),
+                    "Evaluate first.");
   }
   if (format == "vlmevalkit") to_vlmevalkit(out, answers, *benchmark, predictions);
   if (format == "lmms-eval") to_lmms_eval(out, answers, *benchmark, predictions, asked);
@@ -106,7 +125,7 @@ int eval_export(const Words& words) {
     write(out, answers, eval::upload_text(*benchmark, predictions, asked.value("questions")), predictions.size(),
           "as the benchmark's server takes it");
   }
-  return 0;
+  return is_whole(answers, *benchmark, predictions) ? 0 : kIncompleteExit;
 }
 
 }  // namespace scalselect::app

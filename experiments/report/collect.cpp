@@ -208,13 +208,18 @@ Collection collect(const Store& store, const std::string& experiment) {
   const auto named = constraints_that_differ(rows);
   Collection collection;
   collection.experiment = experiment;
+  std::size_t answers_alone = 0;  // runs of `eval` and `eval import`, which no pool and budget belongs to
   for (const auto& row : rows) {
     if (row.status != "finished") {
       collection.failed.push_back(row.name + ": " + (row.error.empty() ? row.status : row.error));
       continue;
     }
     const auto places = artifacts_of(store, row);
-    if (!places.contains("selection") || !places.contains("pool")) continue;
+    if (!places.contains("selection") || !places.contains("pool")) {
+      answers_alone += std::any_of(places.begin(), places.end(),
+                                   [](const auto& place) { return place.first.starts_with("predictions/"); });
+      continue;
+    }
     if (!collection.pool) collection.pool = pool_of(row, places.at("pool"));
     ReportRun run;
     run.row = row;
@@ -247,6 +252,14 @@ Collection collect(const Store& store, const std::string& experiment) {
                       fmt::format("`scalselect compare {} {}` shows them; give one of the experiments another name=.",
                                   twin->row.id, row.id));
     }
+  }
+  if (collection.runs.empty() && answers_alone > 0) {
+    throw UserError(
+        ErrorKind::kInput,
+        fmt::format("Experiment '{}' has {} finished runs of `eval` and `eval import` alone: a report compares "
+                    "trainings on subsets of a pool, which they are not.",
+                    experiment, answers_alone),
+        "`scalselect compare` sets such runs side by side, and `scalselect eval diff` their answers.");
   }
   if (collection.runs.empty()) {
     throw UserError(ErrorKind::kInput, fmt::format("Experiment '{}' has no finished run with answers.", experiment),

@@ -122,6 +122,15 @@ TEST(ExchangeExport, TheFileMustHoldTheAnsweredQuestions) {
               HasSubstr("pope.tsv: has 24 of the 56 answered questions of 'pope'"));
 }
 
+TEST(ExchangeExport, RowsWithoutAnAnswerAreNamed) {
+  StandIn pope("pope", "pope.tsv");
+  pope.scores_of("vlmevalkit_pope.xlsx");
+  auto few = pope.predictions();
+  EXPECT_TRUE(unanswered_rows(pope.benchmark(), few).empty());
+  few.pop_back();
+  EXPECT_THAT(unanswered_rows(pope.benchmark(), few), ::testing::ElementsAre(pope.questions().back().id));
+}
+
 TEST(ExchangeExport, AnswersThatReadAsMissingAreCounted) {
   StandIn mmbench("mmbench", "mmbench.tsv");
   mmbench.scores_of("vlmevalkit_mmbench.xlsx");

@@ -171,6 +171,14 @@ TEST_F(PredictionsTest, RescoreNamesWhatIsWrong) {
   folder_.write("odd.jsonl", "{\"bench\": \"pope\", \"id\": \"x\", \"response\": \"\"}\n");
   EXPECT_THAT(message_of([&] { rescore(*bench_, folder_ / "odd.jsonl"); }),
               HasSubstr("odd.jsonl: line 1 is not a prediction record"));
+  folder_.write("twice.jsonl", whole + whole.substr(0, whole.find('\n') + 1));
+  for (const bool scored : {true, false}) {
+    EXPECT_THAT(message_of([&] {
+                  scored ? void(rescore(*bench_, folder_ / "twice.jsonl"))
+                         : void(read_predictions(folder_ / "twice.jsonl"));
+                }),
+                HasSubstr("twice.jsonl: line 61 answers question"));
+  }
 }
 
 TEST_F(PredictionsTest, MissingRotationIsAnErrorNotAPass) {
@@ -178,7 +186,9 @@ TEST_F(PredictionsTest, MissingRotationIsAnErrorNotAPass) {
   const auto questions = bench->load((folder_ / "cache").string());
   TableGenerator generator([](const GenerationPrompt&) { return "A"; });
   evaluate(*bench, std::span(questions).first(6), generator, options_, folder_ / "m.jsonl");
-  EXPECT_THAT(message_of([&] { rescore(*bench, folder_ / "m.jsonl"); }), HasSubstr("has 3 options but 2 rotations"));
+  EXPECT_THAT(message_of([&] { rescore(*bench, folder_ / "m.jsonl"); }),
+              ::testing::AllOf(HasSubstr("m.jsonl: the answers to 'mini-mmbench' are not complete"),
+                               HasSubstr("has 3 options but 2 rotations. Answer every rotation")));
 }
 
 }  // namespace

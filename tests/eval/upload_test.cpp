@@ -78,6 +78,11 @@ TEST(Upload, RefusesWhatAServerWouldNotTake) {
                 upload_text(*make_benchmark(options), {});
               }),
               HasSubstr("neither llava_vqav2_mscoco_test2015.jsonl nor"));
+  for (const char* kind : {"vqav2", "mmbench"}) {
+    BenchmarkOptions options;
+    options.kind = kind;
+    EXPECT_THAT(message_of([&] { upload_text(*make_benchmark(options), answers(kind)); }), HasSubstr("Give path=FILE"));
+  }
   EXPECT_THAT(message_of([&] { upload_extension("pope"); }), HasSubstr("no server that takes answers"));
 }
 

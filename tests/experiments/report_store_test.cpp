@@ -124,6 +124,13 @@ TEST_F(ReportStoreTest, CollectsSelectionsAnswersAndCostsOfFinishedRuns) {
   EXPECT_EQ(answers_of(store_, run.row).at(0).responses, std::vector<std::string>(2, "Yes"));
 }
 
+TEST_F(ReportStoreTest, AnswersWithoutATrainingAreNoReport) {
+  const auto id = store_.start_run({"eval", "imported", "hash", {}, {}, {}, {}});
+  store_.log_artifact(id, {"predictions/pope", folder_.path.string(), "", 0});
+  store_.finish_run(id, "finished");
+  EXPECT_THAT(write("eval"), HasSubstr("has 1 finished runs of `eval` and `eval import` alone"));
+}
+
 TEST_F(ReportStoreTest, ArtifactsThatAreGoneOrDamagedAreNamed) {
   add_run("rows", "full", "0\n4\n");
   EXPECT_THAT(error_of([&] { collect(store_, "rows"); }), HasSubstr("rows.txt' is damaged: the pool has no row 4."));

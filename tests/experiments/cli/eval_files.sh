@@ -92,6 +92,27 @@ says "26 questions in both" "first difference" "of which counting" "groups of ro
 ok "of matchers" diff vk.jsonl vk.jsonl matcher=vk-2024,strict examples=0
 says "matcher vk-2024" "matcher strict"
 
+echo "== incomplete answers"
+head -5 vk.jsonl > few.jsonl
+refused "an export of a part" 3 "few.jsonl: holds 5 answers, and 21 questions of 'mmbench' have none" export few.jsonl format=vlmevalkit path="$golden/mmbench.tsv" out=few.tsv
+[ "$(wc -l < few.tsv)" -ge 6 ] || fail "few.tsv"
+part=$(sed -n '/part/s/,.*//p' runs.csv)
+refused "an export of a run of a part" 3 "questions of 'mmbench' have none" export "$part" format=llava out=few.jsonl.out
+refused "a part, scored" 1 "few.jsonl: the answers to 'mmbench' are not complete" rescore few.jsonl
+refused "a part, compared" 1 "few.jsonl: the answers to 'mmbench' are not complete" diff vk.jsonl few.jsonl
+ok "its first rotations" rescore few.jsonl circular=off
+: > none.jsonl
+mkdir none && : > none/predictions.jsonl
+refused "an export of nothing" 1 "holds no predictions" export none.jsonl format=llava out=none.out
+refused "an export of an empty folder" 1 "holds no predictions" export none format=llava out=none.out
+refused "an upload without the table" 2 "Give path=FILE.tsv" export vk.jsonl format=upload out=x.tsv
+head -1 vk.jsonl | cat vk.jsonl - > twice.jsonl
+for verb in "rescore twice.jsonl" "diff vk.jsonl twice.jsonl" "export twice.jsonl format=llava out=none.out"; do
+  refused "a question answered twice: $verb" 1 "twice.jsonl: line 27 answers question '3' again" $verb
+done
+sed '2s/red/pink/' reciter_MMBench.tsv > pink.tsv
+refused "another option" 1 "pink.tsv: line 2 has the option A 'pink'" import pink.tsv "${mmbench[@]}"
+
 echo "== mistakes"
 refused "no file" 2 "needs a run or a file" rescore
 refused "a missing file" 1 "'gone.jsonl' does not exist" rescore gone.jsonl
