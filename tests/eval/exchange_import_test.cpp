@@ -173,7 +173,9 @@ TEST(ExchangeImport, WhateverTheFileSaysOfAQuestionIsCompared) {
   auto questions = mme.questions();
   for (auto& question : questions) question.id = "x" + question.id;
   for (auto& question : questions) question.group = question.group.substr(question.group.find('/') + 1);
-  EXPECT_THAT(message_of([&] { join_answers(mme.benchmark(), {questions, {}, {}}, samples); }),
+  EXPECT_THAT(message_of([&] {
+                join_answers(mme.benchmark(), {questions, {}, {}}, samples);
+              }),
               HasSubstr("line 3 expects"));
 }
 
