@@ -49,7 +49,7 @@ std::unordered_map<std::string, const Prediction*> by_id(const Benchmark& benchm
 
 // The benchmark's file or folder, which a file of answers does not name.
 fs::path place_of(const Benchmark& benchmark, const std::string& remedy) {
-  const fs::path path = benchmark.options().path;
+  fs::path path = benchmark.options().path;
   if (!path.empty()) return path;
   throw UserError(ErrorKind::kUsage,
                   fmt::format("what the server of '{}' takes is made from the benchmark's own file, and no path of it "
