@@ -76,7 +76,9 @@ std::string_view value_of(const std::vector<JsonMember>& members, std::string_vi
   return {};
 }
 
-bool is_absent(std::string_view value) { return value.empty() || value == "null" || value == "\"\"" || value == "[]"; }
+bool is_absent(std::string_view value) {
+  return value.empty() || value == "null" || value == "NaN" || value == "\"\"" || value == "[]";
+}
 
 /// The strings of a JSON list of strings, or of a single one.
 std::vector<std::string> strings_of(std::string_view value) {

@@ -24,6 +24,7 @@ Builder& as(arrow::ArrayBuilder& builder) {
 }  // namespace
 
 Shape::Kind Shape::kind_of(const Json& value) const {
+  if (depth_ > kDeepest && value.is_structured()) return Kind::kMixed;
   switch (value.type()) {
     case Json::value_t::null: return Kind::kNull;
     case Json::value_t::boolean: return Kind::kBoolean;
@@ -50,7 +51,7 @@ void Shape::add(const Json& value) {
     kind_ = Kind::kMixed;
   }
   if (kind_ == Kind::kList) {
-    if (item_.empty()) item_.emplace_back();
+    if (item_.empty()) item_.emplace_back(kMembers, depth_ + 1);
     for (const auto& item : value) item_.front().add(item);
   } else if (kind_ == Kind::kStruct) {
     for (const auto& [name, member] : value.items()) add_member(name, member);
@@ -60,7 +61,7 @@ void Shape::add(const Json& value) {
 
 void Shape::add_member(const std::string& name, const Json& value) {
   auto found = std::find_if(members_.begin(), members_.end(), [&](const auto& member) { return member.first == name; });
-  if (found == members_.end()) found = members_.insert(members_.end(), {name, Shape()});
+  if (found == members_.end()) found = members_.insert(members_.end(), {name, Shape(kMembers, depth_ + 1)});
   found->second.add(value);
 }
 

@@ -18,8 +18,12 @@ using Json = nlohmann::ordered_json;
 /// fit together becomes text: strings as they are, other values as their JSON.
 class Shape {
  public:
-  /// An object with more names than `members` is a dictionary, not a record, and becomes text.
-  explicit Shape(std::size_t members = 200) : limit_(members) {}
+  static constexpr std::size_t kMembers = 200;
+  static constexpr int kDeepest = 24;
+
+  /// An object with more names than `members` is a dictionary, not a record, and becomes text; so do lists and objects
+  /// inside of more than kDeepest others, whose columns no reader would open.
+  explicit Shape(std::size_t members = kMembers, int depth = 0) : limit_(members), depth_(depth) {}
 
   void add(const Json& value);
 
@@ -37,6 +41,7 @@ class Shape {
   void add_member(const std::string& name, const Json& value);
 
   std::size_t limit_;
+  int depth_;  ///< lists and objects that this is inside of
   Kind kind_ = Kind::kNull;
   std::vector<std::pair<std::string, Shape>> members_;  ///< of a struct
   std::vector<Shape> item_;                             ///< of a list: one

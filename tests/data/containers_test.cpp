@@ -226,6 +226,18 @@ TEST(Containers, EveryCutOfATarIsRefusedOrWarnedAbout) {
   EXPECT_GT(refused, 15);
 }
 
+/// Arrow opens no file whose columns are nested more deeply than 100.
+TEST(Containers, DeepMembersOfParquetRowsAreText) {
+  const std::string open(300, '['), close(300, ']');
+  const Pool pool(
+      write("deep.jsonl", "{\"id\": 1, \"deep\": " + open + "7" + close +
+                              R"(, "conversations": [{"from": "human", "value": "q"}, {"from": "gpt", "value": "a"}]})"
+                              "\n"));
+  const std::vector<std::int64_t> rows = {0};
+  write_subset(pool, rows, place("deep.parquet"));
+  EXPECT_EQ(Pool(place("deep.parquet")).sample(0).turns.size(), 2u);
+}
+
 TEST(Containers, NumbersThatParquetRowsLoseAreTold) {
   std::vector<std::int64_t> rows = {0, 1};
   const std::string turns = R"("conversations": [{"from": "human", "value": "q"}, {"from": "gpt", "value": "a"}])";
