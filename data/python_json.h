@@ -22,13 +22,12 @@ struct StandardJson {
   bool nulled = false;    ///< there were numbers that became null
 };
 
-/// The value of a text as Python reads it, as nlohmann::json or ordered_json; discarded (is_discarded()) if it is not
-/// JSON either way.
+/// The value of StandardJson's text, as nlohmann::json or ordered_json; discarded (is_discarded()) if it is not JSON
+/// either way.
 template <class Json = nlohmann::json>
 Json parse_python_json(std::string_view text) {
   if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);
-  auto value = Json::parse(text, nullptr, false);
-  return value.is_discarded() ? Json::parse(StandardJson(text).text, nullptr, false) : value;
+  return Json::parse(StandardJson(text).text, nullptr, false);
 }
 
 /// The text of a JSON file that comes with a model, an adapter or scores. Throws UserError(kInput), naming the file:

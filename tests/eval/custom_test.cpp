@@ -241,5 +241,18 @@ TEST(Custom, BadInputNamesTheSetting) {
               HasSubstr("line 2 has 3 cells where the header has 2"));
 }
 
+TEST(Custom, IdsOfManyDigitsStayApart) {
+  const testing::TempFolder folder;
+  folder.write("a.png", testing::fake_png(1));
+  BenchmarkOptions options;
+  options.kind = "custom";
+  options.path =
+      folder.write("q.json", R"([{"id": 12345678901234567890123, "image": "a.png", "question": "q", "answer": "a"},
+      {"id": 12345678901234567890124, "image": "a.png", "question": "r", "answer": "a"}])");
+  const auto loaded = make_benchmark(options)->load_usable((folder / "cache").string());
+  ASSERT_EQ(loaded.questions.size(), 2u);
+  EXPECT_EQ(loaded.questions[1].id, "12345678901234567890124");
+}
+
 }  // namespace
 }  // namespace scalselect::eval
