@@ -69,19 +69,23 @@ void visit_csv(const fs::path& file, const RowVisitor& visit) {
   });
 }
 
-void visit_container(const fs::path& file, const RowVisitor& visit) {
+void visit_container(const fs::path& file, const RowVisitor& visit, const BadRowVisitor& bad) {
   const auto container = open_container(file);
   const auto cursor = container->rows(0);
   RawRow raw;
   for (std::size_t number = 0; cursor->next(raw); ++number) {
     const std::string where = fmt::format("{}: row {}", file.string(), number);
     const json row = raw.unreadable.empty() ? parse_python_json(raw.json) : json();
-    if (!row.is_object()) {
-      throw UserError(ErrorKind::kInput,
-                      fmt::format("{} is not an object{}", where, raw.unreadable.empty() ? "" : ": " + raw.unreadable),
-                      "The file may be cut short; fetch it again.");
+    if (row.is_object()) {
+      visit(row, where);
+      continue;
     }
-    visit(row, where);
+    const UserError error(
+        ErrorKind::kInput,
+        fmt::format("{} is not a JSON object{}", where, raw.unreadable.empty() ? "" : ": " + raw.unreadable),
+        "Mend or remove it.");
+    if (!bad) throw UserError(error);
+    bad(error);
   }
 }
 
@@ -150,7 +154,8 @@ std::string first_characters(const fs::path& file) {
   return begin == std::string::npos ? std::string() : head.substr(begin);
 }
 
-void visit_file(const fs::path& file, const std::vector<std::string>& lists, const RowVisitor& visit) {
+void visit_file(const fs::path& file, const std::vector<std::string>& lists, const RowVisitor& visit,
+                const BadRowVisitor& bad) {
   const std::string head = first_characters(file);
   if (head.empty()) throw UserError(ErrorKind::kInput, file.string() + ": is empty", "Fetch the file again.");
   if (head[0] == '<') {
@@ -160,15 +165,15 @@ void visit_file(const fs::path& file, const std::vector<std::string>& lists, con
   const std::string extension = file.extension().string();
   if (extension == ".tsv") return visit_tsv(file, visit);
   if (extension == ".csv") return visit_csv(file, visit);
-  if (is_parquet(head) || head[0] == '[') return visit_container(file, visit);
+  if (is_parquet(head) || head[0] == '[') return visit_container(file, visit, bad);
   if (head[0] != '{') {
     throw UserError(ErrorKind::kInput,
                     file.string() + ": is neither a table (.tsv, .csv), JSON, JSON lines nor Parquet");
   }
-  if (extension != ".json") return visit_container(file, visit);
+  if (extension != ".json") return visit_container(file, visit, bad);
   const std::string bytes = read_text(file);
   if (begins_with_whole_object(bytes) && bytes.find_first_not_of(" \r\n\t", bytes.find('\n')) != std::string::npos) {
-    return visit_container(file, visit);
+    return visit_container(file, visit, bad);
   }
   visit_object(file, StandardJson(bytes).text, lists, visit);
 }
@@ -218,8 +223,9 @@ std::vector<std::string> row_files(const fs::path& file) {
   return shards;
 }
 
-void for_each_row(const fs::path& file, const std::vector<std::string>& lists, const RowVisitor& visit) {
-  for (const auto& part : row_files(file)) visit_file(part, lists, visit);
+void for_each_row(const fs::path& file, const std::vector<std::string>& lists, const RowVisitor& visit,
+                  const BadRowVisitor& bad) {
+  for (const auto& part : row_files(file)) visit_file(part, lists, visit, bad);
 }
 
 std::optional<UserError> add_question(std::vector<Question>& questions, const std::string& name,
@@ -243,13 +249,18 @@ std::vector<Question> questions_of(const fs::path& file, const std::vector<std::
   std::vector<Question> questions;
   std::optional<UserError> first;
   std::size_t rows = 0, refused = 0;
-  for_each_row(file, lists, [&](const json& row, const std::string& where) {
-    const auto error = add_question(questions, fmt::format("row {}", rows++),
-                                    [&](Question& question) { return make(row, where, question); });
+  const auto add = [&](const std::function<bool(Question&)>& fill) {
+    const auto error = add_question(questions, fmt::format("row {}", rows++), fill);
     if (!error) return;
     if (!first) first = error;
     ++refused;
-  });
+  };
+  for_each_row(
+      file, lists,
+      [&](const json& row, const std::string& where) {
+        add([&](Question& question) { return make(row, where, question); });
+      },
+      [&](const UserError& bad) { add([&](Question&) -> bool { throw UserError(bad); }); });
   if (first && refused == questions.size()) throw UserError(*first);
   return questions;
 }

@@ -16,6 +16,8 @@ namespace scalselect::eval {
 
 /// A row as a JSON object, and "FILE: line N" or "FILE: row N" for messages.
 using RowVisitor = std::function<void(const nlohmann::json& row, const std::string& where)>;
+/// A row that is no object, by the error that says so.
+using BadRowVisitor = std::function<void(const UserError& error)>;
 
 /// Visits the rows of a file; its format is told by its name and its first bytes:
 ///   *.tsv, *.csv   a member per column, text as it stands there or null for an empty cell. A cell `image` of a TSV
@@ -24,8 +26,10 @@ using RowVisitor = std::function<void(const nlohmann::json& row, const std::stri
 ///   JSON           a list of objects; an object with such a list under one of `lists`; else an object of objects, each
 ///                  visited with its name as the member "id". Elements are held one at a time
 ///   JSON lines     *.jsonl, or a first line that is an object by itself
-/// Throws UserError(kInput), naming file and place: none of these (an HTML page is called that), cut short, not UTF-8.
-void for_each_row(const std::filesystem::path& file, const std::vector<std::string>& lists, const RowVisitor& visit);
+/// Throws UserError(kInput), naming file and place: none of these (an HTML page is called that), cut short, not UTF-8,
+/// an element or a line that is no object (unless `bad` is given to take it).
+void for_each_row(const std::filesystem::path& file, const std::vector<std::string>& lists, const RowVisitor& visit,
+                  const BadRowVisitor& bad = {});
 
 /// Makes the question of a row; false: the row is none. What it has filled in stays when it throws.
 using QuestionMaker = std::function<bool(const nlohmann::json& row, const std::string& where, Question& question)>;

@@ -241,6 +241,24 @@ TEST(Custom, BadInputNamesTheSetting) {
               HasSubstr("line 2 has 3 cells where the header has 2"));
 }
 
+TEST(Custom, ALineThatIsNoObjectCostsItself) {
+  const testing::TempFolder folder;
+  folder.write("a.png", testing::fake_png(1));
+  const auto row = [](int id) {
+    return "{\"id\": " + std::to_string(id) + R"(, "image": "a.png", "question": "q", "answer": "a"})";
+  };
+  BenchmarkOptions options;
+  options.kind = "custom";
+  options.path =
+      folder.write("q.jsonl", row(0) + "\n{\"image\": \"\\x\"}\n" + row(2).substr(0, 20) + "\n" + row(3) + "\n");
+  const auto loaded = make_benchmark(options)->load_usable((folder / "cache").string());
+  EXPECT_EQ(loaded.questions.size(), 2u);
+  ASSERT_EQ(loaded.unusable.size(), 2u);
+  EXPECT_EQ(loaded.unusable[0].id, "row 1");
+  EXPECT_THAT(loaded.unusable[0].reason, HasSubstr("is not a JSON object"));
+  EXPECT_THAT(loaded.unusable[1].reason, HasSubstr("its line ends in the middle of a value"));
+}
+
 TEST(Custom, IdsOfManyDigitsStayApart) {
   const testing::TempFolder folder;
   folder.write("a.png", testing::fake_png(1));
