@@ -1,5 +1,4 @@
 #include <fmt/format.h>
-#include <zlib.h>
 
 #include <algorithm>
 #include <cstring>
@@ -7,6 +6,7 @@
 #include <optional>
 
 #include "core/check.h"
+#include "core/crc32.h"
 #include "core/error.h"
 #include "core/files.h"
 #include "core/log.h"
@@ -35,7 +35,7 @@ class RunningChecksum {
   void add(std::int64_t begin, std::string_view bytes, std::int64_t all) {
     const std::lock_guard lock(mutex_);
     if (begin != next_) return;
-    crc_ = static_cast<std::uint32_t>(crc32_z(crc_, reinterpret_cast<const Bytef*>(bytes.data()), bytes.size()));
+    crc_ = crc32_of(bytes, crc_);
     next_ += static_cast<std::int64_t>(bytes.size());
     if (next_ == all && crc_ != expected_) wrong_checksum(where_);
   }
@@ -52,11 +52,7 @@ class MappedRows final : public RowSource {
  public:
   MappedRows(std::shared_ptr<MappedFile> mapping, std::string_view member, const NpyArray& array,
              std::unique_ptr<RunningChecksum> checksum)
-      : mapping_(std::move(mapping)),
-        data_(member.data() + array.header_bytes),
-        member_(member),
-        array_(array),
-        checksum_(std::move(checksum)) {
+      : mapping_(std::move(mapping)), member_(member), array_(array), checksum_(std::move(checksum)) {
     if (checksum_) check(0, array.header_bytes);
   }
   std::int64_t rows() const override { return array_.shape[0]; }
@@ -64,8 +60,9 @@ class MappedRows final : public RowSource {
   void read(std::int64_t first, std::int64_t count, float* out) const override {
     SCALSELECT_CHECK(first >= 0 && first + count <= rows());
     const auto row_bytes = cols() * array_.item_bytes;
-    const char* from = data_ + first * row_bytes;
-    if (checksum_) check(array_.header_bytes + first * row_bytes, count * row_bytes);
+    const auto begin = array_.header_bytes + first * row_bytes;
+    const char* from = member_.data() + begin;
+    if (checksum_) check(begin, count * row_bytes);
     const auto values = static_cast<std::size_t>(count * cols());
     switch (array_.type) {
       case NpyType::kFloat32: std::memcpy(out, from, values * 4); break;
@@ -88,10 +85,9 @@ class MappedRows final : public RowSource {
     checksum_->add(begin, bytes, static_cast<std::int64_t>(member_.size()));
   }
   std::shared_ptr<MappedFile> mapping_;
-  const char* data_;
   std::string_view member_;  ///< header and data
   NpyArray array_;
-  std::unique_ptr<RunningChecksum> checksum_;  ///< null: there is none, or it was compared
+  std::unique_ptr<RunningChecksum> checksum_;  ///< null: there is none, or unpacking compares it
 };
 
 std::unique_ptr<RowSource> rows_in(std::shared_ptr<MappedFile> mapping, std::string_view member,
@@ -142,8 +138,7 @@ struct NpzReader::Impl {
     std::string out;
     if (!found.deflated) {
       out = bytes.substr(0, static_cast<std::size_t>(limit));
-      const auto crc = crc32_z(0, reinterpret_cast<const Bytef*>(out.data()), out.size());
-      if (out.size() == bytes.size() && crc != found.crc) wrong_checksum(where(name));
+      if (out.size() == bytes.size() && crc32_of(out) != found.crc) wrong_checksum(where(name));
       return out;
     }
     inflate_zip_member(bytes, found, limit, where(name), [&](const char* from, std::size_t n) { out.append(from, n); });

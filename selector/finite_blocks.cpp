@@ -1,12 +1,11 @@
 #include "selector/finite_blocks.h"
 
-#include <zlib.h>
-
 #include <algorithm>
 #include <bit>
 #include <future>
 #include <utility>
 
+#include "core/crc32.h"
 #include "core/parallel.h"
 
 namespace scalselect {
@@ -51,7 +50,7 @@ void FiniteBlocks::for_each(const Unit& unit, const PrepareChunk& prepare,
     source_.read(first, count, into.data());
     if (!digests_) return;
     const auto bytes = static_cast<std::size_t>(count * cols) * sizeof(float);
-    digest_ = static_cast<std::uint32_t>(crc32_z(digest_, reinterpret_cast<const Bytef*>(into.data()), bytes));
+    digest_ = crc32_of({reinterpret_cast<const char*>(into.data()), bytes}, digest_);
   };
   read(unit.first, reading_);
   for (auto first = unit.first; first < end; first += block_rows_) {

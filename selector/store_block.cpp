@@ -1,10 +1,9 @@
 #include "selector/store_block.h"
 
-#include <zlib.h>
-
 #include <cmath>
 #include <cstring>
 
+#include "core/crc32.h"
 #include "core/npz.h"
 
 namespace scalselect {
@@ -43,10 +42,6 @@ std::string_view header_bytes(const StoreBlockHeader& header) {
 }
 
 }  // namespace
-
-std::uint32_t crc32_of(std::string_view bytes) {
-  return static_cast<std::uint32_t>(crc32_z(0, reinterpret_cast<const Bytef*>(bytes.data()), bytes.size()));
-}
 
 std::uint32_t spec_crc(const FeatureStoreSpec& spec) {
   const nlohmann::json tree{{"cols", spec.cols},

@@ -36,8 +36,6 @@ struct StoreBlock {
   std::string values;  ///< the vectors in the store's precision; filled when writing only
 };
 
-std::uint32_t crc32_of(std::string_view bytes);
-
 /// CRC of cols, precision, block size and feature.
 std::uint32_t spec_crc(const FeatureStoreSpec& spec);
 

@@ -10,11 +10,11 @@
 #include <type_traits>
 #include <utility>
 
+#include "core/crc32.h"
 #include "core/error.h"
 #include "core/files.h"
 #include "core/hash.h"
 #include "core/mapped_file.h"
-#include "selector/store_block.h"
 
 namespace scalselect {
 namespace {
@@ -350,7 +350,7 @@ StoredFit load_fit(const fs::path& file) {
   take(s.transform.basis.data(), s.transform.basis.size());
   s.vectors.resize(header.at("vectors").get<std::int64_t>(), s.cols);
   take(s.vectors.data(), s.vectors.size());
-  StoredFit stored{SubspaceFit(std::move(s)), {}, sha256_file(file)};
+  StoredFit stored{SubspaceFit(std::move(s)), {}, sha256(all)};
   for (const auto& u : header.at("units")) {
     stored.units.push_back({u.at(0), u.at(1), u.at(2), u.at(3), u.at(4)});
   }

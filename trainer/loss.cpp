@@ -71,19 +71,11 @@ torch::Tensor attend(const torch::Tensor& q, const torch::Tensor& k, const torch
   return mixed.transpose(1, 2).reshape({rows * per_row, heads * width}).index_select(0, batch.slots);
 }
 
-}  // namespace
-
-namespace {
-
 /// Positions of the tokens before targets, as one sequence of P.
 torch::Tensor positions_before(const torch::Tensor& positions, const Batch& batch) {
   if (positions.dim() == 2) return positions.index_select(1, batch.positions);
   return positions.flatten(1).index_select(1, batch.rows).unsqueeze(1);
 }
-
-}  // namespace
-
-namespace {
 
 /// Layers [range.first, range.second), in groups that are computed again in the backward pass.
 torch::Tensor decode_recomputed(vlm::LlamaModel& decoder, torch::Tensor x, const vlm::Rope& angles,
@@ -112,11 +104,12 @@ torch::Tensor supervised_states(vlm::Vlm model, const vlm::DecoderInput& input, 
   below.layers = recompute.layers > 0 ? deep : last;
   below.positions = input.positions;
   below.deep = input.deep;
+  const auto angles = decoder->rope(input.positions);
   auto x = model->decode(input.embeddings, below);
-  if (recompute.layers > 0) x = decode_recomputed(decoder, x, decoder->rope(input.positions), {deep, last}, recompute);
+  if (recompute.layers > 0) x = decode_recomputed(decoder, x, angles, {deep, last}, recompute);
   auto& layer = decoder->layer(last);
   const auto normed = layer->input_layernorm(x);
-  const auto k = layer->self_attn->keys(normed, decoder->rope(input.positions));
+  const auto k = layer->self_attn->keys(normed, angles);
   const auto v = layer->self_attn->values(normed);
   const auto width = x.size(2);
   const auto here = normed.reshape({-1, width}).index_select(0, batch.rows).unsqueeze(0);
