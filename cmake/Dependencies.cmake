@@ -17,7 +17,6 @@ pkg_check_modules(WEBP REQUIRED IMPORTED_TARGET libwebp libwebpdemux)
 pkg_check_modules(ZSTD REQUIRED IMPORTED_TARGET libzstd)
 pkg_check_modules(PCRE2 REQUIRED IMPORTED_TARGET libpcre2-8)
 pkg_check_modules(ICU REQUIRED IMPORTED_TARGET icu-uc icu-i18n)
-find_package(GIF REQUIRED)
 # Optional; makes the selector's CUDA half, which is opened at run time.
 find_package(CUDAToolkit 13 QUIET)
 if(CUDAToolkit_FOUND)

@@ -1,110 +1,165 @@
-#include <gif_lib.h>
-
 #include <algorithm>
-#include <cstring>
-#include <memory>
-#include <new>
+#include <array>
+#include <optional>
+#include <string_view>
 
+#include "data/gif_codes.h"
 #include "data/image_codecs.h"
 
 namespace scalselect::codecs {
 namespace {
 
-struct Input {
-  std::span<const std::uint8_t> bytes;
-  std::size_t at = 0;
-  bool ended = false;
+using Bytes = std::span<const std::uint8_t>;
+using Color = std::array<std::uint8_t, 3>;
+using Colors = std::array<Color, 256>;
+
+/// The first picture of a file, up to its pixels.
+struct Frame {
+  std::int64_t width = 0, height = 0;  // of the canvas
+  int left = 0, top = 0, columns = 0, rows = 0;
+  bool woven = false;
+  int background = 0;  // a colour's index
+  Colors colors{};
+  int bits = 0;
+  Bytes pixels;
 };
 
-int on_read(GifFileType* gif, GifByteType* out, int count) {
-  auto& input = *static_cast<Input*>(gif->UserData);
-  const auto take = std::min(static_cast<std::size_t>(count), input.bytes.size() - input.at);
-  if (take == 0 && count == 1 && !input.ended) {  // the empty block behind the pixels, which Pillow does not miss
-    input.ended = true;
-    *out = 0;
-    return 1;
-  }
-  std::memcpy(out, input.bytes.data() + input.at, take);
-  input.at += take;
-  return static_cast<int>(take);
-}
+/// Reads as Pillow does, which passes over what it does not know.
+class FrameReader {
+ public:
+  explicit FrameReader(const Source& source) : source_(source), rest_(source.bytes) {}
 
-struct Close {
-  void operator()(GifFileType* gif) const {
-    int code = 0;
-    DGifCloseFile(gif, &code);
+  Frame read() {
+    const auto screen = take_all(13);
+    frame_.width = number(screen, 6);
+    frame_.height = number(screen, 8);
+    auto colors = read_colors(screen[10]);
+    for (auto kind = take_all(1)[0]; kind != ','; kind = take_all(1)[0]) {
+      if (kind == ';') damaged(source_, "GIF", "it holds no picture");
+      if (kind == '!') read_extension();
+    }
+    const auto place = take_all(9);
+    frame_.left = number(place, 0), frame_.top = number(place, 2);
+    frame_.columns = number(place, 4), frame_.rows = number(place, 6);
+    if (frame_.columns == 0 || frame_.rows == 0) damaged(source_, "GIF", "its picture is empty");
+    frame_.width = std::max<std::int64_t>(frame_.width, frame_.left + frame_.columns);
+    frame_.height = std::max<std::int64_t>(frame_.height, frame_.top + frame_.rows);
+    frame_.woven = place[8] & 0x40;
+    if (const auto own = read_colors(place[8])) colors = own;
+    frame_.colors = colors ? *colors : greys();
+    frame_.bits = take_all(1)[0];
+    frame_.pixels = rest_;
+    return frame_;
+  }
+
+ private:
+  const Source& source_;
+  Bytes rest_;
+  Frame frame_;
+
+  /// The next `count` bytes, or as many as there are.
+  Bytes take(std::size_t count) {
+    const auto taken = rest_.first(std::min(count, rest_.size()));
+    rest_ = rest_.subspan(taken.size());
+    return taken;
+  }
+
+  Bytes take_all(std::size_t count) {
+    if (rest_.size() < count) cut_short(source_);
+    return take(count);
+  }
+
+  /// The next block of an extension; empty behind its last one.
+  Bytes take_block() {
+    const auto size = take(1);
+    return size.empty() ? size : take(size[0]);
+  }
+
+  static bool starts_with(Bytes bytes, std::string_view text) {
+    return bytes.size() >= text.size() && std::equal(text.begin(), text.end(), bytes.begin());
+  }
+
+  static int number(Bytes bytes, std::size_t at) { return bytes[at] | bytes[at + 1] << 8; }
+
+  static Colors greys() {
+    Colors colors;
+    for (std::size_t i = 0; i < colors.size(); ++i) colors[i].fill(static_cast<std::uint8_t>(i));
+    return colors;
+  }
+
+  /// The palette that `flags` announce, black beyond its end. As Pillow: one of greys in order is none.
+  std::optional<Colors> read_colors(std::uint8_t flags) {
+    if (!(flags & 0x80)) return std::nullopt;
+    const std::size_t count = std::size_t{2} << (flags & 7);
+    const auto bytes = take_all(3 * count);
+    Colors colors{};
+    for (std::size_t i = 0; i < count; ++i) std::copy_n(&bytes[3 * i], 3, colors[i].begin());
+    const auto all = greys();
+    if (std::equal(all.begin(), all.begin() + static_cast<std::ptrdiff_t>(count), colors.begin())) return std::nullopt;
+    return colors;
+  }
+
+  void read_extension() {
+    constexpr std::uint8_t kControl = 249, kComment = 254, kApplication = 255;
+    const auto kind = take_all(1)[0];
+    const auto block = take_block();
+    if (kind == kControl && !block.empty()) read_control(block);
+    if (kind == kComment && block.empty()) return;
+    if (kind == kApplication && starts_with(block, "NETSCAPE2.0")) take_block();  // an empty one does not end it
+    while (!take_block().empty()) {
+    }
+  }
+
+  void read_control(Bytes block) {
+    const bool transparent = block[0] & 1;
+    if (block.size() < (transparent ? 4 : 3)) damaged(source_, "GIF", "its control block is too short");
+    if (transparent) frame_.background = block[3];
   }
 };
-using Gif = std::unique_ptr<GifFileType, Close>;
 
-[[noreturn]] void fail(const Source& source, const Input& input, int code) {
-  if (code == D_GIF_ERR_NOT_ENOUGH_MEM) throw std::bad_alloc();
-  if (input.at >= source.bytes.size()) cut_short(source);
-  const char* why = GifErrorString(code);
-  damaged(source, "GIF", why ? why : "unknown error");
-}
+/// Goes through a frame's rows in the order in which they are stored.
+class Rows {
+ public:
+  explicit Rows(const Frame& frame) : rows_(frame.rows), pass_(frame.woven ? 0 : 3), step_(frame.woven ? 8 : 1) {}
 
-/// Skips to the first image's descriptor; returns the transparent colour, or -1.
-int find_first_image(const Source& source, const Input& input, GifFileType* gif) {
-  int transparent = -1;
-  for (;;) {
-    GifRecordType record;
-    if (DGifGetRecordType(gif, &record) == GIF_ERROR) fail(source, input, gif->Error);
-    if (record == IMAGE_DESC_RECORD_TYPE) {
-      if (DGifGetImageDesc(gif) == GIF_ERROR) fail(source, input, gif->Error);
-      return transparent;
+  int row() const { return row_; }
+
+  /// False behind the last.
+  bool next() {
+    constexpr std::array<int, 3> kFirst{4, 2, 1}, kStep{8, 4, 2};
+    for (row_ += step_; row_ >= rows_; ++pass_) {
+      if (pass_ == 3) return false;
+      row_ = kFirst[static_cast<std::size_t>(pass_)];
+      step_ = kStep[static_cast<std::size_t>(pass_)];
     }
-    if (record == TERMINATE_RECORD_TYPE) damaged(source, "GIF", "it holds no picture");
-    int code = 0;
-    GifByteType* block = nullptr;
-    if (DGifGetExtension(gif, &code, &block) == GIF_ERROR) fail(source, input, gif->Error);
-    if (code == GRAPHICS_EXT_FUNC_CODE && block && block[0] >= 4 && (block[1] & 1)) transparent = block[4];
-    while (block) {
-      if (DGifGetExtensionNext(gif, &block) == GIF_ERROR) fail(source, input, gif->Error);
-    }
+    return true;
   }
-}
 
-void put(Image& image, std::int64_t pixel, const ColorMapObject* colors, int index) {
-  std::uint8_t rgb[3] = {0, 0, 0};
-  if (!colors) {
-    std::fill_n(rgb, 3, static_cast<std::uint8_t>(index));
-  } else if (index < colors->ColorCount) {
-    const auto& color = colors->Colors[index];
-    rgb[0] = color.Red, rgb[1] = color.Green, rgb[2] = color.Blue;
-  }
-  std::copy_n(rgb, 3, &image.rgb[3 * static_cast<std::size_t>(pixel)]);
-}
+ private:
+  int rows_, row_ = 0, pass_, step_;
+};
 
 }  // namespace
 
 // As Pillow: the canvas is the screen, enlarged if the first frame sticks out, filled with the transparent colour if
 // there is one and with colour 0 otherwise.
 Image decode_gif(const Source& source) {
-  Input input{source.bytes};
-  int code = 0;
-  const Gif gif(DGifOpen(&input, on_read, &code));
-  if (!gif) fail(source, input, code);
-  const int transparent = find_first_image(source, input, gif.get());
-  const auto& frame = gif->Image;
-  Image image = allocate(source, std::max(gif->SWidth, frame.Left + frame.Width),
-                         std::max(gif->SHeight, frame.Top + frame.Height));
-  const auto* colors = frame.ColorMap ? frame.ColorMap : gif->SColorMap;
-  for (std::int64_t i = 0; i < std::int64_t{image.width} * image.height; ++i) {
-    put(image, i, colors, std::max(transparent, 0));
-  }
-  std::vector<GifPixelType> line(static_cast<std::size_t>(std::max(frame.Width, 1)));
-  const auto read_line = [&](int y) {
-    if (DGifGetLine(gif.get(), line.data(), frame.Width) == GIF_ERROR) fail(source, input, gif->Error);
-    const std::int64_t begin = std::int64_t{frame.Top + y} * image.width + frame.Left;
-    for (int x = 0; x < frame.Width; ++x) put(image, begin + x, colors, line[static_cast<std::size_t>(x)]);
+  const Frame frame = FrameReader(source).read();
+  Image image = allocate(source, frame.width, frame.height);
+  const auto put = [&](std::int64_t pixel, std::size_t index) {
+    std::copy_n(frame.colors[index].begin(), 3, &image.rgb[3 * static_cast<std::size_t>(pixel)]);
   };
-  constexpr int kFirst[] = {0, 4, 2, 1}, kStep[] = {8, 8, 4, 2};
-  for (int pass = 0; pass < (frame.Interlace ? 4 : 1); ++pass) {
-    const int step = frame.Interlace ? kStep[pass] : 1;
-    for (int y = frame.Interlace ? kFirst[pass] : 0; y < frame.Height; y += step) read_line(y);
+  for (std::int64_t i = 0; i < frame.width * frame.height; ++i) put(i, static_cast<std::size_t>(frame.background));
+  GifCodes codes(source, frame.pixels, frame.bits);
+  Rows rows(frame);
+  for (int x = 0;;) {
+    for (const auto index : codes.next()) {
+      put((frame.top + rows.row()) * frame.width + frame.left + x, index);
+      if (++x < frame.columns) continue;
+      if (!rows.next()) return image;
+      x = 0;
+    }
   }
-  return image;
 }
 
 }  // namespace scalselect::codecs

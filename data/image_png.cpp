@@ -1,17 +1,14 @@
-#include <fmt/format.h>
 #include <png.h>
-#include <zlib.h>
 
 #include <algorithm>
-#include <cctype>
 #include <csetjmp>
 #include <cstring>
 #include <new>
-#include <string_view>
 
 #include "core/check.h"
 #include "core/files.h"
 #include "data/image_codecs.h"
+#include "data/png_chunks.h"
 
 namespace scalselect {
 namespace codecs {
@@ -19,10 +16,10 @@ namespace {
 
 // libpng reports errors by longjmp; everything with a destructor is in here, outside the frames that it jumps over.
 struct Reader {
-  const Source& source;
+  PngStart start;
+  std::span<const std::uint8_t> head, rest;  // what libpng has not read of the file's beginning, of its pixels
   png_structp png = nullptr;
   png_infop info = nullptr;
-  std::size_t at = 0;
   bool at_end = false;
   std::string error;
   Image image;
@@ -31,7 +28,11 @@ struct Reader {
   bool complete = false;           // every pixel is there; what follows is ignored
   bool mismatch = false;           // of the pixels' checksum
 
-  explicit Reader(const Source& s) : source(s) {}
+  explicit Reader(const Source& source)
+      : start(read_png_chunks(source)),
+        head(reinterpret_cast<const std::uint8_t*>(start.head.data()), start.head.size()),
+        rest(source.bytes.subspan(start.pixels)) {}
+  Reader(const Reader&) = delete;
   ~Reader() { png_destroy_read_struct(&png, info ? &info : nullptr, nullptr); }
 };
 
@@ -53,30 +54,25 @@ void on_row(png_structp png, png_row_infop, png_bytep) {
 
 /// A chunk of pixels that the file's end cuts is as long as what is there of it: all pixels may be.
 void shorten_cut_pixels(const Reader& reader, png_bytep chunk) {
-  const std::size_t rest = reader.source.bytes.size() - reader.at;
-  if (std::memcmp(chunk + 4, "IDAT", 4) == 0 && png_get_uint_32(chunk) > rest)
-    png_save_uint_32(chunk, static_cast<png_uint_32>(rest));
+  if (std::memcmp(chunk + 4, "IDAT", 4) == 0 && png_get_uint_32(chunk) > reader.rest.size())
+    png_save_uint_32(chunk, static_cast<png_uint_32>(reader.rest.size()));
 }
 
 void on_read(png_structp png, png_bytep out, std::size_t count) {
   constexpr std::size_t kChunkHeader = 8;
   auto& reader = *static_cast<Reader*>(png_get_io_ptr(png));
-  if (count > reader.source.bytes.size() - reader.at) {
+  auto& from = reader.head.empty() ? reader.rest : reader.head;  // libpng reads no further than a chunk's end
+  if (count > from.size()) {
     reader.at_end = true;
     png_error(png, "end of file");
   }
-  std::memcpy(out, reader.source.bytes.data() + reader.at, count);
-  reader.at += count;
+  std::memcpy(out, from.data(), count);
+  from = from.subspan(count);
   if (count == kChunkHeader) shorten_cut_pixels(reader, out);
 }
 
-/// No chunk that libpng does not know matters, not even one whose name says that it does (Pillow passes them over).
-int on_unknown_chunk(png_structp, png_unknown_chunkp) { return 1; }
-
 bool read_header(Reader& reader) {
   if (setjmp(png_jmpbuf(reader.png))) return false;
-  png_set_chunk_malloc_max(reader.png, 0);  // the file is in memory, and none is longer
-  png_set_read_user_chunk_fn(reader.png, nullptr, on_unknown_chunk);
   png_set_read_fn(reader.png, &reader, on_read);
   png_read_info(reader.png, reader.info);
   return true;
@@ -118,53 +114,6 @@ bool read_pixels(Reader& reader) {
   return true;
 }
 
-/// A chunk of the file, as its first eight bytes declare it.
-struct Chunk {
-  static constexpr std::size_t kHeader = 8, kChecksum = 4;
-  std::string_view name;
-  std::size_t length = 0;
-
-  explicit Chunk(const std::uint8_t* bytes)
-      : name(reinterpret_cast<const char*>(bytes + 4), 4), length(png_get_uint_32(bytes)) {}
-  bool is_named() const {
-    return std::all_of(name.begin(), name.end(),
-                       [](char c) { return std::isalnum(static_cast<unsigned char>(c)) || c == '_'; });
-  }
-};
-constexpr std::size_t kSignature = 8;
-
-/// What Pillow refuses before the pixels and libpng lets pass: any chunk with a wrong checksum. Empty: nothing.
-std::string fault_before_pixels(std::span<const std::uint8_t> bytes) {
-  for (std::size_t at = kSignature; at + Chunk::kHeader <= bytes.size();) {
-    const Chunk chunk(&bytes[at]);
-    if (chunk.name == "IDAT" || chunk.name == "IEND" || !chunk.is_named()) break;
-    const std::size_t after = bytes.size() - at - Chunk::kHeader;
-    if (after < Chunk::kChecksum || chunk.length > after - Chunk::kChecksum) break;
-    const auto* name = &bytes[at + 4];
-    const auto sum = crc32(crc32(0, nullptr, 0), name, static_cast<uInt>(4 + chunk.length));
-    if (sum != png_get_uint_32(name + 4 + chunk.length))
-      return fmt::format("its {} chunk does not fit its checksum", chunk.name);
-    at += Chunk::kHeader + chunk.length + Chunk::kChecksum;
-  }
-  return {};
-}
-
-/// As Pillow, which reads the names and lengths of the chunks after the pixels, up to the first that is not a chunk, or
-/// that belongs to a second frame. Chunks of pixels may be cut once all pixels are there.
-bool cut_after_pixels(std::span<const std::uint8_t> bytes) {
-  bool animated = false, seen = false;
-  for (std::size_t at = kSignature; at + Chunk::kHeader <= bytes.size();) {
-    const Chunk chunk(&bytes[at]);
-    if (chunk.name == "IEND" || !chunk.is_named()) return false;
-    if (chunk.name == "acTL") animated = true;
-    if (chunk.name == "IDAT") seen = true;
-    if (animated && seen && (chunk.name == "fcTL" || chunk.name == "fdAT")) return false;
-    if (chunk.length > bytes.size() - at - Chunk::kHeader) return chunk.name != "IDAT";
-    at += Chunk::kHeader + chunk.length + Chunk::kChecksum;
-  }
-  return false;
-}
-
 }  // namespace
 
 Image decode_png(const Source& source) {
@@ -177,14 +126,12 @@ Image decode_png(const Source& source) {
     damaged(source, "PNG", reader.error);
   };
   if (!read_header(reader)) fail();
-  if (const auto fault = fault_before_pixels(source.bytes); !fault.empty()) damaged(source, "PNG", fault);
   const std::int64_t width = png_get_image_width(reader.png, reader.info);
   const std::int64_t height = png_get_image_height(reader.png, reader.info);
   const bool deep = png_get_bit_depth(reader.png, reader.info) == 16;
   reader.image = allocate(source, width, height, deep ? 2 * width * height : 0);
   if (!read_pixels(reader)) fail();
   if (reader.mismatch) damaged(source, "PNG", "its pixels do not fit their checksum");
-  if (cut_after_pixels(source.bytes)) cut_short(source);
   for (std::size_t i = 0; i < reader.wide.size() / 2; ++i) {
     const std::uint8_t grey = reader.wide[2 * i] ? 255 : reader.wide[2 * i + 1];
     std::fill_n(&reader.image.rgb[3 * i], 3, grey);

@@ -1,4 +1,4 @@
-"""Writes odd/*: pictures with damage after the last pixel and unusual BMPs, and odd.tsv with what Pillow makes of them.
+"""Writes odd/*: damaged PNGs and GIFs and unusual BMPs, and odd.tsv with what Pillow makes of them.
 
     pip install pillow==11.3.0 numpy && python make_odd.py
 
@@ -29,8 +29,8 @@ def adam7(pixels):
         yield from (row[x0::dx].tobytes() for row in pixels[y0::dy])
 
 
-def head(interlace=0):
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", W, H, 8, 2, 0, 0, interlace))
+def head(interlace=0, kind=2):
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", W, H, 8, kind, 0, 0, interlace))
 
 
 def packed(rows):
@@ -86,6 +86,30 @@ for cut in (20, 60, len(END) + len(Z) + 16 + 10, len(END) + len(Z) + 16 + 38, le
 for cut in (5, 6, 8, 9):
     PNG[f"cut_{cut}_in_data"] = DATA[:-cut]
 PNG["header_checksum"] = HEAD[:-1] + b"\0" + chunk(b"IDAT", Z) + END
+frame = struct.pack(">IIIIIHHBB", 0, W, H, 0, 0, 1, 10, 0, 0)
+for name, odd in {
+    "short_size": chunk(b"pHYs", bytes(8)),
+    "short_srgb": chunk(b"sRGB", b""),
+    "short_gamma": chunk(b"gAMA", b"abc"),
+    "short_transparency": chunk(b"tRNS", bytes(5)),
+    "short_frame": chunk(b"fcTL", frame[:25]),
+    "second_frame_first": chunk(b"fcTL", b"\0\0\0\1" + frame[4:]),
+    "colors_of_33_bytes": chunk(b"cHRM", bytes(33)),
+    "colors_of_8_bytes": chunk(b"cHRM", bytes(8)),
+    "profile_without_name": chunk(b"iCCP", b"abc"),
+    "profile_in_unknown_compression": chunk(b"iCCP", b"abc\0\1abc"),
+    "profile_of_junk": chunk(b"iCCP", b"abc\0\0junk"),
+    "long_profile": chunk(b"iCCP", b"abc\0\0" + zlib.compress(bytes((1 << 20) + 5))),
+    "long_text": chunk(b"zTXt", b"abc\0\0" + zlib.compress(bytes((1 << 20) + 5))),
+    "packed_text": chunk(b"iTXt", b"abc\0\1\0en\0abc\0" + zlib.compress(b"def")),
+    "long_international_text": chunk(b"iTXt", b"abc\0\1\0en\0abc\0" + zlib.compress(bytes((1 << 20) + 5))),
+}.items():
+    PNG[f"before_{name}"] = HEAD + odd + chunk(b"IDAT", Z) + END
+    PNG[f"after_{name}"] = DATA + odd + END
+indices = chunk(b"IDAT", packed(bytes(range(W * y, W * y + W)) for y in range(H)))
+for colors in (None, 0, 7, 48, 766, 768, 770, 771):
+    palette = b"" if colors is None else chunk(b"PLTE", bytes((7 * i) % 256 for i in range(colors)))
+    PNG[f"palette_of_{colors}_bytes"] = head(kind=3) + palette + indices + END
 for name, data in PNG.items():
     (OUT / f"{name}.png").write_bytes(data)
 
@@ -146,6 +170,32 @@ BMP |= {
     "no_offset_palette": no_offset(indexed(8, 256, 0)),
     "no_offset_16_colors": no_offset(indexed(4, 16, 16)),
 }
+
+
+def greys(count):
+    """An 8-bit BMP whose palette is `count` greys in order, which Pillow does not look up; or black and white."""
+    colors = b"".join(bytes([255 * i if count == 2 else i % 256]) * 3 + b"\0" for i in range(count))
+    rows = [bytes((W * y + x) % 256 for x in range(W)) + bytes(3) for y in range(H)]
+    header = struct.pack("<IiiHHIIiiII", 40, W, H, 1, 8, 0, 0, 2835, 2835, count, 0)
+    start = 54 + len(colors)
+    return b"BM" + struct.pack("<IHHI", start + 12 * H, 0, 0, start) + header + colors + b"".join(rows)
+
+
+BMP |= {
+    "palette_of_257": indexed(8, 257, 257),
+    "palette_of_257_that_ends": indexed(8, 256, 65536)[:14 + 40 + 1024],
+    "palette_states_65536": indexed(8, 256, 65536),
+    "palette_states_65537": indexed(8, 4, 65537),
+    "palette_states_17_of_16": indexed(4, 16, 17),
+    "palette_of_4_bits_and_17": indexed(4, 17, 17),
+    "greys_4": greys(4),
+    "greys_257": greys(257),
+    "black_and_white_in_bytes": greys(2),
+    "offset_of_palette": (lambda data: data[:10] + struct.pack("<I", 54) + data[14:])(indexed(4, 16, 16)),
+    "header_of_48_bytes": bmp(24, (), [row.tobytes() for row in rgb[:, ::-1]], 48, compression=0),
+    "repeated_masks": bmp(32, (0xFF, 0xFF, 0xFF), words(np.uint32)),
+    "alpha_among_masks": bmp(32, (0xFF0000, 0xFF00, 0xFF, 0xFF), words(np.uint32), 108),
+}
 for name, data in BMP.items():
     (OUT / f"{name}.bmp").write_bytes(data)
 
@@ -156,12 +206,69 @@ for interlace in (0, 1):
     for cut in range(4):
         (OUT / f"{'woven_' if interlace else ''}cut_{cut}.gif").write_bytes(buffer.getvalue()[:len(buffer.getvalue()) - cut])
 
+
+
+def gif(codes=None, bits=8, between=b"", screen=None, own=None, place=(0, 0, W, H), blocks=None):
+    """A GIF of the colours (3i, 5i, 7i); its codes have one bit more than its pixels, so few may follow a clearing."""
+    pixels = [(5 * i) % (1 << min(bits, 8)) for i in range(W * H)]
+    clear = 1 << bits
+    codes = [clear, *pixels, clear + 1] if codes is None else codes(clear, pixels)
+    number = sum(code << (bits + 1) * i for i, code in enumerate(codes))
+    data = number.to_bytes((len(codes) * (bits + 1) + 7) // 8, "little")
+    blocks = bytes([len(data)]) + data + b"\0" if blocks is None else blocks(data)
+    colors = bytes(factor * i % 256 for i in range(256) for factor in (3, 5, 7)) if screen is None else screen
+    head = b"GIF89a" + struct.pack("<HHBBB", W, H, 0xF0 | (len(colors) // 3).bit_length() - 2, 0, 0) + colors
+    own = (b"\0", b"") if own is None else (bytes([0x80 | (len(own) // 3).bit_length() - 2]), own)
+    return head + between + b"," + struct.pack("<HHHH", *place) + own[0] + own[1] + bytes([bits]) + blocks + b";"
+
+
+ramp = bytes(i for i in range(256) for _ in range(3))
+GIF = {
+    "plain": gif(),
+    "end_code_missing": gif(lambda clear, p: [clear, *p]),
+    "end_code_early": gif(lambda clear, p: [clear, *p[:-1], clear + 1]),
+    "pixel_missing": gif(lambda clear, p: [clear, *p[:-1]]),
+    "pixels_too_many": gif(lambda clear, p: [clear, *p, *p, clear + 1]),
+    "clear_missing": gif(lambda clear, p: [*p, clear + 1]),
+    "clear_often": gif(lambda clear, p: [clear, clear, *p[:9], clear, clear, *p[9:], clear + 1]),
+    "code_next": gif(lambda clear, p: [clear, 7, clear + 2, clear + 3, *p]),
+    "code_next_after_clear": gif(lambda clear, p: [clear, clear + 2, *p]),
+    "code_too_large": gif(lambda clear, p: [clear, 7, clear + 4, *p]),
+    "code_too_large_behind": gif(lambda clear, p: [clear, *p, 511]),
+    "block_empty_inside": gif(blocks=lambda data: bytes([9]) + data[:9] + b"\0" + bytes([len(data) - 9]) + data[9:] + b"\0"),
+    "block_cut": gif(blocks=lambda data: bytes([len(data) + 9]) + data),
+    "blocks_cut": gif(blocks=lambda data: bytes([9]) + data[:9] + b"\0"),
+    "bits_0": gif(bits=0),
+    "bits_1": gif(bits=1),
+    "bits_9": gif(bits=9),
+    "bits_12": gif(bits=12),
+    "bits_13": gif(bits=13),
+    "junk_between": gif(between=b"\1junk"),
+    "end_between": gif(between=b";"),
+    "control": gif(between=b"!\xf9\4\1\0\0\5\0", place=(2, 1, W - 3, H - 2)),
+    "control_of_3": gif(between=b"!\xf9\3\0\0\0\0"),
+    "control_of_3_transparent": gif(between=b"!\xf9\3\1\0\0\0"),
+    "control_of_2": gif(between=b"!\xf9\2\0\0\0"),
+    "control_empty": gif(between=b"!\xf9\0\1a\0"),
+    "comment_empty": gif(between=b"!\xfe\0"),
+    "loop_empty": gif(between=b"!\xff\x0bNETSCAPE2.0\0\1a\0"),
+    "palette_of_4": gif(screen=bytes(range(100, 112))),
+    "ramp": gif(screen=ramp),
+    "ramp_of_4": gif(screen=ramp[:12]),
+    "ramp_of_its_own": gif(own=ramp),
+    "palette_of_its_own": gif(own=bytes(range(100, 112))),
+    "no_width": gif(place=(1, 1, 0, H)),
+    "no_height": gif(place=(0, 0, W, 0)),
+}
+for name, data in GIF.items():
+    (OUT / f"{name}.gif").write_bytes(data)
+
 with open(OUT.parent / "odd.tsv", "w") as table:
     for file in sorted(OUT.iterdir()):
         try:
             with Image.open(file) as image:
                 plain = image.convert("RGB")
                 result = (*plain.size, hashlib.sha256(plain.tobytes()).hexdigest())
-        except (OSError, SyntaxError):
+        except Exception:  # a damaged file raises what it happens to break
             result = (0, 0, "refused")
         print(file.name, *result, sep="\t", file=table)
