@@ -1,16 +1,11 @@
 #include "core/artifact_cache.h"
 
-#include <fcntl.h>
-#include <sys/file.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
 
 #include "core/error.h"
-#include "core/files.h"
+#include "core/file_lock.h"
 #include "core/hash.h"
 
 namespace scalselect {
@@ -40,26 +35,15 @@ void remove_half_written(const fs::path& folder) {
   for (const auto& file : leftovers) fs::remove(file);
 }
 
-/// The exclusive lock on the key whose folder is `place`; none if another holds it and `wait` is false. A remover takes
-/// the lock file away, so a lock counts only if the name still leads to its file.
-Descriptor lock_key(const fs::path& place, bool wait) {
-  const std::string file = place.string() + ".lock";
-  while (true) {
-    Descriptor lock(::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644));
-    int failed = 0;
-    while (lock && (failed = ::flock(lock.get(), wait ? LOCK_EX : LOCK_EX | LOCK_NB)) != 0 && errno == EINTR) {
-    }
-    if (lock && failed != 0 && errno == EWOULDBLOCK) return {};
-    if (!lock || failed != 0) {
-      throw UserError(ErrorKind::kEnvironment, "Cannot lock '" + file + "': " + std::strerror(errno) + ".",
-                      "Check the permissions of the cache folder.");
-    }
-    struct stat held {
-    }, named{};
-    const bool same = ::fstat(lock.get(), &held) == 0 && ::stat(file.c_str(), &named) == 0 &&
-                      held.st_ino == named.st_ino && held.st_dev == named.st_dev;
-    if (same) return lock;
-  }
+/// The lock on the key whose folder is `place`.
+Descriptor lock_key(const fs::path& place, LockKind kind, IfHeld held) {
+  return lock_file(place.string() + ".lock", kind, held);
+}
+
+/// `partial` goes unless something was written into it.
+void remove_if_empty(const fs::path& partial) {
+  std::error_code ignored;
+  if (fs::is_directory(partial, ignored) && fs::is_empty(partial, ignored)) fs::remove(partial, ignored);
 }
 
 bool is_hex(const std::string& text) { return text.find_first_not_of("0123456789abcdef") == std::string::npos; }
@@ -134,20 +118,38 @@ std::optional<fs::path> ArtifactCache::find(const StageKey& key) const {
   return place;
 }
 
+bool ArtifactCache::is_held(const StageKey& key) const {
+  const auto place = folder(key);
+  if (!fs::exists(place.string() + ".lock")) return false;
+  return !lock_key(place, LockKind::kExclusive, IfHeld::kGiveUp);
+}
+
 ArtifactCache::Writer ArtifactCache::begin(const StageKey& key) const { return Writer(*this, key); }
 
 ArtifactCache::Writer::Writer(const ArtifactCache& cache, const StageKey& key)
     : partial_(cache.folder(key).string() + kPartial), final_(cache.folder(key)), payload_(key.payload()) {
   ensure_folder(final_.parent_path());
-  lock_ = lock_key(final_, true);
+  lock_ = lock_key(final_, LockKind::kExclusive, IfHeld::kWait);
   ensure_folder(partial_);
   remove_half_written(partial_);
 }
 
 ArtifactCache::Writer::~Writer() {
-  if (!lock_) return;
-  std::error_code ignored;
-  if (fs::is_directory(partial_, ignored) && fs::is_empty(partial_, ignored)) fs::remove(partial_, ignored);
+  if (lock_) remove_if_empty(partial_);
+}
+
+ArtifactCache::Share ArtifactCache::share(const StageKey& key) const { return Share(*this, key); }
+
+ArtifactCache::Share::Share(const ArtifactCache& cache, const StageKey& key)
+    : partial_(cache.folder(key).string() + kPartial) {
+  const auto place = cache.folder(key);
+  ensure_folder(place.parent_path());
+  lock_ = lock_key(place, LockKind::kShared, IfHeld::kWait);
+  ensure_folder(partial_);
+}
+
+ArtifactCache::Share::~Share() {
+  if (lock_) remove_if_empty(partial_);
 }
 
 fs::path ArtifactCache::Writer::commit(const nlohmann::json& facts) {
@@ -167,7 +169,7 @@ fs::path ArtifactCache::Writer::commit(const nlohmann::json& facts) {
 bool ArtifactCache::remove(const Entry& entry) const {
   const auto place = root_ / entry.stage / entry.digest.substr(0, 2) / entry.digest;
   const fs::path partial = place.string() + kPartial;
-  const auto lock = lock_key(place, false);
+  const auto lock = lock_key(place, LockKind::kExclusive, IfHeld::kGiveUp);
   if (!lock) return false;
   fs::remove_all(entry.complete ? place : partial);
   // While the lock is held; another process that waits for it notices (lock_key).

@@ -60,6 +60,29 @@ class ArtifactCache {
   /// Waits for any other process that computes the same key, then takes the lock. Check `find` again afterwards.
   Writer begin(const StageKey& key) const;
 
+  /// A stage that several processes compute together, each a part: while one of them holds a share, nobody begins or
+  /// removes the key.
+  class Share {
+   public:
+    Share(Share&&) noexcept = default;
+    Share& operator=(Share&&) = delete;
+    ~Share();
+    /// The folder that all of them write into, and that a Writer of the key finds.
+    const std::filesystem::path& folder() const { return partial_; }
+
+   private:
+    friend class ArtifactCache;
+    Share(const ArtifactCache& cache, const StageKey& key);
+    std::filesystem::path partial_;
+    Descriptor lock_;
+  };
+
+  /// Waits for a process that computes the same key alone. Check `find` again afterwards.
+  Share share(const StageKey& key) const;
+
+  /// Whether a process is computing the key at this moment, alone or with others.
+  bool is_held(const StageKey& key) const;
+
   /// A finished artifact, or what a killed attempt left to resume from.
   struct Entry {
     std::string stage, digest;

@@ -2,11 +2,13 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cstdlib>
 #include <optional>
 
 #include "core/error.h"
+#include "core/process_group.h"
 
 namespace scalselect {
 namespace {
@@ -16,6 +18,15 @@ std::optional<ComputeDevice>& chosen() {
   return device;
 }
 
+/// Which GPU this process takes of those that it sees.
+int own_gpu() {
+  const auto group = process_group();
+  const char* visible = std::getenv("CUDA_VISIBLE_DEVICES");
+  if (visible == nullptr || *visible == '\0') return group.local_rank;
+  const std::string_view list(visible);
+  return group.local_rank % static_cast<int>(1 + std::count(list.begin(), list.end(), ','));
+}
+
 }  // namespace
 
 std::string ComputeDevice::text() const { return cuda ? fmt::format("cuda:{}", index) : "cpu"; }
@@ -23,7 +34,7 @@ std::string ComputeDevice::text() const { return cuda ? fmt::format("cuda:{}", i
 ComputeDevice parse_device(std::string_view text) {
   if (text == "cpu") return {};
   ComputeDevice device{true, 0};
-  if (text == "cuda") return device;
+  if (text == "cuda") return {true, own_gpu()};
   constexpr std::string_view kPrefix = "cuda:";
   if (text.starts_with(kPrefix)) {
     const auto number = text.substr(kPrefix.size());

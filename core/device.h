@@ -15,7 +15,8 @@ struct ComputeDevice {
   bool operator==(const ComputeDevice&) const = default;
 };
 
-/// "cpu", "cuda" (the first GPU) or "cuda:N". Throws UserError(kUsage) for anything else.
+/// "cpu", "cuda" or "cuda:N". "cuda" is the first GPU; of several processes on a machine (core/process_group.h) each
+/// takes the next of those that CUDA_VISIBLE_DEVICES shows. Throws UserError(kUsage) for anything else.
 ComputeDevice parse_device(std::string_view text);
 
 /// What `set_device` set, else SCALSELECT_DEVICE, else the CPU. Nothing is opened here: that happens where the device

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "core/error.h"
+#include "core/file_lock.h"
 #include "core/files.h"
 #include "core/hash.h"
 #include "core/log.h"
@@ -27,7 +28,8 @@ struct FileState {
 std::optional<FileState> state_of(const std::string& file) {
   struct stat info {};
   if (::stat(file.c_str(), &info) != 0 || !S_ISREG(info.st_mode)) return {};
-  return FileState{fmt::format("{} {}:{} {}.{} {}.{}", info.st_size, info.st_dev, info.st_ino, info.st_mtim.tv_sec,
+  // Not the device: machines that share a file system number it differently.
+  return FileState{fmt::format("{} {} {}.{} {}.{}", info.st_size, info.st_ino, info.st_mtim.tv_sec,
                                info.st_mtim.tv_nsec, info.st_ctim.tv_sec, info.st_ctim.tv_nsec),
                    info.st_ctim.tv_sec};
 }
@@ -102,6 +104,77 @@ std::string hash_file(const std::string& file, Entry& entry) {
   return digest;
 }
 
+/// Files with what the notes in a folder know of them.
+class Lookup {
+ public:
+  std::vector<std::string> digests;  ///< of each file; empty: not known
+  std::vector<std::size_t> unknown;
+
+  Lookup(const fs::path& folder, std::span<const std::string> files)
+      : digests(files.size()), files_(files), entries_(files.size()) {
+    for (std::size_t i = 0; i < files.size(); ++i) {
+      const auto slash = files[i].rfind('/');
+      const auto parent = slash == std::string::npos ? std::string(".") : files[i].substr(0, slash + 1);
+      auto place = notes_.find(parent);
+      if (place == notes_.end()) {
+        std::error_code none;
+        const auto real = fs::canonical(parent, none).string();
+        place = notes_.emplace(parent, folder / (sha256(real) + ".tsv")).first;
+      }
+      entries_[i].name = files[i].substr(slash + 1);
+      entries_[i].notes = &place->second;
+    }
+    parallel_blocks(static_cast<std::int64_t>(files.size()), kBlock, [&](std::int64_t begin, std::int64_t end) {
+      for (auto i = static_cast<std::size_t>(begin); i < static_cast<std::size_t>(end); ++i) {
+        entries_[i].state = state_of(files[i]);
+        digests[i] = entries_[i].state ? entries_[i].notes->find(entries_[i].name, entries_[i].state->text) : "missing";
+      }
+    });
+    for (std::size_t i = 0; i < digests.size(); ++i) {
+      if (digests[i].empty()) unknown.push_back(i);
+    }
+  }
+
+  /// Reads the files that the notes do not know, and notes them.
+  void complete() {
+    std::optional<Progress> progress;
+    const auto count = static_cast<std::int64_t>(unknown.size());
+    if (unknown.size() >= kWorthAProgress) progress.emplace("reading for the cache's keys", "files", count);
+    parallel_blocks(count, kBlock, [&](std::int64_t begin, std::int64_t end) {
+      for (auto u = static_cast<std::size_t>(begin); u < static_cast<std::size_t>(end); ++u) {
+        const auto i = unknown[u];
+        try {
+          digests[i] = hash_file(files_[i], entries_[i]);
+        } catch (const UserError&) {
+          digests[i] = "unreadable";
+        }
+      }
+      if (progress) progress->advance(end - begin);
+    });
+    for (const auto i : unknown) {
+      auto& entry = entries_[i];
+      if (entry.lasting) entry.notes->insert(entry.name, entry.state->text, digests[i]);
+    }
+    for (const auto& [folder, note] : notes_) note.keep();
+  }
+
+ private:
+  std::span<const std::string> files_;
+  std::map<std::string, Notes> notes_;  // by folder as it is written in `files`
+  std::vector<Entry> entries_;
+};
+
+/// The lock that lets one of several processes read many files while the others wait for its notes; none where the
+/// folder cannot be written.
+Descriptor lock_notes(const fs::path& folder) {
+  try {
+    ensure_folder(folder);
+    return lock_file(folder / "lock", LockKind::kExclusive, IfHeld::kWait);
+  } catch (const UserError&) {
+    return {};
+  }
+}
+
 }  // namespace
 
 FileDigests::FileDigests(fs::path folder) : folder_(std::move(folder)) {}
@@ -112,52 +185,14 @@ std::string FileDigests::sha256(const fs::path& file) const {
 }
 
 std::vector<std::string> FileDigests::sha256_all(std::span<const std::string> files) const {
-  std::map<std::string, Notes> notes;  // by folder as it is written in `files`
-  std::vector<Entry> entries(files.size());
-  for (std::size_t i = 0; i < files.size(); ++i) {
-    const auto slash = files[i].rfind('/');
-    const auto parent = slash == std::string::npos ? std::string(".") : files[i].substr(0, slash + 1);
-    auto place = notes.find(parent);
-    if (place == notes.end()) {
-      std::error_code none;
-      const auto real = fs::canonical(parent, none).string();
-      place = notes.emplace(parent, folder_ / (scalselect::sha256(real) + ".tsv")).first;
-    }
-    entries[i].name = files[i].substr(slash + 1);
-    entries[i].notes = &place->second;
+  std::optional<Lookup> lookup(std::in_place, folder_, files);
+  Descriptor lock;
+  if (lookup->unknown.size() >= kWorthAProgress) {
+    lock = lock_notes(folder_);
+    lookup.emplace(folder_, files);
   }
-  std::vector<std::string> digests(files.size());
-  const auto count = static_cast<std::int64_t>(files.size());
-  parallel_blocks(count, kBlock, [&](std::int64_t begin, std::int64_t end) {
-    for (auto i = static_cast<std::size_t>(begin); i < static_cast<std::size_t>(end); ++i) {
-      entries[i].state = state_of(files[i]);
-      digests[i] = entries[i].state ? entries[i].notes->find(entries[i].name, entries[i].state->text) : "missing";
-    }
-  });
-  std::vector<std::size_t> unknown;
-  for (std::size_t i = 0; i < digests.size(); ++i) {
-    if (digests[i].empty()) unknown.push_back(i);
-  }
-  std::optional<Progress> progress;
-  if (unknown.size() >= kWorthAProgress) {
-    progress.emplace("reading for the cache's keys", "files", static_cast<std::int64_t>(unknown.size()));
-  }
-  parallel_blocks(static_cast<std::int64_t>(unknown.size()), kBlock, [&](std::int64_t begin, std::int64_t end) {
-    for (auto u = static_cast<std::size_t>(begin); u < static_cast<std::size_t>(end); ++u) {
-      const auto i = unknown[u];
-      try {
-        digests[i] = hash_file(files[i], entries[i]);
-      } catch (const UserError&) {
-        digests[i] = "unreadable";
-      }
-    }
-    if (progress) progress->advance(end - begin);
-  });
-  for (const auto i : unknown) {
-    if (entries[i].lasting) entries[i].notes->insert(entries[i].name, entries[i].state->text, digests[i]);
-  }
-  for (const auto& [folder, note] : notes) note.keep();
-  return digests;
+  lookup->complete();
+  return std::move(lookup->digests);
 }
 
 }  // namespace scalselect

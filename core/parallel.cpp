@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 #include <sched.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
@@ -17,6 +18,7 @@
 
 #include "core/error.h"
 #include "core/log.h"
+#include "core/process_group.h"
 
 namespace scalselect {
 namespace {
@@ -61,8 +63,9 @@ int available_cores() {
   CPU_ZERO(&set);
   int cores = static_cast<int>(std::thread::hardware_concurrency());
   if (sched_getaffinity(0, sizeof(set), &set) == 0) cores = CPU_COUNT(&set);
-  const int quota = cgroup_cores();
-  return std::max(1, quota > 0 ? std::min(cores, quota) : cores);
+  const bool bound = cores < ::sysconf(_SC_NPROCESSORS_ONLN);  // srun and mpirun may have given each process its own
+  if (const int quota = cgroup_cores(); quota > 0) cores = std::min(cores, quota);
+  return std::max(1, bound ? cores : cores / process_group().local_size);
 }
 
 /// Starts up to `count` threads. A limit on processes or memory is not fatal: the caller does the work too.

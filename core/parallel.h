@@ -7,8 +7,9 @@
 namespace scalselect {
 
 /// Number of threads for loops: `set_threads`, else SCALSELECT_THREADS, else OMP_NUM_THREADS, else the cores that this
-/// process may run on (affinity and cgroup quota respected). Throws UserError(kUsage) if SCALSELECT_THREADS is not a
-/// number from 1 to 4096.
+/// process may run on (affinity and cgroup quota respected), divided among the processes of its group on this machine
+/// unless each is bound to cores of its own. Throws UserError(kUsage) if SCALSELECT_THREADS is not a number from 1 to
+/// 4096, or as process_group().
 int thread_count();
 void set_threads(int count);
 

@@ -150,7 +150,7 @@ struct Store::Impl {
       return;
     }
     const std::string journal = db.execAndGet("PRAGMA journal_mode = WAL").getString();
-    if (journal != "wal")
+    if (journal != "wal" && file != Store::kInMemory)
       log_warning("'{}': no write-ahead log on this file system; using '{}'.", file.string(), journal);
     db.exec("PRAGMA synchronous = NORMAL");
     if (version < newest && tables > 0) backup(version);

@@ -62,6 +62,8 @@ struct ArtifactRow {
 class Store {
  public:
   enum class Mode { kReadWrite, kReadOnly };
+  /// In place of a file: a store that is gone with its object.
+  static constexpr const char* kInMemory = ":memory:";
 
   /// Opens (kReadWrite: creates, migrates) the file. Throws UserError: another program's file, a newer schema, a file
   /// that cannot be written.

@@ -398,11 +398,17 @@ std::vector<std::filesystem::path> Pool::files() const {
 }
 
 void Pool::for_each(const std::function<void(Sample&)>& visit, std::int64_t first) const {
+  PoolCursor(*this).for_each(first, size(), visit);
+}
+
+PoolCursor::PoolCursor(const Pool& pool) : pool_(pool), rows_(std::make_unique<PoolRows>(*pool.impl_)) {}
+PoolCursor::~PoolCursor() = default;
+
+void PoolCursor::for_each(std::int64_t first, std::int64_t end, const std::function<void(Sample&)>& visit) {
   Batch batch([&](std::int64_t, PoolRow& read, const RawRow&) { visit(read.sample); });
-  PoolRows rows(*impl_);
-  for (auto row = first; row < size(); ++row) {
-    const auto& file = rows.read(row, batch.slot());
-    batch.add(row, file, impl_->entries[file.entry].name);
+  for (auto row = first; row < end; ++row) {
+    const auto& file = rows_->read(row, batch.slot());
+    batch.add(row, file, pool_.impl_->entries[file.entry].name);
   }
   batch.flush();
 }

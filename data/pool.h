@@ -118,8 +118,23 @@ class Pool {
 
  private:
   friend class PoolRows;
+  friend class PoolCursor;
   struct Impl;
   std::unique_ptr<Impl> impl_;
+};
+
+/// Reads one stretch of rows after another and keeps its place: a later stretch is reached from the end of the last
+/// one, so that a compressed file is passed through once. Use one per thread; the pool must outlive it.
+class PoolCursor {
+ public:
+  explicit PoolCursor(const Pool& pool);
+  ~PoolCursor();
+  /// Rows first … end - 1, as Pool::for_each.
+  void for_each(std::int64_t first, std::int64_t end, const std::function<void(Sample& sample)>& visit);
+
+ private:
+  const Pool& pool_;
+  std::unique_ptr<PoolRows> rows_;
 };
 
 }  // namespace scalselect

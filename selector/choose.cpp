@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 
 #include "core/check.h"
 #include "core/error.h"
@@ -77,11 +78,11 @@ void require_floors(const std::vector<Constraints::Limit>& sources, std::int64_t
     const auto floor = limit.floor_rows(requested), cap = limit.cap_rows(requested);
     floors += floor;
     if (floor <= std::min(std::ssize(rows), cap)) continue;
+    const auto most = std::ssize(rows) < cap
+                          ? fmt::format("only {} usable rows come from it", rows.size())
+                          : fmt::format("{} is {}", limit.cap && cap < requested ? "its cap" : "the budget", cap);
     throw UserError(ErrorKind::kUsage,
-                    std::ssize(rows) < cap
-                        ? fmt::format("The floor of source '{}' is {} rows, but only {} usable rows come from it.",
-                                      limit.source, floor, rows.size())
-                        : fmt::format("The floor of source '{}' is {} rows and its cap {}.", limit.source, floor, cap),
+                    fmt::format("The floor of source '{}' is {} rows, but {}.", limit.source, floor, most),
                     "Lower the floor in sources.");
   }
   if (floors > requested) {
@@ -178,6 +179,30 @@ FeatureTable without_rows(FeatureTable table, const std::vector<std::int64_t>& e
                   "Raise the budget, shorten the list, or use text_only=auto.");
 }
 
+/// Rows that the user names, or text_only takes, go before caps and one_per_picture: where they break these, the user
+/// is told.
+void warn_of_broken_limits(const Constraints& constraints, const std::vector<std::int64_t>& reserved,
+                           std::int64_t total) {
+  for (const auto& [limit, rows] : constraints.sources) {
+    const auto taken = std::ssize(common(reserved, rows)), cap = limit.cap_rows(total);
+    if (taken <= cap) continue;
+    log_warning("must_keep and text_only take {} rows of source '{}', whose cap is {}: all of them are in the subset",
+                taken, limit.source, cap);
+  }
+  std::set<std::int32_t> used;
+  std::int64_t repeated = 0;
+  for (const auto row : reserved) {
+    bool again = false;
+    for (const auto picture : constraints.pictures_of(row)) again = !used.insert(picture).second || again;
+    repeated += again ? 1 : 0;
+  }
+  if (repeated == 0) return;
+  log_warning(
+      "{} rows of must_keep have a picture that another of them has: all of them are in the subset, against "
+      "one_per_picture",
+      repeated);
+}
+
 void note_reserved(const std::vector<std::int64_t>& reserved, const MethodInput& input, nlohmann::ordered_json& facts) {
   if (!input.constraints.must_keep.empty()) facts["must_keep"] = input.constraints.must_keep.size();
   if (input.text_only.policy != TextOnly::kAuto)
@@ -267,6 +292,7 @@ Selection choose(const Method& method, const MethodInput& input, const Budget& b
   if (requested < 0) refuse_reserved(std::ssize(reserved), total);
   Allowance allowance(input.constraints, input.pool_size, total);
   for (const auto row : reserved) allowance.take(row);
+  warn_of_broken_limits(input.constraints, reserved, total);
   MethodsChoice choice(method, input, scored, std::move(allowance));
   Selection selection;
   selection.rows = choice.choose(requested);

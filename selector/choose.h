@@ -71,7 +71,8 @@ std::int64_t rows_for(const Method& method, const MethodInput& input, const Budg
 SelectionResult score_candidates(const Method& method, const MethodInput& input);
 
 /// Applies the method and checks its answer. What the constraints do not admit is left out and chosen anew among the
-/// rows that they still admit, until the budget is met; a ranking is walked from its top. `scored`: the result of
+/// rows that they still admit, until the budget is met; a ranking is walked from its top. Rows of must_keep and those
+/// that text_only takes are in it even beyond a cap or with one picture twice, with a warning. `scored`: the result of
 /// score_candidates, where it is known already. Throws as rows_for; UserError(kUsage) if the method did not find that
 /// many rows, fewer have a score, or the constraints admit fewer;
 /// InternalError for an answer that breaks the promises of Selection::rows.

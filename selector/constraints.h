@@ -44,11 +44,13 @@ struct ConstraintOptions {
         "text_only", o.text_only,
         {{"auto", TextOnly::kAuto}, {"drop", TextOnly::kDrop}, {"keep", TextOnly::kKeep}, {"share", TextOnly::kShare}},
         "samples without a picture: auto (methods that can rank them may choose them), drop, keep (all of them, within "
-        "the budget), share (their share of the budget, drawn by seed)");
+        "the budget, before caps), share (their share of the budget, drawn by seed, before caps)");
     v.field("exclude", o.exclude,
             "a file of rows, ids or samples: as if the pool did not have them, a share is of the rest");
     v.field("must_keep", o.must_keep,
-            "a file of rows, ids or samples: they are in the subset, and the method chooses the rest of the budget");
+            "a file of rows, ids or samples: they are in the subset, and the method chooses the rest of the budget; "
+            "they go "
+            "before caps and one_per_picture");
     v.field("sources", o.sources, "floors and caps per source");
     v.field("one_per_picture", o.one_per_picture, "at most one sample of each picture, told by content");
   }

@@ -50,12 +50,13 @@ class BatchIds {
   std::unordered_map<std::int64_t, std::string> ids_;
 };
 
-/// Walks the pool from the first row that some output still misses: usable rows go to `observe` in batches, rows that
-/// the pool rejected to the outputs, all in ascending order. Finishes the outputs.
-void walk(const Pool& pool, std::vector<Output>& outputs, const ExtractionOptions& options, BatchIds& ids,
+/// Walks the stretch from the first row that some output still misses: usable rows go to `observe` in batches, rows
+/// that the pool rejected to the outputs, all in ascending order. Finishes the outputs.
+void walk(const PoolStretch& rows, std::vector<Output>& outputs, const ExtractionOptions& options, BatchIds& ids,
           const std::function<void(std::span<const Sample>)>& observe) {
-  std::int64_t first = pool.size();
-  for (const auto& output : outputs) first = std::min(first, output.writer.next_row());
+  const auto& pool = rows.pool;
+  std::int64_t first = rows.end;
+  for (const auto& output : outputs) first = std::min(first, std::max(rows.first, output.writer.next_row()));
   std::vector<Sample> batch;
   const auto flush = [&] {
     ids.take(batch);
@@ -63,27 +64,32 @@ void walk(const Pool& pool, std::vector<Output>& outputs, const ExtractionOption
     batch.clear();
   };
   std::int64_t end = first + options.batch_samples;  // of the rows whose usable ones are a batch
-  pool.for_each(
-      [&](Sample& sample) {
-        const auto row = sample.row;
-        if (pool.usable(row)) {
-          batch.push_back(std::move(sample));
-        } else {
-          flush();  // rows reach the writers in ascending order
-          for (auto& output : outputs) output.writer.reject(row, sample.id, pool.reject_reason(row));
-        }
-        if (row + 1 < end && row + 1 < pool.size()) return;
-        flush();
-        end = row + 1 + options.batch_samples;
-        if (options.on_progress) options.on_progress(row + 1, pool.size());
-      },
-      first);
+  rows.cursor.for_each(first, rows.end, [&](Sample& sample) {
+    const auto row = sample.row;
+    if (pool.usable(row)) {
+      batch.push_back(std::move(sample));
+    } else {
+      flush();  // rows reach the writers in ascending order
+      for (auto& output : outputs) output.writer.reject(row, sample.id, pool.reject_reason(row));
+    }
+    if (row + 1 < end && row + 1 < rows.end) return;
+    flush();
+    end = row + 1 + options.batch_samples;
+    if (options.on_progress) options.on_progress(row + 1);
+  });
   for (auto& output : outputs) output.writer.finish();
+}
+
+/// `run` with all rows of a pool.
+template <class Run>
+void with_all_rows(const Pool& pool, const Run& run) {
+  PoolCursor cursor(pool);
+  run(PoolStretch{pool, cursor, 0, pool.size()});
 }
 
 }  // namespace
 
-void extract_features(const Pool& pool, FeatureProbe& probe, std::span<const ExtractionJob> jobs,
+void extract_features(const PoolStretch& rows, FeatureProbe& probe, std::span<const ExtractionJob> jobs,
                       const ExtractionOptions& options) {
   auto outputs = open_outputs(jobs, options, [&](const FeatureSpec& spec) { return feature_width(spec, probe); });
   if (outputs.empty()) return;
@@ -98,10 +104,10 @@ void extract_features(const Pool& pool, FeatureProbe& probe, std::span<const Ext
       else output.writer.append(signals.row, id, vector_of(output.job->spec, request, signals));
     }
   };
-  walk(pool, outputs, options, ids, [&](std::span<const Sample> batch) { probe.observe(batch, request, record); });
+  walk(rows, outputs, options, ids, [&](std::span<const Sample> batch) { probe.observe(batch, request, record); });
 }
 
-void extract_gradients(const Pool& pool, GradientProbe& probe, std::span<const ExtractionJob> jobs,
+void extract_gradients(const PoolStretch& rows, GradientProbe& probe, std::span<const ExtractionJob> jobs,
                        const ExtractionOptions& options) {
   auto outputs = open_outputs(jobs, options, gradient_width);
   if (outputs.empty()) return;
@@ -115,8 +121,18 @@ void extract_gradients(const Pool& pool, GradientProbe& probe, std::span<const E
       else output.writer.append(gradients.row, id, vector_of(output.job->spec, request, gradients));
     }
   };
-  walk(pool, outputs, options, ids,
+  walk(rows, outputs, options, ids,
        [&](std::span<const Sample> batch) { probe.differentiate(batch, request, record); });
+}
+
+void extract_features(const Pool& pool, FeatureProbe& probe, std::span<const ExtractionJob> jobs,
+                      const ExtractionOptions& options) {
+  with_all_rows(pool, [&](const PoolStretch& rows) { extract_features(rows, probe, jobs, options); });
+}
+
+void extract_gradients(const Pool& pool, GradientProbe& probe, std::span<const ExtractionJob> jobs,
+                       const ExtractionOptions& options) {
+  with_all_rows(pool, [&](const PoolStretch& rows) { extract_gradients(rows, probe, jobs, options); });
 }
 
 }  // namespace scalselect

@@ -4,6 +4,7 @@
 #include "baselines/feature_file.h"
 #include "baselines/registry.h"
 #include "core/log.h"
+#include "core/process_group.h"
 #include "data/pool_paths.h"
 #include "data/score_file.h"
 #include "experiments/app/selection_outputs.h"
@@ -271,6 +272,7 @@ int run_select(const Words& words) {
   if (handover.trainer != nullptr && door == Door::kFeatures && !names_pool(tree))
     throw UserError(ErrorKind::kUsage, "'handover' needs the samples of a pool, and no pool is given.",
                     "Give pool.path, or leave handover out.");
+  if (door == Door::kModel && !process_group().leads()) return help_with_model(std::move(bound));
   const auto chosen = choose_by(std::move(bound), door);
   write_chosen(chosen, asked, outputs, words);
   for (std::size_t i = 0; i < outputs.size(); ++i)

@@ -49,6 +49,10 @@ int run_plan(const Words& words) { return answer_or_hand_over("plan", "config", 
 int run_extract(const Words& words) { return answer_or_hand_over("extract", "extract", kExtractUsage, words); }
 int describe_with_model(const Words& words, const PlainWords& /*asked*/) { hand_over("pool", words); }
 void enter_model_program(const char* command, const Words& words) { hand_over(command, words); }
+int help_with_model(Bound) {
+  SCALSELECT_CHECK(!"the other program does it");
+  return 1;
+}
 Chosen choose_with_model(Bound) {
   SCALSELECT_CHECK(!"the other program does it");
   return {};

@@ -6,6 +6,7 @@
 #include "core/failure.h"
 #include "core/files.h"
 #include "core/log.h"
+#include "core/process_group.h"
 #include "experiments/app/commands.h"
 #include "experiments/app/eval_command.h"
 #include "experiments/app/sweep_configs.h"
@@ -31,6 +32,10 @@ int run_pipeline(const Words& words) {
   const auto summary = pipeline::run_sweep(configs, command_line);
   log_info("feature extractions {}, selections {}, trainings {}, evaluations {} (the rest came from the cache)",
            summary.extractions, summary.selections, summary.trainings, summary.evaluations);
+  if (const auto group = process_group(); !group.leads()) {
+    log_info("process {} of {}: everything is computed; process 0 scores and reports", group.rank, group.size);
+    return 0;
+  }
   if (first.stop_after == pipeline::StopAfter::kMetrics && summary.failed < summary.runs) {
     try {
       const auto written = report::write_report({first.store, first.name, folder});

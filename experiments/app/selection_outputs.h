@@ -76,6 +76,10 @@ Chosen choose_with_model(Bound bound);
 /// The same by any door.
 Chosen choose_by(Bound bound, Door door);
 
+/// What a process that does not lead its group (core/process_group.h) does of `select` with a model: its share of the
+/// extraction. Returns the exit code.
+int help_with_model(Bound bound);
+
 /// Writes each subset with its manifest, and says so on standard output: the pool's own objects, or row numbers.
 void write_chosen(const Chosen& chosen, const schema::SelectOptions& asked,
                   const std::vector<std::filesystem::path>& outputs, const Words& words);

@@ -99,7 +99,7 @@ StageRecord ensure_warm_up(const GradientOptions& options, const WarmUpPlace& pl
     train_warm_up(options, place, fresh);
     return nlohmann::json::object();
   });
-  return {{"warm_up", key.digest(), cached, meter.wall_s(), meter.cpu_s(), Meter::peak_rss()}, folder};
+  return {row_of("warm_up", key, cached, meter), folder};
 }
 
 std::unique_ptr<GradientProbe> open_gradients(const GradientPoint& point, const ModelOptions& model,

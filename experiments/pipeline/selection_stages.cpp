@@ -1,4 +1,4 @@
-// Features, scores and selections: everything up to the subset.
+// Scores and selections: from features to the subset.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -7,73 +7,20 @@
 #include "baselines/registry.h"
 #include "core/hash.h"
 #include "core/interrupt.h"
-#include "core/log.h"
 #include "data/subset.h"
 #include "experiments/pipeline/environment.h"
-#include "experiments/pipeline/gradients.h"
 #include "experiments/pipeline/stages.h"
 #include "experiments/runs/program.h"
 #include "experiments/runs/warnings.h"
 #include "selector/choose.h"
-#include "selector/extraction.h"
 #include "selector/feature_kinds.h"
-#include "selector/feature_store.h"
-#include "vlm/probe.h"
 
 namespace scalselect::pipeline {
 namespace fs = std::filesystem;
 namespace {
 
-constexpr int kFeaturesVersion = 1;
-constexpr int kCompatVersion = 2;     ///< what the authors' token roles mean; part of their features' keys alone
 constexpr int kSelectionVersion = 5;  ///< since 5 a constant column has no variance from rounding
 constexpr int kChoiceVersion = 4;     ///< of the chosen rows' files: since 4 with a manifest
-
-bool is_compat(const FeatureSpec& spec) {
-  const auto* pooled = std::get_if<PooledVisualSpec>(&spec);
-  return pooled != nullptr && pooled->states.roles == TokenRoles::kCompat;
-}
-
-StageKey features_key(const FeatureSpec& spec, const OpenPool& pool, const WarmUpPlace& place) {
-  const auto& model = *place.model;
-  StageKey key{
-      "features",
-      kFeaturesVersion,
-      {{"pool", pool.digest}, {"model", place.model_hash}},
-      with_model_options({{"feature", nlohmann::json(describe_feature(spec))}, {"dtype", model.dtype}}, model)};
-  if (is_compat(spec)) key.params["compat"] = kCompatVersion;
-  if (const auto* point = gradient_point(spec)) {
-    if (const auto warm_up = warm_up_key(point->options, place)) key.inputs["warm_up"] = warm_up->digest();
-  }
-  return key;
-}
-
-StageRow row_of(const std::string& stage, const StageKey& key, bool cached, const Meter& meter) {
-  return {stage, key.digest(), cached, meter.wall_s(), meter.cpu_s(), Meter::peak_rss()};
-}
-
-std::vector<FeatureSpec> specs_of(const std::vector<ExtractionJob>& jobs) {
-  std::vector<FeatureSpec> specs;
-  for (const auto& job : jobs) specs.push_back(job.spec);
-  return specs;
-}
-
-/// Says which samples the model could not read, and why; those that the pool itself left out were named when it was
-/// read.
-void report_rejects(const OpenPool& pool, const FeatureSpec& spec, const fs::path& folder) {
-  constexpr std::size_t kShown = 5;
-  const FeatureStore store(folder);
-  std::vector<const FeatureReject*> rejects;
-  for (const auto& reject : store.rejects()) {
-    if (pool.pool->usable(reject.row)) rejects.push_back(&reject);
-  }
-  if (store.rejects().empty()) return;
-  log_warning("{} of {} samples have no {} and cannot be chosen; reasons in '{}'", store.rejects().size(),
-              pool.pool->size(), feature_name(spec), (folder / "rejects.jsonl").string());
-  for (std::size_t i = 0; i < std::min(kShown, rejects.size()); ++i)
-    log_warning("  row {} (id '{}'): {}", rejects[i]->row, rejects[i]->id, rejects[i]->reason);
-  if (rejects.size() > kShown) log_warning("  and {} more", rejects.size() - kShown);
-}
 
 TableSource tables_of(const FeatureBundle& features) {
   return [&features](const FeatureSpec& spec) { return features.tables.at(describe_feature(spec).dump()); };
@@ -141,46 +88,6 @@ SelectionCost cost_of(const std::vector<StageRecord>& records) {
   return cost;
 }
 
-/// One pass over the pool for `jobs`, all of which need the same state of the model. Returns the warm-up it took.
-std::optional<StageRecord> run_pass(const OpenPool& pool, const WarmUpPlace& place,
-                                    const std::vector<ExtractionJob>& jobs, const ArtifactCache& cache) {
-  std::string names;
-  for (const auto& job : jobs) names += (names.empty() ? "" : ", ") + feature_name(job.spec);
-  const auto* point = gradient_point(jobs.front().spec);
-  std::optional<StageRecord> warm_up;
-  if (point != nullptr && warm_up_key(point->options, place)) warm_up = ensure_warm_up(point->options, place, cache);
-  log_info("features: one pass over {} samples for {}", pool.pool->size(), names);
-  Progress progress("extracting", "samples", pool.pool->size());
-  std::int64_t shown = 0;
-  ExtractionOptions options;
-  options.on_progress = [&](std::int64_t done, std::int64_t) {
-    progress.advance(done - shown);
-    shown = done;
-  };
-  if (point != nullptr) {
-    const auto probe = open_gradients(*point, *place.model, warm_up ? warm_up->folder : fs::path());
-    extract_gradients(*pool.pool, *probe, jobs, options);
-  } else {
-    vlm::ProbeOptions probe_options;
-    probe_options.pixels = pixels_of(*place.model);
-    probe_options.chat_template = place.model->chat_template;
-    const auto probe = vlm::open_probe(inputs::find_path(place.model->path), place.model->dtype,
-                                       request_for(specs_of(jobs)), probe_options);
-    extract_features(*pool.pool, *probe, jobs, options);
-  }
-  return warm_up;
-}
-
-/// The warm-up that a gradient needs, if the cache still holds it.
-std::optional<StageRecord> cached_warm_up(const FeatureSpec& spec, const WarmUpPlace& place,
-                                          const ArtifactCache& cache) {
-  const auto* point = gradient_point(spec);
-  if (point == nullptr) return {};
-  const auto key = warm_up_key(point->options, place);
-  if (!key || !cache.find(*key)) return {};
-  return ensure_warm_up(point->options, place, cache);
-}
-
 std::vector<fs::path> folders_of(const FeatureBundle& features) {
   std::vector<fs::path> folders;
   for (const auto& [spec, record] : features.records) folders.push_back(record.folder);
@@ -226,63 +133,10 @@ SelectionRecord record_of(const RunConfig& config, const Method& method, const O
 
 }  // namespace
 
-std::string pass_of(const FeatureSpec& spec) {
-  if (is_compat(spec)) return "compat";
-  const auto* point = gradient_point(spec);
-  return point == nullptr ? "" : describe_point(*point).dump();
-}
-
 void report_interrupt(int signal, const ArtifactCache& cache) {
   log_message(LogLevel::kError, fmt::format("Interrupted by {}: finished stages and checkpoints are kept in '{}'; the "
                                             "same command continues there.",
                                             signal_name(signal), cache.root().string()));
-}
-
-FeatureBundle ensure_features(const std::vector<FeatureSpec>& specs, const OpenPool& pool, const ModelOptions& model,
-                              const ArtifactCache& cache, const OpenPool* warm_up_pool) {
-  FeatureBundle bundle;
-  if (specs.empty()) return bundle;
-  const WarmUpPlace place{warm_up_pool == nullptr ? &pool : warm_up_pool, &model,
-                          inputs::model_digest(inputs::find_path(model.path), cache)};
-  const Meter meter;
-
-  std::map<std::string, FeatureSpec> requested;
-  for (const auto& spec : specs) requested.emplace(describe_feature(spec).dump(), spec);
-  // Locks are taken in key order, so that two processes never wait for each other in a circle.
-  std::map<std::string, std::pair<std::string, ArtifactCache::Writer>> missing;
-  for (const auto& [text, spec] : requested) {
-    const auto key = features_key(spec, pool, place);
-    bundle.keys[text] = key.digest();
-    if (cache.find(key)) continue;
-    auto work = cache.begin(key);
-    if (!cache.find(key)) missing.emplace(key.digest(), std::pair(text, std::move(work)));
-  }
-  std::map<std::string, std::vector<ExtractionJob>> passes;
-  for (auto& [digest, entry] : missing) {
-    const auto& spec = requested.at(entry.first);
-    passes[pass_of(spec)].push_back({spec, entry.second.folder()});
-  }
-  std::map<std::string, StageRecord> trained;
-  Warnings heard;
-  for (const auto& [state, jobs] : passes) {
-    const auto warm_up = run_pass(pool, place, jobs, cache);
-    if (warm_up && !warm_up->row.cached) trained.emplace(describe_feature(jobs.front().spec).dump(), *warm_up);
-  }
-  const auto warnings = heard.take();
-  for (auto& [digest, entry] : missing) entry.second.commit({{"warnings", warnings}});
-  bundle.extracted = !missing.empty();
-  for (const auto& [text, spec] : requested) {
-    const auto key = features_key(spec, pool, place);
-    const auto folder = cache.find(key);
-    bundle.tables[text] = FeatureStore::table(*folder);
-    const bool cached = !missing.contains(key.digest());
-    if (cached) repeat_warnings(*folder);
-    bundle.records[text] = {row_of("features/" + feature_name(spec), key, cached, meter), *folder};
-    if (const auto found = trained.find(text); found != trained.end()) bundle.warm_ups.insert(*found);
-    else if (const auto warm_up = cached_warm_up(spec, place, cache)) bundle.warm_ups.emplace(text, *warm_up);
-    report_rejects(pool, spec, *folder);
-  }
-  return bundle;
 }
 
 SelectionOutput ensure_selection(const RunConfig& config, const OpenPool& pool, const RowSet& rows,

@@ -11,6 +11,7 @@
 
 #include "core/artifact_cache.h"
 #include "core/store.h"
+#include "experiments/pipeline/environment.h"
 #include "experiments/pipeline/run_config.h"
 #include "experiments/runs/manifest.h"
 #include "experiments/runs/selection_files.h"
@@ -28,6 +29,9 @@ struct StageRecord {
   std::filesystem::path folder;
 };
 
+/// The row of a stage that has just ended, `meter` being as old as its work.
+StageRow row_of(const std::string& stage, const StageKey& key, bool cached, const Meter& meter);
+
 /// Specs of one name share a pass over a pool: those that need the same state of the model; the plain one has no name.
 /// The authors' roles lose rows that others read, so they have a separate pass, "compat".
 std::string pass_of(const FeatureSpec& spec);
@@ -44,12 +48,17 @@ struct FeatureBundle {
   bool extracted = false;                       ///< false: everything came from the cache
 };
 
-/// All `specs` from one pass of the model over the pool, those that the cache lacks; resumable row by row. Rejected
-/// rows are listed in each table's folder (rejects.jsonl) and counted in the log. Gradients take a separate pass
-/// for each state of the model at which they are taken. `warm_up_pool`: the pool that warms the model up for gradients,
+/// All `specs` from one pass of the model over the pool, those that the cache lacks; resumable row by row, and shared
+/// with whatever processes need the same features of the same cache at the same time (feature_pass.h). Rejected rows
+/// are listed in each table's folder (rejects.jsonl) and counted in the log. Gradients take a separate pass for each
+/// state of the model at which they are taken. `warm_up_pool`: the pool that warms the model up for gradients,
 /// if it is not `pool` itself (for a target pool: the pool that is selected from).
 FeatureBundle ensure_features(const std::vector<FeatureSpec>& specs, const OpenPool& pool, const ModelOptions& model,
                               const ArtifactCache& cache, const OpenPool* warm_up_pool = nullptr);
+
+/// Takes part in what ensure_features does in other processes, until none of it is left to begin; waits for nobody.
+void help_features(const std::vector<FeatureSpec>& specs, const OpenPool& pool, const ModelOptions& model,
+                   const ArtifactCache& cache, const OpenPool* warm_up_pool = nullptr);
 
 /// The target pool, with what a method reads of it.
 struct TargetFeatures {

@@ -11,6 +11,7 @@
 #include "core/interrupt.h"
 #include "core/log.h"
 #include "core/parallel.h"
+#include "core/process_group.h"
 #include "experiments/inputs/constraints.h"
 #include "experiments/pipeline/environment.h"
 #include "experiments/pipeline/stages.h"
@@ -55,7 +56,7 @@ class Sweep {
   Sweep(const std::vector<RunConfig>& configs, const std::vector<std::string>& command_line)
       : cache_(configs.front().cache),
         command_(report::shell_text(command_line)),
-        records_(configs.front().store),
+        records_(group_.leads() ? configs.front().store : std::string(Store::kInMemory)),
         environment_(describe_environment(command_line)),
         benchmarks_(cache_.root() / "images", FileDigests(cache_.root() / "digests")),
         on_interrupt_([this](int signal) { interrupted(signal); }) {
@@ -73,7 +74,7 @@ class Sweep {
       for (auto& run : runs_) guarded(run, [&] { select(run); });
     }
     if (goes_past(StopAfter::kSelection)) train_and_answer();
-    if (goes_past(StopAfter::kPredictions)) {
+    if (goes_past(StopAfter::kPredictions) && group_.leads()) {
       for (auto& run : runs_) guarded(run, [&] { score(run); });
     }
     for (auto& run : runs_) {
@@ -284,18 +285,10 @@ class Sweep {
       });
       if (run.planned) by_job[run.job.adapter.digest()].push_back(&run);
     }
-    std::vector<launchers::Job> jobs;
-    std::vector<std::vector<Run*>> owners;
-    const fs::path logs = fs::path(runs_.front().config->cache) / "logs";
+    std::vector<OwnedJob> jobs;
     for (auto& [digest, members] : by_job) {
-      const Run& first = *members.front();
-      if (is_done(first.job, cache_)) {
-        record(members, {});
-        continue;
-      }
-      jobs.push_back(
-          {first.job.label, first.job.to_json(), logs / (digest.substr(0, 16) + ".log"), training_weight(first)});
-      owners.push_back(members);
+      if (is_done(members.front()->job, cache_)) record(members, {});
+      else jobs.push_back({members, log_of(digest)});
     }
     if (jobs.empty()) return;
     // Threads are divided among all trainings, not those left: a resumed sweep adds numbers in the same order.
@@ -308,16 +301,47 @@ class Sweep {
       log_info("each training uses {} of {} threads; trainer.threads={} is faster, and other last digits", threads,
                thread_count(), thread_count() / workers.parallel);
     }
+    const auto elsewhere = launch(jobs, workers, group_.size > 1);
+    if (!elsewhere.empty()) launch(elsewhere, workers, false);
+  }
+
+  /// Runs that share a training, and the file for what its worker logs.
+  struct OwnedJob {
+    std::vector<Run*> owners;
+    fs::path log;
+  };
+
+  /// Processes of a group may be at the same training one after another, each with a log of its own.
+  fs::path log_of(const std::string& digest) const {
+    const auto name = digest.substr(0, 16) + (group_.leads() ? "" : fmt::format(".{}", group_.rank));
+    return fs::path(runs_.front().config->cache) / "logs" / (name + ".log");
+  }
+
+  /// Runs the jobs. With `yield` those that another process is at are left alone and returned.
+  std::vector<OwnedJob> launch(const std::vector<OwnedJob>& owned, const launchers::Workers& workers, bool yield) {
+    std::vector<launchers::Job> jobs;
+    for (const auto& job : owned) {
+      auto& first = *job.owners.front();
+      first.job.yields = yield;
+      jobs.push_back({first.job.label, first.job.to_json(), job.log, training_weight(first)});
+    }
+    std::vector<OwnedJob> elsewhere;
     const auto launcher = launchers::make_launcher(runs_.front().config->launcher, workers);
     launcher->run(jobs, [&](std::size_t index, const launchers::JobResult& result) {
-      for (auto* run : owners[index]) {
+      const auto& owners = owned[index].owners;
+      for (auto* run : owners) {
         add_warnings(run->warnings, result.warnings);
         if (!result.ok()) fail(*run, result.error);
       }
       if (!result.ok()) return;
-      record(owners[index], result.answer);
+      if (result.answer.contains("elsewhere")) {
+        elsewhere.push_back(owned[index]);
+        return;
+      }
+      record(owners, result.answer);
       log_info("done: {}", jobs[index].label);
     });
+    return elsewhere;
   }
 
   static double training_weight(const Run& run) {
@@ -411,6 +435,7 @@ class Sweep {
     summary_.incomplete += incomplete ? 1 : 0;
   }
 
+  ProcessGroup group_ = process_group();
   ArtifactCache cache_;
   std::string command_;
   RunRecords records_;

@@ -81,6 +81,12 @@ void fine_tune(const TrainJob& job, const fs::path& folder, JobProgress& progres
   fs::remove_all(folder / "training");
 }
 
+/// Whether another process is training or answering for it.
+bool is_held(const TrainJob& job, const ArtifactCache& cache) {
+  return cache.is_held(job.adapter) || std::any_of(job.predictions.begin(), job.predictions.end(),
+                                                   [&](const StageKey& key) { return cache.is_held(key); });
+}
+
 }  // namespace
 
 std::string train_log_text(const trainer::TrainResult& result) {
@@ -108,6 +114,7 @@ nlohmann::json TrainJob::to_json() const {
                          {"trainer", nlohmann::json(dump_options(trainer))},
                          {"eval", nlohmann::json(dump_options(eval))},
                          {"adapter", adapter.payload()},
+                         {"yields", yields},
                          {"predictions", nlohmann::json::array()}};
   for (const auto& entry : pool) tree["pool"].push_back(nlohmann::json(dump_options(entry)));
   for (const auto& key : predictions) tree["predictions"].push_back(key.payload());
@@ -125,6 +132,7 @@ TrainJob TrainJob::from_json(const nlohmann::json& tree) {
   job.trainer = bind_options<trainer::TrainOptions>(tree.at("trainer"), "trainer");
   job.eval = bind_options<EvalOptions>(tree.at("eval"), "eval");
   job.adapter = key_from(tree.at("adapter"));
+  job.yields = tree.at("yields");
   for (const auto& payload : tree.at("predictions")) job.predictions.push_back(key_from(payload));
   return job;
 }
@@ -178,6 +186,7 @@ bool is_done(const TrainJob& job, const ArtifactCache& cache) {
 
 void run_train_job(const TrainJob& job, launchers::Reporter& reporter) {
   const ArtifactCache cache(job.cache);
+  if (job.yields && is_held(job, cache)) return reporter.result({{"elsewhere", true}});
   auto stages = nlohmann::json::array();
   const Warnings reported([&](const std::string& text) { reporter.warning(text); });
   JobProgress progress(reporter, job.predictions.empty() ? 1.0 : 0.9, job.label);

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <fstream>
+#include <functional>
 
 #include "core/error.h"
 #include "core/files.h"
@@ -161,6 +162,34 @@ TEST_F(ArtifactCacheTest, ADamagedEntryIsNamed) {
   const auto folder = work.commit();
   std::ofstream(folder / "shard") << "cut";
   EXPECT_THROW(cache.find(key_), UserError);
+}
+
+TEST_F(ArtifactCacheTest, SharesLetOthersInButNobodyWhoWantsItAlone) {
+  const ArtifactCache cache(root_);
+  const auto in_another_process = [&](const std::function<bool()>& holds) {
+    const pid_t child = ::fork();
+    if (child == 0) ::_exit(holds() ? 0 : 1);
+    int status = 0;
+    ::waitpid(child, &status, 0);
+    return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+  };
+  EXPECT_FALSE(cache.is_held(key_));
+  {
+    const auto share = cache.share(key_);
+    write_file_atomically(share.folder() / "part", "mine");
+    EXPECT_TRUE(in_another_process([&] { return fs::exists(cache.share(key_).folder() / "part"); }));
+    EXPECT_TRUE(in_another_process([&] { return cache.is_held(key_); }));
+    const auto entry = cache.list().at(0);
+    EXPECT_FALSE(cache.remove(entry)) << "somebody works on it";
+  }
+  EXPECT_FALSE(cache.is_held(key_));
+  EXPECT_EQ(read_file(cache.begin(key_).folder() / "part"), "mine");
+}
+
+TEST_F(ArtifactCacheTest, AShareThatWasNotUsedLeavesNothing) {
+  const ArtifactCache cache(root_);
+  { const auto share = cache.share(key_); }
+  EXPECT_TRUE(cache.list().empty());
 }
 
 }  // namespace

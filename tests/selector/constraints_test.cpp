@@ -7,6 +7,7 @@
 #include <set>
 
 #include "core/error.h"
+#include "core/log_listener.h"
 #include "core/rng.h"
 #include "selector/choose.h"
 #include "tests/message_of.h"
@@ -17,6 +18,7 @@ namespace {
 using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::IsEmpty;
 using ::testing::IsSupersetOf;
 
 RowSet rows_of_size(std::int64_t size) {
@@ -100,7 +102,9 @@ TEST(Constraints, ImpossibleFloorsAreSaidBeforeAnyPass) {
     return message_of([&] { check_constraints(greedy(), rows, Count{4}); });
   };
   EXPECT_THAT(refused({{{"ocr", 3.0, {}}, {1, 7}}}), AllOf(HasSubstr("'ocr' is 3 rows"), HasSubstr("only 2 usable")));
-  EXPECT_THAT(refused({{{"ocr", 3.0, 2.0}, {1, 7, 8}}}), AllOf(HasSubstr("'ocr' is 3 rows"), HasSubstr("cap 2")));
+  EXPECT_THAT(refused({{{"ocr", 3.0, 2.0}, {1, 7, 8}}}),
+              AllOf(HasSubstr("'ocr' is 3 rows"), HasSubstr("its cap is 2")));
+  EXPECT_THAT(refused({{{"ocr", 5.0, {}}, {1, 2, 3, 4, 7}}}), HasSubstr("'ocr' is 5 rows, but the budget is 4"));
   EXPECT_THAT(refused({{{"ocr", 3.0, {}}, {1, 7, 8}}, {{"gqa", 0.5, {}}, {2, 3}}}),
               AllOf(HasSubstr("add up to 5 rows"), HasSubstr("the budget is 4")));
 }
@@ -115,6 +119,24 @@ TEST(Constraints, OneSamplePerPicture) {
   Method all = greedy();
   all.budget_use = BudgetUse::kAll;
   EXPECT_THAT(chosen(all, rows, Budget()), ElementsAre(0, 2, 4, 5, 6, 7)) << "everything that is admitted";
+}
+
+TEST(Constraints, RowsThatAreNamedGoBeforeCapsAndPicturesWithAWarning) {
+  std::vector<std::string> warnings;
+  const LogListener listener([&](LogLevel, const std::string& text) { warnings.push_back(text); });
+  auto rows = rows_of_size(8);
+  rows.constraints.must_keep = {1, 3, 5};
+  rows.constraints.sources = {{{"coco", {}, 3.0}, {1, 2, 3, 5}}, {{"gqa", {}, 1.0}, {0, 4}}};
+  EXPECT_THAT(chosen(ranking(), rows, Count{5}), ElementsAre(0, 6, 1, 3, 5));
+  EXPECT_THAT(warnings, IsEmpty()) << "the cap is reached, not broken";
+  rows.constraints.sources[0].limit.cap = 2.0;
+  EXPECT_THAT(chosen(ranking(), rows, Count{5}), ElementsAre(0, 6, 1, 3, 5));
+  EXPECT_THAT(warnings, ElementsAre(HasSubstr("take 3 rows of source 'coco', whose cap is 2")));
+  warnings.clear();
+  rows.constraints.sources.clear();
+  rows.constraints.pictures = {{0}, {7}, {1}, {7}, {2}, {7, 3}, {4}, {7}};
+  EXPECT_THAT(chosen(ranking(), rows, Count{5}), ElementsAre(0, 2, 1, 3, 5));
+  EXPECT_THAT(warnings, ElementsAre(HasSubstr("2 rows of must_keep have a picture that another of them has")));
 }
 
 TEST(Constraints, WithoutAnyTheMethodIsAskedOnce) {

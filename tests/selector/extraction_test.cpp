@@ -4,11 +4,14 @@
 
 #include <cmath>
 #include <fstream>
+#include <map>
 #include <optional>
 
 #include "core/error.h"
+#include "core/files.h"
 #include "selector/choose.h"
 #include "selector/feature_kinds.h"
+#include "selector/feature_parts.h"
 #include "selector/scalselect.h"
 
 namespace scalselect {
@@ -143,6 +146,85 @@ TEST(Extraction, ContinuesWhereItStopped) {
   FakeProbe resumed;
   extract_features(pool, resumed, {&cut, 1}, in_batches_of(5));
   EXPECT_EQ(values_of(FeatureStore(cut.folder)), values_of(FeatureStore(whole.folder)));
+}
+
+/// Rows with a reject at the edges of parts and in their middle.
+Pool pool_of_parts(std::int64_t rows) {
+  const auto folder = fs::path(::testing::TempDir()) / "extraction_test";
+  fs::create_directories(folder);
+  std::ofstream out(folder / "parts.jsonl");
+  for (std::int64_t row = 0; row < rows; ++row) {
+    const bool empty = row % StoreParts::kRows == 0 || row % StoreParts::kRows == 77;
+    out << "{\"id\": " << row << (row % 501 == 5 ? "" : ", \"image\": \"x.png\"")
+        << ", \"conversations\": " << (empty ? "[]" : "[{\"from\": \"human\", \"value\": \"?\"}]") << "}\n";
+  }
+  out.close();
+  return Pool(folder / "parts.jsonl");
+}
+
+/// Every file's bytes, by name.
+std::map<std::string, std::string> bytes_of(const fs::path& folder) {
+  std::map<std::string, std::string> bytes;
+  for (const auto& entry : fs::recursive_directory_iterator(folder)) {
+    if (entry.is_regular_file()) bytes[fs::relative(entry.path(), folder)] = read_file(entry.path());
+  }
+  return bytes;
+}
+
+void extract_part(const Pool& pool, PoolCursor& cursor, const StoreParts& parts, std::int64_t part) {
+  FakeProbe probe;
+  const ExtractionJob job{PooledVisualSpec{}, parts.folder(part)};
+  extract_features(PoolStretch{pool, cursor, parts.first(part), parts.end(part)}, probe, {&job, 1});
+  parts.finish(part, {{"by", part}});
+}
+
+TEST(Extraction, PartsMakeTheBytesOfAWhole) {
+  const auto pool = pool_of_parts(3 * StoreParts::kRows + 500);
+  const ExtractionJob whole{PooledVisualSpec{}, fresh("whole")};
+  FakeProbe probe;
+  extract_features(pool, probe, {&whole, 1});
+  const StoreParts parts(fresh("in_parts"), pool.size());
+  ASSERT_EQ(parts.count(), 4);
+  PoolCursor one(pool), other(pool);
+  for (const std::int64_t part : {3, 0}) extract_part(pool, one, parts, part);  // one process goes back
+  EXPECT_FALSE(parts.finished(1));
+  for (const std::int64_t part : {1, 2}) extract_part(pool, other, parts, part);
+  EXPECT_EQ(parts.facts(2)["by"], 2);
+  parts.join();
+  EXPECT_TRUE(parts.finished(1)) << "the store is together";
+  EXPECT_EQ(bytes_of(parts.folder(0).parent_path().parent_path()), bytes_of(whole.folder));
+}
+
+TEST(Extraction, AJoinThatWasKilledGoesOn) {
+  const auto pool = pool_of_parts(StoreParts::kRows + 300);
+  const ExtractionJob whole{PooledVisualSpec{}, fresh("whole")};
+  FakeProbe probe;
+  extract_features(pool, probe, {&whole, 1});
+  const auto store = fresh("half_joined");
+  const StoreParts parts(store, pool.size());
+  PoolCursor cursor(pool);
+  for (const std::int64_t part : {0, 1}) extract_part(pool, cursor, parts, part);
+  // What the killed join had written: the first blocks.
+  FakeProbe half;
+  half.stop_at = StoreParts::kRows - 200;
+  const ExtractionJob cut{PooledVisualSpec{}, store};
+  EXPECT_THROW(extract_features(pool, half, {&cut, 1}), std::runtime_error);
+  parts.join();
+  EXPECT_EQ(bytes_of(store), bytes_of(whole.folder));
+}
+
+TEST(Extraction, APartThatIsDamagedIsNamed) {
+  const auto pool = pool_of_parts(StoreParts::kRows + 300);
+  const StoreParts parts(fresh("damaged"), pool.size());
+  PoolCursor cursor(pool);
+  for (const std::int64_t part : {0, 1}) extract_part(pool, cursor, parts, part);
+  fs::resize_file(parts.folder(1) / "shard-00000.bin", 1000);
+  try {
+    parts.join();
+    FAIL();
+  } catch (const UserError& error) {
+    EXPECT_THAT(error.what(), ::testing::HasSubstr("parts/000001"));
+  }
 }
 
 TEST(ScalSelectMethod, RanksAStoreByLeverage) {
