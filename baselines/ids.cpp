@@ -10,7 +10,7 @@ constexpr char kNoPath[] = "???";  // a configuration that leaves it so is refus
 
 struct IdsOptions {
   std::string path = kNoPath;
-  RowListOptions list;
+  RowListOptions list{.of_method = true};
 
   template <class Visitor>
   static void describe(Visitor& v, IdsOptions& o) {

@@ -42,6 +42,7 @@ struct Listed {
   Kind kind = Kind::kWords;
   std::vector<std::string> words;  ///< ids, or row numbers as text
   std::vector<RowAndId> rows;
+  std::size_t said_ids = 0;  ///< of the words, those that were written as {"id": …}
 };
 
 /// Entries that cannot be resolved, to be named together.
@@ -89,6 +90,7 @@ void add_entry(const json& value, std::size_t place, const fs::path& file, Liste
     listed.words.push_back(text_of(value));
   } else if (value.is_object() && value.contains("id") && is_word(value["id"])) {
     listed.words.push_back(text_of(value["id"]));
+    ++listed.said_ids;
   } else {
     refuse(file, fmt::format("has an entry {} that is neither an id nor a row", place));
   }
@@ -97,7 +99,7 @@ void add_entry(const json& value, std::size_t place, const fs::path& file, Liste
 }
 
 Listed read_manifest(const json& manifest, const fs::path& file) {
-  Listed listed{Listed::Kind::kRows, {}, {}};
+  Listed listed{Listed::Kind::kRows, {}, {}, 0};
   const auto format = manifest.value("format", json());
   if (!format.is_string()) refuse(file, "is one JSON object, but not the manifest of a selection");
   if (format != kManifestFormat)
@@ -129,7 +131,7 @@ Listed read_json(std::string_view text, const fs::path& file) {
   std::size_t place = 0;
   for (std::string_view written; values.next(written);) {
     const auto value = json::parse(written, nullptr, false);
-    if (place == 0 && (is_conversation(value) || value.is_discarded())) return {Listed::Kind::kSamples, {}, {}};
+    if (place == 0 && (is_conversation(value) || value.is_discarded())) return {Listed::Kind::kSamples, {}, {}, 0};
     add_entry(value, ++place, file, listed);
   }
   if (const auto& error = values.error(); !error.what.empty())
@@ -153,14 +155,14 @@ Listed read_lines(std::string_view text) {
 
 Listed read_listed(const fs::path& file) {
   const std::string bytes = read_file(file, kDataBytes);
-  if (bytes.starts_with("\x93NUMPY")) return {Listed::Kind::kWords, read_npy_texts(file), {}};
+  if (bytes.starts_with("\x93NUMPY")) return {Listed::Kind::kWords, read_npy_texts(file), {}, 0};
   refuse_wide_text(bytes, file);
   auto text = after_byte_order_mark(bytes);
   text.remove_prefix(std::min(text.find_first_not_of(" \t\r\n"), text.size()));
   if (text.empty()) refuse(file, "is empty");
   if (text.starts_with('[') || text.starts_with('{')) return read_json(text, file);
   // What is not text may be another container of samples.
-  if (text.find('\0') != std::string_view::npos) return {Listed::Kind::kSamples, {}, {}};
+  if (text.find('\0') != std::string_view::npos) return {Listed::Kind::kSamples, {}, {}, 0};
   return read_lines(text);
 }
 
@@ -185,7 +187,7 @@ class Resolver {
     switch (listed.kind) {
       case Listed::Kind::kRows: take_rows(listed.rows); break;
       case Listed::Kind::kSamples: take_samples(); break;
-      case Listed::Kind::kWords: take_words(listed.words); break;
+      case Listed::Kind::kWords: take_words(listed); break;
     }
     if (twice_.count > 0)
       log_warning("'{}' names {} rows more than once, and each is taken once: {}", file_.string(), twice_.count,
@@ -211,9 +213,10 @@ class Resolver {
     const auto what =
         fmt::format("{} of its {} entries are not in {}: {}", unknown.count, entries, pool_text(), unknown.examples());
     if (!options_.skip_unknown) {
-      throw UserError(
-          ErrorKind::kInput, fmt::format("The list '{}' does not fit the pool: {}.", file_.string(), what),
-          "Give the pool that it was chosen from; method=ids leaves such entries out with method.unknown=skip.");
+      throw UserError(ErrorKind::kInput, fmt::format("The list '{}' does not fit the pool: {}.", file_.string(), what),
+                      fmt::format("Give the pool that it was chosen from, or {}.",
+                                  options_.of_method ? "leave such entries out with method.unknown=skip"
+                                                     : "take them off the list"));
     }
     log_warning("'{}': {}; they are left out", file_.string(), what);
     list_.unknown = unknown.count;
@@ -254,36 +257,56 @@ class Resolver {
     for (const auto& entry : entries) take(entry.row);
   }
 
+  /// What the words are: as the user says, else as the file does; it may leave it open.
+  KeyedBy key_of(const Listed& listed) const {
+    const bool ids = !listed.words.empty() && listed.said_ids == listed.words.size();
+    return options_.keyed_by == KeyedBy::kAuto && ids ? KeyedBy::kId : options_.keyed_by;
+  }
+
   // Ids or row numbers.
-  void take_words(const std::vector<std::string>& words) {
-    if (options_.keyed_by == KeyedBy::kRow || (options_.keyed_by == KeyedBy::kAuto && pool_ == nullptr))
-      return take_numbers(words);
+  void take_words(const Listed& listed) {
+    const auto& words = listed.words;
+    const auto key = key_of(listed);
+    if (key == KeyedBy::kRow || (key == KeyedBy::kAuto && pool_ == nullptr)) return take_numbers(words);
     if (pool_ == nullptr)
       refuse(file_, "is keyed by ids, and no pool is given", "Give pool.path, or a list of row numbers.");
     const auto rows_of = rows_of_ids(words);
-    if (options_.keyed_by == KeyedBy::kAuto && all_are_rows(words)) {
-      const auto known =
-          std::count_if(words.begin(), words.end(), [&](const std::string& word) { return !rows_of.at(word).empty(); });
-      // By chance a few numbers are ids, too: those of LLaVA-665K are numbers of pictures.
-      if (2 * known < std::ssize(words)) return take_numbers(words);
-      if (!same_rows(words, rows_of)) {
-        refuse(file_,
-               fmt::format("holds numbers that are rows of {} as well as ids of it ({} of {})", pool_text(), known,
-                           words.size()),
-               "Say which is meant: keyed_by=row or keyed_by=id.");
-      }
-      return take_numbers(words);
-    }
+    if (key == KeyedBy::kAuto && are_rows(words, rows_of)) return take_numbers(words);
     take_ids(words, rows_of);
   }
 
-  bool all_are_rows(const std::vector<std::string>& words) const {
-    return std::all_of(words.begin(), words.end(), [&](const std::string& word) {
-      const auto number = number_of(word);
-      const bool padded = word.size() > 1 && word[0] == '0' && word.find('.') == std::string::npos;
-      return number && !padded && *number >= 0 && *number < pool_size_;
-    });
+  using RowsOfId = std::unordered_map<std::string, std::vector<std::int64_t>>;
+
+  /// Whether words that nobody says more about are row numbers. Refuses those that could be either.
+  bool are_rows(const std::vector<std::string>& words, const RowsOfId& rows_of) const {
+    if (!std::all_of(words.begin(), words.end(), is_plain_number)) return false;
+    const auto known =
+        std::count_if(words.begin(), words.end(), [&](const std::string& word) { return !rows_of.at(word).empty(); });
+    const auto inside =
+        std::count_if(words.begin(), words.end(), [&](const std::string& word) { return is_row(word); });
+    // With a number beyond the pool the list is refused: where no number is an id, as one of rows. It is never thinned
+    // out as such, since ids of another pool would choose rows by chance.
+    if (inside < std::ssize(words)) return known == 0 && inside > 0 && !options_.skip_unknown;
+    // By chance a few numbers are ids, too: those of LLaVA-665K are numbers of pictures.
+    if (2 * known >= std::ssize(words) && !same_rows(words, rows_of)) refuse_either(words, known);
+    return true;
   }
+
+  [[noreturn]] void refuse_either(const std::vector<std::string>& words, std::ptrdiff_t known) const {
+    refuse(file_,
+           fmt::format("holds numbers that are rows of {} as well as ids of it ({} of {})", pool_text(), known,
+                       words.size()),
+           fmt::format("Say which is meant: {}a JSON list with {{\"id\": \"{}\"}} or {{\"row\": {}}} for each.",
+                       options_.of_method ? "method.keyed_by=row, method.keyed_by=id, or " : "", words.front(),
+                       *number_of(words.front())));
+  }
+
+  static bool is_plain_number(const std::string& word) {
+    const bool padded = word.size() > 1 && word[0] == '0' && word.find('.') == std::string::npos;
+    return number_of(word) && !padded;
+  }
+
+  bool is_row(const std::string& word) const { return *number_of(word) >= 0 && *number_of(word) < pool_size_; }
 
   void take_numbers(const std::vector<std::string>& words) {
     Complaints unknown;
@@ -294,8 +317,6 @@ class Resolver {
     }
     settle_unknown(unknown, words.size());
   }
-
-  using RowsOfId = std::unordered_map<std::string, std::vector<std::int64_t>>;
 
   /// Rows of each word, ascending.
   RowsOfId rows_of_ids(const std::vector<std::string>& words) const {

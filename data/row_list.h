@@ -2,7 +2,8 @@
 // manifest.
 //
 // Read by content, whatever the file is called:
-//   one id or row number per line; a JSON array, or JSON lines, of ids or row numbers; a .npy array of either;
+//   one id or row number per line; a JSON array, or JSON lines, of ids or row numbers ({"id": "3"} is an id and
+//   {"row": 3} a row, whatever the pool has); a .npy array of either;
 //   samples with their conversations, in any form that a pool may have;
 //   a ranking (JSON lines with "row") and the manifest of a selection ("rows" and "ids"), both of this program.
 // Ids repeat in real pools (LLaVA-665K). A sample whose id several rows share is told apart by its conversation, then
@@ -32,6 +33,7 @@ struct RowListOptions {
   KeyedBy keyed_by = KeyedBy::kAuto;
   bool skip_unknown = false;  ///< entries that the pool does not have: a warning in place of an error
   bool may_be_empty = false;  ///< a list without an entry is one
+  bool of_method = false;     ///< the user can set method.keyed_by and method.unknown: what a refusal advises
 };
 
 struct RowList {

@@ -18,6 +18,7 @@ using ::testing::AllOf;
 using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 fs::path place(const std::string& name) {
   const auto folder = fs::path(::testing::TempDir()) / "row_list_test";
@@ -93,7 +94,7 @@ TEST_F(Lists, SamplesAreToldApartByConversationAndPicture) {
   EXPECT_THAT(read("new_id.json", fmt::format("[{}]", sample("another", "images/300.jpg", "red"))), ElementsAre(7));
   EXPECT_THAT(refusal(fmt::format("[{}]", sample("7", "vg/VG_100K/7.jpg", "no"))), HasSubstr("1 of the 1 entries of"));
   EXPECT_THAT(refusal(fmt::format("[{}, {}]", rows_[0], sample("none", "x.jpg", "red"))),
-              AllOf(HasSubstr("1 of its 2 entries"), HasSubstr("id 'none'"), HasSubstr("unknown=skip")));
+              AllOf(HasSubstr("1 of its 2 entries"), HasSubstr("id 'none'"), HasSubstr("or take them off the list.")));
 }
 
 TEST_F(Lists, AChangedConversationUnderAnIdOfItsOwnIsTakenWithAWarning) {
@@ -106,6 +107,9 @@ TEST_F(Lists, AChangedConversationUnderAnIdOfItsOwnIsTakenWithAWarning) {
 TEST_F(Lists, UnknownEntriesAreRefusedOrSkippedWithCounts) {
   EXPECT_THAT(refusal("300\nnobody\nnothing\n"),
               AllOf(HasSubstr("2 of its 3 entries"), HasSubstr("id 'nobody', id 'nothing'")));
+  EXPECT_THAT(refusal("nobody\n", {.of_method = true}), HasSubstr("method.unknown=skip"));
+  EXPECT_THAT(refusal("5\n99\n"), AllOf(HasSubstr("1 of its 2 entries"), HasSubstr("row 99"))) << "row 5 is there";
+  EXPECT_THAT(refusal("5\n99\n", {.skip_unknown = true}), HasSubstr("names no row")) << "ids of another pool";
   EXPECT_THAT(refusal("[0, 8]", {.keyed_by = KeyedBy::kRow}), HasSubstr("row 8"));
   std::vector<std::string> warnings;
   const LogListener listener([&](LogLevel, const std::string& text) { warnings.push_back(text); });
@@ -121,7 +125,13 @@ TEST(ListsOfNumbers, ThatCouldBeIdsAsWellAreAskedAbout) {
   for (int i = 0; i < 4; ++i) rows.push_back(sample(std::to_string(3 - i), "", "a"));
   const Pool pool(write("numbered.json", fmt::format("[{}]", fmt::join(rows, ","))));
   const auto list = write("numbers.txt", "0\n1\n");
-  EXPECT_THAT(message_of([&] { read_row_list(list, &pool, 4); }), HasSubstr("keyed_by=row or keyed_by=id"));
+  EXPECT_THAT(message_of([&] { read_row_list(list, &pool, 4); }),
+              AllOf(HasSubstr(R"(a JSON list with {"id": "0"} or {"row": 0} for each)"), Not(HasSubstr("keyed_by"))))
+      << "must_keep and exclude have no such key";
+  EXPECT_THAT(message_of([&] { read_row_list(list, &pool, 4, {.of_method = true}); }),
+              HasSubstr("method.keyed_by=row, method.keyed_by=id, or a JSON list with"));
+  EXPECT_THAT(read_row_list(write("ids.json", R"([{"id": "0"}, {"id": 1}])"), &pool, 4).rows, ElementsAre(3, 2));
+  EXPECT_THAT(read_row_list(write("rows.json", R"([{"row": 0}, {"row": 1}])"), &pool, 4).rows, ElementsAre(0, 1));
   EXPECT_THAT(read_row_list(list, &pool, 4, {.keyed_by = KeyedBy::kRow}).rows, ElementsAre(0, 1));
   EXPECT_THAT(read_row_list(list, &pool, 4, {.keyed_by = KeyedBy::kId}).rows, ElementsAre(3, 2));
   EXPECT_THAT(read_row_list(list, nullptr, 4).rows, ElementsAre(0, 1)) << "a table without its pool";
