@@ -6,6 +6,7 @@
 #include <unistd.h>
 #include <zlib.h>
 #include <zstd.h>
+#include <zstd_errors.h>
 
 #include <array>
 #include <cerrno>
@@ -129,9 +130,10 @@ class GzipStream : public Decompressor {
 
 class ZstdStream : public Decompressor {
  public:
-  explicit ZstdStream(std::unique_ptr<ByteStream> stored)
-      : Decompressor(std::move(stored)), state_(ZSTD_createDStream(), ZSTD_freeDStream) {
+  ZstdStream(std::unique_ptr<ByteStream> stored, std::filesystem::path file)
+      : Decompressor(std::move(stored)), file_(std::move(file)), state_(ZSTD_createDStream(), ZSTD_freeDStream) {
     if (!state_) throw std::bad_alloc();
+    SCALSELECT_CHECK(!ZSTD_isError(ZSTD_DCtx_setParameter(state_.get(), ZSTD_d_windowLogMax, kWindowLog)));
   }
 
   std::size_t read(char* to, std::size_t size) override {
@@ -144,6 +146,7 @@ class ZstdStream : public Decompressor {
       const bool ended = in.size == 0;
       const auto hint = ZSTD_decompressStream(state_.get(), &out, &in);
       if (ZSTD_isError(hint)) {
+        refuse_window(ZSTD_getErrorCode(hint));
         damage_ = fmt::format("has damaged Zstandard data ({})", ZSTD_getErrorName(hint));
         continue;
       }
@@ -155,6 +158,21 @@ class ZstdStream : public Decompressor {
   }
 
  private:
+  /// A decoder keeps as much of its output as the compressor asked for. `zstd --long` asks for 128 MiB, --long=30 for
+  /// this; more is not worth the memory that each reader of the file would take.
+  static constexpr int kWindowLog = 30;
+
+  /// A whole file, but one that would take too much memory: another copy would not help.
+  void refuse_window(ZSTD_ErrorCode code) const {
+    if (code == ZSTD_error_memory_allocation) throw std::bad_alloc();
+    if (code != ZSTD_error_frameParameter_windowTooLarge) return;
+    throw UserError(ErrorKind::kInput,
+                    fmt::format("'{}' was compressed with a window of more than {} GiB.", file_.string(),
+                                (std::int64_t{1} << kWindowLog) >> 30),
+                    "Compress it again without --long, or with --long=30.");
+  }
+
+  std::filesystem::path file_;
   std::unique_ptr<ZSTD_DStream, std::size_t (*)(ZSTD_DStream*)> state_;
   bool inside_ = false;  ///< of a frame
 };
@@ -210,7 +228,7 @@ std::unique_ptr<ByteStream> FileBytes::open(std::uint64_t offset) const {
   if (compression_ == Compression::kNone) return stored;
   SCALSELECT_CHECK(offset == 0);
   if (compression_ == Compression::kGzip) return std::make_unique<GzipStream>(std::move(stored));
-  return std::make_unique<ZstdStream>(std::move(stored));
+  return std::make_unique<ZstdStream>(std::move(stored), file_);
 }
 
 struct CompressedWriter::Impl {

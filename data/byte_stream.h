@@ -23,7 +23,8 @@ class DamagedStream : public std::runtime_error {
 class ByteStream {
  public:
   virtual ~ByteStream() = default;
-  /// Up to `size` bytes (at least 1); 0 only at the end. Throws DamagedStream, and UserError if the disk fails.
+  /// Up to `size` bytes (at least 1); 0 only at the end. Throws DamagedStream, and UserError if the disk fails or
+  /// decompressing would take too much memory.
   virtual std::size_t read(char* to, std::size_t size) = 0;
 };
 

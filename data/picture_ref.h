@@ -10,9 +10,10 @@
 
 #include <cstdint>
 #include <filesystem>
-#include <limits>
 #include <string>
 #include <string_view>
+
+#include "data/picture_budget.h"
 
 namespace scalselect {
 
@@ -26,10 +27,10 @@ std::string picture_file(std::string_view name);
 /// told.
 bool picture_exists(const std::string& name);
 
-/// The picture's bytes as stored. Throws UserError(kInput) if there is no such file, it holds more than `limit` bytes,
-/// or the container does not hold the picture; UserError(kEnvironment) where the file may be intact: no permission, too
-/// many open files, a failing disk.
-std::string read_picture(const std::string& name, std::int64_t limit = std::numeric_limits<std::int64_t>::max());
+/// The picture's bytes as stored. Throws UserError(kInput) if there is no such file, it holds more than `limit` bytes
+/// (by default what no picture that is decoded may have), or the container does not hold the picture;
+/// UserError(kEnvironment) where the file may be intact: no permission, too many open files, a failing disk.
+std::string read_picture(const std::string& name, std::int64_t limit = kPictureBytes);
 
 /// The reference to `size` bytes at `offset` of a file.
 std::string tar_picture(std::uint64_t offset, std::uint64_t size, const std::filesystem::path& file);

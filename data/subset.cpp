@@ -117,16 +117,41 @@ std::string respelt(const std::string& json, const Sample& sample, Spelling spel
   return with_member(json, added, {"id", "image", "images", "conversations", "messages", "texts", "system"});
 }
 
+/// Reads pictures into `container`; those that cannot be read are counted, and told of at the end.
+class PictureSource {
+ public:
+  explicit PictureSource(const char* container) : container_(container) {}
+  ~PictureSource() {
+    if (missing_ > 0) {
+      log_warning("{} pictures could not be read and are not in the {} (the first: {})", missing_, container_,
+                  first_missing_);
+    }
+  }
+
+  std::optional<std::string> read(const std::string& name) {
+    try {
+      return read_picture(name);
+    } catch (const UserError& error) {
+      if (error.kind() != ErrorKind::kInput) throw;
+      if (missing_++ == 0) first_missing_ = error.problem();
+      return {};
+    }
+  }
+
+ private:
+  const char* container_;
+  std::int64_t missing_ = 0;
+  std::string first_missing_;
+};
+
 /// Rows as a JSON file, pictures of containers beside it.
 class TextSubset {
  public:
   TextSubset(const fs::path& file, TextKind kind, Spelling spelling)
-      : writer_(file, kind.layout, kind.compression), spelling_(spelling), file_(file), folder_(file) {
-    const bool packed = extension_of(file).second != Compression::kNone;
-    if (packed) folder_.replace_extension();
-    if (is_json_name(folder_.extension().string())) folder_.replace_extension();
-    folder_ += "_images";
-  }
+      : writer_(file, kind.layout, kind.compression),
+        spelling_(spelling),
+        file_(file),
+        folder_(pictures_beside(file)) {}
 
   /// `root`: the folder from which the row's relative pictures start.
   void add(const Sample& sample, const RawRow& raw, const fs::path& root) {
@@ -152,10 +177,10 @@ class TextSubset {
     add_root(file_.parent_path());
     std::vector<std::string> names;
     for (std::size_t i = 0; i < sample.images.size(); ++i) {
-      const auto bytes = read_picture(sample.images[i]);
-      const auto name =
-          fmt::format("{:09}{}.{}", sample.row, i == 0 ? "" : fmt::format("_{}", i), picture_extension(bytes));
-      write_picture(folder_ / name, bytes);
+      const auto bytes = pictures_.read(sample.images[i]);
+      const auto name = fmt::format("{:09}{}.{}", sample.row, i == 0 ? "" : fmt::format("_{}", i),
+                                    bytes ? picture_extension(*bytes) : "jpg");
+      if (bytes) write_picture(folder_ / name, *bytes);
       names.push_back((folder_.filename() / name).string());
     }
     const bool llava = !value_of(members_of(json), "image").empty();
@@ -183,11 +208,12 @@ class TextSubset {
     if (root == last_root_) return;
     last_root_ = root;
     std::error_code unknown;
-    roots_.insert(fs::weakly_canonical(fs::absolute(root, unknown), unknown).string());
+    roots_.insert(fs::weakly_canonical(fs::absolute(root.empty() ? "." : root, unknown), unknown).string());
   }
 
   JsonRowsWriter writer_;
   Spelling spelling_;
+  PictureSource pictures_{"subset's folder"};
   fs::path file_, folder_;
   std::set<std::string> roots_;  ///< where relative pictures are
   std::optional<fs::path> last_root_;
@@ -200,33 +226,6 @@ void write_text(const Pool& pool, std::span<const std::int64_t> rows, const fs::
                     [&](Sample& sample, const RawRow& raw) { subset.add(sample, raw, pool.image_root(sample.row)); });
   subset.commit();
 }
-
-/// Reads pictures into `container`; those that cannot be read are counted, and told of at the end.
-class PictureSource {
- public:
-  explicit PictureSource(const char* container) : container_(container) {}
-  ~PictureSource() {
-    if (missing_ > 0) {
-      log_warning("{} pictures could not be read and are not in the {} (the first: {})", missing_, container_,
-                  first_missing_);
-    }
-  }
-
-  std::optional<std::string> read(const std::string& name) {
-    try {
-      return read_picture(name);
-    } catch (const UserError& error) {
-      if (error.kind() != ErrorKind::kInput) throw;
-      if (missing_++ == 0) first_missing_ = error.problem();
-      return {};
-    }
-  }
-
- private:
-  const char* container_;
-  std::int64_t missing_ = 0;
-  std::string first_missing_;
-};
 
 /// Rows of other containers as samples of a tar.
 class TarSubset {
@@ -379,6 +378,13 @@ std::int64_t write_subset(const Pool& pool, std::vector<std::int64_t> rows, cons
   }
   write(pool, rows, file, format);
   return std::ssize(rows);
+}
+
+fs::path pictures_beside(const fs::path& subset) {
+  auto folder = subset;
+  if (extension_of(subset).second != Compression::kNone) folder.replace_extension();
+  if (is_json_name(folder.extension().string())) folder.replace_extension();
+  return folder += "_images";
 }
 
 void write_rows(const Pool& pool, std::vector<std::int64_t> rows, const fs::path& file) {

@@ -266,6 +266,8 @@ void write_subset(const ParquetFile& file, std::span<const std::int64_t> rows, c
       throw UserError(ErrorKind::kInput,
                       fmt::format("Rows of '{}' cannot be copied: {}.", file.file().string(), error.what()),
                       "Download or write it again.");
+    } catch (const std::bad_alloc&) {  // no fault of the disk
+      throw;
     } catch (const std::exception& error) {
       throw UserError(ErrorKind::kEnvironment, fmt::format("'{}' cannot be written: {}.", out.string(), reason(error)),
                       "Choose another place, or make room on the disk.");

@@ -177,6 +177,8 @@ std::vector<std::string> write_rows(const fs::path& out, const ParquetRowSource&
       require(sink->Close());
     } catch (const UserError&) {
       throw;
+    } catch (const std::bad_alloc&) {  // no fault of the disk
+      throw;
     } catch (const std::exception& error) {
       throw UserError(ErrorKind::kEnvironment, fmt::format("'{}' cannot be written: {}.", out.string(), reason(error)),
                       "Choose another place, or make room on the disk.");

@@ -11,6 +11,7 @@
 #include "data/byte_stream.h"
 #include "data/containers/json_file.h"
 #include "data/containers/tar.h"
+#include "data/describe_pool.h"
 #include "data/image.h"
 #include "data/picture_ref.h"
 #include "data/pool.h"
@@ -25,6 +26,7 @@ namespace fs = std::filesystem;
 using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::Not;
 using ::testing::SizeIs;
 
 const fs::path kPools = fs::path(SCALSELECT_TEST_DATA) / "pools";
@@ -192,6 +194,24 @@ TEST(Containers, PzstdsFirstFrameIsSkipped) {
   const auto packed = read_file(kPools / "pool.json.zst");
   const std::string frame("\x50\x2A\x4D\x18\x04\0\0\0\x12\x34\0\0", 12);
   EXPECT_EQ(Pool(write("pzstd.json.zst", frame + packed)).size(), Pool(kPools / "pool.json.zst").size());
+}
+
+/// A Zstandard frame of one raw block that asks for a window of 1 << `log` bytes (RFC 8878, section 3.1.1).
+std::string frame_with_window(int log, const std::string& text) {
+  const auto block = static_cast<std::uint32_t>(text.size() << 3 | 1);  // the last one, raw
+  std::string frame("\x28\xB5\x2F\xFD\0", 5);
+  frame += static_cast<char>((log - 10) << 3);
+  for (int i = 0; i < 3; ++i) frame += static_cast<char>(block >> (8 * i));
+  return frame + text;
+}
+
+TEST(Containers, ALongWindowOfZstandardIsReadAndALongerOneIsNoDamage) {
+  const std::string row = R"({"conversations": [{"from": "human", "value": "?"}]})";
+  EXPECT_EQ(Pool(write("long27.jsonl.zst", frame_with_window(27, row))).size(), 1);
+  EXPECT_EQ(Pool(write("long30.jsonl.zst", frame_with_window(30, row))).size(), 1);
+  const auto refusal = message_of([&] { Pool(write("long31.jsonl.zst", frame_with_window(31, row))); });
+  EXPECT_THAT(refusal, AllOf(HasSubstr("long31.jsonl.zst' was compressed with a window of more than 1 GiB"),
+                             HasSubstr("without --long"), Not(HasSubstr("damaged"))));
 }
 
 TEST(Containers, TextInWideUnitsIsNamed) {
@@ -440,6 +460,44 @@ TEST(Subsets, AMissingPictureLeavesItsRow) {
   EXPECT_THAT(columns.sample(1).images, ElementsAre(place("gone/1.png").string()));
   EXPECT_FALSE(picture_exists(columns.sample(1).images[0]));
 #endif
+}
+
+/// Makes the last member of a tar, called `name`, `size` bytes long: a hole.
+void stretch_last_member(const fs::path& tar, const std::string& name, std::uint64_t size) {
+  auto bytes = read_file(tar);
+  const auto at = bytes.rfind(name);
+  bytes.resize(at + 512);
+  bytes.replace(at + 124, 11, fmt::format("{:011o}", size));
+  bytes.replace(at + 148, 8, 8, ' ');
+  unsigned sum = 0;
+  for (std::size_t i = at; i < bytes.size(); ++i) sum += static_cast<unsigned char>(bytes[i]);
+  bytes.replace(at + 148, 7, fmt::format("{:06o}", sum) + '\0');
+  write_file_atomically(tar, bytes);
+  fs::resize_file(tar, bytes.size() + (size + 511) / 512 * 512 + 1024);
+}
+
+TEST(Subsets, APictureThatIsTooLargeIsMissingAndTheOthersAreWritten) {
+  fs::remove_all(place("large"));
+  fs::create_directories(place("large"));
+  write("large/0.png", "picture");
+  fs::resize_file(write("large/1.png", "sparse"), static_cast<std::uintmax_t>(kPictureBytes) + 1);
+  const Pool pool(write("large/p.jsonl", picture_row("0.png") + picture_row("1.png")));
+  EXPECT_THAT(message_of([&] { read_picture(place("large/1.png").string()); }),
+              HasSubstr("more than the limit of 1024"));
+  EXPECT_EQ(write_subset(pool, {0, 1}, place("large/s.tar")), 2);
+  EXPECT_THAT(Pool(place("large/s.tar")).sample(1).images, SizeIs(0));
+  EXPECT_EQ(describe_pool(pool, {}).picture_formats.at("unreadable"), 1);
+#ifdef SCALSELECT_HAS_PARQUET
+  EXPECT_EQ(write_subset(pool, {0, 1}, place("large/s.parquet")), 2);
+#endif
+  fs::remove(place("large/1.png"));
+  write("large/1.png", std::string(4096, 'p'));
+  write_subset(pool, {0, 1}, place("large/whole.tar"));
+  stretch_last_member(place("large/whole.tar"), "000000001.png", static_cast<std::uint64_t>(kPictureBytes) + 1);
+  EXPECT_EQ(write_subset(Pool(place("large/whole.tar")), {0, 1}, place("large/unpacked.json")), 2);
+  const Pool unpacked(place("large/unpacked.json"));
+  EXPECT_EQ(read_picture(unpacked.sample(0).images[0]), "picture");
+  EXPECT_FALSE(picture_exists(unpacked.sample(1).images[0]));
 }
 
 TEST(Subsets, RowsThatCannotBeUsedStayInTextAndNowhereElse) {
