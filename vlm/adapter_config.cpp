@@ -138,10 +138,15 @@ json read_config(const std::filesystem::path& file) {
     refuse(file.parent_path(), std::string("has no adapter_config.json") + (model ? ": it holds a model" : ""),
            "Give a folder that PEFT's save_pretrained wrote.");
   }
-  auto tree = read_python_json<json>(file);
+  const StandardJson text(read_json_text(file));
+  auto tree = json::parse(text.text, nullptr, false);
   if (!tree.is_object()) refuse(file, "is not a JSON object", "Give a folder that PEFT's save_pretrained wrote.");
   if (get<std::string>(tree, file, "peft_type", "") != "LORA") {
     refuse(file, "is not a LoRA adapter", "Only peft_type LORA is supported.");
+  }
+  for (const char* key : {"r", "lora_alpha", "lora_dropout"}) {  // NaN and Infinity are no default, as null is
+    if (text.nulled && tree.contains(key) && tree[key].is_null())
+      refuse(file, fmt::format("has no finite number for '{}'", key), "Correct that entry.");
   }
   refuse_unsupported(tree, file);
   tell_unknown(tree, file);
@@ -161,6 +166,21 @@ std::string as_pattern(const std::vector<std::string>& names) {
   return pattern.empty() ? pattern : pattern + ")";
 }
 
+/// PEFT takes any factor; one that undoes the adapter is told of.
+void tell_alpha(const std::filesystem::path& file, const std::string& key, double alpha) {
+  if (alpha > 0) return;
+  log_warning("{}: {} is {}: the adapter {}", file.string(), key, alpha,
+              alpha < 0 ? "is subtracted" : "changes nothing");
+}
+
+void check_numbers(const AdapterSpec& spec, const std::filesystem::path& file) {
+  const char* const correct = "Correct that entry.";
+  if (spec.r < 1) refuse(file, fmt::format("has {} for 'r', which must be at least 1", spec.r), correct);
+  if (!(spec.dropout >= 0 && spec.dropout <= 1))
+    refuse(file, fmt::format("has {} for 'lora_dropout', which is no share from 0 to 1", spec.dropout), correct);
+  tell_alpha(file, "lora_alpha", spec.alpha);
+}
+
 AdapterSpec parse(const json& tree, const std::filesystem::path& file) {
   AdapterSpec spec;
   spec.r = get<std::int64_t>(tree, file, "r", 8);
@@ -176,6 +196,7 @@ AdapterSpec parse(const json& tree, const std::filesystem::path& file) {
   spec.exclude_pattern = excluded.is_string()
                              ? excluded.get<std::string>()
                              : as_pattern(get<std::vector<std::string>>(tree, file, "exclude_modules", {}));
+  check_numbers(spec, file);
   return spec;
 }
 
@@ -189,6 +210,7 @@ ModulePatterns::ModulePatterns(const json& tree, const std::filesystem::path& fi
   }
   for (const auto& [key, value] : patterns.items()) {
     if (!value.is_number()) refuse(file, fmt::format("has no number for '{}.{}'", which, key), "Correct that entry.");
+    if (which == std::string_view("alpha_pattern")) tell_alpha(file, fmt::format("alpha_pattern.{}", key), value);
     entries_.push_back({key, pattern_of("(.*\\.)?(" + key + ")", file, which), value.template get<double>()});
   }
 }

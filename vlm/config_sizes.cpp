@@ -22,17 +22,17 @@ class Checker {
   /// `sizes`: of the tensor's dimensions, each with the key that asks for it.
   void check(const std::string& tensor, const std::vector<Size>& sizes) const {
     const auto shape = shape_of_(tensor);
-    if (!shape) refuse(sizes.front(), "the weights have no tensor '" + tensor + "' (it is missing)");
+    if (!shape) refuse(fmt::format("the weights have no tensor '{}', which the model needs", tensor));
     for (std::size_t i = 0; i < sizes.size(); ++i) {
       if (shape->size() == sizes.size() && (*shape)[i] == sizes[i].value) continue;
-      refuse(sizes[i], fmt::format("tensor '{}' of the weights has shape [{}], where config.json asks for [{}]", tensor,
+      misfit(sizes[i], fmt::format("tensor '{}' of the weights has shape [{}], where config.json asks for [{}]", tensor,
                                    fmt::join(*shape, ", "), expected(sizes)));
     }
   }
 
   /// `tensor` belongs to the last layer of `count`.
   void check_count(const Size& count, const std::string& tensor) const {
-    if (!shape_of_(tensor)) refuse(count, "the weights have no tensor '" + tensor + "' (it is missing)");
+    if (!shape_of_(tensor)) misfit(count, "the weights have no tensor '" + tensor + "' (it is missing)");
   }
 
  private:
@@ -42,8 +42,12 @@ class Checker {
     return text;
   }
 
-  [[noreturn]] void refuse(const Size& size, const std::string& why) const {
-    throw UserError(ErrorKind::kInput, fmt::format("{}: '{}' does not fit: {}", file_, size.key, why),
+  [[noreturn]] void misfit(const Size& size, const std::string& why) const {
+    refuse(fmt::format("'{}' does not fit: {}", size.key, why));
+  }
+
+  [[noreturn]] void refuse(const std::string& why) const {
+    throw UserError(ErrorKind::kInput, fmt::format("{}: {}", file_, why),
                     "The folder's weights do not belong to its config.json, or a file was not downloaded in full.");
   }
 

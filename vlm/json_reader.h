@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
@@ -84,7 +85,7 @@ class JsonReader {
 
   [[noreturn]] void fail(const std::string& key, const std::string& expected) const {
     throw UserError(ErrorKind::kInput, file_ + ": '" + prefix_ + key + "' must be " + expected,
-                    "Restore the config.json that came with the model.");
+                    "Restore the " + std::filesystem::path(file_).filename().string() + " that came with the model.");
   }
 
  private:

@@ -43,8 +43,8 @@ class SafetensorsFile {
 };
 
 /// The weights of an HF model folder: model.safetensors, else model.safetensors.index.json with its shards (the order
-/// of transformers). A path to one .safetensors file is accepted too. An index entry that is wrong (a shard that is
-/// missing, a tensor that its shard does not hold) is an error only when that tensor is asked for.
+/// of transformers). A path to one .safetensors file is accepted too. A tensor is read from whichever shard holds it,
+/// and told if the index says another; one that no shard holds is an error only when it is asked for.
 class SafetensorsFolder {
  public:
   /// Throws UserError(kInput): no weights there, an index whose shards are all missing, or whatever SafetensorsFile

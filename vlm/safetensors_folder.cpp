@@ -1,9 +1,12 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "core/error.h"
 #include "core/files.h"
+#include "core/log.h"
 #include "data/python_json.h"
 #include "vlm/safetensors.h"
 #include "vlm/weight_files.h"
@@ -30,6 +33,24 @@ std::map<std::string, std::string> read_weight_index(const std::filesystem::path
   return map;
 }
 
+void correct_weight_index(std::map<std::string, std::string>& map, const std::filesystem::path& index,
+                          const std::function<bool(const std::string&, const std::string&)>& holds) {
+  std::set<std::string> shards;
+  for (const auto& [name, shard] : map) shards.insert(shard);
+  std::string first;
+  std::size_t moved = 0;
+  for (auto& [name, shard] : map) {
+    if (holds(shard, name)) continue;
+    const auto other = std::find_if(shards.begin(), shards.end(), [&](const auto& file) { return holds(file, name); });
+    if (other == shards.end()) continue;
+    if (moved++ == 0) first = fmt::format("'{}' is in '{}', but it is read from '{}'", name, shard, *other);
+    shard = *other;
+  }
+  if (moved == 0) return;
+  log_warning("{} says that tensor {}, which holds it{}", index.string(), first,
+              moved > 1 ? fmt::format(" (and {} more tensors are in other files than it says)", moved - 1) : "");
+}
+
 SafetensorsFolder::SafetensorsFolder(const std::filesystem::path& folder) : path_(folder) {
   const bool inside = std::filesystem::is_directory(folder);
   const auto single = inside ? folder / "model.safetensors" : folder, index = folder / "model.safetensors.index.json";
@@ -51,6 +72,10 @@ SafetensorsFolder::SafetensorsFolder(const std::filesystem::path& folder) : path
       shards_.emplace(file, SafetensorsFile(folder / file));
     }
   }
+  correct_weight_index(where_, index, [&](const std::string& file, const std::string& name) {
+    const auto shard = shards_.find(file);
+    return shard != shards_.end() && shard->second.has(name);
+  });
   if (shards_.empty()) {
     throw UserError(ErrorKind::kInput,
                     where_.empty() ? fmt::format("'{}' names no tensors.", index.string())

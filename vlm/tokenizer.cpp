@@ -53,12 +53,27 @@ tok::AddedToken added_token(const Json& id_value, const Json& tree) {
   return token;
 }
 
-/// "</s>" or {"content": "</s>", ...}.
-std::string special_name(const Json& config, const char* key) {
-  const auto value = entry(config, key);
-  if (value.is_string()) return value.get<std::string>();
-  const auto content = value.is_object() ? entry(value, "content") : Json();
-  return content.is_string() ? content.get<std::string>() : std::string();
+/// "</s>" or {"content": "</s>", ...} of the file's tree; empty: absent or null.
+std::string special_name(const std::filesystem::path& file, const Json& tree, const char* key) {
+  const auto value = entry(tree, key);
+  const auto content = value.is_object() ? entry(value, "content") : value;
+  if (content.is_string()) return content.get<std::string>();
+  if (value.is_null()) return "";
+  throw UserError(ErrorKind::kInput,
+                  fmt::format("'{}': '{}' must be a text, or an object with one as its 'content', but is {}.",
+                              file.string(), key, value.dump()),
+                  "Correct that entry.");
+}
+
+/// What `make` makes of a part of tokenizer.json; its fault is told without the names of a library for JSON.
+template <class Make>
+auto part(const Json& tree, const char* key, const Make& make) {
+  try {
+    return make(entry(tree, key));
+  } catch (const Json::exception& problem) {
+    const std::string_view text = problem.what();
+    throw tok::Unsupported{fmt::format("its '{}' cannot be read: {}", key, text.substr(text.find("] ") + 2))};
+  }
 }
 
 }  // namespace
@@ -77,11 +92,12 @@ struct Tokenizer::Impl {
   std::map<std::string, std::int64_t> named;  // "bos_token" ...
 
   void read(const std::filesystem::path& folder, const Json& tree) {
-    normalize = tok::make_normalizer(entry(tree, "normalizer"));
-    pre_tokenize = tok::make_pre_tokenizer(entry(tree, "pre_tokenizer"));
-    model = tok::make_model(tree.at("model"));
-    post = tok::make_post_processor(entry(tree, "post_processor"));
-    decode = tok::make_decoder(entry(tree, "decoder"));
+    if (!entry(tree, "model").is_object()) throw tok::Unsupported{"it has no 'model'"};
+    normalize = part(tree, "normalizer", tok::make_normalizer);
+    pre_tokenize = part(tree, "pre_tokenizer", tok::make_pre_tokenizer);
+    model = part(tree, "model", tok::make_model);
+    post = part(tree, "post_processor", tok::make_post_processor);
+    decode = part(tree, "decoder", tok::make_decoder);
     read_added(folder, tree);
   }
 
@@ -120,7 +136,7 @@ struct Tokenizer::Impl {
         raw.add(token.content, &token);
       }
     }
-    read_named(config, tok::optional_object(folder / "special_tokens_map.json"));
+    read_named(folder, config);
     if (path.extension() == ".json") replace_ends(config);
   }
 
@@ -141,10 +157,12 @@ struct Tokenizer::Impl {
     set("add_eos_token", false, "eos_token", post.after);
   }
 
-  void read_named(const Json& config, const Json& map) {
+  void read_named(const std::filesystem::path& folder, const Json& config) {
+    const auto map_file = folder / "special_tokens_map.json";
+    const Json map = tok::optional_object(map_file);
     for (const char* key : {"bos_token", "eos_token", "pad_token", "unk_token"}) {
-      auto name = special_name(config, key);
-      if (name.empty()) name = special_name(map, key);
+      auto name = special_name(folder / "tokenizer_config.json", config, key);
+      if (name.empty()) name = special_name(map_file, map, key);
       if (name.empty() && path.extension() == ".model") name = sentencepiece_name(key);
       if (const auto id = find(name); id && !name.empty()) named[key] = *id;
     }

@@ -65,17 +65,22 @@ WeightFiles::WeightFiles(const fs::path& place) : path_(place) {
 }
 
 void WeightFiles::open_torch_shards(const fs::path& index) {
+  auto where = read_weight_index(index);
   std::map<std::string, std::shared_ptr<const TorchFile>> shards;
-  for (const auto& [name, file] : read_weight_index(index)) {
+  for (const auto& [name, file] : where) {
     auto& shard = shards[file];
     if (!shard) shard = std::make_shared<const TorchFile>(index.parent_path() / file);
-    if (!shard->has(name)) {
+  }
+  correct_weight_index(where, index,
+                       [&](const std::string& file, const std::string& name) { return shards[file]->has(name); });
+  for (const auto& [name, file] : where) {
+    if (!shards[file]->has(name)) {
       throw UserError(
           ErrorKind::kInput,
           fmt::format("'{}' says that tensor '{}' is in '{}', which does not hold it.", index.string(), name, file),
           "Fetch the folder again: index and shards belong to different versions.");
     }
-    tensors_[name] = shard;
+    tensors_[name] = shards[file];
   }
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -17,6 +18,12 @@ namespace scalselect::vlm {
 /// UserError(kInput): not JSON, no weight_map, a shard outside the index's folder.
 std::map<std::string, std::string> read_weight_index(const std::filesystem::path& index);
 
+/// As transformers, which reads all that an index names from whichever of its shards holds it: names that shard in
+/// `map` for each tensor that is elsewhere than the index says, and tells so once. `holds(shard, tensor)`: false also
+/// for a shard that is missing.
+void correct_weight_index(std::map<std::string, std::string>& map, const std::filesystem::path& index,
+                          const std::function<bool(const std::string&, const std::string&)>& holds);
+
 /// What a folder without the weights that were looked for has in their place, as the end of a sentence: "; it has
 /// 'model.gguf'", "; its 'model.safetensors' is a link to a file that is missing". Empty: nothing like weights.
 std::string weights_seen(const std::filesystem::path& folder);
@@ -26,7 +33,7 @@ class WeightFiles {
   /// `place`: a folder with model.safetensors(.index.json) or pytorch_model.bin(.index.json), in transformers' order
   /// (safetensors before .bin, a whole file before an index); or one .safetensors or .bin file. Throws
   /// UserError(kInput): no weights there (naming what is there), a shard missing or damaged, an index of .bin files
-  /// that names a tensor which its shard does not hold.
+  /// that names a tensor which no shard holds.
   explicit WeightFiles(const std::filesystem::path& place);
 
   bool has(const std::string& name) const;

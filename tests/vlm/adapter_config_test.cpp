@@ -91,5 +91,34 @@ TEST(AdapterConfig, RefusesOptionsThatChangeWhatTheWeightsMean) {
       AdapterConfig(written({{"target_parameters", nlohmann::ordered_json::array()}, {"use_bdlora", nullptr}})));
 }
 
+TEST(AdapterConfig, NumbersThatCannotBeAreNamedAndThoseThatUndoTheAdapterAreTold) {
+  const auto refusal = [](const char* entry) {
+    const auto folder = written({{"target_modules", {"q_proj"}}});
+    const auto file = folder / "adapter_config.json";
+    auto text = read_file(file);
+    write_file_atomically(file, text.insert(text.find('{') + 1, entry + std::string(",")));
+    try {
+      AdapterConfig{folder};
+    } catch (const UserError& error) {
+      return std::string(error.what());
+    }
+    return std::string("taken");
+  };
+  for (const char* entry : {R"("lora_alpha": NaN)", R"("lora_alpha": -Infinity)", R"("lora_alpha": 1e999)",
+                            R"("lora_dropout": NaN)", R"("lora_dropout": 1.5)", R"("lora_dropout": -0.5)",
+                            R"("r": NaN)", R"("r": 0)", R"("alpha_pattern": {"q_proj": NaN})"}) {
+    const std::string key(entry + 1, std::string(entry).find('"', 1) - 1);
+    EXPECT_THAT(refusal(entry), testing::AllOf(HasSubstr("adapter_config.json"), HasSubstr(key))) << entry;
+  }
+  EXPECT_EQ(refusal(R"("lora_dropout": null)"), "taken");
+  for (const char* entry : {R"("lora_alpha": 0)", R"("lora_alpha": -4)", R"("alpha_pattern": {"q_proj": 0})"}) {
+    testing::internal::CaptureStderr();
+    EXPECT_EQ(refusal(entry), "taken") << entry;
+    EXPECT_THAT(testing::internal::GetCapturedStderr(),
+                testing::AnyOf(HasSubstr("changes nothing"), HasSubstr("is subtracted")))
+        << entry;
+  }
+}
+
 }  // namespace
 }  // namespace scalselect::vlm

@@ -147,7 +147,18 @@ TEST(SafetensorsFolder, ReadsShards) {
   EXPECT_EQ(weights.shape("a"), (std::vector<std::int64_t>{2}));
   EXPECT_THROW(weights.tensor("c"), UserError);
 
-  // A wrong index entry is an error when its tensor is asked for.
+  // A tensor that is in another listed shard is read from there.
+  write_safetensors(root / "model-00001-of-00002.safetensors", {{"a", torch::ones({2})}, {"d", torch::ones({4})}});
+  index(R"({"a": "model-00002-of-00002.safetensors", "b": "model-00002-of-00002.safetensors",
+            "d": "model-00001-of-00002.safetensors"})");
+  testing::internal::CaptureStderr();
+  const SafetensorsFolder wrong(root);
+  EXPECT_THAT(testing::internal::GetCapturedStderr(),
+              HasSubstr("says that tensor 'a' is in 'model-00002-of-00002.safetensors', but it is read from "
+                        "'model-00001-of-00002.safetensors', which holds it"));
+  EXPECT_EQ(wrong.tensor("a").numel(), 2);
+
+  // One that no listed shard holds is an error when it is asked for.
   index(R"({"a": "model-00002-of-00002.safetensors", "b": "model-00002-of-00002.safetensors",
             "c": "model-00003-of-00003.safetensors"})");
   const SafetensorsFolder stale(root);

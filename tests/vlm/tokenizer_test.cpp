@@ -15,8 +15,10 @@ namespace scalselect::vlm {
 namespace {
 
 using Json = nlohmann::json;
+using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
+using testing::Not;
 
 const std::filesystem::path kGolden = std::filesystem::path(SCALSELECT_TEST_DATA) / "tokenizers";
 
@@ -211,7 +213,12 @@ TEST(Tokenizer, NamesWhatItDoesNotKnow) {
                                         "behavior": "Isolated"}})"),
               HasSubstr("the regular expression '(' cannot be compiled."));
   EXPECT_THAT(message("[]"), HasSubstr("tokenizer.json' is not a JSON object."));
-  EXPECT_THAT(message("{}"), HasSubstr("is not a complete tokenizer: "));
+  EXPECT_THAT(message("{}"), HasSubstr("tokenizer.json': it has no 'model'."));
+  EXPECT_THAT(message(R"({"model": null})"), HasSubstr("tokenizer.json': it has no 'model'."));
+  EXPECT_THAT(message(R"({"model": {"type": "WordLevel"}})"),
+              HasSubstr("tokenizer.json': its 'model' cannot be read: key 'vocab' not found."));
+  EXPECT_THAT(message("{" + kWords + R"(, "decoder": {"type": "Sequence", "decoders": 3}})"),
+              AllOf(HasSubstr("'decoder'"), Not(HasSubstr("exception"))));
 }
 
 TEST(Tokenizer, RefusesWhatWouldNeverEnd) {
