@@ -68,19 +68,54 @@ void read_crop(const std::filesystem::path& file, const Json& tree, ImageProcess
   }
 }
 
-/// Qwen-VL: patch blocks, and an area from `size` (edges there are areas) or, older, min_pixels and max_pixels.
-void read_blocks(const std::filesystem::path& file, const Json& tree, ImageProcessorOptions& options) {
-  int patch = 14, merge = 2;
-  read_key(file, tree, "patch_size", patch);
-  read_key(file, tree, "merge_size", merge);
-  options.size_factor = patch * merge;
-  options.bounds = {56 * 56, 28 * 28 * 1280};
-  if (const auto size = tree.find("size"); size != tree.end() && size->is_object()) {
-    read_key(file, *size, "shortest_edge", options.bounds.least);
-    read_key(file, *size, "longest_edge", options.bounds.most);
+/// One bound of the area: `key` of the file, else `edge` of its 'size' (edges there are areas), else the class's own.
+std::int64_t read_bound(const std::filesystem::path& file, const Json& tree, const char* key, const char* edge,
+                        std::int64_t usual) {
+  const auto size = tree.find("size");
+  const bool sized = size != tree.end() && !size->is_null();
+  std::int64_t bound = -1;
+  read_key(file, tree, key, bound);
+  if (tree.contains(key) && !tree[key].is_null()) return bound;
+  if (!sized) return usual;
+  if (!size->is_object() || !size->contains(edge) || (*size)[edge].is_null()) {
+    refuse(file, fmt::format("'size' must hold shortest_edge and longest_edge, but is {}", size->dump()));
   }
-  read_key(file, tree, "min_pixels", options.bounds.least);
-  read_key(file, tree, "max_pixels", options.bounds.most);
+  read_key(file, *size, edge, bound);
+  return bound;
+}
+
+int read_positive(const std::filesystem::path& file, const Json& tree, const char* key, int usual) {
+  int value = usual;
+  read_key(file, tree, key, value);
+  constexpr int kMost = 1 << 14;
+  if (value < 1 || value > kMost) refuse(file, fmt::format("'{}' must be from 1 to {}, but is {}", key, kMost, value));
+  return value;
+}
+
+/// Qwen-VL: patch blocks, and an area from `size` or, older, min_pixels and max_pixels, as Qwen2VLImageProcessorFast
+/// takes them.
+void read_blocks(const std::filesystem::path& file, const Json& tree, ImageProcessorOptions& options) {
+  options.patch_size = read_positive(file, tree, "patch_size", 14);
+  options.temporal_patch_size = read_positive(file, tree, "temporal_patch_size", 2);
+  options.merge_size = read_positive(file, tree, "merge_size", 2);
+  options.size_factor = options.patch_size * options.merge_size;
+  if (const auto size = tree.find("size"); size != tree.end() && !size->is_null() && !size->is_object()) {
+    refuse(file, fmt::format("'size' must hold shortest_edge and longest_edge, but is {}", size->dump()));
+  }
+  options.bounds = {read_bound(file, tree, "min_pixels", "shortest_edge", 56 * 56),
+                    read_bound(file, tree, "max_pixels", "longest_edge", 28 * 28 * 1280)};
+}
+
+/// Puts `limits` in the place of the file's bounds.
+void limit_area(const std::filesystem::path& file, const PixelLimits& limits, PixelBounds& bounds) {
+  bounds = {limits.least.value_or(bounds.least), limits.most.value_or(bounds.most)};
+  if ((bounds.least > 0 && bounds.most >= bounds.least) || (!limits.least && !limits.most)) return;
+  throw UserError(
+      ErrorKind::kUsage,
+      fmt::format("A picture's area cannot be from {} to {} pixels: {} and {}.", bounds.least, bounds.most,
+                  limits.least ? "model.min_pixels is given" : "the least is that of the model's folder",
+                  limits.most ? "model.max_pixels is given" : "the most is that of the model's folder"),
+      fmt::format("Give model.min_pixels and model.max_pixels that fit; '{}' has the folder's.", file.string()));
 }
 
 /// Whether the processor's class is `name`, or its fast twin.
@@ -92,7 +127,7 @@ bool is_class(const Json& tree, const char* name) {
 void check(const std::filesystem::path& file, const ImageProcessorOptions& options) {
   const bool blocks = options.size_factor > 0 && options.bounds.least > 0;
   if (options.size_factor != 0 && (!blocks || options.bounds.most < options.bounds.least)) {
-    refuse(file, fmt::format("patches of {} pixels and areas from {} to {} do not fit", options.size_factor,
+    refuse(file, fmt::format("a picture's area cannot be from {} to {} pixels (min_pixels and max_pixels, or 'size')",
                              options.bounds.least, options.bounds.most));
   }
   const bool edge = blocks || options.shortest_edge > 0 || (options.height > 0 && options.width > 0);
@@ -233,7 +268,7 @@ ImageProcessor ImageProcessor::load(const std::filesystem::path& folder, bool pa
   if (is_class(tree, "Qwen2")) {
     read_blocks(file, tree, options);
     options.do_center_crop = false;
-    options.bounds = {limits.least.value_or(options.bounds.least), limits.most.value_or(options.bounds.most)};
+    limit_area(file, limits, options.bounds);
   } else {
     read_size(file, tree, options);
     read_key(file, tree, "do_center_crop", options.do_center_crop);

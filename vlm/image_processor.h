@@ -51,6 +51,7 @@ struct ImageProcessorOptions {
   std::array<double, 3> std{0.26862954, 0.26130258, 0.27577711};
   int size_factor = 0;  ///< > 0: smart_resize with this factor (patch_size * merge_size) and `bounds`; no edge, no crop
   PixelBounds bounds;
+  int patch_size = 0, temporal_patch_size = 0, merge_size = 0;  ///< of a Qwen-VL file; the tower must have the same
   /// Paste on a square canvas of colour int(255 * mean) first, as LLaVA-1.5 did (mm_utils.py, expand2square).
   bool pad_to_square = false;
 };
@@ -62,7 +63,8 @@ class ImageProcessor {
   /// Reads an HF folder's processor_config.json (transformers 5: its image_processor), else preprocessor_config.json;
   /// or the file itself. `limits` replace those of a Qwen-VL
   /// file; other processors have none. Throws UserError(kInput): missing, not JSON, a resampling other than bicubic
-  /// (3), sizes that are not positive. A LlavaImageProcessor's `do_pad` means `pad_to_square`, too.
+  /// (3), sizes that are not positive, a `size` that Qwen2VLImageProcessorFast refuses; UserError(kUsage): `limits`
+  /// that leave no area. A LlavaImageProcessor's `do_pad` means `pad_to_square`, too.
   static ImageProcessor load(const std::filesystem::path& folder, bool pad_to_square = false,
                              const PixelLimits& limits = {});
 

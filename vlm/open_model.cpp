@@ -2,9 +2,14 @@
 
 #include <fmt/format.h>
 
+#include <tuple>
+#include <utility>
+#include <variant>
+
 #include "core/error.h"
 #include "core/log.h"
 #include "vlm/chat_choice.h"
+#include "vlm/config.h"
 
 namespace scalselect::vlm {
 
@@ -79,13 +84,33 @@ ChatTemplate open_chat(const std::filesystem::path& folder, VlmImpl& model, cons
   return chat;
 }
 
+/// Patches of another shape than the tower's would be read as other patches, or fail far from here.
+void check_patches(const std::filesystem::path& folder, const ImageProcessorOptions& images) {
+  const auto config = read_model_config(folder);
+  const auto* qwen = std::get_if<QwenVlConfig>(&config);
+  if (qwen == nullptr || images.size_factor == 0) return;
+  const std::tuple<const char*, std::int64_t, const char*, std::int64_t> sizes[] = {
+      {"patch_size", images.patch_size, "patch_size", qwen->vision.patch_size},
+      {"temporal_patch_size", images.temporal_patch_size, "temporal_patch_size", qwen->vision.temporal_patch_size},
+      {"merge_size", images.merge_size, "spatial_merge_size", qwen->vision.spatial_merge_size}};
+  for (const auto& [key, has, of_tower, wanted] : sizes) {
+    if (has == wanted) continue;
+    throw UserError(ErrorKind::kInput,
+                    fmt::format("'{}': the image processor's '{}' is {}, and 'vision_config.{}' in config.json is {}.",
+                                folder.string(), key, has, of_tower, wanted),
+                    "Restore the files that came with the model.");
+  }
+}
+
 }  // namespace
 
 OpenModel open_model(const std::filesystem::path& folder, const LoadOptions& options, const PixelLimits& limits,
                      const std::string& chat_template) {
   auto model = load_vlm(folder, options);
   auto chat = open_chat(folder, *model, chat_template);
-  auto images = std::make_shared<ImageReader>(model, ImageProcessor::load(folder, false, limits));
+  auto processor = ImageProcessor::load(folder, false, limits);
+  check_patches(folder, processor.options());
+  auto images = std::make_shared<ImageReader>(model, std::move(processor));
   return {std::move(model), std::move(chat), std::move(images)};
 }
 

@@ -95,12 +95,26 @@ TokenCounts count_tokens(const RenderedChat& chat, std::span<const Turn> turns) 
   return counts;
 }
 
+bool is_compat(const EarlyStatesSpec& spec) { return spec.roles == TokenRoles::kCompat; }
+
 /// The authors' code skips a row if its truncation removes image tokens.
 bool compat_loses(const RenderedChat& chat, const SignalRequest& request) {
   const auto last = std::find(chat.roles.rbegin(), chat.roles.rend(), TokenRoleTag::kImage);
-  return chat.roles.rend() - last > kCompatLength &&
-         std::any_of(request.early.begin(), request.early.end(),
-                     [](const auto& spec) { return spec.roles == TokenRoles::kCompat; });
+  return chat.roles.rend() - last > kCompatLength && std::any_of(request.early.begin(), request.early.end(), is_compat);
+}
+
+/// Whether nothing of a sequence is read behind kCompatLength, as the authors' code cuts it there.
+bool reads_compat_alone(const SignalRequest& request) {
+  return std::all_of(request.early.begin(), request.early.end(), is_compat) && request.hidden_means.empty() &&
+         !request.early.empty() && !request.answer_loss && !request.token_counts;
+}
+
+void cut(RenderedChat& chat, std::int64_t length) {
+  const auto kept = static_cast<std::size_t>(std::min(length, chat.size()));
+  chat.ids.resize(kept);
+  chat.roles.resize(kept);
+  chat.turns.resize(kept);
+  chat.supervised.resize(kept);
 }
 
 std::string depth_key(const SignalRequest& request, const ProbeDepth& depth) {
@@ -260,10 +274,11 @@ void VlmProbe::observe(std::span<const Sample> samples, const SignalRequest& req
     if (!item.reject.empty()) return;
     try {
       item.chat = chat_.render(samples[i].turns, images_->image_tokens(samples[i].images));
-      item.reject = chat_.too_long(item.chat.size());
-      if (item.reject.empty() && compat_loses(item.chat, request)) {
+      if (compat_loses(item.chat, request)) {
         item.reject = fmt::format("an image extends past the {} tokens that roles=compat reads", kCompatLength);
       }
+      if (reads_compat_alone(request)) cut(item.chat, kCompatLength);
+      if (item.reject.empty()) item.reject = chat_.too_long(item.chat.size());
       if (!item.reject.empty()) return;
     } catch (const UserError& error) {
       if (error.kind() != ErrorKind::kInput) throw;

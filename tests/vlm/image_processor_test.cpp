@@ -1,5 +1,6 @@
 #include "vlm/image_processor.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -8,12 +9,14 @@
 #include "core/error.h"
 #include "core/files.h"
 #include "core/hash.h"
+#include "tests/message_of.h"
 #include "vlm/qwen_vision.h"
 #include "vlm/safetensors.h"
 
 namespace scalselect::vlm {
 namespace {
 
+using testing::AllOf;
 using testing::HasSubstr;
 
 const std::filesystem::path kGolden = SCALSELECT_TEST_DATA;
@@ -154,6 +157,40 @@ TEST(ImageProcessor, NamesWhatIsWrongInTheFile) {
   EXPECT_THAT(message(R"({"crop_size": {"height": 0, "width": 3}})"), HasSubstr("'crop_size' must be positive."));
   EXPECT_THAT(message(R"({"image_std": [0, 1, 1]})"), HasSubstr("'image_std' must not be zero."));
   EXPECT_THAT(message(R"({"image_mean": "x"})"), HasSubstr("the value of 'image_mean' has the wrong type"));
+}
+
+std::string qwen_message(const std::string& members) {
+  return message(
+      fmt::format(R"({{"image_processor_type": "Qwen2VLImageProcessor"{}{}}})", members.empty() ? "" : ", ", members));
+}
+
+// What Qwen2VLImageProcessorFast of transformers 4.57 refuses, and what it takes.
+TEST(ImageProcessor, QwenSizesThatTransformersRefusesAreNotReplaced) {
+  for (const char* taken : {"", R"("size": null)", R"("size": {"shortest_edge": 512, "longest_edge": 1024})",
+                            R"("size": {"min_pixels": 512, "max_pixels": 1024}, "min_pixels": 512, "max_pixels": 1024)",
+                            R"("size": {"shortest_edge": 512}, "max_pixels": 1024)", R"("min_pixels": 512)"}) {
+    EXPECT_EQ(qwen_message(taken), "loaded") << taken;
+  }
+  for (const char* size : {R"({"shortest_edge":512})", R"({"max_pixels":1024,"min_pixels":512})",
+                           R"({"height":56,"width":56})", "{}", R"("512")", "512"}) {
+    EXPECT_THAT(qwen_message(fmt::format("\"size\": {}", size)),
+                AllOf(HasSubstr("preprocessor_config.json': 'size' must hold shortest_edge and longest_edge"),
+                      HasSubstr(size)));
+  }
+  for (const char* key : {"patch_size", "merge_size", "temporal_patch_size"}) {
+    EXPECT_THAT(qwen_message(fmt::format("\"{}\": 0", key)), HasSubstr(fmt::format("'{}' must be from 1 to", key)));
+  }
+}
+
+TEST(ImageProcessor, ALimitThatDoesNotFitIsNotBlamedOnTheFile) {
+  const auto load = [](const PixelLimits& limits) {
+    return message_of([&] { ImageProcessor::load(kGolden / "processor" / "qwen25.json", false, limits); });
+  };
+  EXPECT_THAT(load({{}, 100}), AllOf(HasSubstr("cannot be from 3136 to 100 pixels: the least is that of the model's"),
+                                     HasSubstr("model.max_pixels is given")));
+  EXPECT_THAT(load({9000, {}}), HasSubstr("model.min_pixels is given and the most is that of the model's folder"));
+  EXPECT_THAT(qwen_message(R"("min_pixels": 512, "max_pixels": 100)"),
+              HasSubstr("preprocessor_config.json': a picture"));
 }
 
 }  // namespace

@@ -1,4 +1,5 @@
 // Configs, checkpoints and linear layers with LoRA branches.
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <unistd.h>
 
@@ -12,6 +13,7 @@
 #include "tests/message_of.h"
 #include "tests/vlm/model_test_util.h"
 #include "vlm/image_processor.h"
+#include "vlm/open_model.h"
 
 namespace scalselect::vlm {
 namespace {
@@ -343,6 +345,20 @@ TEST(Processor, ReadsWhatTransformers5Writes) {
     write("preprocessor_config.json", wrong);
     EXPECT_THAT(message_of([&] { ImageProcessor::load(scratch.path()); }),
                 AllOf(HasSubstr("preprocessor_config.json"), HasSubstr(std::string("'") + key + "'")));
+  }
+}
+
+TEST(Processor, PatchesOfAnotherShapeThanTheTowersAreRefused) {
+  for (const char* key : {"patch_size", "merge_size", "temporal_patch_size"}) {
+    const Scratch scratch;
+    const auto folder = scratch.path() / "model";
+    fs::copy(golden_folder("qwen3_base"), folder);
+    auto tree = json::parse(read_file(folder / "preprocessor_config.json"));
+    tree[key] = 8;
+    write_file_atomically(folder / "preprocessor_config.json", tree.dump());
+    EXPECT_THAT(message_of([&] { open_model(folder, {}, {}); }),
+                AllOf(HasSubstr(fmt::format("the image processor's '{}' is 8, and 'vision_config.", key)),
+                      HasSubstr("in config.json is")));
   }
 }
 

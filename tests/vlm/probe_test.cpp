@@ -1,6 +1,7 @@
 // The probe's shortcuts against the plain path, and its independence of grouping and threads.
 #include "vlm/probe.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <unistd.h>
 
@@ -323,6 +324,36 @@ TEST(Probe, UnusableSamplesAreRejectedWithTheirReason) {
   EXPECT_THAT(seen[2].reject, testing::HasSubstr("broken.png"));
   EXPECT_THAT(seen[3].reject, testing::HasSubstr("2 image placeholders for 1 image"));
   EXPECT_EQ(seen[4].reject, "");
+}
+
+/// llava_base as if it had been made for `positions`.
+fs::path made_for(std::int64_t positions) {
+  const auto folder = fs::temp_directory_path() / fmt::format("scalselect_positions_{}_{}", positions, ::getpid());
+  fs::remove_all(folder);
+  fs::copy(golden_folder("llava_base"), folder);
+  auto config = nlohmann::json::parse(read_file(folder / "config.json"));
+  config["text_config"]["max_position_embeddings"] = positions;
+  write_file_atomically(folder / "config.json", config.dump());
+  return folder;
+}
+
+// docs/extraction.md, section 2: such a row is cut, so it fits.
+TEST(Probe, CompatCutsALongRowBeforeTheModelsPositionsAreCounted) {
+  const Pictures pictures;
+  std::string text = "<image>\n";
+  for (int i = 0; i < 3000; ++i) text += "a b ";
+  const std::vector<Sample> samples = {sample(0, {pictures.path(0)}, {text, "Yes"})};
+  SignalRequest request;
+  request.early = {{1, 1, TokenRoles::kCompat}};
+  const auto exact = made_for(kCompatLength), wide = made_for(2 * kCompatLength);
+  const auto seen = observe(*open_probe(exact, "float32", request), samples, request);
+  EXPECT_EQ(seen[0].reject, "");
+  EXPECT_EQ(seen, observe(*open_probe(wide, "float32", request), samples, request));
+  request.hidden_means = {{}};  // of the whole sequence
+  EXPECT_THAT(observe(*open_probe(exact, "float32", request), samples, request)[0].reject,
+              testing::HasSubstr("more than the 4096 positions"));
+  fs::remove_all(exact);
+  fs::remove_all(wide);
 }
 
 /// A conversation about one image, and the tokens' roles in both readings.
