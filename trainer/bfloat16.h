@@ -3,6 +3,8 @@
 
 #include <ATen/autocast_mode.h>
 
+#include "trainer/options.h"
+#include "vlm/checkpoint.h"
 #include "vlm/fused.h"
 #include "vlm/libtorch.h"
 #include "vlm/llama.h"
@@ -31,6 +33,17 @@ class BFloat16Products {
   bool enabled_;
   at::DeviceType type_;
 };
+
+/// How to load a model that is to be trained with `options`: frozen weights that round_frozen_weights would round are
+/// rounded as they are read, so that no memory is needed for them in float32.
+inline vlm::LoadOptions load_for_training(const TrainOptions& options) {
+  vlm::LoadOptions load;
+  if (options.dtype != ComputeType::kBFloat16) return load;
+  load.block_dtype = [on_cpu = load.device.is_cpu()](at::IntArrayRef shape) {
+    return on_cpu && c10::multiply_integers(shape) <= vlm::kLargestFused ? torch::kFloat32 : torch::kBFloat16;
+  };
+  return load;
+}
 
 /// Rounds the frozen float32 weights of the decoder's linear layers to bfloat16, which every product would do again
 /// while BFloat16Products is alive: the same results in half the memory. Those that a LoRA branch is fused into stay.

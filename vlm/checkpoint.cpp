@@ -38,7 +38,7 @@ constexpr std::array<std::pair<const char*, const char*>, 10> kRenames = {{
     {"model.embed_tokens.", "model.language_model.embed_tokens."},
 }};
 
-const std::string kTower = "model.vision_tower.";
+const std::string kTower = "model.vision_tower.", kBlocks = "model.language_model.layers.";
 
 std::string shape_text(at::IntArrayRef shape) {
   std::string text = "[";
@@ -80,7 +80,7 @@ class Weights {
           quantised_);
     }
     if (!options.device.is_cpu()) return;
-    const auto needed = numbers(parts, layers) * static_cast<std::int64_t>(torch::elementSize(options.dtype));
+    const auto needed = bytes(parts, layers, options);
     const auto free = free_memory();
     if (!free || needed <= *free) return;
     throw UserError(
@@ -92,10 +92,9 @@ class Weights {
 
   /// Warns of decoder layers that the configuration does not ask for; their weights are not used, as in transformers.
   void tell_unused_layers(const LlamaConfig& text) const {
-    const std::string prefix = "model.language_model.layers.";
     std::int64_t layers = 0;
-    for (auto at = names_.lower_bound(prefix); at != names_.end() && at->first.starts_with(prefix); ++at)
-      layers = std::max<std::int64_t>(layers, std::atoll(at->first.c_str() + prefix.size()) + 1);
+    for (auto at = names_.lower_bound(kBlocks); at != names_.end() && at->first.starts_with(kBlocks); ++at)
+      layers = std::max<std::int64_t>(layers, std::atoll(at->first.c_str() + kBlocks.size()) + 1);
     if (layers <= text.num_hidden_layers) return;
     log_warning(
         "'{}' has the weights of {} decoder layers, of which its config.json asks for {}: the others are not used",
@@ -123,7 +122,7 @@ class Weights {
              "Use the model's folder with bfloat16, float16 or float32 weights.");
     }
     check_finite(stored, found->second);
-    auto taken = stored.to(options.device, options.dtype, /*non_blocking=*/false, /*copy=*/true);
+    auto taken = stored.to(options.device, dtype_of(name, shape, options), /*non_blocking=*/false, /*copy=*/true);
     files_.release(found->second);  // otherwise the file's pages would take memory besides the weights made of them
     return taken;
   }
@@ -158,18 +157,21 @@ class Weights {
     }
   }
 
-  /// Scalars of the parts to be built; of the tower all, even if some blocks are left out.
-  std::int64_t numbers(const ModelParts& parts, std::int64_t layers) const {
-    const std::string list = "model.language_model.layers.";
+  static torch::ScalarType dtype_of(const std::string& name, at::IntArrayRef shape, const LoadOptions& options) {
+    const bool block = name.starts_with(kBlocks) && name.ends_with("_proj.weight");
+    return block && options.block_dtype ? options.block_dtype(shape) : options.dtype;
+  }
+
+  /// Of the parts to be built; of the tower all, even if some blocks are left out.
+  std::int64_t bytes(const ModelParts& parts, std::int64_t layers, const LoadOptions& options) const {
     std::int64_t total = 0;
     for (const auto& [name, stored] : names_) {
       const bool text = name.starts_with("model.language_model."), head = name == "lm_head.weight";
-      if (name.starts_with(list) && std::atoll(name.c_str() + list.size()) >= layers) continue;
+      if (name.starts_with(kBlocks) && std::atoll(name.c_str() + kBlocks.size()) >= layers) continue;
       if (head ? !parts.head : !text && !parts.tower) continue;
       if (!files_.has(stored)) continue;
-      std::int64_t count = 1;
-      for (const auto size : files_.shape(stored)) count *= size;
-      total += count;
+      const auto shape = files_.shape(stored);
+      total += c10::multiply_integers(shape) * static_cast<std::int64_t>(elementSize(dtype_of(name, shape, options)));
     }
     return total;
   }

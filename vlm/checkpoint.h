@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <optional>
 #include <string>
 
@@ -16,6 +17,8 @@ struct LoadOptions {
   torch::ScalarType dtype = torch::kFloat32;  ///< weights are converted one by one while loading
   torch::Device device = open_device();       ///< of compute_device()
   ModelParts parts;
+  /// The type, by shape, of the weights in the linear layers of the decoder's blocks; empty: `dtype`.
+  std::function<torch::ScalarType(at::IntArrayRef shape)> block_dtype = {};
   bool needed_tower_only = true;  ///< build only the tower blocks that the features need (parts.tower_layers == -1)
 };
 

@@ -198,9 +198,8 @@ torch::Tensor fused_rope(const torch::Tensor& x, const torch::Tensor& cos, const
 }
 
 bool can_fuse_lora_into(const torch::Tensor& weight) {
-  constexpr std::int64_t kLargest = 1 << 22;
   return weight.is_cpu() && weight.scalar_type() == torch::kFloat32 && !weight.requires_grad() &&
-         weight.numel() <= kLargest;
+         weight.numel() <= kLargestFused;
 }
 
 bool can_fuse_lora(const torch::Tensor& x, const torch::Tensor& weight, const torch::Tensor& lora_A) {

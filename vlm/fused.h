@@ -20,7 +20,9 @@ bool can_fuse_rope(const torch::Tensor& x, const torch::Tensor& cos);
 /// x [B, heads, S, hd], cos and sin [B or 1, 1, S, hd / 2] -> x rotated, dtype and memory layout of x.
 torch::Tensor fused_rope(const torch::Tensor& x, const torch::Tensor& cos, const torch::Tensor& sin);
 
-/// Float32 on the CPU, small enough that W + scaling B A may be kept for the backward pass.
+/// Scalars of the largest weight into which a branch is fused: W + scaling B A is kept for the backward pass.
+inline constexpr std::int64_t kLargestFused = 1 << 22;
+/// Float32 on the CPU, and not too large.
 bool can_fuse_lora_into(const torch::Tensor& weight);
 bool can_fuse_lora(const torch::Tensor& x, const torch::Tensor& weight, const torch::Tensor& lora_A);
 

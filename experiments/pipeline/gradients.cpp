@@ -12,6 +12,7 @@
 #include "experiments/pipeline/train_job.h"
 #include "experiments/runs/warnings.h"
 #include "selector/choose.h"
+#include "trainer/bfloat16.h"
 #include "trainer/gradient_probe.h"
 #include "trainer/train.h"
 #include "vlm/open_model.h"
@@ -62,11 +63,11 @@ void save_epoch(const fs::path& folder, const vlm::Vlm& model, const trainer::Tr
 }
 
 void train_warm_up(const GradientOptions& options, const WarmUpPlace& place, const fs::path& folder) {
-  auto [model, chat, images] =
-      vlm::open_model(inputs::find_path(place.model->path), {}, pixels_of(*place.model), place.model->chat_template);
+  const auto train = recipe(options);
+  auto [model, chat, images] = vlm::open_model(inputs::find_path(place.model->path), trainer::load_for_training(train),
+                                               pixels_of(*place.model), place.model->chat_template);
   const auto rows = warm_up_rows(*place.pool->pool, options);
   const auto samples = place.pool->pool->samples(rows);
-  const auto train = recipe(options);
   auto set = trainer::make_training_set(samples, chat, *images, train.max_length);
   trainer::ImageFeatures features(model, images, set, train.feature_cache_mb);
   log_info("gradients: warm-up on {} of {} samples, {} epochs", set.samples.size(), place.pool->pool->size(),

@@ -11,6 +11,7 @@
 #include "experiments/pipeline/sweep.h"
 #include "experiments/runs/benchmark_places.h"
 #include "experiments/runs/warnings.h"
+#include "trainer/bfloat16.h"
 #include "trainer/dataset.h"
 #include "trainer/image_features.h"
 #include "vlm/open_model.h"
@@ -65,8 +66,8 @@ std::string skipped_text(const trainer::TrainingSet& set) {
 
 /// Fine-tunes into `folder`: adapter/ (PEFT), train_log.jsonl, skipped.jsonl, and until it is done the checkpoint.
 void fine_tune(const TrainJob& job, const fs::path& folder, JobProgress& progress) {
-  auto [model, chat, images] =
-      vlm::open_model(job.model, {}, pixels_of(job.model_options), job.model_options.chat_template);
+  auto [model, chat, images] = vlm::open_model(job.model, trainer::load_for_training(job.trainer),
+                                               pixels_of(job.model_options), job.model_options.chat_template);
   const auto samples = selected_samples(job);
   auto set = trainer::make_training_set(samples, chat, *images, job.trainer.max_length);
   trainer::ImageFeatures features(model, images, set, job.trainer.feature_cache_mb);

@@ -323,6 +323,34 @@ TEST(Train, FrozenWeightsHeldInBFloat16GiveTheSameLoss) {
   EXPECT_EQ(model->decoder()->embed_tokens->weight.scalar_type(), torch::kFloat32);
 }
 
+TEST(Train, WeightsRoundedAsTheyAreReadAreThoseRoundedLater) {
+  TestFolder folder;
+  vlm::save_llava(folder / "model", tiny_model(), torch::kHalf);
+  auto later = vlm::load_llava(folder / "model");
+  round_frozen_weights(later->decoder());
+  vlm::LoadOptions options;
+  options.block_dtype = [](at::IntArrayRef) { return torch::kBFloat16; };
+  const auto read = vlm::load_llava(folder / "model", options);
+  int rounded = 0;
+  const auto expected = later->named_parameters();
+  for (const auto& item : read->named_parameters()) {
+    const auto& other = expected[item.key()];
+    EXPECT_EQ(item.value().scalar_type(), other.scalar_type()) << item.key();
+    EXPECT_TRUE(torch::equal(item.value(), other)) << item.key();
+    rounded += item.value().scalar_type() == torch::kBFloat16 ? 1 : 0;
+  }
+  EXPECT_EQ(rounded, 7 * later->text().num_hidden_layers);
+}
+
+TEST(Train, OnTheCpuSmallWeightsAreReadAsTheyAreSinceBranchesAreFusedIntoThem) {
+  TrainOptions options;
+  EXPECT_FALSE(load_for_training(options).block_dtype) << "float32 needs nothing else";
+  options.dtype = ComputeType::kBFloat16;
+  const auto load = load_for_training(options);
+  EXPECT_EQ(load.block_dtype({64, 64}), torch::kFloat32);
+  EXPECT_EQ(load.block_dtype({4096, 11008}), torch::kBFloat16);
+}
+
 TEST(Train, NothingToTrainIsRefused) {
   auto options = small_options();
   options.lora.r = 0;
