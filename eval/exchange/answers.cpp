@@ -4,8 +4,12 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <array>
+#include <charconv>
 #include <fstream>
+#include <functional>
 #include <nlohmann/json.hpp>
+#include <unordered_map>
 
 #include "core/error.h"
 #include "core/hash.h"
@@ -52,7 +56,26 @@ struct Cell {
   bool blank = true, number = false;
 };
 
-template <class CellOf>
+using CellOf = std::function<Cell(const char* column)>;
+
+/// Truth values and numbers, as spreadsheets and pandas write them.
+std::optional<double> score_of_text(const std::string& text) {
+  const auto low = lower(strip(text));
+  if (low == "true" || low == "false") return low == "true" ? 1 : 0;
+  double value = 0;
+  const auto* const end = low.data() + low.size();
+  const auto [stop, error] = std::from_chars(low.data(), end, value);
+  return error == std::errc() && stop == end && !low.empty() ? std::optional(value) : std::nullopt;
+}
+
+/// The column in which VLMEvalKit keeps its score of a row; null if a table has none. `score` is one beside what its
+/// rules read in the answer.
+const char* score_column(const std::vector<std::string>& columns) {
+  const auto has = [&](const char* name) { return std::find(columns.begin(), columns.end(), name) != columns.end(); };
+  if (has("hit") && has("log")) return "hit";
+  return has("score") && has("extracted") ? "score" : nullptr;
+}
+
 ForeignAnswer table_row(const std::string& where, std::size_t position, const CellOf& cell) {
   const Cell answer = cell("prediction");
   ForeignAnswer row;
@@ -61,6 +84,7 @@ ForeignAnswer table_row(const std::string& where, std::size_t position, const Ce
   row.id = cell("index").text;
   row.question = cell("question").text;
   row.target = cell("answer").text;
+  if (row.target.empty()) row.target = cell("answers").text;  // VizWiz
   row.hint = cell("hint").text;
   for (char label = 'A'; label <= 'Z'; ++label) {
     const std::string column(1, label);
@@ -79,7 +103,7 @@ void check_columns(const std::string& file, const std::vector<std::string>& colu
   const auto has = [&](const char* name) { return std::find(columns.begin(), columns.end(), name) != columns.end(); };
   if (has("hit") && has("log")) {
     refuse(file, "is a sheet of results (columns hit and log), with one row per question instead of one per call",
-           "Give the file of predictions, MODEL_DATASET without `_result`.");
+           "Give the file of predictions, MODEL_DATASET without `_result`, and this one as results=FILE.");
   }
   for (const char* name : {"index", "prediction"}) {
     if (!has(name)) {
@@ -89,49 +113,73 @@ void check_columns(const std::string& file, const std::vector<std::string>& colu
   }
 }
 
-void read_sheet(const fs::path& file, ForeignAnswers& out) {
+/// Is called with the columns of a table before its first row.
+using ColumnCheck = std::function<void(const std::vector<std::string>& columns)>;
+using TableRowVisitor = std::function<void(const std::string& where, const CellOf& cell)>;
+
+void visit_sheet(const fs::path& file, const ColumnCheck& check, const TableRowVisitor& visit) {
   const auto sheet = read_xlsx(file);
-  check_columns(file.string(), sheet.columns);
+  check(sheet.columns);
   for (std::size_t i = 0; i < sheet.rows.size(); ++i) {
-    out.answers.push_back(
-        table_row(fmt::format("{}: row {}", file.string(), sheet.numbers[i]), i, [&](const char* name) {
-          const auto column = sheet.column(name);
-          if (column == sheet.columns.size()) return Cell();
-          const auto& cell = sheet.rows[i][column];
-          return Cell{cell.text, cell.kind == SheetCell::Kind::kBlank, cell.kind == SheetCell::Kind::kNumber};
-        }));
+    visit(fmt::format("{}: row {}", file.string(), sheet.numbers[i]), [&](const char* name) {
+      const auto column = sheet.column(name);
+      if (column == sheet.columns.size()) return Cell();
+      const auto& cell = sheet.rows[i][column];
+      return Cell{cell.text, cell.kind == SheetCell::Kind::kBlank, cell.kind == SheetCell::Kind::kNumber};
+    });
   }
 }
 
-void read_table(const fs::path& file, ForeignAnswers& out) {
+void visit_tsv(const fs::path& file, const ColumnCheck& check, const TableRowVisitor& visit) {
   const auto table = TsvTable::read(file);
-  check_columns(file.string(), table.columns());
+  check(table.columns());
   for (std::size_t i = 0; i < table.rows(); ++i) {
-    out.answers.push_back(table_row(fmt::format("{}: line {}", file.string(), table.line(i)), i, [&](const char* name) {
+    visit(fmt::format("{}: line {}", file.string(), table.line(i)), [&](const char* name) {
       const auto text = table.cell(i, name);
       return Cell{text, text.empty(), false};
-    }));
+    });
   }
 }
 
-void read_records(const fs::path& file, ForeignAnswers& out) {
+void visit_records(const fs::path& file, const ColumnCheck& check, const TableRowVisitor& visit) {
   const auto list = parse_json_file(file);
   if (!list.is_array() || list.empty() || !list[0].is_object()) {
     refuse(file.string(), "is not a list of records", kWhatIsRead);
   }
   std::vector<std::string> columns;
   for (const auto& [key, value] : list[0].items()) columns.push_back(key);
-  check_columns(file.string(), columns);
+  check(columns);
   for (std::size_t i = 0; i < list.size(); ++i) {
     const auto where = fmt::format("{}: record {}", file.string(), i + 1);
     if (!list[i].is_object()) refuse(where, "is not an object");
-    out.answers.push_back(table_row(where, i, [&](const char* name) {
+    visit(where, [&](const char* name) {
       const auto found = list[i].find(name);
       if (found == list[i].end() || found->is_null()) return Cell();
       const auto text = found->is_string() ? found->template get<std::string>() : found->dump();
       return Cell{text, text.empty(), found->is_number()};
-    }));
+    });
   }
+}
+
+void visit_table(const fs::path& file, const ColumnCheck& check, const TableRowVisitor& visit) {
+  const auto extension = lower(file.extension().string());
+  if (extension == ".xlsx") visit_sheet(file, check, visit);
+  else if (extension == ".tsv") visit_tsv(file, check, visit);
+  else if (extension == ".json") visit_records(file, check, visit);
+  else refuse(file.string(), "has an extension that no harness gives to answers", kWhatIsRead);
+}
+
+void read_table(const fs::path& file, ForeignAnswers& out) {
+  const char* score = nullptr;
+  const auto check = [&](const std::vector<std::string>& columns) {
+    check_columns(file.string(), columns);
+    score = score_column(columns);
+    if (score != nullptr) out.score_name = score;
+  };
+  visit_table(file, check, [&](const std::string& where, const CellOf& cell) {
+    out.answers.push_back(table_row(where, out.answers.size(), cell));
+    if (score != nullptr) out.answers.back().score = score_of_text(cell(score).text);
+  });
 }
 
 /// The first text of an answer that may be nested in lists, one per repeat and filter.
@@ -152,6 +200,38 @@ std::string id_in_metrics(const json& record) {
     }
   }
   return {};
+}
+
+/// What a metric says of one answer: a number, an object with one, or, as SEED-Bench has it, the letter that was read
+/// beside the right one.
+std::optional<double> score_in(const json& metric) {
+  const json* value = metric.is_object() && metric.contains("score") ? &metric["score"] : &metric;
+  if (value->is_number()) return value->get<double>();
+  if (value->is_boolean()) return value->get<bool>() ? 1 : 0;
+  const auto text = [&](const char* key) {
+    return metric.is_object() && metric.contains(key) && metric[key].is_string()
+               ? std::optional(lower(strip(metric[key].get<std::string>())))
+               : std::nullopt;
+  };
+  const auto read = text("pred"), right = text("answer");
+  if (!read || !right) return std::nullopt;
+  return *read == *right ? 1 : 0;
+}
+
+/// The metrics in which lmms-eval's tasks score single answers. MMBench's are scored all at once, later.
+constexpr std::array kSampleMetrics = {
+    "exact_match",       "anls",    "relaxed_overall", "pope_accuracy", "mme_cognition_score", "mme_perception_score",
+    "ocrbench_accuracy", "seed_all"};
+
+void add_sample_score(const json& record, ForeignAnswer& answer, std::string& name) {
+  for (const char* metric : kSampleMetrics) {
+    const auto found = record.find(metric);
+    if (found == record.end()) continue;
+    answer.score = score_in(*found);
+    if (answer.score && name.find(metric) == std::string::npos)
+      name += (name.empty() ? "" : ", ") + std::string(metric);
+    return;
+  }
 }
 
 ForeignAnswer sample_of(const json& record, const std::string& where) {
@@ -177,6 +257,8 @@ ForeignAnswer sample_of(const json& record, const std::string& where) {
   if (const auto target = record.find("target"); target != record.end() && target->is_string()) {
     answer.target = target->get<std::string>();
   }
+  // Where a task's `doc_to_target` names a column that its data set lacks (TextVQA, VizWiz, VQAv2), the name is logged.
+  if (answer.target == "answer") answer.target.clear();
   return answer;
 }
 
@@ -218,6 +300,7 @@ void read_lines(const fs::path& file, std::optional<AnswerFormat> asked, Foreign
     }
     if (out.format == AnswerFormat::kLmmsEval) {
       out.answers.push_back(sample_of(record, where));
+      add_sample_score(record, out.answers.back(), out.score_name);
     } else {
       out.answers.push_back(answer_of(record, where, out.answers.size()));
       if (out.model.empty() && record.contains("model_id") && record["model_id"].is_string()) {
@@ -255,13 +338,37 @@ ForeignAnswers read_answers(const fs::path& file, std::optional<AnswerFormat> fo
     read_lines(file, format, out);
   } else {
     out.format = AnswerFormat::kVlmEvalKit;
-    if (extension == ".xlsx") read_sheet(file, out);
-    else if (extension == ".tsv") read_table(file, out);
-    else if (extension == ".json") read_records(file, out);
-    else refuse(file.string(), "has an extension that no harness gives to answers", kWhatIsRead);
+    read_table(file, out);
   }
   if (out.answers.empty()) refuse(file.string(), "holds no answers", kWhatIsRead);
   return out;
+}
+
+void add_results(const fs::path& file, ForeignAnswers& answers) {
+  refuse_strangers(file);
+  std::unordered_map<std::string, ForeignAnswer*> by_id;
+  for (auto& answer : answers.answers) by_id.emplace(answer.id, &answer);
+  const char* score = nullptr;
+  std::size_t found = 0;
+  const auto check = [&](const std::vector<std::string>& columns) {
+    score = score_column(columns);
+    const bool index = std::find(columns.begin(), columns.end(), "index") != columns.end();
+    if (score == nullptr || !index) {
+      refuse(file.string(), fmt::format("is no table of results (it has {})", fmt::join(columns, ", ")),
+             "VLMEvalKit's *_result has the columns index, hit and log, its *_auxmatch index, extracted and score.");
+    }
+  };
+  visit_table(file, check, [&](const std::string&, const CellOf& cell) {
+    const auto answer = by_id.find(cell("index").text);
+    if (answer == by_id.end()) return;
+    answer->second->score = score_of_text(cell(score).text);
+    found += answer->second->score.has_value();
+  });
+  if (found == 0) {
+    refuse(file.string(), fmt::format("scores none of the answers in {}", answers.file),
+           "Give the results that VLMEvalKit made of that file.");
+  }
+  answers.score_name = score;
 }
 
 }  // namespace scalselect::eval

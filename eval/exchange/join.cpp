@@ -7,9 +7,11 @@
 #include <map>
 #include <optional>
 #include <set>
+#include <stdexcept>
 #include <unordered_map>
 
 #include "core/error.h"
+#include "eval/python_literal.h"
 #include "eval/text.h"
 #include "eval/tsv.h"
 #include "eval/tsv_questions.h"
@@ -35,7 +37,11 @@ std::string asked_by(const std::string& question) {
   return strip(text);
 }
 
-bool holds(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+/// Where a prompt asks a question, or npos. lmms-eval capitalizes some, which leaves no other capital letter.
+std::size_t place_in(const std::string& prompt, const std::string& question) {
+  const auto place = prompt.find(question);
+  return place == std::string::npos ? lower(prompt).find(lower(question)) : place;
+}
 
 /// The number that all of `text` is.
 std::optional<double> number_of(const std::string& text) {
@@ -78,8 +84,9 @@ std::string other_question(const Question& question, const ForeignAnswer& answer
   if (!answer.question.empty() && asked_by(answer.question) != expected) return differs(asked_by(answer.question));
   if (!answer.prompt.empty()) {
     const auto prompt = words_of(answer.prompt);
-    if (!holds(prompt, expected)) return differs(prompt);
-    std::size_t at = prompt.find(expected) + expected.size();  // in their order: rotations ask the same otherwise
+    std::size_t at = place_in(prompt, expected);
+    if (at == std::string::npos) return differs(prompt);
+    at += expected.size();  // the options in their order: rotations ask the same otherwise
     for (const auto& option : question.options) {
       const auto text = words_of(option.text);
       at = prompt.find(text, at);
@@ -97,12 +104,48 @@ std::string other_question(const Question& question, const ForeignAnswer& answer
   return other_options(question, answer, style);
 }
 
+std::string first_answer(const Question& question) {
+  return question.answers.empty() ? std::string() : question.answers.front();
+}
+
+/// Whether a letter, or yes or no, is the answer.
+bool is_closed(const Question& question) {
+  const auto gold = first_answer(question);
+  return !question.options.empty() || gold == "yes" || gold == "no";
+}
+
+/// Expected answers in a form and an order in which they can be compared.
+std::vector<std::string> comparable(const std::vector<std::string>& answers) {
+  std::vector<std::string> all;
+  for (const auto& answer : answers) {
+    const auto words = words_of(answer);
+    const auto number = number_of(words);
+    all.push_back(number ? fmt::format("{}", *number) : words);
+  }
+  std::sort(all.begin(), all.end());
+  return all;
+}
+
+std::vector<std::string> listed_targets(const std::string& target) {
+  try {
+    return list_or_text(target);
+  } catch (const std::invalid_argument&) {
+    return {target};
+  }
+}
+
+/// Whether the file expects other answers to an open question. One text may stand for several answers, if it is one.
+bool expects_others(const Question& question, const ForeignAnswer& answer) {
+  if (is_closed(question) || question.answers.empty() || answer.target.empty()) return false;
+  const auto theirs = comparable(listed_targets(answer.target)), ours = comparable(question.answers);
+  return theirs.size() == 1 ? !std::binary_search(ours.begin(), ours.end(), theirs[0]) : theirs != ours;
+}
+
 /// Why `answer` cannot be one to `question`, by what its file says; empty if it can.
 std::string contradiction(const Question& question, const ForeignAnswer& answer, PromptStyle style) {
   if (auto other = other_question(question, answer, style); !other.empty()) return other;
-  const auto gold = question.answers.empty() ? std::string() : question.answers.front();
-  const bool one_word = !question.options.empty() || gold == "yes" || gold == "no";
-  if (one_word && !answer.target.empty() && lower(strip(answer.target)) != lower(gold)) {
+  const auto gold = first_answer(question);
+  if (is_closed(question) && !answer.target.empty() && lower(strip(answer.target)) != lower(gold)) {
     return fmt::format("expects '{}', but the benchmark's answer is '{}'", answer.target, gold);
   }
   return {};
@@ -262,6 +305,7 @@ Joined join_answers(const Benchmark& benchmark, const Loaded& loaded, const Fore
     joined.predictions.push_back({questions[i], of_question[i]->text});
     joined.predictions.back().question.prompt = of_question[i]->prompt;
     joined.sources.push_back(of_question[i]);
+    if (expects_others(questions[i], *of_question[i])) joined.other_answers.push_back(questions[i].id);
   }
   if (joined.predictions.empty()) {
     throw UserError(

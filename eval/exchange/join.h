@@ -21,6 +21,9 @@ struct Joined {
   /// Ids of answered questions that cannot be scored without an unanswered one: other rotations, the other question of
   /// an image of MME. They are not among the predictions.
   std::vector<std::string> incomplete;
+  /// Ids of predictions to open questions whose expected answers are others in the file. Harnesses may have scored them
+  /// by those; ours are the benchmark's.
+  std::vector<std::string> other_answers;
   std::vector<std::string> strangers;  ///< answers without a question: "FILE: row 7 (index 12)"
   std::vector<std::string> unusable;   ///< answers to questions that the benchmark's file spoils, as above
 };
@@ -28,7 +31,8 @@ struct Joined {
 /// Joins the questions that can be scored with their answers: by id (LLaVA's rounds of MMBench: question_id + round_id
 /// * 1,000,000); if no id is known, by the image and the question's text (MME's `category/file`); if there is none of
 /// these, by position, where the harness itself goes by position and the file says what was asked. What a file says of
-/// question, options or expected answer is compared with the benchmark. `answers` must outlive the result. Throws
+/// question, options or expected answer is compared with the benchmark; other expected answers to open questions are
+/// listed, all other differences refused. `answers` must outlive the result. Throws
 /// UserError(kInput), naming file and row: an answer to another question than the benchmark's of that id, two answers
 /// to one question, no answer to any question.
 Joined join_answers(const Benchmark& benchmark, const Loaded& loaded, const ForeignAnswers& answers);

@@ -17,8 +17,8 @@ inline constexpr char kEvalRescoreUsage[] =
     "[out=FILE.jsonl] [store=FILE]   (out: each question; a FILE whose benchmark has a name of its own: kind=KIND)";
 inline constexpr char kEvalImportUsage[] =
     "scalselect eval import FILE kind=KIND path=BENCHMARK [name=NAME] [images=DIR] [matcher=NAME] [out=FILE.jsonl] "
-    "[format=vlmevalkit|lmms-eval|llava] [missing=keep|nan] [circular=file|expand|off] [language=en|cn] "
-    "[experiment=NAME] [store=FILE] [cache=DIR]";
+    "[format=vlmevalkit|lmms-eval|llava] [missing=keep|nan] [circular=file|expand|off] [language=en|cn] [style=NAME] "
+    "[results=FILE] [experiment=NAME] [store=FILE] [cache=DIR]   (results: VLMEvalKit's *_result or *_auxmatch)";
 inline constexpr char kEvalExportUsage[] =
     "scalselect eval export RUN|FILE format=vlmevalkit|lmms-eval|llava|upload out=FILE [benchmark=NAME] "
     "[path=BENCHMARK] "

@@ -8,6 +8,8 @@
 #include "core/files.h"
 #include "core/hash.h"
 #include "eval/exchange/imported.h"
+#include "eval/exchange/own_scores.h"
+#include "eval/matchers.h"
 #include "eval/registry.h"
 #include "experiments/app/answer_files.h"
 #include "experiments/app/eval_command.h"
@@ -40,6 +42,7 @@ std::unique_ptr<eval::Benchmark> benchmark_of(const PlainWords& asked) {
   }
   auto tree = nlohmann::json(dump_options(benchmark_asked(asked)));
   if (const auto matcher = asked.value("matcher"); !matcher.empty()) tree["matcher"] = matcher;
+  tree["ocr_tokens"] = false;  // the prompts are the harness's, so TextVQA's tokens need not be there
   return eval::make_benchmark(bind_options<eval::BenchmarkOptions>(tree));
 }
 
@@ -48,8 +51,9 @@ void print_joined(const eval::ForeignAnswers& answers, const eval::Joined& joine
   const auto questions = loaded.questions.size();
   fmt::print("{}: {} of {} questions of '{}' answered, joined by {}{}\n", answers.file,
              questions - joined.unanswered.size(), questions, benchmark.name(), joined.key,
-             joined.checked ? "; what the file says of the questions agrees"
-                            : "; the file does not say what was asked, so this could not be compared");
+             !joined.checked                ? "; the file does not say what was asked, so this could not be compared"
+             : joined.other_answers.empty() ? "; what the file says of the questions agrees"
+                                            : "; what the file says of the questions agrees but for expected answers");
   const auto count = [](const char* what, const Words& names) {
     if (!names.empty()) fmt::print("  {}: {} ({})\n", what, names.size(), first_of(names));
   };
@@ -58,6 +62,24 @@ void print_joined(const eval::ForeignAnswers& answers, const eval::Joined& joine
   count("questions without an answer", joined.unanswered);
   count("answers left out, as they are scored together with an unanswered question", joined.incomplete);
   count("answers without a question", joined.strangers);
+  count("expected answers other than the benchmark's, perhaps another revision's", joined.other_answers);
+}
+
+/// One line on whether the harness and our version of its rules score alike.
+void print_own_scores(const std::optional<eval::OwnScores>& scores, AnswerFormat format) {
+  if (!scores) {
+    if (format == AnswerFormat::kLmmsEval) fmt::print("  lmms-eval's file scores no single answer of this benchmark\n");
+    if (format == AnswerFormat::kVlmEvalKit)
+      fmt::print("  VLMEvalKit's own scores are in another file: results=FILE compares its *_result or *_auxmatch\n");
+    return;
+  }
+  const auto means = scores->different.empty()
+                         ? fmt::format("all {} agree, mean {:.4f}", scores->scored, scores->ours)
+                         : fmt::format("{} of {} differ ({}); mean {:.4f} there, {:.4f} here", scores->different.size(),
+                                       scores->scored, first_of(scores->different), scores->theirs, scores->ours);
+  fmt::print("  {}'s own scores ({}) beside ours by {}: {}\n",
+             format == AnswerFormat::kLmmsEval ? "lmms-eval" : "VLMEvalKit", scores->name,
+             eval::matcher_name(scores->matcher), means);
 }
 
 void print_remarks(const eval::ImportRemarks& remarks, AnswerFormat format, eval::MissingAnswers missing) {
@@ -128,35 +150,54 @@ void print_scores(const eval::Rescored& rescored) {
   fmt::print("{}", aligned(rows));
 }
 
+/// The predictions that were made of a file, and whether none is missing.
+struct Made {
+  std::string lines, digest;
+  fs::path folder;
+  bool whole = true;
+};
+
+/// Joins and writes; what it needs of memory is free again when it returns.
+Made predictions_of(const PlainWords& asked, const eval::Benchmark& benchmark, const eval::ForeignAnswers& answers) {
+  const auto missing =
+      asked.value("missing", "keep") == "nan" ? eval::MissingAnswers::kNan : eval::MissingAnswers::kKeep;
+  const ArtifactCache cache(asked.value("cache", "cache"));
+  const auto loaded = benchmark.load_usable((cache.root() / "images").string(), eval::PictureCheck::kNone);
+  const auto joined = eval::join_answers(benchmark, loaded, answers);
+  print_joined(answers, joined, loaded, benchmark);
+  print_remarks(eval::remarks_on(joined), answers.format, missing);
+  if (answers.format != AnswerFormat::kLlava)
+    print_own_scores(eval::compare_own_scores(benchmark, answers, joined), answers.format);
+  Made made;
+  made.lines = eval::imported_lines(benchmark, answers, joined, missing);
+  made.folder = cached(cache, benchmark, answers.file, loaded.unusable, joined, made.lines, made.digest);
+  made.whole = loaded.unusable.empty() && joined.unanswered.empty() && joined.strangers.empty();
+  return made;
+}
+
 }  // namespace
 
 int eval_import(const Words& words) {
   const auto asked = parse_plain(kCommand, words, 1);
   if (asked.names.empty()) refuse_plain(kCommand, "`eval import` needs the file of answers.");
-  const auto missing_text = asked.value("missing", "keep");
-  require_one_of(kCommand, "missing", missing_text, {"keep", "nan"});
-  const auto missing = missing_text == "nan" ? eval::MissingAnswers::kNan : eval::MissingAnswers::kKeep;
+  require_one_of(kCommand, "missing", asked.value("missing", "keep"), {"keep", "nan"});
   const fs::path file = asked.names[0];
   const fs::path out = asked.value("out");
+  const auto results = asked.value("results");
   const auto benchmark = benchmark_of(asked);
-  refuse_overwriting(kCommand, out, {file, benchmark->options().path});
-  const auto answers = eval::read_answers(file, format_asked(asked));
+  refuse_overwriting(kCommand, out, {file, results, benchmark->options().path});
+  auto answers = eval::read_answers(file, format_asked(asked));
+  if (!results.empty()) eval::add_results(results, answers);
   if (!out.empty()) require_writable(out);
-  const ArtifactCache cache(asked.value("cache", "cache"));
-  const auto loaded = benchmark->load_usable((cache.root() / "images").string(), eval::PictureCheck::kNone);
-  const auto joined = eval::join_answers(*benchmark, loaded, answers);
-  print_joined(answers, joined, loaded, *benchmark);
-  print_remarks(eval::remarks_on(joined), answers.format, missing);
-  const auto lines = eval::imported_lines(*benchmark, answers, joined, missing);
-  if (!out.empty()) write_file_atomically(out, lines);
-  std::string digest;
-  const auto folder = cached(cache, *benchmark, answers.file, loaded.unusable, joined, lines, digest);
+  auto made = predictions_of(asked, *benchmark, answers);
+  answers.answers = {};
+  if (!out.empty()) write_file_atomically(out, made.lines);
+  made.lines = {};
   pipeline::ScoredAnswers scored;
-  const auto id = record(asked, words, *benchmark, answers, folder, digest, scored);
+  const auto id = record(asked, words, *benchmark, answers, made.folder, made.digest, scored);
   print_scores(scored.rescored);
-  fmt::print("run {}: {}\n", id, (folder / "predictions.jsonl").string());
-  const bool whole = loaded.unusable.empty() && joined.unanswered.empty() && joined.strangers.empty();
-  return whole ? 0 : kIncompleteExit;
+  fmt::print("run {}: {}\n", id, (made.folder / "predictions.jsonl").string());
+  return made.whole ? 0 : kIncompleteExit;
 }
 
 }  // namespace scalselect::app

@@ -23,7 +23,7 @@ const std::map<std::string, PlainCommand>& plain_commands() {
       {"eval import",
        {kEvalImportUsage,
         {"cache", "circular", "experiment", "format", "images", "kind", "language", "limit", "matcher", "missing",
-         "name", "out", "path", "store"},
+         "name", "out", "path", "results", "store", "style"},
         {}}},
       {"eval rescore",
        {kEvalRescoreUsage, {"benchmark", "circular", "format", "kind", "matcher", "out", "store"}, {"--all"}}},

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Writes exchange/: answers as VLMEvalKit, lmms-eval and LLaVA record them, and what these score our exports.
+"""Writes exchange/: answers as VLMEvalKit, lmms-eval and LLaVA record them, VLMEvalKit's tables of results, and what these
+score our exports.
 
 usage: make_exchange.py VLMEVALKIT LMMS_EVAL LLAVA SCALSELECT     (three checkouts, and the built program)
 
@@ -23,6 +24,7 @@ import json
 import os
 import pathlib
 import random
+import re
 import shutil
 import subprocess
 import sys
@@ -234,14 +236,18 @@ class VlmEvalKit:
         self.inference.infer_data_job(model, str(work), "reciter", dataset)
         return work / f"reciter_{name}.{extension}"
 
-    def score(self, name, table, predictions):
-        """The harness's own evaluate(), without a judge, on a copy: it rewrites the file."""
+    def score(self, name, table, predictions, results=None):
+        """The harness's own evaluate(), without a judge, on a copy: it rewrites the file. `results`: where its table of
+        results goes."""
         extension = predictions.suffix[1:]
         os.environ["PRED_FORMAT"] = extension
         work = pathlib.Path(tempfile.mkdtemp(dir=self.scratch))
         copied = work / f"reciter_{name}.{extension}"
         shutil.copy(predictions, copied)
         result = self.dataset(name, table).evaluate(str(copied), model="exact_matching", nproc=1)
+        if results is not None:
+            [written] = [file for file in work.iterdir() if re.search(r"_(result|auxmatch)\.xlsx$", file.name)]
+            shutil.copy(written, results)
         return sorted(json.loads(result.to_json(orient="records")), key=lambda row: str(row.get("split")))  # a set's order
 
 
@@ -432,7 +438,8 @@ def from_vlmevalkit(harness, program, scores):
                 shutil.copy(written, kept)
             if extension == "json":  # its evaluate() does not take the list that load() makes of JSON
                 continue
-            scores[f"vlmevalkit {kind} {extension}"] = harness.score(name, table, written)
+            results = HERE / f"vlmevalkit_{kind}_results.xlsx" if extension == "xlsx" else None
+            scores[f"vlmevalkit {kind} {extension}"] = harness.score(name, table, written, results)
         ours = program.round_trip(HERE / f"vlmevalkit_{kind}.xlsx", kind, table, "vlmevalkit", f"reciter_{name}.tsv")
         scores[f"vlmevalkit {kind} export"] = harness.score(name, table, ours)
 

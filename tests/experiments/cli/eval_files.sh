@@ -24,8 +24,8 @@ says() { local text; for text in "$@"; do grep -qF -- "$text" out.txt || fail "n
 
 echo "== import"
 mmbench=(kind=mmbench path="$golden/mmbench.tsv" cache=cache)
-ok "a sheet" import "$golden/vlmevalkit_mmbench.xlsx" "${mmbench[@]}" missing=nan matcher=vk-2026 out=vk.jsonl
-says "26 of 26 questions of 'mmbench' answered, joined by id; what the file says of the questions agrees" "blank answers: 1" \
+ok "a sheet" import "$golden/vlmevalkit_mmbench.xlsx" "${mmbench[@]}" missing=nan matcher=vk-2026 results="$golden/vlmevalkit_mmbench_results.xlsx" out=vk.jsonl
+says "VLMEvalKit's own scores (hit) beside ours by vk-2026: all 8 agree, mean 25.0000" "26 of 26 questions of 'mmbench' answered, joined by id; what the file says of the questions agrees" "blank answers: 1" \
   "answers such as 'None' or 'NA': 3" "VLMEvalKit scores these 4 as 'nan'; here they are 'nan', too" "accuracy" "not readable" "run "
 [ "$(wc -l < vk.jsonl)" = 26 ] || fail "26 predictions"
 ok "LLaVA's" import "$golden/llava_mmbench.jsonl" "${mmbench[@]}" out=llava.jsonl
@@ -50,6 +50,19 @@ says "26 questions in both"
 says "mmbench: " " of 26 answers right"
 "$program" show "$(sed -n '/part/s/,.*//p' runs.csv)" > out.txt
 says "answers/mmbench/unusable"
+
+echo "== the scores of the harness itself"
+samples="$golden/lmms_eval/samples"
+ok "of lmms-eval" import "${samples}_gqa.jsonl" kind=gqa path="$golden/lmms_eval/gqa.json" cache=cache
+says "lmms-eval's own scores (exact_match) beside ours by lmms-eval: all 16 agree, mean 25.0000"
+sed '4s/"exact_match": 0.0/"exact_match": 1.0/; 7s/"target": "[a-z ]*"/"target": "violet"/' "${samples}_gqa.jsonl" > changed.jsonl
+ok "of others" import changed.jsonl kind=gqa path="$golden/lmms_eval/gqa.json" cache=cache
+says "1 of 16 differ (200000003); mean 31.2500 there, 25.0000 here" "agrees but for expected answers" "perhaps another revision's: 1 (200000006)"
+ok "of TextVQA, without its OCR tokens" import "${samples}_textvqa_val.jsonl" kind=textvqa path="$golden/lmms_eval/textvqa.json" cache=cache
+says "all 16 agree"
+ok "of none" import "${samples}_mmbench_en_dev_static.jsonl" "${mmbench[@]}"
+says "lmms-eval's file scores no single answer of this benchmark"
+refused "results of something else" 1 "is no table of results" import "$golden/vlmevalkit_mmbench.xlsx" "${mmbench[@]}" results="$golden/vlmevalkit_mmbench.xlsx"
 
 echo "== rescore"
 ok "all matchers" rescore vk.jsonl llava.jsonl
