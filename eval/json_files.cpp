@@ -5,10 +5,17 @@
 #include <string_view>
 
 #include "core/error.h"
+#include "core/mapped_file.h"
+#include "core/utf8.h"
 #include "data/python_json.h"
 #include "eval/text_files.h"
 
 namespace scalselect::eval {
+namespace {
+
+constexpr std::size_t kReleasedAtOnce = 16 << 20;  // of a file's pages that have been read
+
+}  // namespace
 
 nlohmann::json parse_json_file(const std::filesystem::path& file) {
   const std::string bytes = StandardJson(read_text(file)).text;
@@ -21,23 +28,37 @@ nlohmann::json parse_json_file(const std::filesystem::path& file) {
 }
 
 void for_each_json_line(const std::filesystem::path& file,
-                        const std::function<void(const nlohmann::json&, const std::string&)>& visit) {
-  const std::string bytes = read_text(file);
-  const char line_end = bytes.find('\n') == std::string::npos ? '\r' : '\n';  // old Macs ended lines so
-  std::size_t number = 0;
+                        const std::function<void(const nlohmann::json&, const std::string&)>& visit,
+                        const std::function<void(const UserError&)>& bad) {
+  const MappedFile mapping(file);
+  std::string_view bytes = mapping.bytes();
+  refuse_wide_text(bytes.substr(0, 64), file);
+  refuse_other_downloads(bytes, file);
+  if (bytes.starts_with("\xEF\xBB\xBF")) bytes.remove_prefix(3);
+  const char line_end = bytes.find('\n') == std::string_view::npos ? '\r' : '\n';  // old Macs ended lines so
+  std::size_t number = 0, released = 0;
   for (std::size_t begin = 0; begin < bytes.size();) {
     const std::size_t end = std::min(bytes.find(line_end, begin), bytes.size());
-    const std::string_view line = std::string_view(bytes).substr(begin, end - begin);
+    const std::string_view line = bytes.substr(begin, end - begin);
     begin = end + 1;
     ++number;
     if (line.find_first_not_of(" \t\r") == std::string_view::npos) continue;
+    require_utf8(line, file, number);
+    if (begin - released > kReleasedAtOnce) {
+      const auto start = static_cast<std::size_t>(line.data() - bytes.data());
+      mapping.release(bytes.substr(released, start - released));
+      released = start;
+    }
     const std::string where = fmt::format("{}: line {}", file.string(), number);
     const auto object = nlohmann::json::parse(StandardJson(line).text, nullptr, false);
-    if (!object.is_object()) {
-      throw UserError(ErrorKind::kInput, where + " is not a JSON object",
-                      "One object per line is expected; the file may be cut short.");
+    if (object.is_object()) {
+      visit(object, where);
+      continue;
     }
-    visit(object, where);
+    const UserError error(ErrorKind::kInput, where + " is not a JSON object",
+                          "One object per line is expected; the file may be cut short.");
+    if (!bad) throw UserError(error);
+    bad(error);
   }
 }
 

@@ -6,16 +6,19 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include "core/error.h"
+
 namespace scalselect::eval {
 
 /// JSON as Python reads it (data/python_json.h). Throws UserError(kInput), naming the file, if it cannot be read or is
 /// not JSON.
 nlohmann::json parse_json_file(const std::filesystem::path& file);
 
-/// Calls `visit(object, "FILE: line N")` for each non-blank line. Throws UserError(kInput) on a line that is not an
-/// object.
+/// Calls `visit(object, "FILE: line N")` for each non-blank line. A line that is not an object is handed to `bad`, as
+/// the UserError(kInput) that says so, or ends the reading with that error where there is no `bad`.
 void for_each_json_line(const std::filesystem::path& file,
-                        const std::function<void(const nlohmann::json&, const std::string& where)>& visit);
+                        const std::function<void(const nlohmann::json&, const std::string& where)>& visit,
+                        const std::function<void(const UserError&)>& bad = {});
 
 /// Whether an object has a member that is not null.
 bool has_json(const nlohmann::json& object, const char* key);

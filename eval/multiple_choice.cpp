@@ -57,9 +57,11 @@ bool has_option(const Question& question, const std::string& label) {
                      [&](const Option& option) { return option.label == label; });
 }
 
+/// A row that could not be read has no answer, and says nothing of the others.
 bool unanswered(std::span<const Question> questions) {
-  return std::all_of(questions.begin(), questions.end(),
-                     [](const Question& question) { return is_missing_text(question.answers.front()); });
+  return std::all_of(questions.begin(), questions.end(), [](const Question& question) {
+    return question.answers.empty() || is_missing_text(question.answers.front());
+  });
 }
 
 }  // namespace
@@ -90,8 +92,9 @@ void MultipleChoice::check_answers(std::vector<Question>& questions, const TsvTa
   if (unanswered(questions)) return;
   for (std::size_t row = 0; row < questions.size(); ++row) {
     Question& question = questions[row];
+    if (!question.unusable.empty()) continue;
     const std::string& answer = question.answers.front();
-    if (!question.unusable.empty() || has_option(question, answer)) continue;
+    if (has_option(question, answer)) continue;
     const bool letter = answer.size() == 1 && answer[0] >= 'A' && answer[0] <= 'Z';
     if (letter && table != nullptr && !table->cell(row, answer).empty()) continue;
     question.unusable = answer.empty() ? "it has no answer"

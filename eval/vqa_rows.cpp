@@ -92,38 +92,54 @@ void visit_container(const fs::path& file, const RowVisitor& visit, const BadRow
 // Visits the objects of a list inside an object, or of an object of objects, and forgets each afterwards.
 class ElementVisitor {
  public:
-  ElementVisitor(const std::string& list, const std::string& file, const RowVisitor& visit)
-      : list_(list), file_(file), visit_(visit) {}
+  ElementVisitor(const std::string& list, const std::string& file, const RowVisitor& visit, const BadRowVisitor& bad)
+      : list_(list), file_(file), visit_(visit), bad_(bad) {}
 
   bool operator()(int depth, json::parse_event_t event, json& parsed) {
-    if (event == json::parse_event_t::key && depth == 1) member_ = parsed.get<std::string>();
-    const int own = list_.empty() ? 1 : 2;
+    using Event = json::parse_event_t;
+    if (event == Event::key && depth == 1) member_ = parsed.get<std::string>();
     const bool inside = list_.empty() || member_ == list_;
-    if (event != json::parse_event_t::object_end || depth != own || !inside) return true;
-    if (list_.empty()) parsed["id"] = member_;
-    visit_(parsed, list_.empty() ? fmt::format("{}: '{}'", file_, member_)
-                                 : fmt::format("{}: row {} of '{}'", file_, count_, list_));
+    if (!inside) return true;
+    if (depth == 1 && (event == Event::array_start || event == Event::array_end))
+      in_list_ = event == Event::array_start && !list_.empty();
+    const bool other = in_list_ && (event == Event::value || event == Event::array_end);
+    if (depth != (list_.empty() ? 1 : 2) || (event != Event::object_end && !other)) return true;
+    if (other) refuse_element();
+    else visit_element(parsed);
     ++count_;
     return false;
   }
   std::size_t count() const { return count_; }
 
  private:
+  void visit_element(json& element) const {
+    if (list_.empty()) element["id"] = member_;
+    visit_(element, list_.empty() ? fmt::format("{}: '{}'", file_, member_) : place());
+  }
+  void refuse_element() const {
+    const UserError error(ErrorKind::kInput, place() + " is not a JSON object", "Mend or remove it.");
+    if (!bad_) throw UserError(error);
+    bad_(error);
+  }
+  std::string place() const { return fmt::format("{}: row {} of '{}'", file_, count_, list_); }
+
   const std::string& list_;
   const std::string& file_;
   const RowVisitor& visit_;
+  const BadRowVisitor& bad_;
   std::string member_;
+  bool in_list_ = false;
   std::size_t count_ = 0;
 };
 
 void visit_object(const fs::path& file, const std::string& bytes, const std::vector<std::string>& lists,
-                  const RowVisitor& visit) {
+                  const RowVisitor& visit, const BadRowVisitor& bad) {
   const std::string name = file.string();
   std::string list;
   for (const auto& candidate : lists) {
     if (list.empty() && bytes.find('"' + candidate + '"') != std::string::npos) list = candidate;
   }
-  ElementVisitor elements(list, name, visit);
+  ElementVisitor elements(list, name, visit, bad);
   const json rest = json::parse(
       bytes, [&](int depth, json::parse_event_t event, json& parsed) { return elements(depth, event, parsed); }, false);
   if (rest.is_discarded()) {
@@ -136,10 +152,11 @@ void visit_object(const fs::path& file, const std::string& bytes, const std::vec
                   "Is this the right file of the benchmark?");
 }
 
-// The first line is an object that ends on it, so more lines may follow.
-bool begins_with_whole_object(const std::string& bytes) {
-  const std::string first = bytes.substr(0, bytes.find('\n'));
-  return json::accept(StandardJson(first).text);
+// An object that ends on the first line, and more lines. Most files of one object have a single line, of any length.
+bool is_json_lines(const std::string& text) {
+  const auto end = text.find('\n');
+  if (text.find_first_not_of(" \r\n\t", end) == std::string::npos) return false;
+  return json::accept(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(end));
 }
 
 std::string first_characters(const fs::path& file) {
@@ -171,11 +188,9 @@ void visit_file(const fs::path& file, const std::vector<std::string>& lists, con
                     file.string() + ": is neither a table (.tsv, .csv), JSON, JSON lines nor Parquet");
   }
   if (extension != ".json") return visit_container(file, visit, bad);
-  const std::string bytes = read_text(file);
-  if (begins_with_whole_object(bytes) && bytes.find_first_not_of(" \r\n\t", bytes.find('\n')) != std::string::npos) {
-    return visit_container(file, visit, bad);
-  }
-  visit_object(file, StandardJson(bytes).text, lists, visit);
+  const std::string text = StandardJson(read_text(file)).text;
+  if (is_json_lines(text)) return visit_container(file, visit, bad);
+  visit_object(file, text, lists, visit, bad);
 }
 
 std::string text_value(const json& value, const std::string& what) {
@@ -228,41 +243,57 @@ void for_each_row(const fs::path& file, const std::vector<std::string>& lists, c
   for (const auto& part : row_files(file)) visit_file(part, lists, visit, bad);
 }
 
-std::optional<UserError> add_question(std::vector<Question>& questions, const std::string& name,
-                                      const std::function<bool(Question&)>& make) {
+void for_each_addition(const fs::path& file, const std::vector<std::string>& lists, const RowVisitor& visit) {
+  std::optional<UserError> first;
+  bool any = false;
+  const auto pass = [&](const UserError& error) {
+    if (!first) first = error;
+  };
+  const auto take = [&](const json& row, const std::string& where) {
+    try {
+      visit(row, where);
+      any = true;
+    } catch (const UserError& error) {
+      if (error.kind() != ErrorKind::kInput) throw;
+      pass(error);
+    }
+  };
+  for_each_row(file, lists, take, pass);
+  if (first && !any) throw UserError(*first);
+}
+
+void QuestionList::add(const std::string& name, const std::function<bool(Question&)>& make) {
   Question question;
   try {
-    if (make(question)) questions.push_back(std::move(question));
-    return std::nullopt;
+    if (make(question)) questions_.push_back(std::move(question));
   } catch (const UserError& error) {
     if (error.kind() != ErrorKind::kInput) throw;
     if (question.id.empty()) question.id = name;
     question.group = question.cluster = question.id;
     question.unusable = error.problem();
-    questions.push_back(std::move(question));
-    return error;
+    questions_.push_back(std::move(question));
+    if (!first_) first_ = error;
+    ++refused_;
   }
+}
+
+std::vector<Question> QuestionList::take() {
+  if (first_ && refused_ == questions_.size()) throw UserError(*first_);
+  return std::move(questions_);
 }
 
 std::vector<Question> questions_of(const fs::path& file, const std::vector<std::string>& lists,
                                    const QuestionMaker& make) {
-  std::vector<Question> questions;
-  std::optional<UserError> first;
-  std::size_t rows = 0, refused = 0;
-  const auto add = [&](const std::function<bool(Question&)>& fill) {
-    const auto error = add_question(questions, fmt::format("row {}", rows++), fill);
-    if (!error) return;
-    if (!first) first = error;
-    ++refused;
-  };
+  QuestionList questions;
+  std::size_t rows = 0;
+  const auto name = [&] { return fmt::format("row {}", rows++); };
   for_each_row(
       file, lists,
       [&](const json& row, const std::string& where) {
-        add([&](Question& question) { return make(row, where, question); });
+        questions.add(name(), [&](Question& question) { return make(row, where, question); });
       },
-      [&](const UserError& bad) { add([&](Question&) -> bool { throw UserError(bad); }); });
-  if (first && refused == questions.size()) throw UserError(*first);
-  return questions;
+      [&](const UserError& bad) { questions.add(name(), [&](Question&) -> bool { throw UserError(bad); }); });
+  return questions.take();
 }
 
 void RowPictures::read(const json& cell, const std::string& where, Question& question) const {

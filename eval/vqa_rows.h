@@ -34,17 +34,32 @@ void for_each_row(const std::filesystem::path& file, const std::vector<std::stri
 /// Makes the question of a row; false: the row is none. What it has filled in stays when it throws.
 using QuestionMaker = std::function<bool(const nlohmann::json& row, const std::string& where, Question& question)>;
 
-/// Adds the question that `make` fills in, if it returns true. If it throws UserError(kInput), the question is one that
-/// cannot be used, with the error's sentence as its reason (called `name`, where no id was found before), and the error
-/// is returned.
-std::optional<UserError> add_question(std::vector<Question>& questions, const std::string& name,
-                                      const std::function<bool(Question&)>& make);
+/// The questions of a file, of which some rows may be spoilt.
+class QuestionList {
+ public:
+  /// Adds the question that `make` fills in, if it returns true. If it throws UserError(kInput), the question is one
+  /// that cannot be used, with the error's sentence as its reason (called `name`, where no id was found before).
+  void add(const std::string& name, const std::function<bool(Question&)>& make);
+  /// All of them. Throws the first error of `add` if it is so of every question: the file is another one.
+  std::vector<Question> take();
+
+ private:
+  std::vector<Question> questions_;
+  std::optional<UserError> first_;
+  std::size_t refused_ = 0;
+};
 
 /// The rows of a file as questions. A row for which `make` throws UserError(kInput) is one that cannot be used, with
 /// the error's sentence as its reason (`row N`, from 0, where no id was found before); if this is so of every row, the
 /// first error is thrown. Throws what for_each_row throws.
 std::vector<Question> questions_of(const std::filesystem::path& file, const std::vector<std::string>& lists,
                                    const QuestionMaker& make);
+
+/// As for_each_row, of a file that only adds to questions (their references, their OCR tokens): a row that is no
+/// object, or for which `visit` throws UserError(kInput), is passed over, since the question that misses it will say
+/// so. If no row is of use, the first error is thrown.
+void for_each_addition(const std::filesystem::path& file, const std::vector<std::string>& lists,
+                       const RowVisitor& visit);
 
 /// The files that for_each_row reads.
 std::vector<std::string> row_files(const std::filesystem::path& file);

@@ -150,16 +150,29 @@ class Mme final : public Benchmark {
     const auto key = [](const std::string& image, const std::string& prompt) {
       return fs::path(image).replace_extension().string() + "\n" + prompt;
     };
-    for_each_json_line(file, [&](const nlohmann::json& line, const std::string& where) {
-      const std::string id = json_string(line, "question_id", where), text = json_string(line, "text", where);
-      std::string bare = text;
-      if (bare.ends_with(kShortAnswerRequest)) bare.resize(bare.size() - std::string_view(kShortAnswerRequest).size());
-      texts[key(id, mme_prompt(PromptStyle::kLlava, bare))] = text;
-    });
+    std::string spoilt;  // the first line that cannot be read: it may have asked a question that is missing
+    const auto skip = [&](const UserError& bad) {
+      if (spoilt.empty()) spoilt = fmt::format(" ({})", bad.problem());
+    };
+    for_each_json_line(
+        file,
+        [&](const nlohmann::json& line, const std::string& where) {
+          try {
+            const std::string id = json_string(line, "question_id", where), text = json_string(line, "text", where);
+            std::string bare = text;
+            if (bare.ends_with(kShortAnswerRequest))
+              bare.resize(bare.size() - std::string_view(kShortAnswerRequest).size());
+            texts[key(id, mme_prompt(PromptStyle::kLlava, bare))] = text;
+          } catch (const UserError& error) {
+            skip(error);
+          }
+        },
+        skip);
     for (auto& question : questions) {
       const auto found = texts.find(key(question.image_names[0], mme_prompt(PromptStyle::kLlava, question.question)));
       if (found != texts.end()) question.prompt = found->second;
-      else if (question.unusable.empty()) question.unusable = fmt::format("{} does not ask it", file.string());
+      else if (question.unusable.empty())
+        question.unusable = fmt::format("{} does not ask it{}", file.string(), spoilt);
     }
   }
 

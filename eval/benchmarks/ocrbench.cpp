@@ -19,6 +19,7 @@
 #include "eval/registry.h"
 #include "eval/text.h"
 #include "eval/tsv_questions.h"
+#include "eval/vqa_rows.h"
 
 namespace scalselect::eval {
 namespace {
@@ -133,24 +134,30 @@ class OcrBench final : public Benchmark {
     if (!list.is_array()) throw UserError(ErrorKind::kInput, options_.path + ": a JSON list of questions is expected");
     const fs::path root =
         options_.images.empty() ? fs::path(options_.path).parent_path() / "OCRBench_Images" : fs::path(options_.images);
-    std::vector<Question> questions;
+    QuestionList questions;
     for (std::size_t i = 0; i < list.size(); ++i) {
-      const std::string where = fmt::format("{}: question {}", options_.path, i);
-      Question question;
-      // `id` repeats between the source data sets, and some of them lack it.
-      question.id = question.group = std::to_string(i);
-      question.question = json_string(list[i], "question", where);
-      question.category = json_string(list[i], "type", where);
-      const auto& answers = json_field(list[i], "answers", where);
-      for (const auto& answer : answers.is_array() ? answers : nlohmann::json::array({answers})) {
-        question.answers.push_back(answer.is_string() ? answer.get<std::string>() : answer.dump());
-      }
-      question.image_names = {json_string(list[i], "image_path", where)};
-      question.images = {(root / question.image_names[0]).string()};
-      question.cluster = question.image_names[0];
-      questions.push_back(std::move(question));
+      const auto fill = [&](Question& question) {
+        // `id` repeats between the source data sets, and some of them lack it.
+        question.id = question.group = std::to_string(i);
+        read_element(list[i], fmt::format("{}: question {}", options_.path, i), root, question);
+        return true;
+      };
+      questions.add(std::to_string(i), fill);
     }
-    return questions;
+    return questions.take();
+  }
+
+  static void read_element(const nlohmann::json& element, const std::string& where, const fs::path& root,
+                           Question& question) {
+    question.question = json_string(element, "question", where);
+    question.category = json_string(element, "type", where);
+    const auto& answers = json_field(element, "answers", where);
+    for (const auto& answer : answers.is_array() ? answers : nlohmann::json::array({answers})) {
+      question.answers.push_back(answer.is_string() ? answer.get<std::string>() : answer.dump());
+    }
+    question.image_names = {json_string(element, "image_path", where)};
+    question.images = {(root / question.image_names[0]).string()};
+    question.cluster = question.image_names[0];
   }
 };
 

@@ -262,19 +262,7 @@ class Pope final : public Benchmark {
     for (const auto& split : kSplits) {
       const fs::path file = split_file(split);
       if (file.empty()) continue;
-      for_each_json_line(file, [&](const nlohmann::json& line, const std::string& where) {
-        add_question(questions, where, [&](Question& question) {
-          question.category = split;
-          question.splits = {split};
-          question.id = question.group = split + "/" + json_string(line, "question_id", where);
-          question.question = json_string(line, "text", where);
-          question.image_names = {json_string(line, "image", where)};
-          question.images = {(root / question.image_names[0]).string()};
-          question.cluster = question.image_names[0];
-          set_label(question, json_string(line, "label", where), where);
-          return true;
-        });
-      });
+      for (auto& question : read_labels(split, file, root)) questions.push_back(std::move(question));
     }
     const fs::path asked = fs::path(options_.path) / "llava_pope_test.jsonl";
     if (options_.style == PromptStyle::kLlava && fs::exists(asked)) take_llava_texts(asked, questions);
@@ -287,6 +275,34 @@ class Pope final : public Benchmark {
     return questions;
   }
 
+  static std::vector<Question> read_labels(const std::string& split, const fs::path& file, const fs::path& root) {
+    QuestionList questions;
+    std::size_t lines = 0;
+    const auto name = [&] { return fmt::format("{}/row {}", split, lines++); };
+    for_each_json_line(
+        file,
+        [&](const nlohmann::json& line, const std::string& where) {
+          questions.add(name(), [&](Question& question) {
+            question.category = split;
+            question.splits = {split};
+            question.id = question.group = split + "/" + json_string(line, "question_id", where);
+            question.question = json_string(line, "text", where);
+            question.image_names = {json_string(line, "image", where)};
+            question.images = {(root / question.image_names[0]).string()};
+            question.cluster = question.image_names[0];
+            set_label(question, json_string(line, "label", where), where);
+            return true;
+          });
+        },
+        [&](const UserError& bad) {
+          questions.add(name(), [&](Question& question) -> bool {
+            question.category = split;  // it keeps its place among LLaVA's questions
+            throw UserError(bad);
+          });
+        });
+    return questions.take();
+  }
+
   // LLaVA's own questions, which its scorer pairs with the labels by position within a split. Of another revision than
   // the labels they would all be misplaced from the first gap on.
   static void take_llava_texts(const fs::path& file, std::vector<Question>& questions) {
@@ -294,19 +310,10 @@ class Pope final : public Benchmark {
     for (auto& question : questions) labelled[question.category].push_back(&question);
     std::map<std::string, std::size_t> next;
     for_each_json_line(file, [&](const nlohmann::json& line, const std::string& where) {
-      const std::string split = json_string(line, "category", where), text = json_string(line, "text", where);
+      const std::string split = json_string(line, "category", where);
       const auto& labels = labelled[split];
       const std::size_t at = next[split]++;
-      if (at >= labels.size()) return;
-      Question& question = *labels[at];
-      if (!question.unusable.empty()) return;
-      question.prompt = text;
-      const bool same =
-          text.starts_with(question.question) && json_string(line, "image", where) == question.image_names[0];
-      if (!same) {
-        question.unusable =
-            fmt::format("{} asks another question at this place of the split than the label file", where);
-      }
+      if (at < labels.size() && labels[at]->unusable.empty()) take_llava_text(line, where, *labels[at]);
     });
     for (const auto& [split, count] : next) {
       if (labelled[split].empty() || count == labelled[split].size()) continue;
@@ -315,6 +322,20 @@ class Pope final : public Benchmark {
           fmt::format("{}: asks {} {} questions, and the labels are {}", file.string(), count, split,
                       labelled[split].size()),
           "They are of different revisions of POPE (2,910 and 3,000 random questions); take both from one.");
+    }
+  }
+
+  static void take_llava_text(const nlohmann::json& line, const std::string& where, Question& question) {
+    try {
+      question.prompt = json_string(line, "text", where);
+      const bool same = question.prompt.starts_with(question.question) &&
+                        json_string(line, "image", where) == question.image_names[0];
+      if (!same) {
+        question.unusable =
+            fmt::format("{} asks another question at this place of the split than the label file", where);
+      }
+    } catch (const UserError& error) {
+      question.unusable = error.problem();
     }
   }
 

@@ -13,6 +13,7 @@
 #include "eval/registry.h"
 #include "eval/text.h"
 #include "eval/tsv_questions.h"
+#include "eval/vqa_rows.h"
 
 namespace scalselect::eval {
 namespace {
@@ -48,17 +49,7 @@ class ScienceQa final : public MultipleChoice {
       questions = read_parquet(image_cache);
     } else {
       if (fs::exists(llava_list())) return read_llava(parse_json_file(problems()));
-      const nlohmann::json all = parse_json_file(problems());
-      const nlohmann::json split = parse_json_file(splits());
-      for (const auto& id : json_field(split, "test", splits().string())) {
-        const std::string pid = id.is_string() ? id.get<std::string>() : id.dump();
-        const auto found = all.find(pid);
-        if (found == all.end()) {
-          throw UserError(ErrorKind::kInput, fmt::format("{}: problem '{}' of the test split is not in {}",
-                                                         splits().string(), pid, problems().string()));
-        }
-        if (full_ || has_image(*found)) questions.push_back(question_of(pid, *found));
-      }
+      questions = read_problems(parse_json_file(problems()), parse_json_file(splits()));
     }
     for (auto& question : questions) {
       question.prompt =
@@ -91,29 +82,55 @@ class ScienceQa final : public MultipleChoice {
     return questions;
   }
 
+  // The test split in its own order.
+  std::vector<Question> read_problems(const nlohmann::json& all, const nlohmann::json& split) const {
+    QuestionList questions;
+    for (const auto& id : json_field(split, "test", splits().string())) {
+      const std::string pid = id.is_string() ? id.get<std::string>() : id.dump();
+      questions.add(pid, [&](Question& question) {
+        const auto what = fmt::format("{}: problem '{}' of the test split", splits().string(), pid);
+        const auto& problem = problem_of(pid, all, what);
+        if (!full_ && !has_image(problem)) return false;
+        question = question_of(pid, problem);
+        return true;
+      });
+    }
+    return questions.take();
+  }
+
   // LLaVA's own list, in its order and, in its style, with its texts; choices and answers are in problems.json.
   std::vector<Question> read_llava(const nlohmann::json& all) const {
-    std::vector<Question> questions;
-    const std::string file = llava_list().string();
+    QuestionList questions;
+    std::size_t number = 0;
     for (const auto& item : parse_json_file(llava_list())) {
-      if (!full_ && !has_json(item, "image")) continue;
-      const std::string pid = json_string(item, "id", file), what = fmt::format("{}: question '{}'", file, pid);
-      const auto found = all.find(pid);
-      if (found == all.end()) {
-        throw UserError(ErrorKind::kInput, fmt::format("{} is not in {}", what, problems().string()),
-                        "Its choices and answers are read from there.");
-      }
-      Question question = question_of(pid, *found);
-      question.prompt =
-          scienceqa_prompt(options_.style, question.question, question.hint, question.options, options_.language);
-      const auto& turns = json_field(item, "conversations", what);
-      if (options_.style == PromptStyle::kLlava && turns.is_array() && !turns.empty()) {
-        const std::string text = strip(replace_all(json_string(turns[0], "value", what), "<image>", ""));
-        question.prompt = text + "\n" + kLetterRequest;
-      }
-      questions.push_back(std::move(question));
+      const auto where = fmt::format("{}: element {}", llava_list().string(), number++);
+      questions.add(where, [&](Question& question) { return fill_from_llava(item, where, all, question); });
     }
-    return questions;
+    return questions.take();
+  }
+
+  bool fill_from_llava(const nlohmann::json& item, const std::string& where, const nlohmann::json& all,
+                       Question& question) const {
+    const std::string pid = json_string(item, "id", where), what = fmt::format("{} (question '{}')", where, pid);
+    if (!full_ && !has_json(item, "image")) return false;
+    question.id = pid;
+    question = question_of(pid, problem_of(pid, all, what));
+    question.prompt =
+        scienceqa_prompt(options_.style, question.question, question.hint, question.options, options_.language);
+    const auto& turns = json_field(item, "conversations", what);
+    if (options_.style == PromptStyle::kLlava && turns.is_array() && !turns.empty()) {
+      const std::string text = strip(replace_all(json_string(turns[0], "value", what), "<image>", ""));
+      question.prompt = text + "\n" + kLetterRequest;
+    }
+    return true;
+  }
+
+  // Its choices and answers.
+  const nlohmann::json& problem_of(const std::string& pid, const nlohmann::json& all, const std::string& what) const {
+    const auto found = all.find(pid);
+    if (found != all.end()) return *found;
+    throw UserError(ErrorKind::kInput, fmt::format("{} is not in {}", what, problems().string()),
+                    "Both files must be of one release.");
   }
 
   fs::path llava_list() const { return fs::path(options_.path) / "llava_test_CQM-A.json"; }

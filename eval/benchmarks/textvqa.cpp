@@ -70,12 +70,12 @@ class TextVqa final : public OpenAnswer {
     Tokens tokens;
     if (!with_tokens()) return tokens;
     if (const fs::path file = folder / kLlavaFile; fs::exists(file)) {
-      for_each_row(file, {}, [&](const nlohmann::json& row, const std::string& where) {
+      for_each_addition(file, {}, [&](const nlohmann::json& row, const std::string& where) {
         const std::string text = text_of(row, {"text"}, where);
         tokens.texts[{text_of(row, {"question_id"}, where), lower(question_of_llava_text(text))}] = text;
       });
     } else if (const fs::path list = folder / kTokenFile; fs::exists(list)) {
-      for_each_row(list, {"data"}, [&](const nlohmann::json& row, const std::string& where) {
+      for_each_addition(list, {"data"}, [&](const nlohmann::json& row, const std::string& where) {
         tokens.of_image[text_of(row, {"image_id"}, where)] = text_list(row, "ocr_tokens", where);
       });
     }

@@ -1,7 +1,6 @@
 // VQAv2: open questions about COCO pictures, ten references each.
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <filesystem>
 #include <unordered_map>
 
@@ -86,24 +85,28 @@ class VqaV2 final : public OpenAnswer {
     if (file.empty()) return;
     std::unordered_map<std::string, std::size_t> place;
     for (std::size_t i = 0; i < questions.size(); ++i) place.emplace(questions[i].id, i);
-    for_each_row(file, {"annotations"}, [&](const nlohmann::json& row, const std::string& where) {
+    bool any = false;
+    for_each_addition(file, {"annotations"}, [&](const nlohmann::json& row, const std::string& where) {
       const auto found = place.find(text_of(row, {"question_id"}, where));
       if (found == place.end()) return;
-      Question& question = questions[found->second];
-      try {
-        question.answers = text_list(row, "answers", where);
-        question.category = optional_text(row, {"answer_type"}, where);
-        require_several_references(question, where);
-      } catch (const UserError& error) {
-        question.unusable = error.problem();
-      }
+      any = true;
+      take_annotation(row, where, questions[found->second]);
     });
-    const auto missing = std::find_if(questions.begin(), questions.end(), [](const Question& question) {
-      return question.answers.empty() && question.unusable.empty();
-    });
-    if (missing == questions.end()) return;
-    throw UserError(ErrorKind::kInput, fmt::format("{}: holds no answers to question '{}'", file.string(), missing->id),
-                    "Questions and annotations must be of the same set.");
+    if (any || questions.empty()) return;
+    throw UserError(
+        ErrorKind::kInput,
+        fmt::format("{}: holds no answers to question '{}', nor to any other", file.string(), questions.front().id),
+        "Questions and annotations must be of the same set.");
+  }
+
+  static void take_annotation(const nlohmann::json& row, const std::string& where, Question& question) {
+    try {
+      question.answers = text_list(row, "answers", where);
+      question.category = optional_text(row, {"answer_type"}, where);
+      require_several_references(question, where);
+    } catch (const UserError& error) {
+      question.unusable = error.problem();
+    }
   }
 };
 

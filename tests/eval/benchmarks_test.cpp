@@ -323,6 +323,21 @@ TEST(ScienceQa, TestQuestionsWithAnImage) {
   EXPECT_THAT(message_of([&] { bench->load(""); }), HasSubstr("problems.json: not valid JSON near byte"));
 }
 
+TEST(OcrBench, ABadElementIsOneQuestion) {
+  const TempFolder folder;
+  const std::string good =
+      R"({"question": "Text?", "type": "Regular Text Recognition", "answers": "a", "image_path": "1.png"})";
+  auto options =
+      options_for("ocrbench", folder.write("ocr/OCRBench.json", "[7, {\"question\": \"Text?\"}, " + good + "]"));
+  folder.write("ocr/OCRBench_Images/1.png", fake_png(1));
+  const auto loaded = make_benchmark(options)->load_usable("");
+  ASSERT_EQ(loaded.questions.size(), 1u);
+  EXPECT_EQ(loaded.questions[0].id, "2") << "its place in the list";
+  ASSERT_EQ(loaded.unusable.size(), 2u);
+  EXPECT_THAT(loaded.unusable[0].reason, HasSubstr("question 0 has no 'question'"));
+  EXPECT_THAT(loaded.unusable[1].reason, HasSubstr("question 1 has no 'type'"));
+}
+
 TEST(Ai2d, VanillaAccuracyByCategory) {
   const TempFolder folder;
   const std::string head = "index\tquestion\tA\tB\tC\tD\tanswer\tcategory\timage\n";

@@ -9,6 +9,9 @@
 namespace scalselect::eval {
 namespace {
 
+using ::testing::AllOf;
+using ::testing::Contains;
+using ::testing::ElementsAre;
 using testing::fake_png;
 using ::testing::HasSubstr;
 
@@ -97,6 +100,65 @@ TEST_F(LlavaLayout, ScienceQaAsksTheListsTexts) {
   EXPECT_EQ(all[0].id, "5");
   EXPECT_TRUE(all[0].images.empty());
   EXPECT_EQ(all[1].prompt, loaded.questions[0].prompt);
+}
+
+std::vector<std::string> reasons(const Loaded& loaded) {
+  std::vector<std::string> all;
+  for (const auto& question : loaded.unusable) all.push_back(question.reason);
+  return all;
+}
+
+/// What cannot be read costs the questions that it asks; the pictures of `2.png` show that the others are there.
+TEST_F(LlavaLayout, ABadLineOfMmeCostsItsPair) {
+  for (const char* image : {"1", "2"}) {
+    folder_.write(std::string("mme/count/") + image + ".png", fake_png(*image));
+    folder_.write(std::string("mme/count/") + image + ".txt",
+                  "One? Please answer yes or no.\tYes\nTwo? Please answer yes or no.\tNo\n");
+  }
+  const auto line = [](const std::string& image, const std::string& text) {
+    return R"({"question_id": "count/)" + image + R"(.png", "text": ")" + text + kWord + "\"}\n";
+  };
+  for (const std::string bad : {"{\"question_id\": \"count/1.png\"}\n", "[7]\n", "{\"question_id\"\n"}) {
+    folder_.write("mme/llava_mme.jsonl", line("1", "One?") + bad + line("2", "One?") + line("2", "Two?"));
+    const auto loaded = load("mme");
+    EXPECT_EQ(loaded.questions.size(), 2u) << bad;
+    EXPECT_THAT(reasons(loaded), Contains(AllOf(HasSubstr("does not ask it ("), HasSubstr("line 2")))) << bad;
+  }
+}
+
+TEST_F(LlavaLayout, ABadElementOfScienceQaIsOneQuestion) {
+  folder_.write("scienceqa/problems.json",
+                R"({"4": {"question": "Which?", "choices": ["x", "y"], "answer": 1, "image": "image.png"},
+      "6": {"question": "Which?", "choices": 5, "answer": 1, "image": "image.png"}})");
+  folder_.write("scienceqa/images/test/4/image.png", fake_png(1));
+  const std::string good = R"({"id": "4", "image": "4/image.png", "conversations": []})";
+  folder_.write("scienceqa/llava_test_CQM-A.json",
+                "[7, {\"image\": \"x\"}, {\"id\": \"5\", \"image\": \"x\"}, " + good + "]");
+  EXPECT_THAT(reasons(load("scienceqa")),
+              ElementsAre(HasSubstr("element 0 has no 'id'"), HasSubstr("element 1 has no 'id'"),
+                          HasSubstr("(question '5') is not in")));
+  std::filesystem::remove(folder_ / "scienceqa/llava_test_CQM-A.json");
+  folder_.write("scienceqa/pid_splits.json", R"({"test": ["6", "5", "4"]})");
+  const auto loaded = load("scienceqa");
+  EXPECT_EQ(loaded.questions.size(), 1u);
+  EXPECT_THAT(reasons(loaded),
+              ElementsAre(HasSubstr("problem '6'"), HasSubstr("problem '5' of the test split is not in")));
+}
+
+TEST_F(LlavaLayout, ABadLineOfPopesLabelsIsOneQuestion) {
+  write_pope({"Dog?", "Cat?", "Cow?"}, {"Dog?", "Cat?", "Cow?"});
+  const auto file = folder_ / "pope/coco/coco_pope_random.json";
+  const auto whole = read_file(file);
+  const auto second = whole.find('\n') + 1;
+  const auto end = whole.find('\n', second);
+  write_file_atomically(file, whole.substr(0, second) + "not JSON" + whole.substr(end));
+  const auto loaded = load("pope");
+  EXPECT_EQ(loaded.questions.size(), 2u);
+  ASSERT_EQ(loaded.unusable.size(), 1u);
+  EXPECT_EQ(loaded.unusable[0].id, "random/row 1");
+  EXPECT_THAT(loaded.unusable[0].reason, HasSubstr("line 2 is not a JSON object"));
+  write_file_atomically(file, "[{}]\n");
+  EXPECT_THAT(message_of([&] { load("pope"); }), HasSubstr("line 1 is not a JSON object"));
 }
 
 }  // namespace

@@ -205,6 +205,30 @@ TEST(VqaV2, QuestionsAndAnnotations) {
   EXPECT_THAT(load_error(options, folder), HasSubstr("holds no answers to question '262148000'"));
 }
 
+TEST(VqaV2, ABadRowOfEitherFileIsOneQuestion) {
+  const TempFolder folder;
+  const auto question = [](int id) {
+    return R"({"image_id": 1, "question": "Where?", "question_id": )" + std::to_string(id) + "}";
+  };
+  const auto options = options_for(
+      "vqav2", folder.write("vqav2/v2_OpenEnded_mscoco_val2014_questions.json",
+                            R"({"info": {"a": [1]}, "questions": [7, )" + question(10) + ", " + question(11) +
+                                ", [8], " + question(12) + R"(], "data_subtype": "val2014"})"));
+  folder.write("vqav2/val2014/COCO_val2014_000000000001.jpg", fake_png(1));
+  const auto answers = json(as_objects(ten("Down", "down", 10))).dump();
+  folder.write("vqav2/v2_mscoco_val2014_annotations.json",
+               R"({"annotations": [null, {"question_id": []}, {"question_id": 10, "answers": )" + answers +
+                   R"(}, {"question_id": 11, "answers": 5}]})");
+  const auto loaded = make_benchmark(options)->load_usable((folder / "cache").string());
+  ASSERT_EQ(loaded.questions.size(), 1u);
+  EXPECT_EQ(loaded.questions[0].id, "10");
+  std::vector<std::string> reasons;
+  for (const auto& row : loaded.unusable) reasons.push_back(row.reason);
+  EXPECT_THAT(reasons, ElementsAre(HasSubstr("row 0 of 'questions' is not a JSON object"), HasSubstr("one reference"),
+                                   HasSubstr("row 3 of 'questions' is not a JSON object"),
+                                   HasSubstr("it has no reference answers")));
+}
+
 TEST(VqaV2, ATestSetHasAnswersButNoMetrics) {
   const TempFolder folder;
   const auto options = options_for(
@@ -282,6 +306,21 @@ TEST(DocVqa, OriginalLayout) {
   EXPECT_THAT(questions[0].splits, ElementsAre("table/list", "form"));
   EXPECT_EQ(metric(score_with(options, questions, {"0.28"}), "anls").value, 100);
   EXPECT_NEAR(metric(score_with(options, questions, {"0.29"}), "anls").value, 75, 1e-9);
+}
+
+TEST(Seed, ABadRowIsOneQuestion) {
+  const TempFolder folder;
+  const std::string good =
+      R"({"question_id": "2", "data_type": "image", "data_id": "x", "question": "How many?", "question_type_id": 5,
+      "choice_a": "One", "choice_b": "Two", "choice_c": "Ten", "choice_d": "None", "answer": "A"})";
+  folder.write("SEED-Bench-image/x", fake_png(1));
+  const auto options = options_for(
+      "seed",
+      folder.write("SEED-Bench.json", R"({"questions": [{"question_id": "1", "data_type": "image"}, )" + good + "]}"));
+  const auto loaded = make_benchmark(options)->load_usable((folder / "cache").string());
+  ASSERT_EQ(loaded.questions.size(), 1u);
+  ASSERT_EQ(loaded.unusable.size(), 1u);
+  EXPECT_EQ(loaded.unusable[0].id, "1");
 }
 
 TEST(Seed, OriginalLayoutAndRules) {
