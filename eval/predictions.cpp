@@ -276,8 +276,9 @@ std::vector<Prediction> read_predictions(const std::filesystem::path& file) {
   return predictions;
 }
 
-Rescored rescore(const Benchmark& benchmark, const std::filesystem::path& file) {
-  Rescored result;
+StoredAnswers stored_answers(const Benchmark& benchmark, const std::filesystem::path& file) {
+  StoredAnswers answers;
+  answers.file = file;
   for_each_prediction(file, [&](const json& record, const std::string& where, Prediction prediction) {
     const std::string bench = json_string(record, "bench", where);
     if (bench != benchmark.name()) {
@@ -287,17 +288,37 @@ Rescored rescore(const Benchmark& benchmark, const std::filesystem::path& file) 
     if (prediction.question.answers.empty() && !benchmark.references_optional()) {
       throw UserError(ErrorKind::kInput, where + " has no answers");
     }
-    result.outcomes.push_back(benchmark.judge(prediction.question, prediction.response));
-    result.questions.push_back(std::move(prediction.question));
+    answers.questions.push_back(std::move(prediction.question));
+    answers.responses.push_back(std::move(prediction.response));
   });
-  if (result.questions.empty()) {
+  if (answers.questions.empty()) {
     throw UserError(ErrorKind::kInput, file.string() + ": holds no predictions", "Evaluate first.");
   }
+  return answers;
+}
+
+std::vector<Outcome> judge_all(const Benchmark& benchmark, const StoredAnswers& answers) {
+  std::vector<Outcome> outcomes;
+  outcomes.reserve(answers.questions.size());
+  for (std::size_t i = 0; i < answers.questions.size(); ++i)
+    outcomes.push_back(benchmark.judge(answers.questions[i], answers.responses[i]));
+  return outcomes;
+}
+
+ScoredBenchmark score_all(const Benchmark& benchmark, const StoredAnswers& answers, std::span<const Outcome> outcomes) {
   try {
-    result.scores = benchmark.aggregate(result.questions, result.outcomes);
+    return benchmark.aggregate(answers.questions, outcomes);
   } catch (const UserError& error) {  // which does not know where the answers are from
-    throw UserError(error.kind(), fmt::format("{}: {}", file.string(), error.problem()), error.remedy());
+    throw UserError(error.kind(), fmt::format("{}: {}", answers.file.string(), error.problem()), error.remedy());
   }
+}
+
+Rescored rescore(const Benchmark& benchmark, const std::filesystem::path& file) {
+  auto answers = stored_answers(benchmark, file);
+  Rescored result;
+  result.outcomes = judge_all(benchmark, answers);
+  result.scores = score_all(benchmark, answers, result.outcomes);
+  result.questions = std::move(answers.questions);
   return result;
 }
 

@@ -59,8 +59,25 @@ struct Rescored {
   ScoredBenchmark scores;
 };
 
-/// Reads `file` and scores it by the benchmark's rules, without the model, the images or the benchmark's own files.
-/// Throws UserError(kInput) if the predictions are another benchmark's or incomplete (a missing rotation or pair).
+/// Stored answers to one benchmark, which several sets of rules may score. Parallel.
+struct StoredAnswers {
+  std::vector<Question> questions;
+  std::vector<std::string> responses;
+  std::filesystem::path file;  ///< for messages
+};
+
+/// Reads the answers to `benchmark`. Throws UserError(kInput), naming the file: it holds none, those of another
+/// benchmark, or one without reference answers where the benchmark needs them.
+StoredAnswers stored_answers(const Benchmark& benchmark, const std::filesystem::path& file);
+
+std::vector<Outcome> judge_all(const Benchmark& benchmark, const StoredAnswers& answers);
+
+/// Scores outcomes of `answers`. Throws UserError(kInput), naming the file, if answers are missing that are needed (a
+/// rotation, the other question of a pair).
+ScoredBenchmark score_all(const Benchmark& benchmark, const StoredAnswers& answers, std::span<const Outcome> outcomes);
+
+/// All of these: reads `file` and scores it by the benchmark's rules, without the model, the images or the benchmark's
+/// own files. Throws what they throw.
 Rescored rescore(const Benchmark& benchmark, const std::filesystem::path& file);
 
 /// scores.jsonl: one object per question, {"id","parsed","rule","score"}, keys sorted.

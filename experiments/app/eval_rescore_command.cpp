@@ -20,7 +20,8 @@ constexpr char kCommand[] = "eval rescore";
 
 struct Reading {
   std::string matcher;
-  eval::Rescored rescored;
+  std::vector<eval::Outcome> outcomes;
+  eval::ScoredBenchmark scores;
 };
 
 /// The matchers that are asked for and that the benchmark knows.
@@ -38,13 +39,20 @@ Words matchers_for(const PlainWords& asked, const eval::BenchmarkOptions& option
   return names;
 }
 
-std::vector<Reading> read_all(const AnswerFile& answers, const Words& matchers) {
+std::unique_ptr<eval::Benchmark> benchmark_with(const AnswerFile& answers, const std::string& matcher) {
+  auto tree = nlohmann::json(dump_options(answers.benchmark));
+  tree["matcher"] = matcher;
+  return eval::make_benchmark(bind_options<eval::BenchmarkOptions>(tree));
+}
+
+/// What each matcher makes of the answers. Of the metrics only the values are kept.
+std::vector<Reading> read_all(const AnswerFile& file, const eval::StoredAnswers& answers, const Words& matchers) {
   std::vector<Reading> readings;
   for (const auto& matcher : matchers) {
-    auto tree = nlohmann::json(dump_options(answers.benchmark));
-    tree["matcher"] = matcher;
-    const auto benchmark = eval::make_benchmark(bind_options<eval::BenchmarkOptions>(tree));
-    readings.push_back({matcher, eval::rescore(*benchmark, answers.file)});
+    const auto benchmark = benchmark_with(file, matcher);
+    auto& reading = readings.emplace_back(Reading{matcher, eval::judge_all(*benchmark, answers), {}});
+    reading.scores = eval::score_all(*benchmark, answers, reading.outcomes);
+    for (auto& stats : reading.scores.metrics) stats.entries = {};
   }
   return readings;
 }
@@ -54,11 +62,11 @@ std::string number(double value) { return fmt::format("{:.4f}", value); }
 /// Metric names with the readings' values; columns only unless all are asked for.
 std::vector<std::pair<std::string, std::vector<double>>> metrics_of(const std::vector<Reading>& readings, bool all) {
   std::vector<std::pair<std::string, std::vector<double>>> rows;
-  for (const auto& stats : readings.front().rescored.scores.metrics) {
+  for (const auto& stats : readings.front().scores.metrics) {
     if (!all && !stats.metric.column) continue;
     rows.push_back({stats.metric.name, {}});
     for (const auto& reading : readings) {
-      const auto* const found = reading.rescored.scores.find(stats.metric.name);
+      const auto* const found = reading.scores.find(stats.metric.name);
       rows.back().second.push_back(found == nullptr ? 0 : found->metric.value);
     }
   }
@@ -67,7 +75,7 @@ std::vector<std::pair<std::string, std::vector<double>>> metrics_of(const std::v
 
 void print_text(const AnswerFile& answers, const std::vector<Reading>& readings, bool all) {
   fmt::print("{} ({}): {}, {} answers\n", answers.benchmark.name, answers.source, answers.model,
-             readings.front().rescored.questions.size());
+             readings.front().outcomes.size());
   std::vector<Words> rows = {{"metric"}};
   for (const auto& reading : readings) rows[0].push_back(reading.matcher);
   for (const auto& [name, values] : metrics_of(readings, all)) {
@@ -76,7 +84,7 @@ void print_text(const AnswerFile& answers, const std::vector<Reading>& readings,
   }
   rows.push_back({"not readable"});
   for (const auto& reading : readings) {
-    rows.back().push_back(fmt::format("{:.2f} %", 100 * reading.rescored.scores.unreadable));
+    rows.back().push_back(fmt::format("{:.2f} %", 100 * reading.scores.unreadable));
   }
   fmt::print("{}", aligned(rows));
 }
@@ -85,12 +93,12 @@ void add_json(const AnswerFile& answers, const std::vector<Reading>& readings, b
   Json item = {{"source", answers.source},
                {"benchmark", answers.benchmark.name},
                {"kind", answers.benchmark.kind},
-               {"answers", readings.front().rescored.questions.size()},
+               {"answers", readings.front().outcomes.size()},
                {"matchers", Json::object()}};
   const auto metrics = metrics_of(readings, all);
   for (std::size_t r = 0; r < readings.size(); ++r) {
     auto& entry = item["matchers"][readings[r].matcher];
-    entry = {{"unreadable", readings[r].rescored.scores.unreadable}, {"metrics", Json::object()}};
+    entry = {{"unreadable", readings[r].scores.unreadable}, {"metrics", Json::object()}};
     for (const auto& [name, values] : metrics) entry["metrics"][name] = values[r];
   }
   list.push_back(std::move(item));
@@ -100,25 +108,25 @@ void print_csv(const AnswerFile& answers, const std::vector<Reading>& readings, 
   for (const auto& [name, values] : metrics_of(readings, all)) {
     for (std::size_t r = 0; r < readings.size(); ++r) {
       fmt::print("{},{},{},{},{},{},{}\n", report::csv_field(answers.source), report::csv_field(answers.benchmark.name),
-                 readings[r].matcher, report::csv_field(name), values[r], readings[r].rescored.scores.unreadable,
-                 readings[r].rescored.questions.size());
+                 readings[r].matcher, report::csv_field(name), values[r], readings[r].scores.unreadable,
+                 readings[r].outcomes.size());
     }
   }
 }
 
 /// One line per question: what each matcher read, by which rule, and its score.
-std::string question_lines(const AnswerFile& answers, const std::vector<Reading>& readings) {
+std::string question_lines(const AnswerFile& file, const eval::StoredAnswers& answers,
+                           const std::vector<Reading>& readings) {
   std::string lines;
-  const auto predictions = eval::read_predictions(answers.file);
-  for (std::size_t i = 0; i < predictions.size(); ++i) {
-    Json record = {{"source", answers.source},
-                   {"benchmark", answers.benchmark.name},
-                   {"id", predictions[i].question.id},
-                   {"response", predictions[i].response},
-                   {"answers", predictions[i].question.answers},
+  for (std::size_t i = 0; i < answers.questions.size(); ++i) {
+    Json record = {{"source", file.source},
+                   {"benchmark", file.benchmark.name},
+                   {"id", answers.questions[i].id},
+                   {"response", answers.responses[i]},
+                   {"answers", answers.questions[i].answers},
                    {"read", Json::object()}};
     for (const auto& reading : readings) {
-      const auto& outcome = reading.rescored.outcomes[i];
+      const auto& outcome = reading.outcomes[i];
       record["read"][reading.matcher] = {
           {"parsed", outcome.parsed.value}, {"rule", outcome.parsed.rule}, {"score", outcome.score}};
     }
@@ -142,14 +150,16 @@ int eval_rescore(const Words& words) {
   if (format == "csv") fmt::print("source,benchmark,matcher,metric,value,unreadable,answers\n");
   bool first = true;
   for (const auto& name : asked.names) {
-    for (const auto& answers : answer_files(kCommand, asked, name, asked.value("benchmark"))) {
-      refuse_overwriting(kCommand, out, {answers.file});
-      const auto readings = read_all(answers, matchers_for(asked, answers.benchmark));
+    for (const auto& file : answer_files(kCommand, asked, name, asked.value("benchmark"))) {
+      refuse_overwriting(kCommand, out, {file.file});
+      const auto matchers = matchers_for(asked, file.benchmark);
+      const auto answers = eval::stored_answers(*benchmark_with(file, matchers.front()), file.file);
+      const auto readings = read_all(file, answers, matchers);
       if (format == "text" && !first) fmt::print("\n");
-      if (format == "text") print_text(answers, readings, all);
-      if (format == "csv") print_csv(answers, readings, all);
-      if (format == "json") add_json(answers, readings, all, list);
-      if (!out.empty()) lines += question_lines(answers, readings);
+      if (format == "text") print_text(file, readings, all);
+      if (format == "csv") print_csv(file, readings, all);
+      if (format == "json") add_json(file, readings, all, list);
+      if (!out.empty()) lines += question_lines(file, answers, readings);
       first = false;
     }
   }

@@ -48,8 +48,11 @@ void log_scores(Store& store, const std::string& run_id, std::span<const ScoredA
     count("questions", static_cast<double>(rescored.questions.size()));
     count("unusable", static_cast<double>(item.unusable));
     count("unreadable", rescored.scores.unreadable);
-    questions.insert(questions.end(), rescored.questions.begin(), rescored.questions.end());
-    outcomes.insert(outcomes.end(), rescored.outcomes.begin(), rescored.outcomes.end());
+    for (std::size_t i = 0; i < rescored.questions.size(); ++i) {
+      if (rescored.questions[i].skill.empty()) continue;  // real benchmarks have none, and many questions
+      questions.push_back(rescored.questions[i]);
+      outcomes.push_back(rescored.outcomes[i]);
+    }
   }
   const auto skills = eval::skill_scores(questions, outcomes);
   for (const auto& skill : skills) {
