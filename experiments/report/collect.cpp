@@ -1,6 +1,7 @@
 #include "experiments/report/collect.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <fstream>
@@ -101,8 +102,11 @@ void add_answers(std::vector<ScoredFile>&& answers, ReportRun& run) {
     sheet.units = answer_units(rescored.questions, rescored.outcomes);
     run.sheets.push_back(std::move(sheet));
     run.benchmarks.push_back(std::move(rescored.scores));
-    questions.insert(questions.end(), rescored.questions.begin(), rescored.questions.end());
-    outcomes.insert(outcomes.end(), rescored.outcomes.begin(), rescored.outcomes.end());
+    for (std::size_t i = 0; i < rescored.questions.size(); ++i) {
+      if (rescored.questions[i].skill.empty()) continue;  // real benchmarks have none, and many questions
+      questions.push_back(std::move(rescored.questions[i]));
+      outcomes.push_back(std::move(rescored.outcomes[i]));
+    }
   }
   run.skills = eval::skill_scores(questions, outcomes);
 }
@@ -135,6 +139,20 @@ bool ReportRun::is_complete() const {
 std::string ReportRun::label() const { return is_full() ? "full" : method + " " + budget.label(); }
 
 double ReportRun::share() const { return is_full() ? 1 : budget.share_of(pool_size); }
+
+std::string sentence_on_other_runs(const Collection& collection) {
+  std::vector<std::string> parts;
+  const auto add = [&](std::size_t count, const char* what) {
+    if (count > 0) parts.push_back(fmt::format("{} of {}", count, what));
+  };
+  add(collection.answers_alone, "`eval` or `eval import`, without a subset that was trained on");
+  add(collection.unanswered, "a selection without answers to a benchmark");
+  if (parts.empty()) return {};
+  return fmt::format(
+      "Finished runs that have no row here: {}. `scalselect runs experiment={}` lists them, `show` has their scores, "
+      "and `compare` sets them side by side.",
+      fmt::join(parts, ", "), collection.experiment);
+}
 
 void require_experiment(const Store& store, const std::string& experiment) {
   const auto known = store.experiments();
@@ -208,7 +226,6 @@ Collection collect(const Store& store, const std::string& experiment) {
   const auto named = constraints_that_differ(rows);
   Collection collection;
   collection.experiment = experiment;
-  std::size_t answers_alone = 0;  // runs of `eval` and `eval import`, which no pool and budget belongs to
   for (const auto& row : rows) {
     if (row.status != "finished") {
       collection.failed.push_back(row.name + ": " + (row.error.empty() ? row.status : row.error));
@@ -216,8 +233,8 @@ Collection collect(const Store& store, const std::string& experiment) {
     }
     const auto places = artifacts_of(store, row);
     if (!places.contains("selection") || !places.contains("pool")) {
-      answers_alone += std::any_of(places.begin(), places.end(),
-                                   [](const auto& place) { return place.first.starts_with("predictions/"); });
+      collection.answers_alone += std::any_of(
+          places.begin(), places.end(), [](const auto& place) { return place.first.starts_with("predictions/"); });
       continue;
     }
     if (!collection.pool) collection.pool = pool_of(row, places.at("pool"));
@@ -232,7 +249,10 @@ Collection collect(const Store& store, const std::string& experiment) {
     run.regime = row.config.contains("regime") ? text_of(row.config["regime"]) : "epochs";
     run.seed = row.config.value("seed", std::int64_t{0});
     add_answers(read_answers(places, row), run);
-    if (run.benchmarks.empty()) continue;
+    if (run.benchmarks.empty()) {
+      ++collection.unanswered;
+      continue;
+    }
     run.rows = pipeline::read_chosen_rows(places.at("selection"), run.pool_size);
     // A list is taken whole: the budget that a table shows is what was trained on.
     if (setting(row, "/method/name") == "ids" && std::ssize(run.rows) != run.budget.rows(run.pool_size))
@@ -253,12 +273,12 @@ Collection collect(const Store& store, const std::string& experiment) {
                                   twin->row.id, row.id));
     }
   }
-  if (collection.runs.empty() && answers_alone > 0) {
+  if (collection.runs.empty() && collection.answers_alone > 0) {
     throw UserError(
         ErrorKind::kInput,
         fmt::format("Experiment '{}' has {} finished runs of `eval` and `eval import` alone: a report compares "
                     "trainings on subsets of a pool, which they are not.",
-                    experiment, answers_alone),
+                    experiment, collection.answers_alone),
         "`scalselect compare` sets such runs side by side, and `scalselect eval diff` their answers.");
   }
   if (collection.runs.empty()) {

@@ -64,7 +64,12 @@ struct Collection {
   std::shared_ptr<const Pool> pool;
   std::vector<std::string> regimes;  ///< in order of first appearance
   std::vector<std::string> failed;   ///< "label: reason" of runs that did not finish
+  std::size_t answers_alone = 0;     ///< finished runs of `eval` and `eval import`: no pool and budget belongs to them
+  std::size_t unanswered = 0;        ///< finished runs with a selection and without answers to a benchmark
 };
+
+/// What a reader must know of finished runs that have no row, with where to see them; empty if all have one.
+std::string sentence_on_other_runs(const Collection& collection);
 
 /// Throws UserError(kUsage), with the nearest names, unless the store has runs of `experiment`.
 void require_experiment(const Store& store, const std::string& experiment);

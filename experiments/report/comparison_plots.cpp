@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <map>
 #include <numeric>
 #include <unordered_map>
@@ -15,7 +16,8 @@ namespace scalselect::report {
 namespace fs = std::filesystem;
 namespace {
 
-constexpr std::size_t kColored = 8;  // as many as series_color has
+constexpr std::size_t kColored = 8;       // as many as series_color has
+constexpr std::size_t kLegibleBars = 20;  // beside each other, with names of usual size
 
 bool contains(const std::vector<std::string>& names, const std::string& name) {
   return std::find(names.begin(), names.end(), name) != names.end();
@@ -172,13 +174,15 @@ bool has_ranking(const Table& table) { return !ranked_rows(table, fullest_budget
 Plot plot_ranking(const Table& table, const fs::path& folder) {
   const auto budget = fullest_budget(table);
   const auto rows = ranked_rows(table, budget);
-  std::string csv = "place,method,rel,low,high\n", marks;
+  std::string csv = "place,method,rel,low,high\n", marks, key = "unset key\n", legend;
   for (std::size_t i = 0; i < rows.size(); ++i) {
     csv += fmt::format("{},{},{},{}\n", rows.size() - i, csv_field(rows[i]->method), rows[i]->relative.value,
                        bar_of(*rows[i]));
-    if (rows[i]->method == "random")
-      marks = fmt::format("set arrow from {0},graph 0 to {0},graph 1 nohead dt 2 lc rgb '#555555'\n",
-                          rows[i]->relative.value);
+    if (rows[i]->method != "random") continue;
+    marks = fmt::format("set arrow from {0},graph 0 to {0},graph 1 nohead dt 2 lc rgb '#555555'\n",
+                        rows[i]->relative.value);
+    key = kKeyAbove;
+    legend = ", NaN with lines dt 2 lc rgb '#555555' title 'random'";
   }
   const std::string name = "ranking-" + table.regime;
   return {
@@ -186,14 +190,16 @@ Plot plot_ranking(const Table& table, const fs::path& folder) {
       fmt::format("Relative performance at {}, at equal {}, best first; bars are {:g} % bootstrap intervals, the "
                   "vertical line is random.",
                   budget, table.regime, 100 * table.level),
-      run_gnuplot(
-          folder, name, csv,
-          "set termoption noenhanced\nunset key\nset xlabel 'relative performance, %'\n"
-          "set ytics font ',10'\nset offsets graph 0.02, graph 0.02, 0, 0\n" +
-              fmt::format("set yrange [0.3:{}.7]\n", rows.size()) + marks +
-              "plot data using 3:1:4:5:ytic(2) with xerrorbars pt 7 ps 0.6 lw 1.5 lc rgb '#0072B2', "
-              "data using (strcol(2)[1:10] eq 'scalselect' ? $3 : NaN):1 with points pt 7 ps 0.8 lc rgb '#D55E00'\n",
-          std::max<int>(kPlotHeight, 120 + 18 * static_cast<int>(rows.size())))};
+      run_gnuplot(folder, name, csv,
+                  "set termoption noenhanced\n" + key +
+                      "set xlabel 'relative performance, %'\n"
+                      "set ytics font ',10'\nset offsets graph 0.02, graph 0.02, 0, 0\n" +
+                      fmt::format("set yrange [0.3:{}.7]\n", rows.size()) + marks +
+                      "plot data using 3:1:4:5:ytic(2) with xerrorbars pt 7 ps 0.6 lw 1.5 lc rgb '#0072B2' notitle, "
+                      "data using (strcol(2)[1:10] eq 'scalselect' ? $3 : NaN):1 with points pt 7 ps 0.8 lc rgb "
+                      "'#D55E00' notitle" +
+                      legend + "\n",
+                  std::max<int>(kPlotHeight, 120 + 18 * static_cast<int>(rows.size())))};
 }
 
 Plot plot_composition(const Collection& collection, const fs::path& folder) {
@@ -237,7 +243,10 @@ Plot plot_composition(const Collection& collection, const fs::path& folder) {
                       "set termoption noenhanced\nset style data histograms\nset style histogram rowstacked\nset style "
                       "fill solid 0.85 border rgb 'white'\nset boxwidth 0.8\nset yrange [0:100]\n"
                       "set ylabel 'share, %'\nset key font ',10' invert samplen 1\nset xtics rotate by " +
-                          std::string(many ? "-90 font ',8'" : "-25") + "\n" + plot + "\n",
+                          std::string(bars.size() > kLegibleBars ? "-90 font ',8'"
+                                      : many                     ? "-90 font ',11'"
+                                                                 : "-25") +
+                          "\n" + plot + "\n",
                       many ? 480 : kPlotHeight)};
 }
 
@@ -248,8 +257,11 @@ Plot plot_training(const Collection& collection, const std::string& regime, cons
   for (const auto* run : curves) longest = std::max(longest, run->losses.size());
   const std::size_t window = std::max<std::size_t>(1, longest / 50);
   std::string csv = "method,step,loss,mean\n", lines;
+  double lowest = std::numeric_limits<double>::infinity(), highest = 0;
   for (const auto* run : curves) {
     const auto means = running_mean(run->losses, window);
+    lowest = std::min(lowest, *std::min_element(means.begin(), means.end()));
+    highest = std::max(highest, *std::max_element(means.begin(), means.end()));
     for (std::size_t i = 0; i < means.size(); ++i)
       csv += fmt::format("{},{},{},{}\n", csv_field(run->method), i + 1, run->losses[i], means[i]);
     const auto place = static_cast<std::size_t>(std::find(shown.begin(), shown.end(), run->method) - shown.begin());
@@ -265,9 +277,10 @@ Plot plot_training(const Collection& collection, const std::string& regime, cons
                   "budget. Losses on different data do not rank methods.",
                   regime, window, curves.front()->seed),
       run_gnuplot(folder, name, csv,
-                  "set termoption noenhanced\nset xlabel 'optimiser step'\nset ylabel 'loss'\nset logscale y\n"
-                  "set key inside right top\nset xtics font ',9'\n" +
-                      lines + "\n")};
+                  "set termoption noenhanced\nset xlabel 'optimiser step'\nset ylabel 'loss, nats per token'\n"
+                  "set key font ',11' samplen 2\nset xtics font ',11'\n" +
+                      // Within one decade a logarithmic axis would show two numbers.
+                      std::string(highest >= 10 * lowest ? "set logscale y\n" : "") + lines + "\n")};
 }
 
 bool has_losses(const Collection& collection, const std::string& regime) {

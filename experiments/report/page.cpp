@@ -241,6 +241,8 @@ std::string runs_section(const Collection& collection) {
   for (std::string line; std::getline(lines, line);) config += html_text(line) + "\n";
   html += "<details><summary>Configuration of run " + html_text(run.row.id) + " (" + html_text(run.row.name) +
           ")</summary><pre tabindex=\"0\">" + config + "</pre></details>";
+  if (const auto others = sentence_on_other_runs(collection); !others.empty())
+    html += "<p>" + html_text(others) + "</p>";
   if (collection.failed.empty()) return html;
   html += "<h3>Not finished</h3><ul>";
   for (const auto& line : collection.failed) html += "<li>" + html_text(line) + "</li>";

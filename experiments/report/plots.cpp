@@ -37,10 +37,11 @@ Plot plot_histogram(const ReportRun& run, const fs::path& folder) {
           run.method, scores.size(), run.budget.label()),
       run_gnuplot(folder, name, csv,
                   fmt::format("set termoption noenhanced\nset logscale y\nset yrange [0.8:*]\nset xlabel 'score'\nset "
-                              "ylabel 'samples'\nset boxwidth {} absolute\nset style fill solid 0.7\nunset key\n"
+                              "ylabel 'samples'\nset boxwidth {} absolute\nset style fill solid 0.7\n{}"
                               "set arrow from {},graph 0 to {},graph 1 nohead dt 2 lc rgb '#D55E00' lw 2\nplot data "
-                              "using 1:($2 > 0 ? $2 : NaN) with boxes lc rgb '#0072B2'\n",
-                              0.9 * width, cut, cut))};
+                              "using 1:($2 > 0 ? $2 : NaN) with boxes lc rgb '#0072B2' notitle, NaN with lines dt 2 lw "
+                              "2 lc rgb '#D55E00' title 'lowest score that was chosen'\n",
+                              0.9 * width, kKeyAbove, cut, cut))};
 }
 
 /// Energy against the number of directions, from the selection's fact `spectrum`.
@@ -60,10 +61,11 @@ Plot plot_spectrum(const ReportRun& run, const fs::path& folder) {
       fmt::format("Energy held by the first k directions of {}'s representations; k = {} were kept.", run.method, k),
       run_gnuplot(folder, name, csv,
                   fmt::format("set termoption noenhanced\nset logscale x\nset xlabel 'directions k'\nset ylabel "
-                              "'energy, %'\nset yrange [0:101]\nunset key\n"
+                              "'energy, %'\nset yrange [0:101]\n{}"
                               "set arrow from {},graph 0 to {},graph 1 nohead dt 2 lc rgb '#D55E00' lw 2\nplot data "
-                              "using 1:2 with lines lw 2 lc rgb '#0072B2'\n",
-                              std::max<std::int64_t>(k, 1), std::max<std::int64_t>(k, 1)))};
+                              "using 1:2 with lines lw 2 lc rgb '#0072B2' notitle, NaN with lines dt 2 lw 2 lc rgb "
+                              "'#D55E00' title 'kept: k = {}'\n",
+                              kKeyAbove, std::max<std::int64_t>(k, 1), std::max<std::int64_t>(k, 1), k))};
 }
 
 }  // namespace

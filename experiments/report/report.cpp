@@ -49,9 +49,11 @@ std::string sections_text(const std::vector<Chapter>& chapters, bool all, std::s
   return text;
 }
 
-std::string terminal(const std::vector<Chapter>& chapters) {
+std::string terminal(const Collection& collection, const std::vector<Chapter>& chapters) {
+  const auto others = sentence_on_other_runs(collection);
   return joined(chapters, grid_text) +
-         sections_text(chapters, false, grid_text, [](const std::string& title) { return title; });
+         sections_text(chapters, false, grid_text, [](const std::string& title) { return title; }) +
+         (others.empty() ? "" : "\n" + others + "\n");
 }
 
 std::string markdown(const Collection& collection, const std::vector<Chapter>& chapters) {
@@ -61,6 +63,7 @@ std::string markdown(const Collection& collection, const std::vector<Chapter>& c
   text +=
       "\nBold: the best at its budget; italics: the second. What prints the same is ranked the same; the full pool is "
       "not ranked.\n";
+  if (const auto others = sentence_on_other_runs(collection); !others.empty()) text += "\n" + others + "\n";
   text += sections_text(chapters, true, grid_markdown,
                         [](const std::string& title) { return "## " + markdown_text(title) + "\n"; });
   for (const auto& [table, sections] : chapters) {
@@ -305,7 +308,7 @@ ReportFiles write_report(const ReportRequest& request) {
   tree["files"] = files;
   write_file_atomically(folder / "table.json", tree.dump(1) + "\n");
   remove_stale(folder, earlier, files);
-  return {terminal(chapters), folder / "report.html"};
+  return {terminal(collection, chapters), folder / "report.html"};
 }
 
 }  // namespace scalselect::report

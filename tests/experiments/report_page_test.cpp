@@ -97,6 +97,28 @@ TEST(ReportPlotsTest, ASourceOfSeveralLinesIsOneColumn) {
   EXPECT_THAT(plot.svg, HasSubstr("two lines, and a comma"));
 }
 
+TEST(ReportPlotsTest, LossesOfOneDecadeHaveNumbersAndLinesHaveNames) {
+  const TempFolder folder;
+  auto run = make_run("random", 1, {40, 30});
+  run.losses = {6.2, 5.4, 4.8};
+  const auto collection = make_collection({make_run("full", 1, {80, 60}), run});
+  Plot losses, ranking;
+  try {
+    losses = plot_training(collection, "epochs", {"random"}, folder.path);
+    ranking = plot_ranking(make_tables(collection, "random", {.replicates = 50}).front(), folder.path);
+  } catch (const UserError& error) {
+    if (std::string(error.what()).find("cannot be started") != std::string::npos) GTEST_SKIP() << "no gnuplot";
+    throw;
+  }
+  EXPECT_THAT(losses.svg, HasSubstr("<text> 5.2</text>"));
+  const auto names = [](const std::string& svg) {
+    std::size_t count = 0;
+    for (auto at = svg.find(">random<"); at != std::string::npos; at = svg.find(">random<", at + 1)) ++count;
+    return count;
+  };
+  EXPECT_EQ(names(ranking.svg), 2U) << "the row and the dashed line";
+}
+
 TEST(ReportPlotsTest, NamesNeitherReachAShellNorGnuplotsLanguage) {
   const TempFolder folder;
   const fs::path odd = folder.path / "r'; touch PWNED; '";

@@ -131,6 +131,25 @@ TEST_F(ReportStoreTest, AnswersWithoutATrainingAreNoReport) {
   EXPECT_THAT(write("eval"), HasSubstr("has 1 finished runs of `eval` and `eval import` alone"));
 }
 
+TEST_F(ReportStoreTest, FinishedRunsWithoutARowAreCounted) {
+  add_run("x", "full", "0\n1\n2\n3\n");
+  add_run("x", "random", "0\n1\n");
+  EXPECT_EQ(sentence_on_other_runs(collect(store_, "x")), "");
+  for (const char* name : {"imported", "answered"}) {
+    const auto id = store_.start_run({"x", name, name, {}, {}, {}, {}});
+    store_.log_artifact(id, {"predictions/pope", folder_.path.string(), "", 0});
+    store_.finish_run(id, "finished");
+  }
+  const auto found = collect(store_, "x");
+  EXPECT_EQ(found.runs.size(), 2U);
+  EXPECT_EQ(found.answers_alone, 2U);
+  EXPECT_THAT(sentence_on_other_runs(found), AllOf(HasSubstr("no row here: 2 of `eval` or `eval import`"),
+                                                   HasSubstr("`scalselect runs experiment=x`")));
+  const auto files = write_report({at("store.sqlite"), "x", at("report")});
+  for (const auto& text : {files.table_text, read_file(at("report") / "table.md"), read_file(files.page)})
+    EXPECT_THAT(text, HasSubstr("2 of `eval` or `eval import`"));
+}
+
 TEST_F(ReportStoreTest, ArtifactsThatAreGoneOrDamagedAreNamed) {
   add_run("rows", "full", "0\n4\n");
   EXPECT_THAT(error_of([&] { collect(store_, "rows"); }), HasSubstr("rows.txt' is damaged: the pool has no row 4."));
