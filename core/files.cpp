@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -9,10 +10,13 @@
 #include <atomic>
 #include <cerrno>
 #include <charconv>
+#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <mutex>
 #include <optional>
+#include <set>
 
 #include "core/error.h"
 
@@ -103,14 +107,43 @@ bool is_special(const fs::path& file) {
   return descriptor_of(file) || (fs::exists(status) && !fs::is_regular_file(status));
 }
 
-/// A new empty file beside `target`. Its name is short whatever the target's is, which may fill the 255 bytes allowed.
+constexpr std::string_view kTemporary = ".scalselect.tmp";
+
+/// Removes the temporary files of writers that were killed from a folder, once per process: those that nobody has
+/// locked. Where locks do not reach (another machine, a file system without them) their age decides, too.
+void remove_abandoned(const fs::path& folder) {
+  constexpr auto kOld = std::chrono::hours(24);
+  constexpr int kMostNames = 10'000;  // a folder of pictures is not read through
+  static std::mutex mutex;
+  static std::set<fs::path> seen;
+  {
+    const std::lock_guard lock(mutex);
+    if (!seen.insert(folder).second) return;
+  }
+  std::error_code code;
+  fs::directory_iterator entry(folder.empty() ? "." : folder, code);
+  for (int names = 0; !code && entry != fs::directory_iterator() && names < kMostNames;
+       ++names, entry.increment(code)) {
+    const auto& file = entry->path();
+    if (!file.filename().string().starts_with(kTemporary)) continue;
+    std::error_code gone;
+    const auto written = fs::last_write_time(file, gone);
+    if (gone || fs::file_time_type::clock::now() - written < kOld) continue;
+    const Descriptor handle(::open(file.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW));
+    if (handle && ::flock(handle.get(), LOCK_EX | LOCK_NB) == 0) ::unlink(file.c_str());
+  }
+}
+
+/// A new empty file beside `target`, locked while it is written. Its name is short whatever the target's is, which may
+/// fill the 255 bytes allowed.
 Descriptor create_beside(const fs::path& target, fs::path& name) {
   static std::atomic<unsigned> counter{0};
   auto extension = target.extension().string();
   if (extension.size() > 16) extension.clear();
   while (true) {
-    name = target.parent_path() / fmt::format(".scalselect.tmp{}.{}{}", ::getpid(), counter++, extension);
+    name = target.parent_path() / fmt::format("{}{}.{}{}", kTemporary, ::getpid(), counter++, extension);
     const int handle = ::open(name.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+    if (handle >= 0) ::flock(handle, LOCK_EX | LOCK_NB);  // without locks nobody removes it (remove_abandoned)
     if (handle >= 0 || errno != EEXIST) return Descriptor(handle);
   }
 }
@@ -232,7 +265,10 @@ void FileWriter::commit(Durability durability) {
   if (durability == Durability::kSynced) sync(handle_, file_);
   if (::rename(temporary_.c_str(), target_.c_str()) == 0) {
     temporary_.clear();
-    if (durability == Durability::kSynced) sync_folder(target_);
+    if (durability == Durability::kSynced) {
+      sync_folder(target_);
+      remove_abandoned(target_.parent_path());
+    }
     return;
   }
   if (errno != EXDEV && errno != EBUSY) cannot("write", file_, errno);

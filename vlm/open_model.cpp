@@ -10,6 +10,8 @@
 #include "core/log.h"
 #include "vlm/chat_choice.h"
 #include "vlm/config.h"
+#include "vlm/llava.h"
+#include "vlm/llava_processor.h"
 
 namespace scalselect::vlm {
 
@@ -108,6 +110,8 @@ OpenModel open_model(const std::filesystem::path& folder, const LoadOptions& opt
                      const std::string& chat_template) {
   auto model = load_vlm(folder, options);
   auto chat = open_chat(folder, *model, chat_template);
+  if (const auto* llava = dynamic_cast<const LlavaModelImpl*>(&*model))
+    tell_processor_contradictions(folder, llava->config(), chat.tokenizer());
   auto processor = ImageProcessor::load(folder, false, limits);
   check_patches(folder, processor.options());
   auto images = std::make_shared<ImageReader>(model, std::move(processor));

@@ -2,11 +2,13 @@
 
 #include <fcntl.h>
 #include <gmock/gmock.h>
+#include <sys/file.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <csignal>
 #include <fstream>
 #include <thread>
@@ -151,6 +153,28 @@ TEST_F(FilesTest, AToolsFileComesWholeOrNotAtAll) {
   EXPECT_THROW(write_file_with(scratch("other.svg"), [](const fs::path&) { throw std::runtime_error("no tool"); }),
                std::runtime_error);
   EXPECT_EQ(entries(), 1);
+}
+
+TEST_F(FilesTest, WhatKilledWritersLeftGoesWithTheNextFileUnlessItIsInUse) {
+  for (const char* name :
+       {".scalselect.tmp7.0.json", ".scalselect.tmp7.1.json", ".scalselect.tmp7.2.json", "old.json"}) {
+    std::ofstream(scratch(name)) << "part";
+    if (name != std::string(".scalselect.tmp7.2.json"))
+      fs::last_write_time(scratch(name), fs::file_time_type::clock::now() - std::chrono::hours(25));
+  }
+  const Descriptor used(::open(scratch(".scalselect.tmp7.1.json").c_str(), O_RDWR | O_CLOEXEC));
+  ASSERT_EQ(::flock(used.get(), LOCK_EX), 0);
+  write_file_atomically(scratch("new.json"), "whole");
+  EXPECT_FALSE(fs::exists(scratch(".scalselect.tmp7.0.json")));
+  EXPECT_TRUE(fs::exists(scratch(".scalselect.tmp7.1.json")) && fs::exists(scratch(".scalselect.tmp7.2.json")));
+  EXPECT_TRUE(fs::exists(scratch("old.json")) && fs::exists(scratch("new.json")));
+}
+
+TEST_F(FilesTest, AFileIsLockedWhileItIsWritten) {
+  FileWriter writer(scratch("file.json"));
+  const auto temporary = fs::directory_iterator(folder_)->path();
+  const Descriptor other(::open(temporary.c_str(), O_RDWR | O_CLOEXEC));
+  EXPECT_NE(::flock(other.get(), LOCK_EX | LOCK_NB), 0);
 }
 
 TEST_F(FilesTest, AppendingKeepsWhatIsWhole) {

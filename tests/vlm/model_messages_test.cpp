@@ -7,6 +7,7 @@
 #include "tests/vlm/model_test_util.h"
 #include "vlm/checkpoint.h"
 #include "vlm/config.h"
+#include "vlm/open_model.h"
 #include "vlm/tokenizer.h"
 #include "vlm/weight_files.h"
 
@@ -88,6 +89,35 @@ TEST(ModelMessages, ShardsOfPyTorchMayHoldWhatTheIndexGivesToAnother) {
   map["nowhere"] = right;
   write_file_atomically(index, tree.dump());
   EXPECT_THAT(message_of([&] { WeightFiles{folder}; }), HasSubstr("tensor 'nowhere'"));
+}
+
+TEST(ModelMessages, AProcessorThatContradictsTheModelIsTold) {
+  const auto folder = copy_of("llava_base");
+  const auto config = read_llava_config(folder);
+  const auto told = [&](std::int64_t patch, std::int64_t more, const char* strategy, const std::string& token) {
+    const nlohmann::json tree = {{"patch_size", patch},
+                                 {"num_additional_image_tokens", more},
+                                 {"vision_feature_select_strategy", strategy},
+                                 {"image_token", token}};
+    write_file_atomically(folder / "processor_config.json", tree.dump());
+    testing::internal::CaptureStderr();
+    open_model(folder, {}, {});
+    return testing::internal::GetCapturedStderr();
+  };
+  const auto patch = config.vision.patch_size;
+  const auto token = *Tokenizer::load(folder).id_to_token(config.image_token_id);
+  const char* right = config.keep_class_token ? "full" : "default";
+  const char* wrong = config.keep_class_token ? "default" : "full";
+  EXPECT_THAT(told(patch, 1, right, token), Not(HasSubstr("processor_config.json")));
+  for (const auto& text :
+       {told(2 * patch, 1, right, token), told(patch, 0, right, token), told(patch, 1, wrong, token)})
+    EXPECT_THAT(text, AllOf(HasSubstr("processor_config.json: patch_size"), HasSubstr("config.json"),
+                            HasSubstr(std::to_string(config.tokens_per_image()) + " (vision_config.patch_size")));
+  EXPECT_THAT(told(patch, 1, right, "<picture>"),
+              HasSubstr("image_token '<picture>' is not in the tokenizer, and image_token_index"));
+  write_file_atomically(folder / "processor_config.json", R"({"patch_size": "14"})");
+  EXPECT_THAT(message_of([&] { open_model(folder, {}, {}); }),
+              HasSubstr("processor_config.json: 'patch_size' must be"));
 }
 
 }  // namespace
