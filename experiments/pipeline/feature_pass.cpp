@@ -23,11 +23,27 @@ FeaturePass::FeaturePass(const Pool& pool, std::vector<ExtractionJob> jobs, std:
       open_(std::move(open)),
       heard_(heard),
       cursor_(pool),
-      progress_("extracting", "samples", pool.size()) {}
+      done_before_(finished_parts()),
+      progress_("extracting", "samples", pool.size(), rows_done_before()),
+      shown_(rows_done_before()) {}
+
+std::vector<bool> FeaturePass::finished_parts() const {
+  std::vector<bool> done;
+  for (std::int64_t part = 0; part < parts_.front().count(); ++part) done.push_back(finished(part));
+  return done;
+}
+
+std::int64_t FeaturePass::rows_done_before() const {
+  std::int64_t rows = 0;
+  for (std::int64_t part = 0; part < parts_.front().count(); ++part) {
+    if (done_before_[static_cast<std::size_t>(part)]) rows += rows_of(part);
+  }
+  return rows;
+}
 
 void FeaturePass::take_free_parts() {
   for (std::int64_t part = 0; part < parts_.front().count(); ++part) {
-    take(part, IfHeld::kGiveUp);
+    if (!done_before_[static_cast<std::size_t>(part)]) take(part, IfHeld::kGiveUp);
     show_finished_of_others();
   }
 }
@@ -53,7 +69,7 @@ void FeaturePass::take(std::int64_t part, IfHeld held) {
   }
   const auto before = shown_;
   if (!finished(part)) compute(part);
-  advance_to(before + parts_.front().end(part) - parts_.front().first(part));
+  advance_to(before + rows_of(part));
 }
 
 void FeaturePass::compute(std::int64_t part) {
@@ -70,10 +86,9 @@ void FeaturePass::compute(std::int64_t part) {
 }
 
 void FeaturePass::show_finished_of_others() {
-  const auto& parts = parts_.front();
   std::erase_if(busy_, [&](std::int64_t part) {
     const bool done = finished(part);
-    if (done) advance_to(shown_ + parts.end(part) - parts.first(part));
+    if (done) advance_to(shown_ + rows_of(part));
     return done;
   });
 }
