@@ -1,11 +1,15 @@
 #include "experiments/app/trainer_files.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <memory>
 #include <numeric>
 
 #include "core/check.h"
+#include "core/error.h"
 #include "data/picture_ref.h"
+#include "data/subset.h"
 #include "experiments/app/commands.h"
 
 namespace scalselect::app {
@@ -24,6 +28,12 @@ std::optional<std::int64_t> pixels(const nlohmann::json& model, const char* key)
   return found != model.end() && found->is_number_integer() ? std::optional(found->get<std::int64_t>()) : std::nullopt;
 }
 
+std::vector<std::int64_t> all_rows(const Pool& pool) {
+  std::vector<std::int64_t> rows(static_cast<std::size_t>(pool.size()));
+  std::iota(rows.begin(), rows.end(), 0);
+  return rows;
+}
+
 /// Whether the pool's containers hold pictures of the rows.
 bool holds_pictures(const Pool& pool, const std::vector<std::int64_t>& rows) {
   bool inside = false;
@@ -31,6 +41,18 @@ bool holds_pictures(const Pool& pool, const std::vector<std::int64_t>& rows) {
     inside = inside || std::any_of(sample.images.begin(), sample.images.end(), is_picture_reference);
   });
   return inside;
+}
+
+/// The subset as a trainer reads it: with pictures beside it that `write_subset` took out of the pool's containers.
+std::unique_ptr<Pool> unpacked(const fs::path& subset, const handover::Trainer& trainer) {
+  std::error_code unknown;
+  std::unique_ptr<Pool> pool;
+  if (fs::is_directory(pictures_beside(subset), unknown)) pool = std::make_unique<Pool>(subset);
+  if (pool && !holds_pictures(*pool, all_rows(*pool))) return pool;
+  throw UserError(ErrorKind::kUsage,
+                  fmt::format("The pictures of '{}' lie inside containers, and {} reads pictures from files.",
+                              subset.string(), trainer.title),
+                  "Give out= a name that ends in .json: they are then written beside it.");
 }
 
 }  // namespace
@@ -58,10 +80,9 @@ void write_trainer_files(const TrainerFiles& files, const Pool* pool, std::vecto
   auto job = files.job;
   std::sort(rows.begin(), rows.end());
   std::unique_ptr<Pool> written;
-  if (holds_pictures(*pool, rows)) {  // a trainer finds those beside the subset
-    written = std::make_unique<Pool>(subset);
-    rows.resize(static_cast<std::size_t>(written->size()));
-    std::iota(rows.begin(), rows.end(), 0);
+  if (holds_pictures(*pool, rows)) {
+    written = unpacked(subset, *files.trainer);
+    rows = all_rows(*written);
   }
   job.pool = written ? written.get() : pool;
   job.rows = std::move(rows);

@@ -20,7 +20,8 @@ struct TrainerFiles {
 /// UserError(kUsage) for an unknown trainer, and for a model that it has no template for.
 TrainerFiles trainer_files(const schema::SelectOptions& asked, const nlohmann::json& model);
 
-/// Writes them for one subset, if they are asked for. `pool` is not null then.
+/// Writes them for one subset, if they are asked for. `pool` is not null then. Throws UserError(kUsage) if the subset's
+/// pictures are in no files.
 void write_trainer_files(const TrainerFiles& files, const Pool* pool, std::vector<std::int64_t> rows,
                          const std::filesystem::path& subset);
 

@@ -110,8 +110,13 @@ class ColumnsReader {
 
 std::string whole_path(const fs::path& path) {
   std::error_code unknown;
-  const auto whole = fs::weakly_canonical(fs::absolute(path, unknown), unknown);
+  // The folder of a file that is named without one is "", and an absolute "" stays empty.
+  const auto whole = fs::weakly_canonical(fs::absolute(path.empty() ? "." : path, unknown), unknown);
   return whole.empty() ? path.string() : whole.string();
+}
+
+std::string command_comment(const std::string& command) {
+  return command.find_first_of("\r\n") == std::string::npos ? "# " + command + "\n" : std::string();
 }
 
 std::string picture_path(const std::string& path, const Job& job) {

@@ -46,7 +46,11 @@ std::string number(double value);
 /// The model to type into a command: the folder, or a placeholder.
 std::string model_name(const Job& job, const std::string& placeholder);
 
-/// The same for everything that a path in the trainer's files may be read from.
+/// An absolute path, since a trainer is started in another folder; of an empty one the working folder.
 std::string whole_path(const std::filesystem::path& path);
+
+/// A first line of a YAML file that says which command reads it; nothing where a line break in the command would end
+/// the comment.
+std::string command_comment(const std::string& command);
 
 }  // namespace scalselect::handover

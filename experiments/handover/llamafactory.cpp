@@ -149,7 +149,7 @@ nlohmann::ordered_json entry_of(const std::string& file, const Columns& columns)
 
 std::string settings_file(const Plan& plan, const std::string& dataset) {
   const auto& recipe = plan.job.recipe;
-  std::string text = "# llamafactory-cli train " + shell_word(whole_path(plan.folder / "train.yaml")) + "\n";
+  auto text = command_comment("llamafactory-cli train " + shell_word(whole_path(plan.folder / "train.yaml")));
   text += fmt::format("model_name_or_path: {}{}\n", yaml_text(model_name(plan.job, "MODEL")),
                       plan.job.model ? "" : "  # a folder or a name on the hub");
   text += fmt::format("image_max_pixels: {}\nimage_min_pixels: {}\n\n", kMostPixels, kLeastPixels);

@@ -187,7 +187,7 @@ std::int64_t image_tokens(const Extent& picture, const PictureRule& rule) {
 std::string settings_file(const Plan& plan, const std::filesystem::path& data) {
   const auto& recipe = plan.job.recipe;
   const auto& layout = plan.layout;
-  std::string text = "# swift sft " + shell_word(whole_path(plan.folder / "args.yaml")) + "\n";
+  auto text = command_comment("swift sft " + shell_word(whole_path(plan.folder / "args.yaml")));
   text += fmt::format("ENV:\n  ROOT_IMAGE_DIR: {}\n", yaml_text(whole_path(plan.job.image_root)));
   if (layout.factor > 0 && plan.job.area) {
     const auto bounds = token_bounds(*plan.job.area, layout.factor);

@@ -7,6 +7,7 @@
 
 #include "core/error.h"
 #include "core/files.h"
+#include "core/log.h"
 #include "data/selection.h"
 #include "experiments/handover/files.h"
 #include "experiments/handover/text.h"
@@ -40,6 +41,14 @@ void clear(const fs::path& folder) {
     std::error_code ignored;
     fs::remove(folder / name, ignored);
   }
+}
+
+/// HF `datasets`, which reads the rows for both but train.py, takes these characters of a path for a pattern.
+void warn_of_pattern(const Trainer& trainer, const fs::path& data) {
+  const auto path = whole_path(data);
+  if (trainer.name == std::string("llava") || path.find_first_of("[]*?") == std::string::npos) return;
+  log_warning("'{}': {} takes [, ], * and ? in a path for a pattern and may not find it; move it to another folder",
+              path, trainer.title);
 }
 
 void write_left_out(const std::vector<LeftOut>& rows, const Pool& pool, const fs::path& file) {
@@ -142,6 +151,7 @@ void hand_over(const Trainer& trainer, const Job& job) {
   if (spelled.rewritten > 0) {
     fmt::print("  tags <image> put in front of the first question in {} rows\n", spelled.rewritten);
   }
+  warn_of_pattern(trainer, written.data);
   fmt::print("  {}\n", written.command);
 }
 

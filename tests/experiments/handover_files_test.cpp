@@ -6,6 +6,7 @@
 #include <numeric>
 
 #include "core/files.h"
+#include "core/log_listener.h"
 #include "data/selection.h"
 #include "data/subset.h"
 #include "experiments/handover/files.h"
@@ -71,6 +72,30 @@ class HandoverFiles : public ::testing::Test {
   std::unique_ptr<Pool> pool_;
   Job job_;
 };
+
+TEST(HandoverPaths, AreAbsoluteAlsoOfAFolderThatIsNotNamed) {
+  EXPECT_EQ(whole_path(""), fs::weakly_canonical(fs::current_path()).string());
+  EXPECT_EQ(whole_path("."), whole_path(""));
+}
+
+TEST(HandoverComments, DoNotBreakOff) {
+  EXPECT_EQ(command_comment("swift sft 'a b/args.yaml'"), "# swift sft 'a b/args.yaml'\n");
+  EXPECT_EQ(command_comment("swift sft 'a\nb/args.yaml'"), "");
+}
+
+TEST_F(HandoverFiles, FoldersThatDatasetsTakesForAPatternAreToldOf) {
+  folder_ /= "run[1]";
+  for (const auto* picture : {"images/1.png", "images/2.png"}) write_file_atomically(folder_ / picture, "a picture");
+  std::vector<std::string> warnings;
+  const LogListener listener([&](LogLevel, const std::string& text) { warnings.push_back(text); });
+  hand_over("llava", {kOnePicture});
+  EXPECT_TRUE(warnings.empty()) << "train.py opens the file itself";
+  hand_over("llamafactory", {kOnePicture});
+  hand_over("ms-swift", {kOnePicture});
+  ASSERT_EQ(warnings.size(), 2U);
+  EXPECT_THAT(warnings[0], HasSubstr("run[1]"));
+  folder_ = folder_.parent_path();
+}
 
 TEST_F(HandoverFiles, LlamaFactoryReadsLlavasSpellingAsItStands) {
   job_.model = folder_ / "model";

@@ -68,6 +68,23 @@ assert {turn["from"] for row in rows for turn in row["conversations"]} == {"huma
 assert subprocess.run(["sh", "-n", "llava.llava/train.sh"]).returncode == 0
 E
 
+echo "== a pool that is named without a folder, and one inside a tar"
+"$program" pool convert world/forty.json world/packed.tar image_root=world/images > out.txt 2> err.txt || fail "$(cat err.txt)"
+cp world/forty.json world/images/beside.json
+# points_to FOLDER TRAINER-FILES: they name this folder of pictures
+points_to() { grep -qrE "(image_folder|media_dir:|ROOT_IMAGE_DIR:) [\"']?$(realpath "$1")[\"']?( |$)" "$2" || fail "$2: not $1: $(cat "$2"/*)"; }
+for trainer in llamafactory ms-swift llava; do
+  (cd world/images && "$program" select method=random model.path="$model" pool.path=beside.json budget=5 handover=$trainer out=five.json) > out.txt 2> err.txt || fail "$trainer: $(cat err.txt)"
+  points_to world/images world/images/five.$trainer
+  (cd world && "$program" select method=random model.path="$model" pool.path=packed.tar budget=5 handover=$trainer out=unpacked.json) > out.txt 2> err.txt || fail "$trainer: $(cat err.txt)"
+  points_to world world/unpacked.$trainer
+done
+for format in webdataset ids; do
+  got=0; "$program" select method=random model.path="$model" pool.path=world/packed.tar budget=5 handover=llava out=five.tar format=$format > out.txt 2> err.txt || got=$?
+  [ $got = 2 ] || fail "exit $got for a subset whose pictures are in no files: $(cat err.txt)"
+  grep -q "The pictures of 'five.tar' lie inside containers, .* Give out= a name that ends in .json" err.txt || fail "$(cat err.txt)"
+done
+
 echo "== check"
 "$program" handover check handover=llamafactory model.path="$model" pool.path=llamafactory.json pool.image_root=world/images out=fates.jsonl > out.txt 2> err.txt || fail "$(cat err.txt)"
 cat out.txt
