@@ -3,6 +3,8 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <memory>
+#include <optional>
 
 #include "core/files.h"
 #include "core/hash.h"
@@ -13,6 +15,7 @@
 #include "experiments/app/plain_words.h"
 #include "experiments/app/selection_outputs.h"
 #include "experiments/build_info.h"
+#include "experiments/runs/subset_content.h"
 
 namespace scalselect::app {
 namespace {
@@ -71,14 +74,17 @@ class Check {
                   pipeline::text_at(file, "sha256"));
         }
     }
+    unrecorded();
     return std::move(items_);
   }
 
-  Item subset(const fs::path& file) {
-    compare("subset", file, manifest_.tree.at("subset").at("sha256").get<std::string>());
-    auto item = items_.back();
-    items_.pop_back();
-    return item;
+  /// The subset, what lies beside it, what it was made from, and whether the manifest's rows agree with all that.
+  std::vector<Item> everything(const fs::path& file) {
+    const bool same = compare("subset", file, manifest_.tree.at("subset").at("sha256").get<std::string>());
+    if (same) subset_pictures(file);
+    items_ = inputs();
+    rows(same ? std::optional(file) : std::nullopt);
+    return std::move(items_);
   }
 
  private:
@@ -109,6 +115,36 @@ class Check {
     return same;
   }
 
+  /// What the settings name and no entry records: it cannot be checked.
+  void unrecorded() {
+    const auto& settings = manifest_.settings();
+    std::vector<std::string> roles = {"pool", "target"};
+    roles.insert(roles.end(), std::begin(kLists), std::end(kLists));
+    if (settings.contains(Json::json_pointer("/model/path"))) roles.emplace_back("model");
+    for (const auto& role : roles) {
+      const bool named = role == "model" || (settings.contains(role) && !settings.at(role).is_null());
+      if (named && manifest_.input(role).is_null())
+        add("missing", role, "the manifest has settings for it, and no digest");
+    }
+  }
+
+  /// The pictures that were taken out of the pool's containers.
+  void subset_pictures(const fs::path& file) {
+    const auto recorded = manifest_.tree.at("subset").value("pictures", Json());
+    if (!recorded.is_object()) return;
+    const auto folder = pipeline::text_at(recorded, "folder");
+    const auto pictures = pipeline::pictures_in(file, folder);
+    const auto known = recorded.value("missing", Json());
+    const auto gone = pictures.missing() - (known.is_number_integer() ? known.get<std::int64_t>() : 0);
+    const bool same = pictures.digest() == pipeline::text_at(recorded, "digest");
+    const auto place = (file.parent_path() / folder).string();
+    add(same       ? "ok"
+        : gone > 0 ? "missing"
+                   : "changed",
+        "subset pictures",
+        gone > 0 && !same ? fmt::format("{} ({} of {} pictures)", place, gone, pictures.names.size()) : place);
+  }
+
   void model(const Json& input) {
     const auto options = settings_.value("model", nlohmann::json());
     const auto asked = options.is_object() ? pipeline::text_at(options, "path") : std::string();
@@ -134,20 +170,39 @@ class Check {
     }
     const auto open = inputs::open_pool(options, cache_);
     if (!on_disk && !compare_all(role, open.files, recorded)) return;
-    add(open.digest == pipeline::text_at(input, "digest") ? "ok" : "changed", role + " pictures",
-        open.pool->entries().size() == 1 ? open.pool->image_root(0) : open.path);
-    if (role == "pool") rows(*open.pool);
+    pictures(role, open, pipeline::text_at(input, "digest"));
+    if (role == "pool") pool_ = open.pool;
   }
 
-  /// Whether the manifest's rows have the ids that it gives them.
-  void rows(const Pool& pool) {
+  void pictures(const std::string& role, const inputs::OpenPool& open, const std::string& recorded) {
+    const bool one = open.pool->entries().size() == 1;
+    auto place = one ? open.pool->image_root(0) : open.path;
+    if (place.empty()) place = ".";
+    std::error_code unknown;
+    const char* otherwise = one && !fs::exists(place, unknown) ? "missing" : "changed";
+    add(open.digest == recorded ? "ok" : otherwise, role + " pictures", place);
+  }
+
+  /// Whether the manifest's rows have the ids that it gives them, and are those of the pool and of the subset, as far
+  /// as these are what they were.
+  void rows(const std::optional<fs::path>& subset) {
+    auto why = rows_against_pool();
+    if (why.empty() && subset) why = pipeline::contradiction(manifest_, *subset, pool_.get());
+    const auto what =
+        fmt::format("{} rows{}", manifest_.rows.size(), manifest_.tree.at("ids").is_null() ? "" : " with their ids");
+    add(why.empty() ? "ok" : "changed", "rows", why.empty() ? what : what + ": " + why);
+  }
+
+  std::string rows_against_pool() const {
+    const auto& rows = manifest_.rows;
     const auto& ids = manifest_.tree.at("ids");
-    const auto chosen = manifest_.tree.value(Json::json_pointer("/counts/chosen"), Json());
-    bool same =
-        chosen == manifest_.rows.size() && std::all_of(manifest_.rows.begin(), manifest_.rows.end(),
-                                                       [&](std::int64_t row) { return row >= 0 && row < pool.size(); });
-    if (same && !ids.is_null()) same = ids == Json(ids_of(pool, manifest_.rows));
-    add(same ? "ok" : "changed", "rows", fmt::format("{} rows with their ids", manifest_.rows.size()));
+    if (manifest_.tree.value(Json::json_pointer("/counts/chosen"), Json()) != rows.size())
+      return "another number was chosen";
+    if (!pool_) return {};
+    const bool inside =
+        std::all_of(rows.begin(), rows.end(), [&](std::int64_t row) { return row >= 0 && row < pool_->size(); });
+    if (!inside) return "the pool has fewer";
+    return ids.is_null() || ids == Json(ids_of(*pool_, rows)) ? "" : "the pool gives them other ids";
   }
 
   const Manifest& manifest_;
@@ -155,6 +210,7 @@ class Check {
   const ArtifactCache& cache_;
   FileDigests digests_;
   std::vector<Item> items_;
+  std::shared_ptr<const Pool> pool_;  ///< null: not there, or changed
 };
 
 Manifest manifest_from(const char* command, const PlainWords& asked) {
@@ -210,8 +266,7 @@ int verify_manifest(const Words& words) {
   const auto manifest = manifest_from("verify", asked);
   const ArtifactCache cache(asked.value("cache", "cache"));
   Check check(manifest, settings_of(manifest, asked), cache);
-  std::vector<Item> items = {check.subset(asked.value("subset", manifest.subset().string()))};
-  for (auto& item : check.inputs()) items.push_back(std::move(item));
+  const auto items = check.everything(asked.value("subset", manifest.subset().string()));
   std::size_t bad = 0;
   for (const auto& item : items) {
     fmt::print("{:8} {:16} {}\n", item.state, item.what, item.place);

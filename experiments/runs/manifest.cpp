@@ -15,6 +15,7 @@
 #include "data/reason_kind.h"
 #include "data/row_list.h"
 #include "data/selection.h"
+#include "experiments/runs/subset_content.h"
 
 namespace scalselect::pipeline {
 namespace {
@@ -179,17 +180,13 @@ void write_manifest(const SelectionRecord& record, const std::vector<std::int64_
   }
   auto counts = record.counts;
   counts["chosen"] = rows.size();
-  const Json tree = {
-      {"format", kManifestFormat},
-      {"created", utc_now()},
-      {"program", origin.program},
-      {"command", origin.command},
-      {"settings", record.settings},
-      {"inputs", record.inputs},
-      {"subset",
-       {{"file", subset.filename().string()}, {"bytes", bytes_of(subset)}, {"sha256", subset_digest(subset)}}},
-      {"counts", counts},
-      {"warnings", record.warnings}};
+  Json written = {{"file", subset.filename().string()}, {"bytes", bytes_of(subset)}, {"sha256", subset_digest(subset)}};
+  if (auto pictures = pictures_entry(subset); !pictures.is_null()) written["pictures"] = std::move(pictures);
+  const Json tree = {{"format", kManifestFormat},   {"created", utc_now()},
+                     {"program", origin.program},   {"command", origin.command},
+                     {"settings", record.settings}, {"inputs", record.inputs},
+                     {"subset", written},           {"counts", counts},
+                     {"warnings", record.warnings}};
   write_file_atomically(manifest_of(subset), manifest_text(tree, rows, ids));
 }
 

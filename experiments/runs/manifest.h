@@ -7,12 +7,13 @@
 //    "settings": {the keys of `select` that lead to it again},
 //    "inputs": [{"role": "pool", "rows", "digest", "files": [{"path", "bytes", "sha256"}]},
 //               {"role": "model", "path", "digest"}, …],
-//    "subset": {"file", "bytes", "sha256"},
+//    "subset": {"file", "bytes", "sha256", "pictures": {"folder", "files", "missing", "digest"}},
 //    "counts": {"rows", "usable", "rejected": {reason: rows}, "excluded", "must_keep", "without_features":
 //               {reason: rows}, "chosen"},
 //    "warnings": […], "rows": [in order of choice], "ids": [theirs]}
 //
-// "digest" of a pool covers its pictures (Pool::digest), of a model folder what is read of it (inputs::model_digest).
+// "pictures" are those that were written beside the subset, if any were (subset_content.h). "digest" of a pool covers
+// its pictures (Pool::digest), of a model folder what is read of it (inputs::model_digest).
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,6 @@
 #include "experiments/runs/manifest.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 
 #include "core/files.h"
@@ -7,6 +8,7 @@
 #include "data/row_list.h"
 #include "data/selection.h"
 #include "data/subset.h"
+#include "experiments/runs/subset_content.h"
 #include "report_fixtures.h"
 
 namespace scalselect::pipeline {
@@ -112,6 +114,92 @@ TEST(Manifest, ThatIsDamagedIsRefusedInASentence) {
   tree = nlohmann::json::parse(good);
   tree["ids"] = {"3"};
   EXPECT_THAT(refusal(tree.dump()), HasSubstr("is damaged"));
+}
+
+/// A tar of three samples, one of them without a picture, and a JSON subset of it.
+struct Unpacked {
+  TempFolder folder;
+  std::unique_ptr<Pool> pool;
+  fs::path subset = folder.path / "s.json";
+
+  Unpacked() {
+    std::string rows;
+    for (const std::string name : {"a", "b", "c"}) {
+      const auto picture = name == "c" ? "" : fmt::format(R"("image": "{}.png", )", name);
+      if (name != "c") write_file_atomically(folder.path / (name + ".png"), name);
+      rows += fmt::format(R"({{"id": "id {0}", {1}"conversations": [{{"from": "human", "value": "say {0}"}}]}})", name,
+                          picture) +
+              "\n";
+    }
+    write_file_atomically(folder.path / "pool.jsonl", rows);
+    const Pool files(folder.path / "pool.jsonl");
+    write_subset(files, {0, 1, 2}, folder.path / "pool.tar");
+    pool = std::make_unique<Pool>(folder.path / "pool.tar");
+  }
+  /// The manifest of the rows, in this order of choice.
+  Manifest write(const std::vector<std::int64_t>& rows) {
+    write_subset(*pool, rows, subset);
+    write_manifest({}, rows, pool.get(), subset, kOrigin);
+    return read_manifest(manifest_of(subset));
+  }
+};
+
+TEST(SubsetContent, PicturesThatWereUnpackedAreRecorded) {
+  Unpacked world;
+  const auto recorded = world.write({2, 1, 0}).tree["subset"]["pictures"];
+  EXPECT_EQ(recorded["folder"], "s_images");
+  EXPECT_EQ(recorded["files"], 2);
+  EXPECT_EQ(recorded["missing"], 0);
+  EXPECT_EQ(pictures_in(world.subset, "s_images").digest(), recorded["digest"]);
+  const auto moved = world.folder.path / "moved.json";
+  fs::rename(world.subset, moved);
+  EXPECT_EQ(pictures_in(moved, "s_images").digest(), recorded["digest"]);
+  const auto first = world.folder.path / "s_images" / "000000000.bin";
+  write_file_atomically(first, "another");
+  EXPECT_EQ(pictures_in(moved, "s_images").missing(), 0);
+  EXPECT_NE(pictures_in(moved, "s_images").digest(), recorded["digest"]);
+  fs::remove(first);
+  EXPECT_EQ(pictures_in(moved, "s_images").missing(), 1);
+}
+
+TEST(SubsetContent, OfASubsetWithoutPicturesOfItsOwnNoneAreRecorded) {
+  Unpacked world;
+  fs::create_directories(world.folder.path / "s_images");  // left over
+  EXPECT_FALSE(world.write({2}).tree["subset"].contains("pictures"));
+  write_file_atomically(world.folder.path / "ids.json", "id a\n");
+  EXPECT_TRUE(pictures_in(world.folder.path / "ids.json", "s_images").names.empty());
+}
+
+TEST(SubsetContent, AManifestOfOtherRowsContradictsTheSubset) {
+  Unpacked world;
+  auto manifest = world.write({2, 0});
+  const auto found = [&](const Pool* pool) { return contradiction(manifest, world.subset, pool); };
+  EXPECT_EQ(found(world.pool.get()), "");
+  EXPECT_EQ(found(nullptr), "");
+  manifest.tree["ids"] = {"id b", "id a"};
+  EXPECT_EQ(found(nullptr), "row 1 of the subset is 'id c', and by the manifest 'id b'");
+  manifest.tree["ids"] = nullptr;
+  manifest.rows = {1, 0};
+  EXPECT_EQ(found(nullptr), "") << "without ids and pool there is nothing to compare";
+  EXPECT_EQ(found(world.pool.get()), "row 1 of the subset is not row 1 of the pool");
+  manifest.rows = {0, 1, 2};
+  EXPECT_THAT(found(nullptr), HasSubstr("holds 2 rows, and the manifest names 3"));
+  manifest.rows = {0, 0};
+  EXPECT_EQ(found(nullptr), "the manifest names row 0 twice");
+}
+
+TEST(SubsetContent, ListsAndShardsAreComparedAsWell) {
+  Unpacked world;
+  auto manifest = world.write({2, 0});
+  const auto ids = world.folder.path / "ids.txt", shards = world.folder.path / "shards";
+  write_subset(*world.pool, {0, 2}, ids, SubsetFormat::kIds);
+  fs::create_directories(shards);
+  write_subset(*world.pool, {2}, shards / "0.tar");
+  write_subset(*world.pool, {0}, shards / "1.tar");
+  for (const auto& subset : {ids, shards}) EXPECT_EQ(contradiction(manifest, subset, world.pool.get()), "") << subset;
+  manifest.rows = {1, 0};
+  EXPECT_THAT(contradiction(manifest, ids, world.pool.get()), HasSubstr("names others"));
+  EXPECT_THAT(contradiction(manifest, shards, world.pool.get()), HasSubstr("holds others"));
 }
 
 TEST(Reasons, AreCountedOncePerRow) {

@@ -92,6 +92,36 @@ not_ok "replay of forged rows" replay forged.manifest.json
 says 'different: 20 rows are in both' "  1 of the manifest's 21 are not chosen again: 1"
 "$program" replay ours.manifest.json pool=world/other.json > out.txt 2> err.txt || true
 grep -q "pool: changed 'world/other.json'; another selection is to be expected" err.txt || fail "replay on another pool: $(cat err.txt)"
+python3 - << 'E'
+import json
+manifest = json.load(open("random.manifest.json"))
+pool = json.load(open("world/fifty.json"))
+other = next(row for row in range(50) if row not in manifest["rows"] and isinstance(pool[row]["conversations"], list))
+manifest["rows"][-1], manifest["ids"][-1] = other, pool[other]["id"]
+json.dump(manifest, open("swapped.manifest.json", "w"))
+manifest["inputs"] = []
+json.dump(manifest, open("bare.manifest.json", "w"))
+E
+not_ok "rows of the pool that are not the subset's passed" verify swapped.manifest.json
+says 'ok       subset' 'ok       pool ' 'changed  rows .*of the subset is'
+not_ok "a manifest without inputs passed" verify bare.manifest.json
+says 'missing  pool  *the manifest has settings for it, and no digest'
+mv world/images world/elsewhere
+not_ok "a missing folder of pictures passed" verify random.manifest.json
+says 'missing  pool pictures'
+mv world/elsewhere world/images
+ok "a pool in a tar" pool convert world/fifty.json packed.tar image_root=world/images
+ok "its pictures beside the subset" select method=random pool.path=packed.tar budget=4 out=beside.json
+ok "verify them" verify beside.manifest.json
+says 'ok       subset pictures  beside_images' 'ok       pool pictures  *\.$'
+unpacked=$(ls beside_images/* | head -1)
+mv "$unpacked" kept.png
+not_ok "a missing unpacked picture passed" verify beside.manifest.json
+says 'missing  subset pictures  beside_images (1 of '
+echo other > "$unpacked"
+not_ok "another unpacked picture passed" verify beside.manifest.json
+says 'changed  subset pictures  beside_images$'
+mv kept.png "$unpacked"
 head -c 500 ours.manifest.json > cut.json
 refused "a damaged manifest" "is not JSON, or was cut short" verify cut.json
 refused "a subset as a manifest" "is not the manifest of a selection" replay ours.json
@@ -216,5 +246,26 @@ refused "everything excluded" "exclude names every usable row" select method=ran
 sed 's/"rows": \[.*/"rows": [],/; s/"ids": \[.*/"ids": []/' random.manifest.json > emptied.manifest.json
 not_ok "a manifest without its rows" verify emptied.manifest.json cache=cache
 says "changed  rows"
+
+echo "== rows that the user names go before caps, with a warning; numbers that are ids"
+python3 - << 'E'
+import json
+pool = json.load(open("world/pool.json"))
+picture = next(row["image"] for row in pool if sum(other["image"] == row["image"] for other in pool) > 1)
+open("together.txt", "w").write("".join(f"{number}\n" for number, row in enumerate(pool) if row["image"] == picture))
+numbered = [{"id": str(99 - n), "conversations": [{"from": "human", "value": f"? {n}"}, {"from": "gpt", "value": "!"}]} for n in range(100)]
+json.dump(numbered, open("numbered.json", "w"))
+E
+ok "one picture twice" select method=random pool.path=world/pool.json pool.image_root=world/images budget=20 must_keep=together.txt one_per_picture=true out=t.json
+for file in err.txt t.manifest.json; do
+  grep -q "rows of must_keep have a picture that another of them has" $file || fail "no warning in $file: $(cat err.txt)"
+done
+printf '5\n999999\n' > far.txt
+refused "a row beyond the pool" "1 of its 2 entries are not in 'world/pool.json': row 999999" select method=random pool.path=world/pool.json must_keep=far.txt budget=20 out=t.json
+printf '3\n' > three.txt
+echo '[{"id": "3"}]' > three.json
+refused "a number that is a row and an id" '{"id": "3"} or {"row": 3}' select method=random pool.path=numbered.json must_keep=three.txt budget=1 out=n.json
+ok "as that advises" select method=random pool.path=numbered.json must_keep=three.json budget=1 out=n.json
+grep -q '"rows": \[96\]' n.manifest.json || fail "another row than that of id 3: $(cat n.manifest.json)"
 for command in verify replay diff overlap; do ok "help" $command --help; grep -q "Usage: scalselect $command" out.txt || fail "help of $command"; done
 echo "all fine"
