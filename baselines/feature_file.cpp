@@ -106,7 +106,7 @@ FeatureFile open_feature_file(const std::filesystem::path& path) {
                     "Extract the features again.");
   }
   if (std::ssize(file.finite) < size) {
-    log_warning("'{}': {} of {} vectors hold NaN or infinity and cannot be chosen: rows {}", path.string(),
+    log_warning("'{}': {} of {} vectors hold NaN or infinity, so no method can choose them: rows {}", path.string(),
                 size - std::ssize(file.finite), size, missing_text(file.finite, size));
   }
   return file;

@@ -132,7 +132,7 @@ Chosen choose_from_scores(Bound bound) {
   for (const auto row : input.candidates) scores[static_cast<std::size_t>(row)] = known[static_cast<std::size_t>(row)];
   const auto unscored = std::ssize(input.candidates) - std::ssize(scored_rows(scores, input.candidates));
   if (unscored > 0) {
-    log_warning("{} of {} samples of '{}' have no score in '{}' and cannot be chosen", unscored, pool.size(),
+    log_warning("{} of {} samples of '{}' have no score in '{}' and are not chosen by it", unscored, pool.size(),
                 open.path.string(), *asked.scores);
   }
   choose_all(method, input, chosen);

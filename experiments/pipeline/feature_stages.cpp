@@ -54,8 +54,8 @@ void report_rejects(const OpenPool& pool, const FeatureSpec& spec, const fs::pat
     if (pool.pool->usable(reject.row)) rejects.push_back(&reject);
   }
   if (store.rejects().empty()) return;
-  log_warning("{} of {} samples have no {} and cannot be chosen; reasons in '{}'", store.rejects().size(),
-              pool.pool->size(), feature_name(spec), (folder / "rejects.jsonl").string());
+  log_warning("{} of {} samples have no {}, so a method that reads it cannot choose them; reasons in '{}'",
+              store.rejects().size(), pool.pool->size(), feature_name(spec), (folder / "rejects.jsonl").string());
   for (std::size_t i = 0; i < std::min(kShown, rejects.size()); ++i)
     log_warning("  row {} (id '{}'): {}", rejects[i]->row, rejects[i]->id, rejects[i]->reason);
   if (rejects.size() > kShown) log_warning("  and {} more", rejects.size() - kShown);
