@@ -22,7 +22,8 @@ inline constexpr char kCompareUsage[] =
 inline constexpr char kAnswersUsage[] =
     "scalselect answers ID [benchmark=NAME] [wrong=true] [limit=N] [store=FILE]   (N questions of each benchmark)";
 inline constexpr char kEvalUsage[] =
-    "scalselect eval model.path=DIR [adapter=DIR] [eval=GROUP] [eval.root=DIR] [key=value …]";
+    "scalselect eval model.path=DIR [adapter=DIR] [eval=GROUP] [eval.root=DIR] [key=value …]   (--dry-run: what it "
+    "would answer; nothing is run)";
 inline constexpr char kReportUsage[] = "scalselect report experiment=NAME [against=METHOD] [out=DIR] [store=FILE]";
 inline constexpr char kCacheUsage[] =
     "scalselect cache ls [cache=DIR] [store=FILE]\n"
@@ -76,22 +77,26 @@ inline constexpr char kComposeUsage[] =
 
 /// How a command that composes a configuration is called.
 struct Usage {
-  Usage(const char* line) : text(line) {}  // NOLINT: a line alone will do
-  Usage(std::string line, bool takes_sweeps = false) : text(std::move(line)), sweeps(takes_sweeps) {}  // NOLINT
+  Usage(const char* line) : text(line) {}                                         // NOLINT: a line alone will do
+  Usage(std::string line, bool takes_sweeps = false, bool takes_dry_run = false)  // NOLINT
+      : text(std::move(line)), sweeps(takes_sweeps), rehearses(takes_dry_run) {}
 
-  std::string text;     ///< the first lines of its --help
-  bool sweeps = false;  ///< whether -m makes sense
+  std::string text;        ///< the first lines of its --help
+  bool sweeps = false;     ///< whether -m makes sense
+  bool rehearses = false;  ///< whether --dry-run does
 };
 
 // Asked for by the program with LibTorch and by the one without.
 inline const Usage kRunUsage{
     "scalselect [run] [-m] key=value …: pool -> features -> scores -> selection -> adapter -> predictions -> metrics "
     "-> report",
-    /*takes_sweeps=*/true};
+    /*takes_sweeps=*/true, /*takes_dry_run=*/true};
 
 inline const Usage kPlanUsage{
     "scalselect plan key=value … (= run --dry-run): what the runs need, cost and would be able to show; nothing is run",
-    /*takes_sweeps=*/true};
+    /*takes_sweeps=*/true, /*takes_dry_run=*/true};
+
+inline const Usage kEvalAnswerUsage{kEvalUsage, /*takes_sweeps=*/false, /*takes_dry_run=*/true};
 
 inline const Usage kExtractUsage{"scalselect extract model.path=DIR pool.path=POOL.json out=FILE.npz"};
 
@@ -116,7 +121,7 @@ Flags parse_flags(const Words& words);
 config::ComposeRequest request_for(const Flags& flags, const std::string& config_name);
 
 /// Answers --help, --cfg and --info if one was asked for: the exit code, or -1 to go on. Throws UserError(kUsage) for
-/// -m where the command does not sweep.
+/// -m and for --dry-run where the command has neither.
 int answer_questions(const Flags& flags, const config::ComposeRequest& request, const Usage& usage);
 
 int run_pipeline(const Words& words);  ///< no command name: the pipeline, one run or a sweep

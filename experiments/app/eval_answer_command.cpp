@@ -209,6 +209,19 @@ class Evaluation {
     return scored;
   }
 
+  /// What `run` would answer, a line per benchmark.
+  std::string rehearsal() {
+    std::string text;
+    for (std::size_t i = 0; i < keys_.size(); ++i) {
+      const auto& benchmark = asked_.eval.benchmarks[i];
+      const auto questions = benchmarks_.questions(benchmark);
+      const auto done = cache_.find(keys_[i]) ? questions : pipeline::answered_before(cache_, keys_[i]);
+      text += fmt::format("{}: {} questions, {} answered already ({})\n", benchmark.display, questions, done,
+                          benchmark.path);
+    }
+    return text + "Nothing was run.\n";
+  }
+
   const std::string& run_id() const { return run_id_; }
   fs::path folder(std::size_t index) const { return cache_.folder(keys_[index]); }
 
@@ -278,10 +291,14 @@ void write_out(const fs::path& out, const Evaluation& evaluation, std::span<cons
 
 int eval_answer(const Words& words) {
   const Flags flags = parse_flags(words);
-  if (const int code = answer_questions(flags, request_for(flags, "eval"), kEvalUsage); code >= 0) return code;
+  if (const int code = answer_questions(flags, request_for(flags, "eval"), kEvalAnswerUsage); code >= 0) return code;
   const auto asked = understand(flags, words);
   Evaluation evaluation(asked);
   evaluation.plan();
+  if (flags.dry_run) {
+    fmt::print("{}", evaluation.rehearsal());
+    return 0;
+  }
   const auto scored = evaluation.run();
 
   nlohmann::ordered_json table;

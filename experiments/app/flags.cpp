@@ -133,6 +133,10 @@ config::ComposeRequest request_for(const Flags& flags, const std::string& config
 }
 
 int answer_questions(const Flags& flags, const config::ComposeRequest& request, const Usage& usage) {
+  if (flags.dry_run && !usage.rehearses && !flags.help) {
+    throw UserError(ErrorKind::kUsage, "--dry-run is for `run`, `plan` and `eval`: this command would do its work.",
+                    "Leave it out; --cfg job shows the settings.");
+  }
   if (!flags.help && flags.cfg.empty() && flags.info.empty()) {
     if (!flags.multirun || usage.sweeps) return -1;
     throw UserError(ErrorKind::kUsage, "This command does one thing at a time and does not sweep (-m).",

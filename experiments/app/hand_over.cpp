@@ -59,7 +59,7 @@ Chosen choose_with_model(Bound) {
 }
 int run_generate(const Words& words) { hand_over("generate", words); }
 int run_model(const Words& words) { hand_over("model", words); }
-int eval_answer(const Words& words) { return answer_or_hand_over("eval", "eval", kEvalUsage, words); }
+int eval_answer(const Words& words) { return answer_or_hand_over("eval", "eval", kEvalAnswerUsage, words); }
 int run_handover(const Words& words) { hand_over("handover", words); }
 int run_mini(const Words& words) { hand_over("mini", words); }
 int run_doctor(const Words& words) { return answer_or_hand_over("doctor", "config", kDoctorUsage, words); }

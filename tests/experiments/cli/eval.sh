@@ -20,6 +20,12 @@ expect_refusal() {
 cp -r "$source/data/mini/model" model && chmod -R u+w model
 ask=("$program" eval model.path=model eval=mini eval.root=world/benchmarks cache=cache store=store.sqlite +eval.bootstrap.replicates=200)
 
+echo "== a rehearsal runs nothing"
+"${ask[@]}" --dry-run > out.txt 2> log.txt || { cat log.txt; fails "a rehearsal"; }
+[ "$(grep -c 'questions, 0 answered already' out.txt)" = 6 ] && grep -q 'Nothing was run' out.txt || fails "a rehearsal: $(cat out.txt)"
+[ ! -e store.sqlite ] && [ ! -e cache/predictions ] || fails "a rehearsal left something"
+expect_refusal 2 "--dry-run is for" "$program" generate --dry-run model.path=model prompt=x
+
 echo "== answers to every benchmark in one load, a table and a run"
 "${ask[@]}" out=results > table.txt 2> log.txt || { cat log.txt; fails "eval"; }
 for name in mini-MMBench mini-POPE mini-MME-P mini-MME-C mini-AI2D mini-SQA-IMG mini-OCRBench; do
@@ -49,6 +55,8 @@ done
 grep -q "answers right" answers.txt || fails "$(cat answers.txt)"
 
 echo "== a second call, another matcher and other columns need no model"
+"${ask[@]}" --dry-run > out.txt 2> log.txt
+! grep -q ', 0 answered already' out.txt || fails "what is answered: $(cat out.txt)"
 "${ask[@]}" > again.txt 2> log.txt || { cat log.txt; fails "again"; }
 diff <(grep -v '^run ' table.txt) <(grep -v '^run ' again.txt) || fails "another table"
 ! grep -q "answering" log.txt || fails "a model was asked: $(cat log.txt)"
