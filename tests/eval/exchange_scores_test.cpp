@@ -35,6 +35,8 @@ struct Task {
   bool by_answer = true;  ///< whether the samples have a score each
 };
 
+void PrintTo(const Task& task, std::ostream* out) { *out << task.name; }  // NOLINT: googletest's name
+
 const std::vector<Task>& tasks() {
   static const std::vector<Task> all = {
       {"ai2d", "ai2d", "lmms_eval/ai2d.tsv", {{"exact_match", "accuracy", 100}}},
