@@ -19,7 +19,10 @@ pool=(model=mini pool=file pool.path=world/pool.json pool.image_root=world/image
 echo "== extraction: four parts by three processes, one of which is killed at work"
 "$program" extract "${pool[@]}" cache=alone out=alone.npz > alone.out 2> log.txt || { cat log.txt; fails "extract"; }
 starts 1 3 rank1.log extract "${pool[@]}" cache=shared out=shared.npz; killed=$!
-until compgen -G "shared/features/*/*.partial/parts/*/shard-*" > /dev/null; do sleep 0.01; done  # its first rows are on disk
+until compgen -G "shared/features/*/*.partial/parts/*/shard-*" > /dev/null; do  # its first rows are on disk
+  kill -0 "$killed" 2> /dev/null || fails "rank 1 ended: $(cat rank1.log)"
+  sleep 0.01
+done
 starts 0 3 rank0.log extract "${pool[@]}" cache=shared out=shared.npz; first=$!
 starts 2 3 rank2.log extract "${pool[@]}" cache=shared out=shared.npz; third=$!
 kill -9 "$killed" 2> /dev/null || fails "rank 1 had ended before it could be killed: $(cat rank1.log)"
