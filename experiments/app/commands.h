@@ -14,6 +14,9 @@ using Words = std::vector<std::string>;
 inline constexpr char kRunsUsage[] =
     "scalselect runs [experiment=NAME] [status=STATUS] [match=TEXT] [metric=KEY,…] [sort=[-]COLUMN] "
     "[format=text|csv|json] [store=FILE]";
+inline constexpr char kBenchUsage[] =
+    "scalselect bench [model=DIR] [dtype=float32|bfloat16] [device=cuda] [threads=N] [cache=DIR]   (about a minute, and "
+    "700 MB of the cache's disk for as long)";
 inline constexpr char kDoctorUsage[] =
     "scalselect doctor [key=value …]   (the keys of `run`: cache=DIR, store=FILE, …)";
 inline constexpr char kShowUsage[] = "scalselect show ID [store=FILE]   (the first letters of an id are enough)";
@@ -143,6 +146,7 @@ int run_pool(const Words& words);      ///< describe, convert
 int list_methods(const Words& words);  ///< all, `NAME`, or --markdown
 int run_mini(const Words& words);      ///< world, pretrain, probes, sheet
 int run_doctor(const Words& words);    ///< facts for a bug report
+int run_bench(const Words& words);     ///< the machine's own rates, and what the hot paths reach of them
 int run_cache(const Words& words);     ///< ls, rm
 int list_runs(const Words& words);
 int show_run(const Words& words);

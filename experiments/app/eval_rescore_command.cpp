@@ -26,7 +26,7 @@ struct Reading {
 
 /// The matchers that are asked for and that the benchmark knows.
 Words matchers_for(const PlainWords& asked, const eval::BenchmarkOptions& options) {
-  const auto known = eval::matchers_of(options);
+  auto known = eval::matchers_of(options);
   if (known.empty()) {
     throw UserError(ErrorKind::kUsage,
                     fmt::format("Answers to '{}' are collected, but nothing here can score them.", options.kind),
@@ -34,7 +34,7 @@ Words matchers_for(const PlainWords& asked, const eval::BenchmarkOptions& option
   }
   const auto value = asked.value("matcher", "all");
   if (value == "all") return known;
-  const auto names = listed(value);
+  auto names = listed(value);
   for (const auto& name : names) require_one_of(kCommand, "matcher", name, known);
   return names;
 }

@@ -10,6 +10,7 @@
 #include "core/error.h"
 #include "experiments/app/commands.h"
 #include "experiments/app/eval_command.h"
+#include "experiments/app/plain_words.h"
 #include "experiments/app/pool_command.h"
 #include "experiments/app/selection_outputs.h"
 #include "experiments/resources.h"
@@ -63,6 +64,10 @@ int eval_answer(const Words& words) { return answer_or_hand_over("eval", "eval",
 int run_handover(const Words& words) { hand_over("handover", words); }
 int run_mini(const Words& words) { hand_over("mini", words); }
 int run_doctor(const Words& words) { return answer_or_hand_over("doctor", "config", kDoctorUsage, words); }
+int run_bench(const Words& words) {
+  parse_plain("bench", words, 0);
+  hand_over("bench", words);
+}
 int run_worker(const Words& words) { hand_over("_work", words); }
 
 }  // namespace scalselect::app

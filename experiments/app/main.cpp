@@ -74,6 +74,8 @@ const std::vector<Command>& commands() {
        kAnswersUsage},
       {"report", "an experiment's tables, plots and page, made again", write_report, kReportUsage},
       {"cache", "list what stages left, or remove what no run uses", run_cache, kCacheUsage},
+      {"bench", "the machine's own rates, and what extraction, generation, scoring and pools reach of them", run_bench,
+       kBenchUsage},
       {"doctor", "facts for a bug report: versions, machine, libraries, paths", run_doctor, kDoctorUsage},
       {"mini", "the mini world alone: world, sheet, pretrain, probes", run_mini, kMiniUsage},
       {"compose", "compose any folder of YAML groups as Hydra does, and print it", compose, kComposeUsage},

@@ -290,11 +290,7 @@ int replay_manifest(const Words& words) {
       log_warning("{}: {} '{}'; another selection is to be expected", item.what, item.state, item.place);
   }
   settings["cache"] = cache.root().string();
-  for (const char* key : {"threads", "device"}) {
-    if (const auto value = asked.value(key); !value.empty())
-      settings[key] =
-          key == std::string("threads") ? nlohmann::json::parse(value, nullptr, false) : nlohmann::json(value);
-  }
+  settings.update(values_of(asked, {"threads", "device"}));
   const auto file = manifest.file.string();
   const auto chosen = choose_by({std::move(settings), [file](const std::string&) { return file; }}, door);
   return compare_rows(manifest.rows, chosen.selections.front().rows);

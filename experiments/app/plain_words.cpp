@@ -4,6 +4,7 @@
 
 #include "core/error.h"
 #include "experiments/app/eval_command.h"
+#include "experiments/inputs/machine.h"
 
 namespace scalselect::app {
 
@@ -46,6 +47,7 @@ const std::map<std::string, PlainCommand>& plain_commands() {
         {}}},
       {"diff", {kDiffUsage, {"cache", "format", "image_root", "pool"}, {}}},
       {"overlap", {kOverlapUsage, {"cache", "format", "image_root", "pool"}, {}}},
+      {"bench", {kBenchUsage, {"cache", "device", "dtype", "model", "threads"}, {}}},
       {"methods", {kMethodsUsage, {}, {"--markdown"}}},
   };
   return table;
@@ -54,6 +56,21 @@ const std::map<std::string, PlainCommand>& plain_commands() {
 std::string PlainWords::value(const std::string& key, const std::string& fallback) const {
   const auto found = values.find(key);
   return found == values.end() ? fallback : found->second;
+}
+
+nlohmann::json values_of(const PlainWords& asked, std::initializer_list<const char*> keys) {
+  auto tree = nlohmann::json::object();
+  for (const char* key : keys) {
+    const auto text = asked.value(key);
+    if (text.empty()) continue;
+    const auto value = nlohmann::json::parse(text, nullptr, false);
+    tree[key] = value.is_discarded() ? nlohmann::json(text) : value;
+  }
+  return tree;
+}
+
+void use_machine(const PlainWords& asked) {
+  bind_options<inputs::Machine>(values_of(asked, {"threads", "device"})).use();
 }
 
 PlainWords parse_plain(const std::string& command, const Words& words, std::size_t most_names) {

@@ -1,7 +1,9 @@
 // The words of commands that compose no configuration: key=value, flags, and names such as run ids.
 #pragma once
 
+#include <initializer_list>
 #include <map>
+#include <nlohmann/json.hpp>
 #include <set>
 #include <string>
 
@@ -32,6 +34,12 @@ struct PlainWords {
 /// Takes `words` apart. Throws UserError(kUsage), with the usage of `command`, for a key or flag that it does not have
 /// and for more names than `most_names`.
 PlainWords parse_plain(const std::string& command, const Words& words, std::size_t most_names);
+
+/// The values of `keys` as YAML would read them, so that options may be bound from them.
+nlohmann::json values_of(const PlainWords& asked, std::initializer_list<const char*> keys);
+
+/// Makes `threads` and `device` the process's, as inputs::Machine.
+void use_machine(const PlainWords& asked);
 
 /// Throws UserError(kUsage): `problem`, and the usage of `command`.
 [[noreturn]] void refuse_plain(const std::string& command, const std::string& problem);

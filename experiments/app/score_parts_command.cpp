@@ -17,22 +17,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// Values as YAML would read them, so that options may be bound from them.
-nlohmann::json values_of(const PlainWords& asked, std::initializer_list<const char*> keys) {
-  auto tree = nlohmann::json::object();
-  for (const char* key : keys) {
-    const auto text = asked.value(key);
-    if (text.empty()) continue;
-    const auto value = nlohmann::json::parse(text, nullptr, false);
-    tree[key] = value.is_discarded() ? nlohmann::json(text) : value;
-  }
-  return tree;
-}
-
-void use_machine(const PlainWords& asked) {
-  bind_options<inputs::Machine>(values_of(asked, {"threads", "device"})).use();
-}
-
 std::string needed(const std::string& command, const PlainWords& asked, const char* key) {
   const auto value = asked.value(key);
   if (value.empty()) refuse_plain(command, fmt::format("`{}` needs {}=.", command, key));

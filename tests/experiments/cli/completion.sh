@@ -39,6 +39,7 @@ completes "--config-dir $own method=mi" mine
 completes "hydra.searchpath=[$own] method=mi" mine
 completes "select " scores= ranking= budget=
 lacks "select " store=
+completes "bench " model= dtype=
 completes "mini " world probes
 completes "mini world " pool.
 completes "generate " prompt= image= max_new_tokens= model.

@@ -59,6 +59,14 @@ expect_refusal 1 "own/chat_template.jinja' cannot be used: on line 1" "${ask[@]}
 echo "== a prompt beyond the model's positions is refused"
 expect_refusal 1 "2048 positions" "$program" generate model.path="$source/data/mini/model" prompt="$(printf 'red %.0s' {1..2100})" max_new_tokens=1
 
+echo "== bench: the machine's rates, each hot path beside one of them, and nothing left behind"
+"$program" bench cache=bench_cache > bench.out 2> bench.log || fails "bench: $(cat bench.log)"
+for path in "extraction, float32" "generation, one prompt" "scoring 50000 x 1024, from a file" "a pool of JSON lines"; do
+  grep -qE "$path.* [0-9.e+-]+ (samples/s|tokens/s|s|GB/s) +[0-9]+ % of" bench.out || fails "no share of '$path' in: $(cat bench.out)"
+done
+[ -z "$(ls -A bench_cache)" ] || fails "left in the cache: $(ls -A bench_cache)"
+expect_refusal 2 "bench" "$program" bench modle=x
+
 echo "== what a user sees when something is wrong"
 expect_refusal 2 "prompt" "$program" generate "${model[@]}"
 expect_refusal 2 "format" "$program" generate "${model[@]}" prompt=x format=xml

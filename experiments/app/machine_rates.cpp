@@ -1,0 +1,107 @@
+#include "experiments/app/machine_rates.h"
+
+#include <fcntl.h>
+#include <torch/cuda.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstring>
+#include <limits>
+#include <string>
+#include <vector>
+
+#include "core/files.h"
+#include "core/parallel.h"
+#include "selector/linalg.h"
+#include "vlm/device.h"
+#include "vlm/sample_threads.h"
+
+namespace scalselect::app {
+namespace {
+
+constexpr std::int64_t kMebibyte = 1 << 20;
+
+double seconds_of(const std::function<void()>& run) {
+  const auto begin = std::chrono::steady_clock::now();
+  run();
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+}
+
+double product_rate(torch::ScalarType type) {
+  constexpr std::int64_t kSide = 2048;
+  const auto device = vlm::open_device();
+  const vlm::OperatorThreads threads(thread_count());
+  const auto a = torch::randn({kSide, kSide}, device).to(type), b = torch::randn({kSide, kSide}, device).to(type);
+  auto c = torch::empty_like(a);
+  const auto time = fastest([&] {
+    torch::mm_out(c, a, b);
+    if (device.is_cuda()) torch::cuda::synchronize(device.index());
+  });
+  return 2.0 * kSide * kSide * kSide / time;
+}
+
+double gram_rate() {
+  constexpr std::int64_t kRows = 8192, kColumns = 1024;
+  const RowMajorMatrixXd rows = RowMajorMatrixXd::Random(kRows, kColumns);
+  RowMajorMatrixXd gram = RowMajorMatrixXd::Zero(kColumns, kColumns);
+  return static_cast<double>(kRows * kColumns * kColumns) / fastest([&] {
+           add_gram({rows.data(), kRows, kColumns}, gram);
+         });
+}
+
+double copy_rate() {
+  constexpr std::int64_t kBytes = 256 * kMebibyte;
+  std::vector<char> from(kBytes, 1), to(kBytes);
+  return 2.0 * kBytes / fastest([&] {
+           parallel_blocks(kBytes, kMebibyte, [&](std::int64_t begin, std::int64_t end) {
+             std::memcpy(&to[static_cast<std::size_t>(begin)], &from[static_cast<std::size_t>(begin)],
+                         static_cast<std::size_t>(end - begin));
+           });
+         });
+}
+
+void measure_disk(const std::filesystem::path& folder, MachineRates& rates) {
+  constexpr std::int64_t kBytes = 512 * kMebibyte;
+  const auto file = folder / ".scalselect.bench";
+  const std::string block(8 * kMebibyte, 'x');
+  rates.disk_write = kBytes / seconds_of([&] {
+                       AppendFile out(file, 0);
+                       for (std::int64_t done = 0; done < kBytes; done += static_cast<std::int64_t>(block.size()))
+                         out.append(block);
+                       out.flush();
+                     });
+  const Descriptor in(::open(file.c_str(), O_RDONLY | O_CLOEXEC));
+  ::posix_fadvise(in.get(), 0, 0, POSIX_FADV_DONTNEED);
+  std::string read(block.size(), '\0');
+  rates.disk_read = kBytes / seconds_of([&] {
+                      while (::read(in.get(), read.data(), read.size()) > 0) {
+                      }
+                    });
+  std::filesystem::remove(file);
+}
+
+}  // namespace
+
+double fastest(const std::function<void()>& run) {
+  constexpr double kLong = 0.5;
+  double best = std::numeric_limits<double>::max(), all = 0;
+  for (int calls = 0; calls < 3 || all < kLong; ++calls) {
+    const double time = seconds_of(run);
+    best = std::min(best, time);
+    all += time;
+  }
+  return best;
+}
+
+MachineRates measure_machine(const std::filesystem::path& folder) {
+  MachineRates rates;
+  rates.product = product_rate(torch::kFloat32);
+  rates.product_bf16 = product_rate(torch::kBFloat16);
+  rates.gram = gram_rate();
+  rates.copy = copy_rate();
+  measure_disk(folder, rates);
+  return rates;
+}
+
+}  // namespace scalselect::app
