@@ -135,7 +135,7 @@ std::string record(const PlainWords& asked, const Words& words, const eval::Benc
   run.provenance = {{"version", kBuildInfo.version}, {"git_commit", kBuildInfo.commit}, {"command", command}};
   Store store(asked.store());
   std::vector<pipeline::ScoredAnswers> all;
-  const auto id = record_evaluation(
+  auto id = record_evaluation(
       store, run, std::vector<pipeline::AnsweredBenchmark>{{benchmark.options(), folder, digest}}, {}, &all);
   scored = std::move(all.at(0));
   return id;
