@@ -25,9 +25,9 @@ begin=$SECONDS
 limit=${SECONDS_LEFT:-480}
 
 if [ $rehearse = 1 ]; then
-  device=cpu dtype=float32 model=$source/data/mini/model few=8 many=24 steps=(1 3) batch=2 words=20 answer=(2 6) rows=2000 columns=64
+  device=cpu dtype=float32 model=$source/data/mini/model many=24 steps=(1 3) batch=2 words=20 answer=(2 6) rows=2000 columns=64
 else
-  device=cuda dtype=bfloat16 model=$scratch/model few=64 many=448 steps=(2 6) batch=16 words=90 answer=(8 72) rows=100000 columns=4096
+  device=cuda dtype=bfloat16 model=$scratch/model many=448 steps=(2 6) batch=16 words=90 answer=(8 72) rows=100000 columns=4096
 fi
 
 failed=0
@@ -63,10 +63,12 @@ seconds() {
 # rate AMOUNT SMALL LARGE: AMOUNT per second of what the large run took beyond the small one
 rate() { python3 -c "print(f'{$1 / ($3 - $2):.4g}' if $3 > $2 + 0.05 else 'too quick')"; }
 
+few=$((many / 7))
+
 make_pool() { # rows, each about a picture of its own, as PNG
-  python3 - "$scratch" "$many" "$words" <<'PY'
+  python3 - "$scratch" "$few" "$many" "$words" <<'PY'
 import json, pathlib, random, struct, sys, zlib
-folder, many, words = pathlib.Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
+folder, (few, many, words) = pathlib.Path(sys.argv[1]), map(int, sys.argv[2:])
 def chunk(kind, data):
     return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 rng = random.Random(1)
@@ -81,11 +83,10 @@ for row in range(many):
     for role in ("human", "gpt") * 2:
         turns.append({"from": role, "value": ("<image>\n" if not turns else "") + " ".join(rng.choices(text, k=words // 4))})
     rows.append({"id": row, "image": f"{row}.png", "conversations": turns})
-for name, count in (("few", int(many / 7) or 1), ("all", many)):
+for name, count in (("few", few), ("all", many)):
     (folder / f"{name}.json").write_text(json.dumps(rows[:count]))
 PY
 }
-few=$((many / 7)); [ "$few" -gt 0 ] || few=1
 
 facts() {
   nvidia-smi --query-gpu=name,memory.total,driver_version,clocks.max.sm --format=csv 2> /dev/null || echo "no nvidia-smi"

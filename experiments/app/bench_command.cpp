@@ -41,6 +41,7 @@ class Scratch {
   }
   Scratch(const Scratch&) = delete;
   Scratch& operator=(const Scratch&) = delete;
+  const fs::path& folder() const { return folder_; }
   fs::path operator/(const std::string& name) const { return folder_ / name; }
 
  private:
@@ -191,10 +192,8 @@ int run_bench(const Words& words) {
   use_machine(asked);
   const auto model = inputs::find_path(asked.value("model", "data/mini/model"));
   const auto dtype = asked.value("dtype", "float32");
-  const fs::path cache = asked.value("cache", "cache");
-  ensure_folder(cache);
-  const Scratch scratch(cache);
-  const auto rates = measure_machine(cache);
+  const Scratch scratch(asked.value("cache", "cache"));
+  const auto rates = measure_machine(scratch.folder());
   print_machine(rates);
   fmt::print("\nThe hot paths, model '{}'\n", model.string());
   bench_extraction(model, dtype, scratch, rates);

@@ -15,9 +15,8 @@ inline constexpr char kRunsUsage[] =
     "scalselect runs [experiment=NAME] [status=STATUS] [match=TEXT] [metric=KEY,…] [sort=[-]COLUMN] "
     "[format=text|csv|json] [store=FILE]";
 inline constexpr char kBenchUsage[] =
-    "scalselect bench [model=DIR] [dtype=float32|bfloat16] [device=cuda] [threads=N] [cache=DIR]   (about a minute, "
-    "and "
-    "700 MB of the cache's disk for as long)";
+    "scalselect bench [model=DIR] [dtype=float32|bfloat16] [device=cuda] [threads=N] [cache=DIR]   "
+    "(about a minute, and 700 MB of the cache's disk for as long)";
 inline constexpr char kDoctorUsage[] =
     "scalselect doctor [key=value …]   (the keys of `run`: cache=DIR, store=FILE, …)";
 inline constexpr char kShowUsage[] = "scalselect show ID [store=FILE]   (the first letters of an id are enough)";

@@ -63,7 +63,7 @@ double copy_rate() {
 
 void measure_disk(const std::filesystem::path& folder, MachineRates& rates) {
   constexpr std::int64_t kBytes = 512 * kMebibyte;
-  const auto file = folder / ".scalselect.bench";
+  const auto file = folder / "disk";
   const std::string block(8 * kMebibyte, 'x');
   rates.disk_write = kBytes / seconds_of([&] {
                        AppendFile out(file, 0);

@@ -22,23 +22,12 @@ FeaturePass::FeaturePass(const Pool& pool, std::vector<ExtractionJob> jobs, std:
       parts_(parts_of(jobs_, pool.size())),
       open_(std::move(open)),
       heard_(heard),
-      cursor_(pool),
-      done_before_(finished_parts()),
-      progress_("extracting", "samples", pool.size(), rows_done_before()),
-      shown_(rows_done_before()) {}
-
-std::vector<bool> FeaturePass::finished_parts() const {
-  std::vector<bool> done;
-  for (std::int64_t part = 0; part < parts_.front().count(); ++part) done.push_back(finished(part));
-  return done;
-}
-
-std::int64_t FeaturePass::rows_done_before() const {
-  std::int64_t rows = 0;
+      cursor_(pool) {
   for (std::int64_t part = 0; part < parts_.front().count(); ++part) {
-    if (done_before_[static_cast<std::size_t>(part)]) rows += rows_of(part);
+    done_before_.push_back(finished(part));
+    if (done_before_.back()) shown_ += rows_of(part);
   }
-  return rows;
+  progress_.emplace("extracting", "samples", pool.size(), shown_);
 }
 
 void FeaturePass::take_free_parts() {
@@ -94,7 +83,7 @@ void FeaturePass::show_finished_of_others() {
 }
 
 void FeaturePass::advance_to(std::int64_t shown) {
-  if (shown > shown_) progress_.advance(shown - shown_);
+  if (shown > shown_) progress_->advance(shown - shown_);
   shown_ = std::max(shown_, shown);
 }
 

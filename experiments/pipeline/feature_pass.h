@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <vector>
 
 #include "core/file_lock.h"
@@ -35,8 +36,6 @@ class FeaturePass {
 
  private:
   std::int64_t rows_of(std::int64_t part) const { return parts_.front().end(part) - parts_.front().first(part); }
-  std::vector<bool> finished_parts() const;
-  std::int64_t rows_done_before() const;
   bool finished(std::int64_t part) const;
   void take(std::int64_t part, IfHeld held);
   void compute(std::int64_t part);
@@ -51,7 +50,7 @@ class FeaturePass {
   Extract extract_;
   PoolCursor cursor_;
   std::vector<bool> done_before_;  ///< of each part: an earlier attempt finished it
-  Progress progress_;
+  std::optional<Progress> progress_;
   std::int64_t shown_ = 0;          ///< rows
   std::vector<std::int64_t> busy_;  ///< parts that other processes were at
   bool computed_ = false;
