@@ -2,10 +2,7 @@
 //
 // predictions.jsonl holds one object per question in benchmark order, keys sorted, no time stamps: {"answers","bench",
 // "bench_file_sha256","categories","category","cluster","error","gen","group","hint","id","images","options",
-// "profile","prompt","question","response","rot","row","schema","skill","stratum"}. While it is made, questions about
-// the same picture are answered one after another, in FILE.partial, which is appended to and flushed one batch at a
-// time. A killed evaluation resumes after its last complete batch, and the finished file equals that of an
-// uninterrupted one byte for byte (TextGenerator's answers do not depend on batching).
+// "profile","prompt","question","response","rot","row","schema","skill","stratum"}. How it is made: answering.h.
 #pragma once
 
 #include <filesystem>
@@ -14,16 +11,9 @@
 #include <string>
 #include <vector>
 
-#include "core/log.h"
-#include "core/probes.h"
 #include "eval/benchmark.h"
 
 namespace scalselect::eval {
-
-struct EvaluateOptions {
-  GenerationOptions generation;
-  int flush_every = 256;  ///< questions handed to the generator at a time; never changes the answers
-};
 
 /// A question with the model's raw answer.
 struct Prediction {
@@ -40,14 +30,6 @@ nlohmann::json prediction_record(const Question& question, const std::string& re
 /// A record as a line of the file. A tokenizer may produce bytes that are not UTF-8, which JSON cannot hold; they
 /// become U+FFFD.
 std::string prediction_line(const nlohmann::json& record);
-
-/// Where `evaluate` keeps answers until all are there.
-std::filesystem::path partial_predictions(const std::filesystem::path& file);
-
-/// Answers all questions, those that FILE.partial does not hold yet, and writes `file`. `progress` (may be null) is
-/// advanced by newly answered ones. Throws UserError(kInput) if the files hold answers to other questions or prompts.
-void evaluate(const Benchmark& benchmark, std::span<const Question> questions, TextGenerator& generator,
-              const EvaluateOptions& options, const std::filesystem::path& file, Progress* progress = nullptr);
 
 /// Throws UserError(kInput), naming file and line, on a cut or malformed record, and on a second answer to a question.
 std::vector<Prediction> read_predictions(const std::filesystem::path& file);

@@ -3,6 +3,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <memory>
 #include <optional>
 #include <utility>
 
@@ -11,10 +12,12 @@
 #include "core/hash.h"
 #include "core/interrupt.h"
 #include "core/log.h"
+#include "core/process_group.h"
 #include "eval/registry.h"
 #include "experiments/app/bound_command.h"
 #include "experiments/app/eval_command.h"
 #include "experiments/app/eval_table.h"
+#include "experiments/app/followers.h"
 #include "experiments/pipeline/environment.h"
 #include "experiments/pipeline/evaluate.h"
 #include "experiments/pipeline/stages.h"
@@ -172,6 +175,12 @@ class Evaluation {
     warnings_ = collected.take();
   }
 
+  /// Answers what no other process of the group is at.
+  void help() {
+    const InterruptGuard guard([&](int signal) { pipeline::report_interrupt(signal, cache_); });
+    for (auto& pass : passes()) pass->take_free();
+  }
+
   /// Answers what the cache lacks, scores everything and records it.
   std::vector<ScoredAnswers> run() {
     pipeline::RunRecords records(asked_.own.store);
@@ -226,6 +235,15 @@ class Evaluation {
   fs::path folder(std::size_t index) const { return cache_.folder(keys_[index]); }
 
  private:
+  std::vector<std::unique_ptr<pipeline::PredictionPass>> passes(Progress* progress = nullptr) {
+    std::vector<std::unique_ptr<pipeline::PredictionPass>> all;
+    for (std::size_t i = 0; i < keys_.size(); ++i) {
+      all.push_back(std::make_unique<pipeline::PredictionPass>(cache_, keys_[i], asked_.eval.benchmarks[i], asked_.eval,
+                                                               generator_, progress));
+    }
+    return all;
+  }
+
   void answer(Store& store) {
     std::int64_t total = 0, done = 0;
     for (std::size_t i = 0; i < keys_.size(); ++i) {
@@ -240,12 +258,15 @@ class Evaluation {
     std::optional<Progress> progress;
     if (total > 0) progress.emplace("answering", "questions", total, done);
     bool computed = false;
+    const auto all = passes(progress ? &*progress : nullptr);
+    if (process_group().size > 1) {  // the last questions of a benchmark do not keep a process from the next one
+      for (const auto& pass : all) pass->take_free();
+    }
     for (std::size_t i = 0; i < keys_.size(); ++i) {
       const auto& benchmark = asked_.eval.benchmarks[i];
       const pipeline::Meter meter;
       if (progress) progress->note(benchmark.display);
-      const auto [folder, cached] = pipeline::ensure_predictions(cache_, keys_[i], benchmark, asked_.eval, generator_,
-                                                                 progress ? &*progress : nullptr);
+      const auto [folder, cached] = all[i]->complete();
       if (!cached && !std::exchange(computed, true)) store.set_provenance(run_id_, asked_.record.provenance);
       const auto stage = "predictions/" + benchmark.name;
       store.log_stage(run_id_,
@@ -298,6 +319,10 @@ int eval_answer(const Words& words) {
   if (flags.dry_run) {
     fmt::print("{}", evaluation.rehearsal());
     return 0;
+  }
+  if (!process_group().leads()) {
+    evaluation.help();
+    return leave();
   }
   const auto scored = evaluation.run();
 

@@ -5,6 +5,7 @@
 #include "core/interrupt.h"
 #include "core/log.h"
 #include "core/process_group.h"
+#include "experiments/app/followers.h"
 #include "experiments/app/selection_outputs.h"
 #include "experiments/inputs/constraints.h"
 #include "experiments/pipeline/stages.h"
@@ -45,13 +46,6 @@ ModelSelection open_selection(Bound bound) {
   if (config.target) target = inputs::open_pool(*config.target, cache);
   return {std::move(asked),   std::move(cache), std::move(config), std::move(method),
           std::move(budgets), std::move(pool),  std::move(target)};
-}
-
-/// What a process that does not lead its group says at its end.
-int leave() {
-  const auto group = process_group();
-  log_info("process {} of {}: nothing is left to begin; process 0 goes on", group.rank, group.size);
-  return 0;
 }
 
 }  // namespace

@@ -41,13 +41,35 @@ int answer_limit(const eval::BenchmarkOptions& benchmark, const EvalOptions& eva
 StageKey predictions_key(const eval::BenchmarkOptions& benchmark, const EvalOptions& eval, nlohmann::json inputs,
                          nlohmann::json params);
 
-/// The folder with predictions.jsonl (and unusable.jsonl, where questions cannot be asked), and whether the cache had
-/// it. `benchmark`: with its absolute path. Goes on where a killed evaluation stopped. `progress` (may be null) is
-/// advanced by every question that is answered now.
-std::pair<std::filesystem::path, bool> ensure_predictions(const ArtifactCache& cache, const StageKey& key,
-                                                          const eval::BenchmarkOptions& benchmark,
-                                                          const EvalOptions& eval, LazyGenerator& generator,
-                                                          Progress* progress = nullptr);
+/// The answers to one benchmark, made by all processes that need them at the same time, until the cache has them.
+class PredictionPass {
+ public:
+  /// `benchmark`: with its absolute path; it, `cache`, `eval` and `generator` must outlive this. `progress` (may be
+  /// null) is advanced by every question that is answered now.
+  PredictionPass(const ArtifactCache& cache, StageKey key, const eval::BenchmarkOptions& benchmark,
+                 const EvalOptions& eval, LazyGenerator& generator, Progress* progress = nullptr);
+  ~PredictionPass();
+
+  /// Answers what no other process is at, and waits for nobody.
+  void take_free();
+  /// The folder with predictions.jsonl (and unusable.jsonl, where questions cannot be asked), and whether the cache had
+  /// it. Waits for what other processes are at, and goes on where a killed one stopped.
+  std::pair<std::filesystem::path, bool> complete();
+
+ private:
+  struct Work;
+  bool begin();
+  void put_together();
+
+  const ArtifactCache& cache_;
+  StageKey key_;
+  const eval::BenchmarkOptions& benchmark_;
+  const EvalOptions& eval_;
+  LazyGenerator& generator_;
+  Progress* progress_;
+  std::unique_ptr<Work> work_;  ///< null: not begun, or done
+  bool computed_ = false;
+};
 
 /// How many questions a killed evaluation has left answered under `key`; some of them may be answered again.
 std::int64_t answered_before(const ArtifactCache& cache, const StageKey& key);

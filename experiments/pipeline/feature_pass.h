@@ -1,5 +1,4 @@
-// One pass of a model over a pool, shared by all processes that run it at the same time on the same cache: each takes
-// the next part of the rows that no other has taken, and those of a process that died are taken over.
+// One pass of a model over a pool, its rows shared out among the processes that make it at the same time.
 #pragma once
 
 #include <cstdint>
@@ -7,9 +6,9 @@
 #include <optional>
 #include <vector>
 
-#include "core/file_lock.h"
 #include "core/log.h"
 #include "data/pool.h"
+#include "experiments/pipeline/shared_parts.h"
 #include "experiments/runs/warnings.h"
 #include "selector/extraction.h"
 #include "selector/feature_parts.h"
@@ -26,21 +25,17 @@ class FeaturePass {
   /// the model; it is called when there is a part to compute. `heard`: what this process warns of, which is kept with
   /// the parts it computes.
   FeaturePass(const Pool& pool, std::vector<ExtractionJob> jobs, std::function<Extract()> open, Warnings& heard);
+  FeaturePass(const FeaturePass&) = delete;
+  FeaturePass& operator=(const FeaturePass&) = delete;
 
-  /// Computes the parts that no other process is at.
-  void take_free_parts();
-  /// Waits until the others have computed theirs; a part whose process has died is computed here.
-  void await_others();
+  void take_free_parts() { shared_->take_free(); }
+  void await_others() { shared_->await_others(); }
   /// Whether this process has computed anything.
-  bool computed() const { return computed_; }
+  bool computed() const { return shared_->computed(); }
 
  private:
-  std::int64_t rows_of(std::int64_t part) const { return parts_.front().end(part) - parts_.front().first(part); }
   bool finished(std::int64_t part) const;
-  void take(std::int64_t part, IfHeld held);
   void compute(std::int64_t part);
-  void show_finished_of_others();
-  void advance_to(std::int64_t shown);
 
   const Pool& pool_;
   std::vector<ExtractionJob> jobs_;
@@ -49,11 +44,8 @@ class FeaturePass {
   Warnings& heard_;
   Extract extract_;
   PoolCursor cursor_;
-  std::vector<bool> done_before_;  ///< of each part: an earlier attempt finished it
+  std::optional<SharedParts> shared_;
   std::optional<Progress> progress_;
-  std::int64_t shown_ = 0;          ///< rows
-  std::vector<std::int64_t> busy_;  ///< parts that other processes were at
-  bool computed_ = false;
 };
 
 }  // namespace scalselect::pipeline

@@ -205,7 +205,8 @@ void run_train_job(const TrainJob& job, launchers::Reporter& reporter) {
     const Meter answering;
     const auto& benchmark = job.eval.benchmarks[i];
     progress.answering(static_cast<double>(i) / count, benchmark.display);
-    const bool answered_before = ensure_predictions(cache, job.predictions[i], benchmark, job.eval, generator).second;
+    const bool answered_before =
+        PredictionPass(cache, job.predictions[i], benchmark, job.eval, generator).complete().second;
     stages.push_back(stage_json("predictions/" + benchmark.name, job.predictions[i], answered_before, answering));
   }
   reporter.result({{"stages", stages}});

@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "eval/answering.h"
 #include "eval/exchange/diff.h"
 #include "eval/json_files.h"
 #include "tests/eval/exchange_fixtures.h"

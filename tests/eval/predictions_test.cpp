@@ -1,5 +1,3 @@
-#include "eval/predictions.h"
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -10,6 +8,7 @@
 #include <stdexcept>
 
 #include "core/files.h"
+#include "eval/answering.h"
 #include "eval/registry.h"
 #include "fixtures.h"
 
@@ -27,7 +26,7 @@ std::string some_answer(const GenerationPrompt& prompt) {
 class PredictionsTest : public ::testing::Test {
  protected:
   PredictionsTest() : bench_(make_benchmark(testing::write_pope(folder_, 10))), questions_(bench_->load("")) {
-    options_.flush_every = 7;
+    options_.step_size = 7;
   }
   std::string uninterrupted() {
     TableGenerator generator(some_answer);
@@ -50,10 +49,17 @@ class PredictionsTest : public ::testing::Test {
     for (const auto& [place, line] : lines) text += line;
     return text;
   }
-  /// A killed evaluation into `name` that got as far as `bytes` say.
-  void leave(const std::string& name, const std::string& bytes) const {
+  /// An evaluation into `name` that was killed after it had answered the steps for which `answered` holds.
+  template <class Answered>
+  void leave(const std::string& name, const std::string& made, const Answered& answered) const {
     std::filesystem::remove(folder_ / name);
-    write_file_atomically(partial_predictions(folder_ / name), bytes);
+    std::istringstream in(made);
+    const Answering killed(*bench_, questions_, options_, folder_ / name);
+    for (std::int64_t step = 0; step < killed.steps(); ++step) {
+      std::string lines, line;
+      for (std::int64_t i = 0; i < killed.questions_of(step) && std::getline(in, line); ++i) lines += line + "\n";
+      if (answered(step)) killed.keep(step, lines);
+    }
   }
   TempFolder folder_;
   std::unique_ptr<Benchmark> bench_;
@@ -74,7 +80,7 @@ TEST_F(PredictionsTest, QuestionsAboutAPictureAreAskedTogether) {
   for (const auto& question : questions_) ids.push_back(question.id);
   for (const auto& prediction : read_predictions(folder_ / "p.jsonl")) asked.push_back(prediction.question.id);
   EXPECT_EQ(asked, ids) << "the file is in the benchmark's order";
-  EXPECT_FALSE(std::filesystem::exists(partial_predictions(folder_ / "p.jsonl")));
+  EXPECT_FALSE(std::filesystem::exists(steps_folder(folder_ / "p.jsonl")));
 }
 
 TEST_F(PredictionsTest, EqualQuestionsAreAskedOnce) {
@@ -87,8 +93,11 @@ TEST_F(PredictionsTest, EqualQuestionsAreAskedOnce) {
 
 TEST_F(PredictionsTest, KilledAnywhereResumesToTheSameBytes) {
   const std::string whole = uninterrupted(), made = in_working_order(whole);
-  for (std::size_t cut = 0; cut <= whole.size(); cut += 997) {
-    leave("cut.jsonl", made.substr(0, cut));
+  const std::int64_t steps = Answering(*bench_, questions_, options_, folder_ / "other.jsonl").steps();
+  EXPECT_GE(steps, 4);
+  for (std::int64_t cut = 0; cut <= steps; ++cut) {
+    leave("cut.jsonl", made, [&](std::int64_t step) { return step < cut; });
+    EXPECT_EQ(answered_in_steps(folder_ / "cut.jsonl") == 60, cut == steps);
     TableGenerator generator(some_answer);
     evaluate(*bench_, questions_, generator, options_, folder_ / "cut.jsonl");
     ASSERT_EQ(read_file(folder_ / "cut.jsonl"), whole) << "cut at " << cut;
@@ -107,15 +116,24 @@ class CompanyGenerator : public TextGenerator {
   }
 };
 
-TEST_F(PredictionsTest, AStepThatWasCutIsAnsweredAsAWhole) {
+TEST_F(PredictionsTest, AnyStepMayBeAnsweredByAnother) {
   CompanyGenerator generator;
   evaluate(*bench_, questions_, generator, options_, folder_ / "whole.jsonl");
   const std::string whole = read_file(folder_ / "whole.jsonl"), made = in_working_order(whole);
-  for (std::size_t cut = 0; cut <= whole.size(); cut += 997) {
-    leave("cut.jsonl", made.substr(0, cut));
+  for (const std::int64_t stride : {2, 3, 5}) {
+    leave("cut.jsonl", made, [&](std::int64_t step) { return step % stride == 1; });
     evaluate(*bench_, questions_, generator, options_, folder_ / "cut.jsonl");
-    ASSERT_EQ(read_file(folder_ / "cut.jsonl"), whole) << "cut at " << cut;
+    ASSERT_EQ(read_file(folder_ / "cut.jsonl"), whole) << "every " << stride;
   }
+}
+
+TEST_F(PredictionsTest, AStepThatLacksAnswersIsNamed) {
+  uninterrupted();
+  ensure_folder(folder_ / "cut.jsonl.steps");
+  folder_.write("cut.jsonl.steps/000002.jsonl", "");
+  TableGenerator generator(some_answer);
+  EXPECT_THAT(message_of([&] { evaluate(*bench_, questions_, generator, options_, folder_ / "cut.jsonl"); }),
+              HasSubstr("cut.jsonl.steps/000002.jsonl has 0 answers instead of "));
 }
 
 TEST_F(PredictionsTest, FailingModelKeepsWhatItAnswered) {
@@ -124,9 +142,10 @@ TEST_F(PredictionsTest, FailingModelKeepsWhatItAnswered) {
   generator.fail_after_calls = 3;
   EXPECT_THROW(evaluate(*bench_, questions_, generator, options_, folder_ / "p.jsonl"), std::runtime_error);
   EXPECT_FALSE(std::filesystem::exists(folder_ / "p.jsonl"));
-  EXPECT_EQ(read_predictions(partial_predictions(folder_ / "p.jsonl")).size(), 21u);
+  const auto answered = answered_in_steps(folder_ / "p.jsonl");
+  EXPECT_GE(answered, 3 * 7);
+  EXPECT_LT(answered, 60);
   generator.fail_after_calls = -1;
-  options_.flush_every = 4;
   evaluate(*bench_, questions_, generator, options_, folder_ / "p.jsonl");
   EXPECT_EQ(read_file(folder_ / "p.jsonl"), whole);
 }

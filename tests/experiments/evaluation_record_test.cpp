@@ -11,6 +11,7 @@
 #include "core/files.h"
 #include "core/md5.h"
 #include "data/image.h"
+#include "eval/answering.h"
 #include "eval/registry.h"
 #include "eval/releases.h"
 #include "experiments/config/compose.h"

@@ -5,6 +5,7 @@
 #include "core/log_listener.h"
 #include "core/probes.h"
 #include "data/image.h"
+#include "eval/answering.h"
 #include "eval/predictions.h"
 #include "eval/registry.h"
 #include "experiments/report/report.h"

@@ -59,6 +59,25 @@ trained=$(sed -n 's/.*trainings \([0-9]*\),.*/\1/p' rank0.log rank1.log | awk '{
 diff <(grep -v '^report:' alone.txt) <(grep -v '^report:' rank0.log.out) || fails "another table"
 [ "$("$program" runs store=shared.sqlite | awk '$2 == "finished"' | wc -l)" = 3 ] || fails "not three runs in the store"
 
+echo "== eval: benchmarks are shared out in steps, one process is killed, and the answers are those of a process alone"
+ask=(eval model=mini eval=mini eval.root=world/benchmarks)
+"$program" "${ask[@]}" cache=alone store=eval.sqlite out=alone_answers > alone.txt 2> log.txt || { cat log.txt; fails "eval"; }
+starts 1 3 rank1.log "${ask[@]}" cache=asked store=none.sqlite out=none; killed=$!
+until compgen -G "asked/predictions/*/*.partial/predictions.jsonl.steps/*.jsonl" > /dev/null; do
+  kill -0 "$killed" 2> /dev/null || fails "rank 1 ended: $(cat rank1.log)"
+  sleep 0.01
+done
+kill -9 "$killed" 2> /dev/null || fails "rank 1 had ended before it could be killed: $(cat rank1.log)"
+starts 0 3 rank0.log "${ask[@]}" cache=asked store=asked.sqlite out=asked_answers; first=$!
+starts 2 3 rank2.log "${ask[@]}" cache=asked store=none.sqlite out=none; third=$!
+wait "$third" || fails "rank 2: $(cat rank2.log)"
+wait "$first" || fails "rank 0: $(cat rank0.log)"
+says rank2.log "process 2 of 3: nothing is left to begin; process 0 goes on"
+diff -r -x table.json alone_answers asked_answers || fails "other answers"
+diff <(grep -v '^run ' alone.txt) <(grep -v '^run ' rank0.log.out) || fails "another table"
+[ ! -e none ] && [ ! -e none.sqlite ] || fails "a process that does not lead wrote results"
+compgen -G "asked/predictions/*/*.partial" > /dev/null && fails "steps were left behind"
+
 echo "== ranks that cannot be"
 SCALSELECT_RANK=2 SCALSELECT_PROCESSES=2 "$program" extract "${pool[@]}" cache=alone out=x.npz > log.txt 2>&1 && fails "a rank beyond the processes"
 says log.txt "SCALSELECT_RANK is 2, of 2 processes"

@@ -76,7 +76,7 @@ for delay in 0.6 1.2 2 3 4 6 8; do
   sleep "$delay"
   kill -9 "$pid" 2> /dev/null || true
   wait "$pid" 2> /dev/null || true
-  if compgen -G "killed/predictions/*/*.partial/predictions.jsonl.partial" > /dev/null; then inside=1; fi
+  if compgen -G "killed/predictions/*/*.partial/predictions.jsonl.steps" > /dev/null; then inside=1; fi
   [ $inside = 0 ] || break
 done
 [ $inside = 1 ] || echo "no kill fell inside an evaluation this time"
