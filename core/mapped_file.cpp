@@ -14,8 +14,6 @@
 
 namespace scalselect {
 
-namespace {
-
 Descriptor open_to_read(const std::filesystem::path& file) {
   Descriptor handle(::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));  // a pipe would wait for its writer
   if (!handle) {
@@ -23,8 +21,6 @@ Descriptor open_to_read(const std::filesystem::path& file) {
   }
   return handle;
 }
-
-}  // namespace
 
 MappedFile::MappedFile(const std::filesystem::path& file) : MappedFile(open_to_read(file), file) {}
 

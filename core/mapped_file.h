@@ -9,6 +9,9 @@
 
 namespace scalselect {
 
+/// A regular file or a pipe, open for reading; a pipe is not waited for. Throws UserError(kInput), naming the file.
+Descriptor open_to_read(const std::filesystem::path& file);
+
 class MappedFile {
  public:
   /// Throws UserError(kInput), naming the file, if it cannot be read or is not a regular file, and

@@ -45,9 +45,9 @@ class NpzReader {
   NpyArray describe(const std::string& name) const;
   std::vector<std::string> strings(const std::string& name) const;  ///< 1-D '<U', or '<i8' written as decimal text
   std::vector<std::int64_t> integers(const std::string& name) const;
-  /// A matrix of any float type as float32 rows (float64 is told). A stored member is mapped, and its checksum compared
-  /// when its last row is read, by a reader that reads all rows in order: that read throws. A deflated one is first
-  /// unpacked into an unlinked temporary file beside TMPDIR (N * d * item bytes). The reader need not outlive it.
+  /// A matrix of any float type as float32 rows (float64 is told). A stored member is read in place, and its checksum
+  /// compared when its last row is read, by a reader that reads all rows in order: that read throws. A deflated one is
+  /// first unpacked into an unlinked temporary file beside TMPDIR (N * d * item bytes). The reader need not outlive it.
   std::unique_ptr<RowSource> rows(const std::string& name) const;
 
  private:
@@ -55,7 +55,7 @@ class NpzReader {
   std::unique_ptr<Impl> impl_;
 };
 
-/// A matrix in a .npy file as float32 rows, mapped. Throws as NpzReader.
+/// A matrix in a .npy file as float32 rows, read in place. Throws as NpzReader.
 std::unique_ptr<RowSource> open_npy_rows(const std::filesystem::path& file);
 
 /// The items of a .npy file of '<U' strings, or of integers as decimal text, in order. Throws as NpzReader.

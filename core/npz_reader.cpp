@@ -1,6 +1,10 @@
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <bit>
+#include <cerrno>
 #include <cstring>
 #include <mutex>
 #include <optional>
@@ -13,6 +17,7 @@
 #include "core/mapped_file.h"
 #include "core/npy_format.h"
 #include "core/npz.h"
+#include "core/target_clones.h"
 #include "core/utf8.h"
 #include "core/zip_format.h"
 
@@ -47,51 +52,86 @@ class RunningChecksum {
   std::string where_;
 };
 
-/// Float rows of any precision in a mapping. A checksum is compared by whoever reads all rows in order.
-class MappedRows final : public RowSource {
+/// Widens half precision; the same numbers as half_to_float, many at a time.
+SCALSELECT_CLONES void widen_halves(const std::uint16_t* from, std::size_t count, float* out) {
+  constexpr std::uint32_t kInfinite = 0x0f800000, kExponent = 0x7f800000;  // of half and of single precision
+  for (std::size_t i = 0; i < count; ++i) {
+    const std::uint32_t bits = (from[i] & 0x7fffu) << 13, sign = (from[i] & 0x8000u) << 16;
+    const auto value = std::bit_cast<std::uint32_t>(std::bit_cast<float>(bits) * 0x1p112F);
+    out[i] = std::bit_cast<float>((bits >= kInfinite ? bits | kExponent : value) | sign);
+  }
+}
+
+SCALSELECT_CLONES void narrow(const double* from, std::size_t count, float* out) {
+  for (std::size_t i = 0; i < count; ++i) out[i] = static_cast<float>(from[i]);
+}
+
+/// Float rows of any precision in a file. They are read, not mapped: what is mapped counts as the process's memory, and
+/// each page costs a fault. A checksum is compared by whoever reads all rows in order.
+class FileRows final : public RowSource {
  public:
-  MappedRows(std::shared_ptr<MappedFile> mapping, std::string_view member, const NpyArray& array,
-             std::unique_ptr<RunningChecksum> checksum)
-      : mapping_(std::move(mapping)), member_(member), array_(array), checksum_(std::move(checksum)) {
-    if (checksum_) check(0, array.header_bytes);
+  /// `member`: of the file, from its byte `offset` on.
+  FileRows(std::shared_ptr<const Descriptor> handle, std::int64_t offset, std::string_view member, std::string where,
+           const NpyArray& array, std::unique_ptr<RunningChecksum> checksum)
+      : handle_(std::move(handle)),
+        offset_(offset),
+        bytes_(static_cast<std::int64_t>(member.size())),
+        where_(std::move(where)),
+        array_(array),
+        checksum_(std::move(checksum)) {
+    if (checksum_) checksum_->add(0, member.substr(0, static_cast<std::size_t>(array.header_bytes)), bytes_);
   }
   std::int64_t rows() const override { return array_.shape[0]; }
   std::int64_t cols() const override { return array_.shape[1]; }
   void read(std::int64_t first, std::int64_t count, float* out) const override {
     SCALSELECT_CHECK(first >= 0 && first + count <= rows());
-    const auto row_bytes = cols() * array_.item_bytes;
-    const auto begin = array_.header_bytes + first * row_bytes;
-    const char* from = member_.data() + begin;
-    if (checksum_) check(begin, count * row_bytes);
-    const auto values = static_cast<std::size_t>(count * cols());
+    const auto begin = array_.header_bytes + first * cols() * array_.item_bytes;
     switch (array_.type) {
-      case NpyType::kFloat32: std::memcpy(out, from, values * 4); break;
-      case NpyType::kFloat64: convert<double>(from, values, out, [](double v) { return static_cast<float>(v); }); break;
-      default: convert<std::uint16_t>(from, values, out, half_to_float);
+      case NpyType::kFloat32: copy(begin, reinterpret_cast<char*>(out), count * cols() * 4); break;
+      case NpyType::kFloat64: convert<double>(begin, count * cols(), out, narrow); break;
+      default: convert<std::uint16_t>(begin, count * cols(), out, widen_halves);
     }
   }
 
  private:
   template <class T, class Convert>
-  static void convert(const char* from, std::size_t values, float* out, Convert make) {
-    for (std::size_t i = 0; i < values; ++i) {
-      T value;  // zip members are not aligned
-      std::memcpy(&value, from + i * sizeof(T), sizeof(T));
-      out[i] = make(value);
+  void convert(std::int64_t begin, std::int64_t values, float* out, Convert make) const {
+    std::vector<T> piece(static_cast<std::size_t>(std::min<std::int64_t>(values, 1 << 16)));  // stays in the cache
+    while (values > 0) {
+      const auto count = std::min(values, static_cast<std::int64_t>(piece.size()));
+      const auto bytes = count * static_cast<std::int64_t>(sizeof(T));
+      copy(begin, reinterpret_cast<char*>(piece.data()), bytes);
+      make(piece.data(), static_cast<std::size_t>(count), out);
+      begin += bytes;
+      out += count;
+      values -= count;
     }
   }
-  void check(std::int64_t begin, std::int64_t count) const {
-    const auto bytes = member_.substr(static_cast<std::size_t>(begin), static_cast<std::size_t>(count));
-    checksum_->add(begin, bytes, static_cast<std::int64_t>(member_.size()));
+
+  /// Bytes of the member from `begin` on.
+  void copy(std::int64_t begin, char* out, std::int64_t bytes) const {
+    for (std::int64_t done = 0; done < bytes;) {
+      const auto got =
+          ::pread(handle_->get(), out + done, static_cast<std::size_t>(bytes - done), offset_ + begin + done);
+      if (got < 0 && errno == EINTR) continue;
+      if (got < 0) refuse(where_, fmt::format("cannot be read: {}", std::strerror(errno)), "Check the disk.");
+      if (got == 0) refuse(where_, "is cut short", "Write or copy the file again.");
+      done += got;
+    }
+    if (checksum_) checksum_->add(begin, {out, static_cast<std::size_t>(bytes)}, bytes_);
   }
-  std::shared_ptr<MappedFile> mapping_;
-  std::string_view member_;  ///< header and data
+
+  std::shared_ptr<const Descriptor> handle_;
+  std::int64_t offset_, bytes_;  ///< of header and data
+  std::string where_;
   NpyArray array_;
   std::unique_ptr<RunningChecksum> checksum_;  ///< null: there is none, or unpacking compares it
 };
 
-std::unique_ptr<RowSource> rows_in(std::shared_ptr<MappedFile> mapping, std::string_view member,
-                                   const std::string& where, std::unique_ptr<RunningChecksum> checksum = nullptr) {
+/// `member`: bytes of `mapping`, which is the file that `handle` has open.
+std::unique_ptr<RowSource> rows_in(std::shared_ptr<const Descriptor> handle, const MappedFile& mapping,
+                                   std::string_view member, const std::string& where,
+                                   std::unique_ptr<RunningChecksum> checksum = nullptr) {
   const auto array = parse_npy_header(member, where);
   const bool floats =
       array.type == NpyType::kFloat16 || array.type == NpyType::kFloat32 || array.type == NpyType::kFloat64;
@@ -102,7 +142,9 @@ std::unique_ptr<RowSource> rows_in(std::shared_ptr<MappedFile> mapping, std::str
   }
   if (array.type == NpyType::kFloat64)
     log_warning("{} holds float64 numbers; they are read as float32, as features are", where);
-  return std::make_unique<MappedRows>(std::move(mapping), member, array, std::move(checksum));
+  ::posix_fadvise(handle->get(), 0, 0, POSIX_FADV_SEQUENTIAL);  // advice only
+  return std::make_unique<FileRows>(std::move(handle), member.data() - mapping.bytes().data(), member, where, array,
+                                    std::move(checksum));
 }
 
 }  // namespace
@@ -110,7 +152,8 @@ std::unique_ptr<RowSource> rows_in(std::shared_ptr<MappedFile> mapping, std::str
 struct NpzReader::Impl {
   std::filesystem::path file;
   std::vector<ZipMember> members;
-  std::shared_ptr<MappedFile> mapping;
+  std::shared_ptr<const Descriptor> handle;
+  std::unique_ptr<const MappedFile> mapping;
 
   std::string where(const std::string& name) const {
     return fmt::format("The array '{}' of '{}'", name, file.string());
@@ -145,21 +188,30 @@ struct NpzReader::Impl {
     return out;
   }
 
-  /// All unpacked bytes after the header, which is put into `array`.
-  std::string body(const std::string& name, NpyArray& array) const {
+  /// All unpacked bytes; the header among them is put into `array`.
+  std::string whole(const std::string& name, NpyArray& array) const {
     std::string bytes = head(name, member(name).bytes);
     array = parse_npy_header(bytes, where(name));
     if (static_cast<std::int64_t>(bytes.size()) < array.header_bytes + array.count() * array.item_bytes) {
       refuse(where(name), "is cut short", "Write or copy the file again.");
     }
-    return bytes.substr(static_cast<std::size_t>(array.header_bytes));
+    return bytes;
   }
 };
+
+namespace {
+
+std::string_view data_of(std::string_view bytes, const NpyArray& array) {
+  return bytes.substr(static_cast<std::size_t>(array.header_bytes));
+}
+
+}  // namespace
 
 NpzReader::NpzReader(const std::filesystem::path& file) : impl_(new Impl) {
   impl_->file = file;
   impl_->members = read_zip_directory(file);
-  impl_->mapping = std::make_shared<MappedFile>(file);
+  impl_->handle = std::make_shared<const Descriptor>(open_to_read(file));
+  impl_->mapping = std::make_unique<const MappedFile>(*impl_->handle, file);
 }
 
 NpzReader::~NpzReader() = default;
@@ -218,6 +270,7 @@ std::optional<std::string> utf8_of(const char* bytes, std::int64_t count) {
 /// Strings as they are, integers as decimal text.
 std::vector<std::string> texts_of(const NpyArray& array, std::string_view data, const std::string& where) {
   std::vector<std::string> texts;
+  texts.reserve(static_cast<std::size_t>(array.count()));
   if (array.type == NpyType::kInt64 || array.type == NpyType::kInt32) {
     for (const auto value : integers_of(array, data, where)) texts.push_back(std::to_string(value));
     return texts;
@@ -238,14 +291,14 @@ std::vector<std::string> texts_of(const NpyArray& array, std::string_view data, 
 
 std::vector<std::int64_t> NpzReader::integers(const std::string& name) const {
   NpyArray array;
-  const auto bytes = impl_->body(name, array);
-  return integers_of(array, bytes, impl_->where(name));
+  const auto bytes = impl_->whole(name, array);
+  return integers_of(array, data_of(bytes, array), impl_->where(name));
 }
 
 std::vector<std::string> NpzReader::strings(const std::string& name) const {
   NpyArray array;
-  const auto bytes = impl_->body(name, array);
-  return texts_of(array, bytes, impl_->where(name));
+  const auto bytes = impl_->whole(name, array);
+  return texts_of(array, data_of(bytes, array), impl_->where(name));
 }
 
 std::vector<std::string> read_npy_texts(const std::filesystem::path& file) {
@@ -255,7 +308,7 @@ std::vector<std::string> read_npy_texts(const std::filesystem::path& file) {
   if (static_cast<std::int64_t>(mapping.bytes().size()) < array.header_bytes + array.count() * array.item_bytes) {
     refuse(where, "is cut short", "Write or copy the file again.");
   }
-  return texts_of(array, mapping.bytes().substr(static_cast<std::size_t>(array.header_bytes)), where);
+  return texts_of(array, data_of(mapping.bytes(), array), where);
 }
 
 std::unique_ptr<RowSource> NpzReader::rows(const std::string& name) const {
@@ -263,20 +316,21 @@ std::unique_ptr<RowSource> NpzReader::rows(const std::string& name) const {
   const auto packed = impl_->packed(member);
   const auto where = impl_->where(name);
   if (!member.deflated) {
-    return rows_in(impl_->mapping, packed, where, std::make_unique<RunningChecksum>(member.crc, where));
+    return rows_in(impl_->handle, *impl_->mapping, packed, where, std::make_unique<RunningChecksum>(member.crc, where));
   }
-  const auto handle = unnamed_file();
+  const auto handle = std::make_shared<const Descriptor>(unnamed_file());
   inflate_zip_member(packed, member, member.bytes, where, [&](const char* bytes, std::size_t count) {
-    write_all(handle, {bytes, count}, "the temporary copy of " + impl_->file.string());
+    write_all(*handle, {bytes, count}, "the temporary copy of " + impl_->file.string());
   });
-  auto mapping = std::make_shared<MappedFile>(handle, impl_->file);
-  return rows_in(mapping, mapping->bytes(), where);
+  const MappedFile mapping(*handle, impl_->file);
+  return rows_in(handle, mapping, mapping.bytes(), where);
 }
 
 std::unique_ptr<RowSource> open_npy_rows(const std::filesystem::path& file) {
   const auto where = fmt::format("'{}'", file.string());
-  auto mapping = std::make_shared<MappedFile>(file);
-  return rows_in(mapping, mapping->bytes(), where);
+  const auto handle = std::make_shared<const Descriptor>(open_to_read(file));
+  const MappedFile mapping(*handle, file);
+  return rows_in(handle, mapping, mapping.bytes(), where);
 }
 
 }  // namespace scalselect

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "core/crc32.h"
 #include "core/error.h"
 #include "core/files.h"
 #include "core/npy_format.h"
@@ -46,7 +47,7 @@ class MemberStream {
 
   void write(const void* data, std::size_t count) {
     const auto* bytes = static_cast<const Bytef*>(data);
-    crc_ = crc32_z(crc_, bytes, count);
+    crc_ = crc32_of({static_cast<const char*>(data), count}, crc_);
     plain_ += static_cast<std::int64_t>(count);
     if (!deflate_) return emit(bytes, count);
     while (count > 0) {
@@ -60,7 +61,7 @@ class MemberStream {
   /// Fills in what is known now.
   void finish(ZipMember& member) {
     if (deflate_) pack(nullptr, 0, Z_FINISH);
-    member.crc = static_cast<std::uint32_t>(crc_);
+    member.crc = crc_;
     member.bytes = plain_;
     member.packed_bytes = packed_;
   }
@@ -85,7 +86,7 @@ class MemberStream {
   bool deflate_;
   z_stream stream_{};
   std::vector<Bytef> buffer_ = std::vector<Bytef>(kChunk);
-  uLong crc_ = 0;
+  std::uint32_t crc_ = 0;
   std::int64_t plain_ = 0, packed_ = 0;
 };
 

@@ -5,12 +5,15 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <iterator>
 #include <limits>
 #include <nlohmann/json.hpp>
 #include <numeric>
 
+#include "core/check.h"
 #include "core/error.h"
 #include "core/files.h"
+#include "core/parallel.h"
 #include "core/utf8.h"
 #include "data/byte_stream.h"
 #include "data/json_scan.h"
@@ -22,14 +25,18 @@ namespace {
 
 constexpr std::size_t kQuoted = 100;  // bytes of a bad line
 
+constexpr std::int64_t kPieceLines = 2048;  // of a score file that one thread writes as text
+constexpr std::int64_t kPiecesAtOnce = 64;  // whose texts are in memory
+
 constexpr const char* kRemedy = "Each line is {\"sample_id\": .., \"importance\": ..}.";
 
-/// The number that `id` spells without leading zeros or signs, as JSON; otherwise the string itself.
-nlohmann::ordered_json id_value(const std::string& id) {
+/// `id` in JSON: a number, if that is what it spells without leading zeros or signs; otherwise a string.
+std::string id_json(const std::string& id) {
   std::int64_t number = 0;
   const auto [end, code] = std::from_chars(id.data(), id.data() + id.size(), number);
-  if (code == std::errc{} && number >= 0 && std::to_string(number) == id) return number;
-  return id;
+  const bool plain = !id.empty() && end == id.data() + id.size() && (id[0] != '0' || id == "0");
+  if (code == std::errc{} && number >= 0 && plain && id[0] != '-') return id;
+  return nlohmann::json(id).dump();
 }
 
 std::string id_text(const nlohmann::json& value) {
@@ -50,20 +57,35 @@ std::int64_t row_number(const std::string& id, const Pool& pool, const std::file
 
 }  // namespace
 
-void write_scores(const std::vector<ScoredId>& entries, const std::filesystem::path& file) {
+void write_scores(std::span<const std::string> ids, std::span<const double> scores, const std::filesystem::path& file) {
+  SCALSELECT_CHECK(ids.size() == scores.size());
   std::vector<std::size_t> order;
-  for (std::size_t i = 0; i < entries.size(); ++i) {
-    if (!std::isnan(entries[i].score)) order.push_back(i);
+  for (std::size_t i = 0; i < scores.size(); ++i) {
+    if (!std::isnan(scores[i])) order.push_back(i);
   }
-  std::stable_sort(order.begin(), order.end(),
-                   [&](std::size_t a, std::size_t b) { return entries[a].score > entries[b].score; });
-  std::string text;
-  for (const auto i : order) {
-    // Python's json.dumps writes a space after ':' and ','; the authors' files look like that.
-    text += fmt::format("{{\"sample_id\": {}, \"importance\": {}}}\n", id_value(entries[i].id).dump(),
-                        nlohmann::ordered_json(entries[i].score).dump());
+  std::sort(order.begin(), order.end(),
+            [&](std::size_t a, std::size_t b) { return scores[a] != scores[b] ? scores[a] > scores[b] : a < b; });
+  FileWriter out(file);
+  std::vector<std::string> texts(kPiecesAtOnce);
+  const auto lines = static_cast<std::int64_t>(order.size());
+  for (std::int64_t first = 0; first < lines; first += kPiecesAtOnce * kPieceLines) {
+    const auto count = std::min(lines - first, kPiecesAtOnce * kPieceLines);
+    parallel_blocks(count, kPieceLines, [&](std::int64_t begin, std::int64_t end) {
+      std::string text;
+      for (auto line = first + begin; line < first + end; ++line) {
+        const auto i = order[static_cast<std::size_t>(line)];
+        // Python's json.dumps writes a space after ':' and ','; the authors' files look like that.
+        fmt::format_to(std::back_inserter(text), "{{\"sample_id\": {}, \"importance\": {}}}\n", id_json(ids[i]),
+                       nlohmann::ordered_json(scores[i]).dump());
+      }
+      texts[static_cast<std::size_t>(begin / kPieceLines)] = std::move(text);
+    });
+    for (auto& text : texts) {
+      out.write(text);
+      text.clear();
+    }
   }
-  write_file_atomically(file, text);
+  out.commit();
 }
 
 std::vector<ScoredId> read_scores(const std::filesystem::path& file) {

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -22,9 +23,10 @@ enum class IdKind {
   kId,   ///< the pool's own ids
 };
 
-/// Writes the entries ordered by (score descending, position ascending), NaN left out. An id of digits only without
-/// leading zeros is written as a number, as the authors' code does, any other as a string.
-void write_scores(const std::vector<ScoredId>& entries, const std::filesystem::path& file);
+/// Writes the scores of `ids`, parallel to `scores`, ordered by (score descending, position ascending), NaN left out.
+/// An id of digits only without leading zeros is written as a number, as the authors' code does, any other as a string.
+/// Memory: 8 bytes a score besides what is given.
+void write_scores(std::span<const std::string> ids, std::span<const double> scores, const std::filesystem::path& file);
 
 /// In file order; a line with "metadata" is skipped as the authors' reader does.
 /// Throws UserError(kInput) with file and line: not JSON, key missing, wrong type, no score at all.

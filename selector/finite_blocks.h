@@ -42,7 +42,7 @@ struct FiniteBlock {
 using PrepareChunk =
     std::function<void(std::int64_t begin, Eigen::Ref<RowMajorMatrixXd> rows, std::span<const char> finite)>;
 
-/// Reads the blocks of `unit` in order, the next one while the last is used. Memory: 2 blocks of float32, 1 of float64.
+/// Reads the blocks of a unit in order, the next one while the last is used. Memory: 2 blocks of float32, 1 of float64.
 /// Throws what the source throws.
 class FiniteBlocks {
  public:
@@ -52,8 +52,17 @@ class FiniteBlocks {
   /// CRC-32 of the rows, as float32, of the unit that was read last.
   std::uint32_t digest() const { return digest_; }
   void for_each(const Unit& unit, const PrepareChunk& prepare, const std::function<void(FiniteBlock&)>& use);
+  /// The same for rows that are needed once: `use` is called from several threads with `rows_at_once` rows of a block,
+  /// which it may change and which are gone afterwards, so that they need not leave a thread's cache.
+  void for_each_piece(const Unit& unit, std::int64_t rows_at_once, const std::function<void(FiniteBlock&)>& use);
 
  private:
+  /// Calls `use(first, count)` for each block; its rows are in `reading_`.
+  void read_blocks(const Unit& unit, const std::function<void(std::int64_t first, std::int64_t count)>& use);
+  /// Rows begin ... stop - 1 of the block in float64, at row `at` of `values_`.
+  void widen(std::int64_t begin, std::int64_t stop, std::int64_t at);
+  std::span<const char> finite(std::int64_t begin, std::int64_t stop) const;
+
   const RowSource& source_;
   std::int64_t block_rows_;
   bool digests_;

@@ -19,6 +19,28 @@ namespace {
 /// Width of the tiles of a d x d Gram matrix: wide ones pack fewer copies of the rows, many keep more threads busy.
 std::int64_t tile_width(std::int64_t d) { return d <= 512 ? 128 : d <= 2048 ? 256 : 512; }
 
+/// Tiles beside each other that are one product: the diagonal one of a row of tiles, or some before it.
+struct TileRun {
+  std::int64_t row = 0, first = 0, count = 1;
+};
+
+/// All tiles of the lower triangle in runs, the longest first, so that threads end together. A run packs its left
+/// columns once for all of its tiles.
+std::vector<TileRun> tile_runs(std::int64_t tiles) {
+  const auto most = std::clamp<std::int64_t>(tiles / 2, 1, 4);
+  std::vector<TileRun> runs;
+  for (std::int64_t row = 0; row < tiles; ++row) {
+    const auto pieces = (row + most - 1) / most;
+    for (std::int64_t i = 0; i < pieces; ++i) {
+      const auto first = row * i / pieces;
+      runs.push_back({row, first, row * (i + 1) / pieces - first});
+    }
+  }
+  std::stable_sort(runs.begin(), runs.end(), [](const TileRun& a, const TileRun& b) { return a.count > b.count; });
+  for (std::int64_t row = 0; row < tiles; ++row) runs.push_back({row, row, 1});  // half the work of another
+  return runs;
+}
+
 void check(int info, const char* what) {
   SCALSELECT_CHECK(info >= 0);
   if (info > 0) {
@@ -84,15 +106,14 @@ const char* better_openblas_core() {
 }
 
 void add_gram(const ConstRowsXd& z, RowMajorMatrixXd& gram) {
-  const std::int64_t d = z.cols(), tile_cols = tile_width(d), tiles = (d + tile_cols - 1) / tile_cols;
-  parallel_blocks(tiles * (tiles + 1) / 2, 1, [&](std::int64_t pair, std::int64_t) {
-    std::int64_t i = 0;
-    while ((i + 1) * (i + 2) / 2 <= pair) ++i;
-    const std::int64_t j = pair - i * (i + 1) / 2;
-    const auto left = z.middleCols(i * tile_cols, std::min(tile_cols, d - i * tile_cols));
-    const auto right = z.middleCols(j * tile_cols, std::min(tile_cols, d - j * tile_cols));
-    auto tile = gram.block(i * tile_cols, j * tile_cols, left.cols(), right.cols());
-    if (i == j) tile.selfadjointView<Eigen::Lower>().rankUpdate(left.transpose());
+  const auto d = z.cols(), width = tile_width(d);
+  const auto runs = tile_runs((d + width - 1) / width);
+  parallel_blocks(static_cast<std::int64_t>(runs.size()), 1, [&](std::int64_t at, std::int64_t) {
+    const auto& run = runs[static_cast<std::size_t>(at)];
+    const auto left = z.middleCols(run.row * width, std::min(width, d - run.row * width));
+    const auto right = z.middleCols(run.first * width, std::min(run.count * width, d - run.first * width));
+    auto tile = gram.block(run.row * width, run.first * width, left.cols(), right.cols());
+    if (run.first == run.row) tile.selfadjointView<Eigen::Lower>().rankUpdate(left.transpose());
     else tile.noalias() += left.transpose() * right;
   });
 }

@@ -275,27 +275,9 @@ void sum_units(FiniteBlocks& blocks, const SubspaceFit& fit, const std::vector<U
   kernels.set_basis({});
 }
 
-void for_each_scored(FiniteBlocks& blocks, const SubspaceFit& fit, SubspaceKernels& kernels, const ScoredRows& use) {
-  SCALSELECT_CHECK(fit.next() == SubspaceFit::Pass::kScores);
-  const auto& transform = fit.transform();
-  const auto& source = blocks.source();
-  const auto k = fit.directions(), cols = source.cols();
-  if (k > 0) kernels.set_basis(transform.basis);
-  RowMajorMatrixXd projected(std::min(subspace_block_rows(cols), source.rows()), k);
-  for (const auto& unit : units_of(source.rows())) {
-    blocks.for_each(
-        unit, [&](auto, auto rows, auto finite) { transform.prepare(rows, finite); },
-        [&](FiniteBlock& block) {
-          const Block out(projected.data(), block.count, k);
-          if (k > 0) kernels.project(first_rows(block.rows.data(), block.count, cols), out);
-          use(block, out);
-        });
-  }
-  kernels.set_basis({});
-}
-
 void apply_subspace(const SubspaceFit& fit, FiniteBlocks& blocks, SubspaceScores& result, SubspaceDetails* details,
                     SubspaceKernels& kernels) {
+  SCALSELECT_CHECK(fit.next() == SubspaceFit::Pass::kScores);
   const auto& state = fit.state();
   const auto rows = blocks.source().rows(), k = fit.directions();
   result.directions = k;
@@ -310,20 +292,45 @@ void apply_subspace(const SubspaceFit& fit, FiniteBlocks& blocks, SubspaceScores
     details->residuals.assign(result.scores.size(), std::numeric_limits<double>::quiet_NaN());
   }
   const Eigen::RowVectorXd energy = state.energy.head(k).transpose();
-  for_each_scored(blocks, fit, kernels, [&](const FiniteBlock& block, const auto& projected) {
-    parallel_blocks(block.count, kRowsAtOnce, [&](std::int64_t begin, std::int64_t end) {
-      for (std::int64_t i = begin; i < end; ++i) {
-        if (block.finite[static_cast<std::size_t>(i)] == 0) continue;
-        const auto u = projected.row(i);
-        const auto row = static_cast<std::size_t>(block.first + i);
-        result.scores[row] = u.squaredNorm();
-        if (details == nullptr) continue;
-        const double outside = block.rows.row(i).squaredNorm() - u.cwiseAbs2().dot(energy);
-        details->residuals[row] = std::max(outside, 0.0);
-        std::copy_n(u.data(), k, details->coordinates.begin() + static_cast<std::int64_t>(row) * k);
-      }
-    });
-  });
+  const auto& transform = fit.transform();
+  const auto cols = blocks.source().cols();
+  const auto score = [&](const FiniteBlock& block, const Block& projected, std::int64_t begin, std::int64_t end) {
+    for (std::int64_t i = begin; i < end; ++i) {
+      if (block.finite[static_cast<std::size_t>(i)] == 0) continue;
+      const auto u = projected.row(i);
+      const auto row = static_cast<std::size_t>(block.first + i);
+      result.scores[row] = u.squaredNorm();
+      if (details == nullptr) continue;
+      const double outside = block.rows.row(i).squaredNorm() - u.cwiseAbs2().dot(energy);
+      details->residuals[row] = std::max(outside, 0.0);
+      std::copy_n(u.data(), k, details->coordinates.begin() + static_cast<std::int64_t>(row) * k);
+    }
+  };
+  RowMajorMatrixXd space(std::min(subspace_block_rows(cols), rows), k);
+  const auto project = [&](const FiniteBlock& block, double* into) {
+    const Block out(into, block.count, k);
+    if (k > 0) kernels.project(first_rows(block.rows.data(), block.count, cols), out);
+    return out;
+  };
+  if (k > 0) kernels.set_basis(transform.basis);
+  for (const auto& unit : units_of(rows)) {
+    if (kernels.projects_concurrently()) {
+      blocks.for_each_piece(unit, kRowsAtOnce, [&](FiniteBlock& piece) {
+        transform.prepare(piece.rows, piece.finite);
+        const auto in_block = (piece.first - unit.first) % subspace_block_rows(cols);
+        score(piece, project(piece, space.row(in_block).data()), 0, piece.count);
+      });
+      continue;
+    }
+    blocks.for_each(
+        unit, [&](auto, auto chunk, auto finite) { transform.prepare(chunk, finite); },
+        [&](FiniteBlock& block) {
+          const auto out = project(block, space.data());
+          parallel_blocks(block.count, kRowsAtOnce,
+                          [&](std::int64_t begin, std::int64_t end) { score(block, out, begin, end); });
+        });
+  }
+  kernels.set_basis({});
 }
 
 }  // namespace scalselect

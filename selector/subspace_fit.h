@@ -75,10 +75,6 @@ void with_matrices_of(const RowSource& source, const std::function<void()>& work
 void sum_units(FiniteBlocks& blocks, const SubspaceFit& fit, const std::vector<Unit>& units, SubspaceKernels& kernels,
                std::vector<std::int64_t>* excluded, const std::function<void(const Unit&, Moments)>& take);
 
-/// Calls `use` with blocks of transformed rows, ready to be scored: the rows before and after the basis (n x k).
-using ScoredRows = std::function<void(const FiniteBlock&, const Eigen::Map<RowMajorMatrixXd>& projected)>;
-void for_each_scored(FiniteBlocks& blocks, const SubspaceFit& fit, SubspaceKernels& kernels, const ScoredRows& use);
-
 /// Fills `result` (except `excluded`) and `details`, if given, with the scores of every finite row of the source, by a
 /// fit that is at Pass::kScores; the source may be a part of the rows that were summed, or others.
 void apply_subspace(const SubspaceFit& fit, FiniteBlocks& blocks, SubspaceScores& result, SubspaceDetails* details,

@@ -27,6 +27,8 @@ class CpuKernels final : public SubspaceKernels {
     });
   }
 
+  bool projects_concurrently() const override { return true; }
+
   Spectrum symmetric_eigen(RowMajorMatrixXd lower, const WantedVectors& wanted) override {
     return scalselect::symmetric_eigen(std::move(lower), wanted);
   }

@@ -8,7 +8,8 @@
 
 namespace scalselect {
 
-/// Not thread-safe; rows are in host memory and may change as soon as a call returns.
+/// Not thread-safe, but for what projects_concurrently says; rows are in host memory and may change as soon as a call
+/// returns.
 class SubspaceKernels {
  public:
   virtual ~SubspaceKernels() = default;
@@ -24,6 +25,8 @@ class SubspaceKernels {
   virtual void set_basis(RowMajorMatrixXd basis) = 0;
   /// out (n x k) = z (n x d) * basis^T.
   virtual void project(const ConstRowsXd& z, Eigen::Map<RowMajorMatrixXd> out) = 0;
+  /// Whether `project` may be called from several threads at once, each with few rows.
+  virtual bool projects_concurrently() const { return false; }
 
   /// As scalselect::symmetric_eigen.
   virtual Spectrum symmetric_eigen(RowMajorMatrixXd lower, const WantedVectors& wanted = {}) = 0;

@@ -64,15 +64,13 @@ void warn_of_excluded(std::span<const std::string> ids, std::span<const std::int
 
 std::int64_t write_vector_scores(std::span<const std::string> ids, std::span<const double> scores,
                                  const fs::path& out) {
-  std::vector<ScoredId> entries;
   std::vector<std::int64_t> excluded;
   for (std::size_t i = 0; i < ids.size(); ++i) {
-    entries.push_back({ids[i], scores[i]});
     if (std::isnan(scores[i])) excluded.push_back(static_cast<std::int64_t>(i));
   }
-  write_scores(entries, out);
+  write_scores(ids, scores, out);
   warn_of_excluded(ids, excluded, "got no score");
-  return static_cast<std::int64_t>(entries.size() - excluded.size());
+  return static_cast<std::int64_t>(ids.size() - excluded.size());
 }
 
 schema::SelectOptions select_options(const Bound& bound) {

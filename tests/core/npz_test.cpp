@@ -10,6 +10,7 @@
 
 #include "core/error.h"
 #include "core/files.h"
+#include "core/npy_format.h"
 #include "tests/message_of.h"
 
 namespace scalselect {
@@ -48,6 +49,20 @@ TEST_P(NumpyFile, IsReadLikeNumpyWroteIt) {
   EXPECT_EQ(part[0], 1.0F / 8);
 }
 INSTANTIATE_TEST_SUITE_P(Npz, NumpyFile, ::testing::Values("stored.npz", "deflated.npz"));
+
+TEST(Npz, WidensEveryHalfAsTheyAreOneByOne) {
+  constexpr int kAll = 1 << 16;
+  const auto file = scratch("halves.npy");
+  std::string bytes = make_npy_header("<f2", {kAll / 256, 256});
+  for (int i = 0; i < kAll; ++i) bytes += {static_cast<char>(i & 255), static_cast<char>(i >> 8)};
+  write_file_atomically(file, bytes);
+  const auto values = all_of_rows(*open_npy_rows(file));
+  for (int i = 0; i < kAll; ++i) {
+    const float one = half_to_float(static_cast<std::uint16_t>(i)), value = values[static_cast<std::size_t>(i)];
+    if (std::isnan(one)) EXPECT_TRUE(std::isnan(value)) << i;
+    else EXPECT_EQ(std::memcmp(&one, &value, sizeof one), 0) << i;
+  }
+}
 
 TEST(Npz, ReadsOtherPrecisionsIntegersAndPlainNpy) {
   const NpzReader reader(golden("types.npz"));

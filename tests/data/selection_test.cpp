@@ -8,6 +8,7 @@
 
 #include "core/error.h"
 #include "core/files.h"
+#include "core/parallel.h"
 #include "data/score_file.h"
 #include "data/subset.h"
 #include "tests/message_of.h"
@@ -64,7 +65,9 @@ TEST(Ids, FindRowsUnlessAmbiguous) {
 
 TEST(ScoreFile, LooksLikeTheAuthorsAndComesBack) {
   const auto file = place("importance_scores.jsonl");
-  write_scores({{"3", 0.25}, {"007", 0.5}, {"x_1", 0.25}, {"4", std::nan("")}}, file);
+  const std::vector<std::string> ids = {"3", "007", "x_1", "4"};
+  const std::vector<double> scores = {0.25, 0.5, 0.25, std::nan("")};
+  write_scores(ids, scores, file);
   EXPECT_EQ(read_file(file),
             "{\"sample_id\": \"007\", \"importance\": 0.5}\n{\"sample_id\": 3, \"importance\": 0.25}\n"
             "{\"sample_id\": \"x_1\", \"importance\": 0.25}\n");
@@ -72,6 +75,28 @@ TEST(ScoreFile, LooksLikeTheAuthorsAndComesBack) {
   ASSERT_EQ(entries.size(), 3U);
   EXPECT_EQ(entries[1].id, "3");
   EXPECT_EQ(entries[1].score, 0.25);
+}
+
+TEST(ScoreFile, IsTheSameByAnyNumberOfThreads) {
+  std::vector<std::string> ids;
+  std::vector<double> scores;
+  for (int i = 0; i < 150'000; ++i) {  // more lines than are in memory as text at a time
+    ids.push_back(std::to_string(i));
+    scores.push_back(i % 1000);
+  }
+  const auto written_by = [&](int threads) {
+    set_threads(threads);
+    write_scores(ids, scores, place("many.jsonl"));
+    set_threads(0);
+    return read_file(place("many.jsonl"));
+  };
+  const auto text = written_by(1);
+  EXPECT_EQ(text, written_by(3));
+  const auto entries = read_scores(place("many.jsonl"));
+  ASSERT_EQ(entries.size(), ids.size());
+  EXPECT_EQ(entries[0].id, "999");
+  EXPECT_EQ(entries[1].id, "1999");  // ties in the order of the rows
+  EXPECT_EQ(entries.back().id, "149000");
 }
 
 TEST(ScoreFile, MapsToRows) {
