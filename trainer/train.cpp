@@ -18,7 +18,7 @@
 namespace scalselect::trainer {
 namespace {
 
-constexpr std::int64_t kBFloat16Alignment = 16;
+constexpr std::int64_t kBFloat16Alignment = 64;
 
 double seconds_since(std::chrono::steady_clock::time_point begin) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();

@@ -24,6 +24,7 @@ namespace {
 
 constexpr int kFeaturesVersion = 1;
 constexpr int kCompatVersion = 2;  ///< what the authors' token roles mean; part of their features' keys alone
+constexpr int kLossVersion = 2;    ///< how a training's loss is computed; part of gradients' keys alone
 
 bool is_compat(const FeatureSpec& spec) {
   const auto* pooled = std::get_if<PooledVisualSpec>(&spec);
@@ -39,6 +40,7 @@ StageKey features_key(const FeatureSpec& spec, const OpenPool& pool, const WarmU
       with_model_options({{"feature", nlohmann::json(describe_feature(spec))}, {"dtype", model.dtype}}, model)};
   if (is_compat(spec)) key.params["compat"] = kCompatVersion;
   if (const auto* point = gradient_point(spec)) {
+    key.params["loss"] = kLossVersion;
     if (const auto warm_up = warm_up_key(point->options, place)) key.inputs["warm_up"] = warm_up->digest();
   }
   return key;

@@ -20,7 +20,7 @@ namespace scalselect::pipeline {
 namespace fs = std::filesystem;
 namespace {
 
-constexpr int kAdapterVersion = 1;
+constexpr int kAdapterVersion = 2;  ///< since 2 a batch is one sequence without padding
 
 StageKey key_from(const nlohmann::json& payload) {
   return {payload.at("stage"), payload.at("version"), payload.at("inputs"), payload.at("params")};

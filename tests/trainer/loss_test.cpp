@@ -62,7 +62,8 @@ TEST(Loss, AlignmentChangesShapesOnly) {
   const std::vector<std::int64_t> indices = {0, 4, 3};
   const auto plain = collate(set, indices, 0), aligned = collate(set, indices, 0, 16);
   EXPECT_EQ(aligned.ids.size(1) % 16, 0);
-  EXPECT_EQ(aligned.targets.size(0) % 64, 0);
+  EXPECT_EQ(aligned.targets.size(0) % 16, 0);
+  EXPECT_EQ(aligned.tokens, plain.ids.size(1));
   EXPECT_EQ(aligned.supervised, plain.targets.size(0));
   const auto a = loss_sum(model, plain, features.fetch(plain.images)).item<double>();
   const auto b = loss_sum(model, aligned, features.fetch(aligned.images)).item<double>();
@@ -77,7 +78,7 @@ TEST(Loss, OnlyTokensBeforeTargetsCount) {
   set.samples = {sample};
   const auto batch = collate(set, std::vector<std::int64_t>{0}, 0);
   EXPECT_EQ(sample.targets(), 2);
-  EXPECT_TRUE(torch::equal(batch.positions, torch::tensor({2L, 4L})));
+  EXPECT_TRUE(torch::equal(batch.rows, torch::tensor({2L, 4L})));
   EXPECT_TRUE(torch::equal(batch.targets, torch::tensor({7L, 2L})));
   EXPECT_EQ(batch.tokens, 6);
 }
