@@ -14,7 +14,7 @@ deps="$root/.deps"
 packages=(
   g++ cmake ninja-build ccache mold pkg-config git ca-certificates python3 python3-pip unzip
   libeigen3-dev libopenblas-dev nlohmann-json3-dev libfmt-dev libsimdjson-dev libyaml-cpp-dev libsqlite3-dev
-  libsqlitecpp-dev libssl-dev zlib1g-dev libzstd-dev libpng-dev libjpeg-dev libwebp-dev libpcre2-dev libicu-dev
+  libsqlitecpp-dev libgloo-dev libssl-dev zlib1g-dev libzstd-dev libpng-dev libjpeg-dev libwebp-dev libpcre2-dev libicu-dev
   libgtest-dev libgmock-dev libbenchmark-dev gnuplot-nox fonts-dejavu-core
 )
 [ "${1:-}" = --lint ] && packages+=(clang-format-14 clang-tidy-14)

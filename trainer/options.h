@@ -52,6 +52,9 @@ struct TrainOptions {
 
   int batch_size = 16;
   int accumulation = 1;  ///< batches per step
+  /// Parts of every batch whose gradients are added in pairs: as many processes, or a smaller power of two, may share
+  /// the training, and it has the same bits in all cases. A power of two.
+  int shards = 1;
   double epochs = 3;
   std::optional<std::int64_t> max_steps;  ///< overrides epochs and cycles over the data: the equal-steps control
   bool group_by_length = true;
@@ -83,8 +86,12 @@ struct TrainOptions {
              "schedule of the learning rate after warm-up");
     v.field("warmup_ratio", o.warmup_ratio, "share of the steps with a rising rate", Range{0, 1});
     v.field("max_grad_norm", o.max_grad_norm, "gradients are clipped to this global norm; 0 = never", Range{0, 1e9});
-    v.field("batch_size", o.batch_size, "samples per forward pass", Range{1, 65536});
-    v.field("accumulation", o.accumulation, "forward passes per step", Range{1, 65536});
+    v.field("batch_size", o.batch_size, "samples per batch: of a forward pass, unless they are cut into shards",
+            Range{1, 65536});
+    v.field("accumulation", o.accumulation, "batches per step", Range{1, 65536});
+    v.field("shards", o.shards,
+            "parts of a batch, each with a forward pass of its own: as many processes may share the training",
+            Range{1, 65536});
     v.field("epochs", o.epochs, "passes over the data; may be a fraction", Range{0, 1e6});
     v.field("max_steps", o.max_steps, "steps in all, whatever the epochs; null = by epochs", Range{1, 1e12});
     v.field("group_by_length", o.group_by_length, "samples of similar length share a batch");

@@ -4,9 +4,13 @@
 #include <chrono>
 #include <cmath>
 #include <memory>
+#include <optional>
+#include <span>
 
 #include "core/error.h"
+#include "core/hash.h"
 #include "core/log.h"
+#include "core/rng.h"
 #include "trainer/adamw.h"
 #include "trainer/batches.h"
 #include "trainer/bfloat16.h"
@@ -62,21 +66,23 @@ at::Generator generator(torch::Device device) { return at::globalContext().defau
 class Trainer {
  public:
   Trainer(vlm::Vlm model, const TrainingSet& set, ImageFeatures& features, const TrainOptions& options,
-          const std::filesystem::path& folder)
+          const std::filesystem::path& folder, TrainingGroup* group)
       : model_(model),
         set_(set),
         features_(features),
         options_(options),
         folder_(folder),
+        group_(group),
         stream_(set.lengths(), {options.batch_size, options.group_by_length, options.seed}),
         total_(total_steps(options, static_cast<std::int64_t>(set.samples.size()))),
         warmup_(warmup_steps(options.warmup_ratio, total_)) {
+    check_shards(options.shards, group == nullptr ? 1 : group->size());
     torch::manual_seed(static_cast<std::uint64_t>(options.seed));
     choose_parameters();
-    if (!folder_.empty()) {
-      identity_ = identity(options, set);
-      resume();
-    }
+    identity_ = identity(options, set);
+    if (!folder_.empty()) resume();
+    if (options.shards > 1) shards_.emplace(optimizer_->parameters());
+    agree();
   }
 
   TrainResult run(const TrainCallbacks& callbacks) {
@@ -94,7 +100,7 @@ class Trainer {
       if (callbacks.on_epoch && stream_.at_end()) callbacks.on_epoch(stream_.epoch() + 1, optimizer_->state());
       const bool last = step_ == total_;
       const bool due = options_.checkpoint_every > 0 && step_ % options_.checkpoint_every == 0;
-      if (!folder_.empty() && (last || due)) save();
+      if (!folder_.empty() && leads() && (last || due)) save();
       if (callbacks.on_step) callbacks.on_step(record);
     }
     return finish(seconds_since(begin));
@@ -136,21 +142,37 @@ class Trainer {
                                 options_.beta1, options_.beta2, options_.eps);
   }
 
+  bool leads() const { return group_ == nullptr || group_->rank() == 0; }
+
+  /// Processes with other data or options, or that resume from another checkpoint, would train in silence on nonsense.
+  void agree() const {
+    if (group_ == nullptr) return;
+    const auto known = sha256_json(identity_);
+    const auto digest = static_cast<double>(std::stoul(known.substr(0, 8), nullptr, 16));
+    auto sums = torch::tensor({static_cast<double>(step_), digest}, torch::kFloat64);
+    group_->add_up(sums);
+    const auto* sum = sums.const_data_ptr<double>();
+    if (sum[0] == group_->size() * static_cast<double>(step_) && sum[1] == group_->size() * digest) return;
+    throw UserError(ErrorKind::kInput,
+                    "The processes of the training do not have the same data, options and checkpoint.",
+                    "They must see the same pool, model and cache folder.");
+  }
+
   /// Forward and backward over the batches of one step, then the update.
   StepRecord advance() {
     const auto begin = std::chrono::steady_clock::now();
-    std::vector<Batch> batches;
     StepRecord record;
-    const auto pad = model_->text().pad_token_id.value_or(0);
-    const auto align = options_.dtype == ComputeType::kBFloat16 ? kBFloat16Alignment : 1;
-    for (const auto& indices : stream_.next(options_.accumulation)) {
-      batches.push_back(collate(set_, indices, pad == model_->image_token_id() ? 0 : pad, align));
-      batches.back().to(model_->device());
-      record.tokens += batches.back().tokens;
-      record.supervised += batches.back().supervised;
+    const auto batches = stream_.next(options_.accumulation);
+    for (const auto& batch : batches) {
+      for (const auto index : batch) {
+        record.tokens += set_.samples[index].length();
+        record.supervised += set_.samples[index].targets();
+      }
     }
     double loss = 0;
-    for (const auto& batch : batches) loss += backward(batch, record.supervised);
+    if (shards_) loss = add_shards(batches, record.supervised);
+    else
+      for (const auto& batch : batches) loss += backward(batch, record.supervised);
     record.step = step_ + 1;
     record.loss = loss / static_cast<double>(record.supervised);
     record.grad_norm = optimizer_->clip(options_.max_grad_norm);
@@ -165,8 +187,41 @@ class Trainer {
     return record;
   }
 
-  /// Adds the gradient of (sum over the batch) / targets; returns the sum.
-  double backward(const Batch& batch, std::int64_t targets) {
+  /// The gradient of all batches, of which this process computes its shards; returns the sum of the loss.
+  double add_shards(const std::vector<std::vector<std::int64_t>>& batches, std::int64_t targets) {
+    const int processes = group_ == nullptr ? 1 : group_->size(), rank = group_ == nullptr ? 0 : group_->rank();
+    const int each = options_.shards / processes;
+    PairwiseSum gradients, losses;
+    for (int shard = rank * each; shard < (rank + 1) * each; ++shard) {
+      if (options_.lora.dropout > 0) {
+        torch::manual_seed(
+            Rng(static_cast<std::uint64_t>(options_.seed), fmt::format("trainer/step-{}/shard-{}", step_, shard))
+                .bits());
+      }
+      shards_->clear();
+      double loss = 0;
+      for (const auto& batch : batches) {
+        const auto mine = shard_of(batch, shard, options_.shards);
+        if (!mine.empty()) loss += backward(mine, targets);
+      }
+      gradients.add(shards_->copy());
+      losses.add(torch::full({1}, loss, torch::kFloat64));
+    }
+    auto gradient = gradients.take(), loss = losses.take();
+    if (group_ != nullptr) {
+      group_->add_up(gradient);
+      group_->add_up(loss);
+    }
+    shards_->set(gradient);
+    return loss.item<double>();
+  }
+
+  /// Adds the gradient of (sum over the samples) / targets; returns the sum.
+  double backward(std::span<const std::int64_t> indices, std::int64_t targets) {
+    const auto pad = model_->text().pad_token_id.value_or(0);
+    const auto align = options_.dtype == ComputeType::kBFloat16 ? kBFloat16Alignment : 1;
+    auto batch = collate(set_, indices, pad == model_->image_token_id() ? 0 : pad, align);
+    batch.to(model_->device());
     vlm::TowerOutput tower;
     if (!batch.images.empty()) tower = vlm::to_device(features_.fetch(batch.images), model_->device());
     torch::Tensor sum;
@@ -252,10 +307,12 @@ class Trainer {
   ImageFeatures& features_;
   const TrainOptions& options_;
   std::filesystem::path folder_;
+  TrainingGroup* group_;
   BatchStream stream_;
   std::int64_t total_, warmup_, step_ = 0, resumed_from_ = 0, saved_step_ = 0;
   nlohmann::json identity_;
   std::unique_ptr<AdamW> optimizer_;
+  std::optional<FlatGradients> shards_;  ///< set where a step is cut into shards
   std::vector<StepRecord> history_;
 };
 
@@ -285,8 +342,9 @@ vlm::AdapterSpec adapter_spec(const TrainOptions& options, const vlm::Vlm& model
 }
 
 TrainResult train(vlm::Vlm model, const TrainingSet& set, ImageFeatures& features, const TrainOptions& options,
-                  const TrainCallbacks& callbacks, const std::filesystem::path& checkpoint_folder) {
-  return Trainer(model, set, features, options, checkpoint_folder).run(callbacks);
+                  const TrainCallbacks& callbacks, const std::filesystem::path& checkpoint_folder,
+                  TrainingGroup* group) {
+  return Trainer(model, set, features, options, checkpoint_folder, group).run(callbacks);
 }
 
 }  // namespace scalselect::trainer

@@ -15,6 +15,7 @@
 
 #include "trainer/adamw.h"
 #include "trainer/dataset.h"
+#include "trainer/group.h"
 #include "trainer/image_features.h"
 #include "trainer/options.h"
 #include "vlm/adapter.h"
@@ -69,11 +70,17 @@ vlm::AdapterSpec adapter_spec(const TrainOptions& options, const vlm::Vlm& model
 /// `checkpoint_every` steps and at the end: trained weights, optimiser, random generator, data position, history. If it
 /// exists, training resumes from it and the result is bit-identical to an uninterrupted run on the CPU.
 ///
+/// `group` (null: this process alone): the processes that share the training, all of which call this with the same
+/// model, data, options and folder. Each computes its shards of every step (TrainOptions::shards, which their number
+/// must divide); process 0 writes the checkpoints, which the others read when they resume. The result has the bits that
+/// one process makes of the same shards.
+///
 /// Deterministic in (model, set, options), whatever the process's number of threads. Seeds torch's default generator.
 /// Throws UserError: kDiverged (loss or gradient not finite; names the step; the last checkpoint stays as it is),
-/// kUsage (a checkpoint of other options or data; targets that match no module), kInput (a damaged checkpoint),
-/// kEnvironment (disk full).
+/// kUsage (a checkpoint of other options or data; targets that match no module; shards that cannot be), kInput (a
+/// damaged checkpoint; processes of a group that disagree), kEnvironment (disk full; a process of the group has ended).
 TrainResult train(vlm::Vlm model, const TrainingSet& set, ImageFeatures& features, const TrainOptions& options,
-                  const TrainCallbacks& callbacks = {}, const std::filesystem::path& checkpoint_folder = {});
+                  const TrainCallbacks& callbacks = {}, const std::filesystem::path& checkpoint_folder = {},
+                  TrainingGroup* group = nullptr);
 
 }  // namespace scalselect::trainer

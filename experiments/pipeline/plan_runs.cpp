@@ -460,12 +460,12 @@ class Planner {
           "before",
           configs_.size());
     }
-    const auto memory = plan::training_memory(*shape_, row_, trained_of(first_.trainer), first_.trainer.batch_size,
-                                              way_of(first_.trainer));
+    const int batch = (first_.trainer.batch_size + first_.trainer.shards - 1) / first_.trainer.shards;
+    const auto memory = plan::training_memory(*shape_, row_, trained_of(first_.trainer), batch, way_of(first_.trainer));
     plan_.memory.emplace_back(
         fmt::format(
             "training, batches of {}: weights {:.1f}, optimiser {:.1f}, kept for the backward pass about {:.1f} GB",
-            first_.trainer.batch_size, memory.weights / 1e9, memory.optimiser / 1e9, memory.activations / 1e9),
+            batch, memory.weights / 1e9, memory.optimiser / 1e9, memory.activations / 1e9),
         memory.all());
     trainings_ = static_cast<double>(distinct.size());
     double tokens = 0;

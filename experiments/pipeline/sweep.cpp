@@ -21,6 +21,7 @@
 #include "experiments/runs/passes.h"
 #include "experiments/runs/run_records.h"
 #include "experiments/runs/warnings.h"
+#include "trainer/group.h"
 #include "trainer/train.h"
 
 namespace scalselect::pipeline {
@@ -142,6 +143,8 @@ class Sweep {
     if (run.config->target) run.target = pool_of(*run.config->target, run);
     look_at_benchmarks(run);
     run.rows = rows_of(run);
+    if (goes_past(StopAfter::kSelection))
+      trainer::check_shards(run.config->trainer.shards, run.config->trainer.shards == 1 ? 1 : group_.size);
     check_constraints(make_method(run.config->method, run.config->method_options), *run.rows, run.config->budget);
   }
 
@@ -301,6 +304,12 @@ class Sweep {
       log_info("each training uses {} of {} threads; trainer.threads={} is faster, and other last digits", threads,
                thread_count(), thread_count() / workers.parallel);
     }
+    const auto shared = std::stable_partition(jobs.begin(), jobs.end(), [&](const OwnedJob& job) {
+      return group_.size == 1 || job.owners.front()->job.trainer.shards == 1;
+    });
+    const std::vector<OwnedJob> together(shared, jobs.end());
+    jobs.erase(shared, jobs.end());
+    if (!together.empty()) train_together(together, workers);
     const auto elsewhere = launch(jobs, workers, group_.size > 1);
     if (!elsewhere.empty()) launch(elsewhere, workers, false);
   }
@@ -315,6 +324,18 @@ class Sweep {
   fs::path log_of(const std::string& digest) const {
     const auto name = digest.substr(0, 16) + (group_.leads() ? "" : fmt::format(".{}", group_.rank));
     return fs::path(runs_.front().config->cache) / "logs" / (name + ".log");
+  }
+
+  /// Jobs that the processes of the group do one after another, each by all of them.
+  void train_together(const std::vector<OwnedJob>& jobs, launchers::Workers workers) {
+    workers.parallel = 1;
+    workers.threads = thread_count();
+    for (const auto& job : jobs) {
+      auto& first = *job.owners.front();
+      first.job.rank = group_.rank;
+      first.job.processes = group_.size;
+    }
+    launch(jobs, workers, false);
   }
 
   /// Runs the jobs. With `yield` those that another process is at are left alone and returned.

@@ -3,8 +3,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
+#include <memory>
 
+#include "core/error.h"
 #include "core/files.h"
+#include "core/log.h"
 #include "data/row_list.h"
 #include "experiments/pipeline/environment.h"
 #include "experiments/pipeline/evaluate.h"
@@ -13,6 +17,7 @@
 #include "experiments/runs/warnings.h"
 #include "trainer/bfloat16.h"
 #include "trainer/dataset.h"
+#include "trainer/group.h"
 #include "trainer/image_features.h"
 #include "vlm/open_model.h"
 
@@ -20,6 +25,7 @@ namespace scalselect::pipeline {
 namespace fs = std::filesystem;
 namespace {
 
+constexpr std::chrono::minutes kPatience{30};  ///< for the others of a group to have read the pool and the model
 constexpr int kAdapterVersion = 2;  ///< since 2 a batch is one sequence without padding
 
 StageKey key_from(const nlohmann::json& payload) {
@@ -65,7 +71,8 @@ std::string skipped_text(const trainer::TrainingSet& set) {
 }
 
 /// Fine-tunes into `folder`: adapter/ (PEFT), train_log.jsonl, skipped.jsonl, and until it is done the checkpoint.
-void fine_tune(const TrainJob& job, const fs::path& folder, JobProgress& progress) {
+/// Processes of a group other than the first write nothing, and leave off where the cache has the adapter.
+void fine_tune(const TrainJob& job, const ArtifactCache& cache, const fs::path& folder, JobProgress& progress) {
   auto [model, chat, images] = vlm::open_model(job.model, trainer::load_for_training(job.trainer),
                                                pixels_of(job.model_options), job.model_options.chat_template);
   const auto samples = selected_samples(job);
@@ -75,11 +82,29 @@ void fine_tune(const TrainJob& job, const fs::path& folder, JobProgress& progres
   trainer::TrainCallbacks callbacks;
   callbacks.progress = false;
   callbacks.on_step = [&](const trainer::StepRecord& step) { progress.training(step.step, steps, step.loss); };
-  const auto result = trainer::train(model, set, features, job.trainer, callbacks, folder / "training");
+  std::unique_ptr<trainer::TrainingGroup> group;
+  if (job.processes > 1) {
+    group = trainer::meet(folder / "training" / "meeting.json", job.rank, job.processes, kPatience,
+                          [&] { return cache.find(job.adapter).has_value(); });
+    if (!group) return;
+    log_info("{}: process {} of {} that share the training", job.label, job.rank, job.processes);
+  }
+  const auto result = trainer::train(model, set, features, job.trainer, callbacks, folder / "training", group.get());
+  if (job.rank > 0) return;
   write_file_atomically(folder / "train_log.jsonl", train_log_text(result));
   write_file_atomically(folder / "skipped.jsonl", skipped_text(set));
   vlm::save_adapter(folder / "adapter", model, trainer::adapter_spec(job.trainer, model));
   fs::remove_all(folder / "training");
+}
+
+/// The adapter, which process 0 of the group writes and this one helps to train; whether the cache had it.
+std::pair<fs::path, bool> follow(const TrainJob& job, const ArtifactCache& cache, JobProgress& progress) {
+  if (const auto folder = cache.find(job.adapter)) return {*folder, true};
+  fine_tune(job, cache, cache.folder(job.adapter).string() + ".partial", progress);
+  const auto written = cache.share(job.adapter);  // waits for process 0
+  if (const auto folder = cache.find(job.adapter)) return {*folder, false};
+  throw UserError(ErrorKind::kEnvironment, "Process 0 ended before it had written the adapter.",
+                  "Its own message says why; run the command again.");
 }
 
 /// Whether another process is training or answering for it.
@@ -115,6 +140,8 @@ nlohmann::json TrainJob::to_json() const {
                          {"trainer", nlohmann::json(dump_options(trainer))},
                          {"eval", nlohmann::json(dump_options(eval))},
                          {"adapter", adapter.payload()},
+                         {"rank", rank},
+                         {"processes", processes},
                          {"yields", yields},
                          {"predictions", nlohmann::json::array()}};
   for (const auto& entry : pool) tree["pool"].push_back(nlohmann::json(dump_options(entry)));
@@ -133,6 +160,8 @@ TrainJob TrainJob::from_json(const nlohmann::json& tree) {
   job.trainer = bind_options<trainer::TrainOptions>(tree.at("trainer"), "trainer");
   job.eval = bind_options<EvalOptions>(tree.at("eval"), "eval");
   job.adapter = key_from(tree.at("adapter"));
+  job.rank = tree.at("rank");
+  job.processes = tree.at("processes");
   job.yields = tree.at("yields");
   for (const auto& payload : tree.at("predictions")) job.predictions.push_back(key_from(payload));
   return job;
@@ -193,10 +222,13 @@ void run_train_job(const TrainJob& job, launchers::Reporter& reporter) {
   JobProgress progress(reporter, job.predictions.empty() ? 1.0 : 0.9, job.label);
 
   const Meter training;
-  const auto [adapter, trained_before] = ensure_artifact(cache, job.adapter, [&](const fs::path& folder) {
-    fine_tune(job, folder, progress);
-    return facts_of_making();
-  });
+  const auto lead = [&] {
+    return ensure_artifact(cache, job.adapter, [&](const fs::path& folder) {
+      fine_tune(job, cache, folder, progress);
+      return facts_of_making();
+    });
+  };
+  const auto [adapter, trained_before] = job.rank == 0 ? lead() : follow(job, cache, progress);
   stages.push_back(stage_json("adapter", job.adapter, trained_before, training));
 
   LazyGenerator generator(job.model, adapter / "adapter", job.model_options);

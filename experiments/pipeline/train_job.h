@@ -25,6 +25,7 @@ struct TrainJob {
   EvalOptions eval;               ///< benchmark paths already absolute
   StageKey adapter;
   std::vector<StageKey> predictions;  ///< parallel to eval.benchmarks; empty: stop after training
+  int rank = 0, processes = 1;        ///< of those that share the training
   bool yields = false;  ///< where another process is at it, the worker leaves it alone and answers {"elsewhere": true}
 
   nlohmann::json to_json() const;

@@ -59,6 +59,30 @@ trained=$(sed -n 's/.*trainings \([0-9]*\),.*/\1/p' rank0.log rank1.log | awk '{
 diff <(grep -v '^report:' alone.txt) <(grep -v '^report:' rank0.log.out) || fails "another table"
 [ "$("$program" runs store=shared.sqlite | awk '$2 == "finished"' | wc -l)" = 3 ] || fails "not three runs in the store"
 
+echo "== a training of two shards by two processes, one of which is killed in the middle: the adapter that one process makes"
+training=(method=random budget=0.2 seed=1 trainer.shards=2 trainer.lora.dropout=0.1 trainer.epochs=2 trainer.checkpoint_every=5 stop_after=adapter
+          name=together "${pool[@]}")
+adapters() { (cd "$1/adapter" && find . -name '*.safetensors' -print0 | sort -z | xargs -0 sha256sum); }
+checkpoints() { compgen -G "together/adapter/*/*.partial/training/train-state.safetensors" > /dev/null; }
+"$program" "${training[@]}" cache=alone_adapter store=alone_adapter.sqlite > /dev/null 2> log.txt || { cat log.txt; fails "training alone"; }
+starts 0 2 rank0.log "${training[@]}" cache=together store=together.sqlite; first=$!
+starts 1 2 rank1.log "${training[@]}" cache=together store=none.sqlite; killed=$!
+until checkpoints; do
+  kill -0 "$killed" 2> /dev/null || fails "rank 1 ended: $(cat rank1.log)"
+  sleep 0.01
+done
+kill -9 "$killed" 2> /dev/null || fails "rank 1 had ended before it could be killed: $(cat rank1.log)"
+wait "$first" && fails "rank 0 went on alone: $(cat rank0.log)"
+says rank0.log "Process 1 of the training has ended or cannot be reached"
+starts 0 2 rank0.log "${training[@]}" cache=together store=together.sqlite; first=$!
+starts 1 2 rank1.log "${training[@]}" cache=together store=none.sqlite; second=$!
+wait "$first" || fails "rank 0: $(cat rank0.log)"
+wait "$second" || fails "rank 1: $(cat rank1.log)"
+grep -q "training resumes at step" together/logs/*.log || fails "the rerun began anew: $(cat together/logs/*.log)"
+diff <(adapters alone_adapter) <(adapters together) || fails "another adapter"
+starts 0 3 rank0.log "${training[@]}" cache=together store=together.sqlite; wait $! && fails "three processes for two shards"
+says rank0.log "3 processes cannot share trainings of 2 shards"
+
 echo "== eval: benchmarks are shared out in steps, one process is killed, and the answers are those of a process alone"
 ask=(eval model=mini eval=mini eval.root=world/benchmarks)
 "$program" "${ask[@]}" cache=alone store=eval.sqlite out=alone_answers > alone.txt 2> log.txt || { cat log.txt; fails "eval"; }

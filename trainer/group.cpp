@@ -1,0 +1,55 @@
+#include "trainer/group.h"
+
+#include <fmt/format.h>
+
+#include <bit>
+
+#include "core/error.h"
+
+namespace scalselect::trainer {
+
+void PairwiseSum::add(torch::Tensor values) {
+  std::int64_t count = 1;
+  for (; !stack_.empty() && stack_.back().second == count; count *= 2) {
+    values = stack_.back().first.add_(values);
+    stack_.pop_back();
+  }
+  stack_.emplace_back(std::move(values), count);
+}
+
+torch::Tensor PairwiseSum::take() {
+  auto sum = stack_.back().first;
+  for (stack_.pop_back(); !stack_.empty(); stack_.pop_back()) sum = stack_.back().first.add_(sum);
+  return sum;
+}
+
+FlatGradients::FlatGradients(const NamedTensors& parameters) {
+  std::int64_t size = 0;
+  for (const auto& [name, parameter] : parameters) size += parameter.numel();
+  flat_ = torch::zeros({size}, parameters.front().second.options().requires_grad(false));
+  std::int64_t begin = 0;
+  for (auto [name, parameter] : parameters) {
+    parameter.mutable_grad() = flat_.narrow(0, begin, parameter.numel()).view(parameter.sizes());
+    begin += parameter.numel();
+  }
+}
+
+std::vector<std::int64_t> shard_of(std::span<const std::int64_t> batch, int shard, int shards) {
+  std::vector<std::int64_t> mine;
+  for (auto i = static_cast<std::size_t>(shard); i < batch.size(); i += static_cast<std::size_t>(shards))
+    mine.push_back(batch[i]);
+  return mine;
+}
+
+void check_shards(int shards, int processes) {
+  if (!std::has_single_bit(static_cast<unsigned>(shards))) {
+    throw UserError(ErrorKind::kUsage, fmt::format("trainer.shards is {}, which is not a power of two.", shards),
+                    "Gradients are added in pairs: choose 1, 2, 4, 8, …");
+  }
+  if (shards % processes == 0) return;
+  throw UserError(ErrorKind::kUsage,
+                  fmt::format("{} processes cannot share trainings of {} shards.", processes, shards),
+                  fmt::format("Start a power of two of them, at most {}, or choose another trainer.shards.", shards));
+}
+
+}  // namespace scalselect::trainer
