@@ -11,6 +11,7 @@
 #include <numeric>
 
 #include "core/error.h"
+#include "core/target_clones.h"
 
 namespace scalselect {
 namespace {
@@ -141,6 +142,22 @@ std::string make_npy_header(std::string_view descr, const std::vector<std::int64
   return header + text;
 }
 
+namespace {
+
+SCALSELECT_CLONES void widen_halves(const std::uint16_t* from, std::size_t count, float* out) {
+  constexpr std::uint32_t kInfinite = 0x0f800000, kExponent = 0x7f800000;  // of half and of single precision
+  for (std::size_t i = 0; i < count; ++i) {
+    const std::uint32_t bits = (from[i] & 0x7fffu) << 13, sign = (from[i] & 0x8000u) << 16;
+    const auto value = std::bit_cast<std::uint32_t>(std::bit_cast<float>(bits) * 0x1p112F);
+    out[i] = std::bit_cast<float>((bits >= kInfinite ? bits | kExponent : value) | sign);
+  }
+}
+
+}  // namespace
+
+void halves_to_floats(std::span<const std::uint16_t> halves, float* out) {
+  widen_halves(halves.data(), halves.size(), out);
+}
 float half_to_float(std::uint16_t bits) { return static_cast<float>(std::bit_cast<Eigen::half>(bits)); }
 std::uint16_t float_to_half(float value) { return std::bit_cast<std::uint16_t>(Eigen::half(value)); }
 

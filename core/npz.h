@@ -29,6 +29,8 @@ struct NpyArray {
 /// IEEE half precision to single and back (round to nearest even; overflow to infinity).
 float half_to_float(std::uint16_t bits);
 std::uint16_t float_to_half(float value);
+/// Many at once; `out`: as many as `halves`.
+void halves_to_floats(std::span<const std::uint16_t> halves, float* out);
 
 class NpzReader {
  public:
@@ -68,7 +70,8 @@ class NpzWriter {
   explicit NpzWriter(const std::filesystem::path& file, bool deflate = false);
   ~NpzWriter();  ///< without `finish` nothing is left
 
-  void add(const std::string& name, const RowSource& rows);  ///< '<f4' N x d, in blocks
+  /// '<f4' N x d, in blocks; with NpyType::kFloat16 '<f2', of values that it holds.
+  void add(const std::string& name, const RowSource& rows, NpyType type = NpyType::kFloat32);
   void add(const std::string& name, std::span<const float> values);
   void add(const std::string& name, std::span<const double> values);
   void add(const std::string& name, std::span<const std::int64_t> values);

@@ -52,16 +52,6 @@ class RunningChecksum {
   std::string where_;
 };
 
-/// Widens half precision; the same numbers as half_to_float, many at a time.
-SCALSELECT_CLONES void widen_halves(const std::uint16_t* from, std::size_t count, float* out) {
-  constexpr std::uint32_t kInfinite = 0x0f800000, kExponent = 0x7f800000;  // of half and of single precision
-  for (std::size_t i = 0; i < count; ++i) {
-    const std::uint32_t bits = (from[i] & 0x7fffu) << 13, sign = (from[i] & 0x8000u) << 16;
-    const auto value = std::bit_cast<std::uint32_t>(std::bit_cast<float>(bits) * 0x1p112F);
-    out[i] = std::bit_cast<float>((bits >= kInfinite ? bits | kExponent : value) | sign);
-  }
-}
-
 SCALSELECT_CLONES void narrow(const double* from, std::size_t count, float* out) {
   for (std::size_t i = 0; i < count; ++i) out[i] = static_cast<float>(from[i]);
 }
@@ -89,7 +79,11 @@ class FileRows final : public RowSource {
     switch (array_.type) {
       case NpyType::kFloat32: copy(begin, reinterpret_cast<char*>(out), count * cols() * 4); break;
       case NpyType::kFloat64: convert<double>(begin, count * cols(), out, narrow); break;
-      default: convert<std::uint16_t>(begin, count * cols(), out, widen_halves);
+      default:
+        convert<std::uint16_t>(begin, count * cols(), out,
+                               [](const std::uint16_t* halves, std::size_t values, float* floats) {
+                                 halves_to_floats({halves, values}, floats);
+                               });
     }
   }
 
@@ -267,6 +261,19 @@ std::optional<std::string> utf8_of(const char* bytes, std::int64_t count) {
   return text;
 }
 
+/// Items first ... first + count - 1 of an array of strings, the first of which is at `bytes`.
+void append_texts(const NpyArray& array, const char* bytes, std::int64_t first, std::int64_t count,
+                  const std::string& where, std::vector<std::string>& texts) {
+  for (std::int64_t i = 0; i < count; ++i) {
+    auto text = utf8_of(bytes + i * array.item_bytes, array.item_bytes / 4);
+    if (!text) {
+      refuse(where, fmt::format("holds a code point that is not a valid character in its item {}", first + i),
+             "Save it again from valid str values.");
+    }
+    texts.push_back(std::move(*text));
+  }
+}
+
 /// Strings as they are, integers as decimal text.
 std::vector<std::string> texts_of(const NpyArray& array, std::string_view data, const std::string& where) {
   std::vector<std::string> texts;
@@ -276,14 +283,7 @@ std::vector<std::string> texts_of(const NpyArray& array, std::string_view data, 
     return texts;
   }
   if (array.type != NpyType::kUnicode) refuse(where, "does not hold strings", "Save it with dtype str.");
-  for (std::int64_t i = 0; i < array.count(); ++i) {
-    auto text = utf8_of(data.data() + i * array.item_bytes, array.item_bytes / 4);
-    if (!text) {
-      refuse(where, fmt::format("holds a code point that is not a valid character in its item {}", i),
-             "Save it again from valid str values.");
-    }
-    texts.push_back(std::move(*text));
-  }
+  append_texts(array, data.data(), 0, array.count(), where, texts);
   return texts;
 }
 
@@ -296,9 +296,38 @@ std::vector<std::int64_t> NpzReader::integers(const std::string& name) const {
 }
 
 std::vector<std::string> NpzReader::strings(const std::string& name) const {
-  NpyArray array;
-  const auto bytes = impl_->whole(name, array);
-  return texts_of(array, data_of(bytes, array), impl_->where(name));
+  const auto& member = impl_->member(name);
+  const auto where = impl_->where(name);
+  const bool in_place = !member.deflated && describe(name).type == NpyType::kUnicode;
+  if (!in_place) {
+    NpyArray array;
+    const auto bytes = impl_->whole(name, array);
+    return texts_of(array, data_of(bytes, array), where);
+  }
+  // Piece by piece, so that the strings alone take memory.
+  const auto bytes = impl_->packed(member);
+  const auto array = parse_npy_header(bytes, where);
+  const auto size = static_cast<std::int64_t>(bytes.size());
+  if (size < array.header_bytes + array.count() * array.item_bytes)
+    refuse(where, "is cut short", "Write or copy the file again.");
+  RunningChecksum checksum(member.crc, where);
+  const auto pass = [&](std::int64_t begin, std::int64_t count) {
+    const auto piece = bytes.substr(static_cast<std::size_t>(begin), static_cast<std::size_t>(count));
+    checksum.add(begin, piece, size);
+    impl_->mapping->release(piece);
+  };
+  pass(0, array.header_bytes);
+  std::vector<std::string> texts;
+  texts.reserve(static_cast<std::size_t>(array.count()));
+  const auto most = std::max<std::int64_t>(1, (1 << 20) / std::max<std::int64_t>(array.item_bytes, 1));
+  for (std::int64_t first = 0; first < array.count(); first += most) {
+    const auto count = std::min(most, array.count() - first), begin = array.header_bytes + first * array.item_bytes;
+    append_texts(array, bytes.data() + begin, first, count, where, texts);
+    pass(begin, count * array.item_bytes);
+  }
+  const auto end = array.header_bytes + array.count() * array.item_bytes;
+  if (end < size) pass(end, size - end);
+  return texts;
 }
 
 std::vector<std::string> read_npy_texts(const std::filesystem::path& file) {

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "core/check.h"
 #include "core/crc32.h"
 #include "core/error.h"
 #include "core/files.h"
@@ -125,15 +126,25 @@ NpzWriter::NpzWriter(const std::filesystem::path& file, bool deflate)
 
 NpzWriter::~NpzWriter() = default;
 
-void NpzWriter::add(const std::string& name, const RowSource& rows) {
+void NpzWriter::add(const std::string& name, const RowSource& rows, NpyType type) {
+  SCALSELECT_CHECK(type == NpyType::kFloat32 || type == NpyType::kFloat16);
+  const bool half = type == NpyType::kFloat16;
   const std::int64_t block =
       std::max<std::int64_t>(1, static_cast<std::int64_t>(kChunk) / std::max<std::int64_t>(rows.cols(), 1));
   std::vector<float> buffer(static_cast<std::size_t>(block * rows.cols()));
-  impl_->add(name, make_npy_header("<f4", {rows.rows(), rows.cols()}), [&](MemberStream& stream) {
+  std::vector<std::uint16_t> halves;
+  impl_->add(name, make_npy_header(half ? "<f2" : "<f4", {rows.rows(), rows.cols()}), [&](MemberStream& stream) {
     for (std::int64_t first = 0; first < rows.rows(); first += block) {
       const auto count = std::min(block, rows.rows() - first);
       rows.read(first, count, buffer.data());
-      stream.write(buffer.data(), static_cast<std::size_t>(count * rows.cols()) * sizeof(float));
+      const std::span values(buffer.data(), static_cast<std::size_t>(count * rows.cols()));
+      if (half) {
+        halves.resize(values.size());
+        std::transform(values.begin(), values.end(), halves.begin(), float_to_half);
+        stream.write(halves.data(), halves.size() * sizeof halves[0]);
+      } else {
+        stream.write(values.data(), values.size_bytes());
+      }
     }
   });
 }

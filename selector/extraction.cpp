@@ -23,13 +23,12 @@ std::vector<FeatureSpec> specs_of(const std::vector<Output>& outputs) {
 
 /// `width(spec)`: columns of a feature.
 template <class Width>
-std::vector<Output> open_outputs(std::span<const ExtractionJob> jobs, const ExtractionOptions& options,
-                                 const Width& width) {
+std::vector<Output> open_outputs(std::span<const ExtractionJob> jobs, const Width& width) {
   std::vector<Output> outputs;
   for (const auto& job : jobs) {
     FeatureStoreSpec spec;
     spec.cols = width(job.spec);
-    spec.precision = needs_float32(job.spec) ? StorePrecision::kFloat32 : options.precision;
+    spec.precision = stored_precision(job.spec, job.precision);
     spec.feature = describe_feature(job.spec);
     FeatureWriter writer(job.folder, spec);
     if (!writer.complete()) outputs.push_back({&job, std::move(writer)});
@@ -91,7 +90,7 @@ void with_all_rows(const Pool& pool, const Run& run) {
 
 void extract_features(const PoolStretch& rows, FeatureProbe& probe, std::span<const ExtractionJob> jobs,
                       const ExtractionOptions& options) {
-  auto outputs = open_outputs(jobs, options, [&](const FeatureSpec& spec) { return feature_width(spec, probe); });
+  auto outputs = open_outputs(jobs, [&](const FeatureSpec& spec) { return feature_width(spec, probe); });
   if (outputs.empty()) return;
   const auto request = request_for(specs_of(outputs));
   BatchIds ids;
@@ -109,7 +108,7 @@ void extract_features(const PoolStretch& rows, FeatureProbe& probe, std::span<co
 
 void extract_gradients(const PoolStretch& rows, GradientProbe& probe, std::span<const ExtractionJob> jobs,
                        const ExtractionOptions& options) {
-  auto outputs = open_outputs(jobs, options, gradient_width);
+  auto outputs = open_outputs(jobs, gradient_width);
   if (outputs.empty()) return;
   const auto request = gradient_request_for(specs_of(outputs));
   BatchIds ids;

@@ -17,11 +17,11 @@ namespace scalselect {
 struct ExtractionJob {
   FeatureSpec spec;
   std::filesystem::path folder;
+  StorePrecision precision = StorePrecision::kFloat32;  ///< wanted; see stored_precision
 };
 
 struct ExtractionOptions {
-  std::int64_t batch_samples = 64;  ///< samples handed to the probe at a time; never changes a result
-  StorePrecision precision = StorePrecision::kFloat32;
+  std::int64_t batch_samples = 64;                    ///< samples handed to the probe at a time; never changes a result
   std::function<void(std::int64_t end)> on_progress;  ///< after each batch: rows before `end` are done; may be empty
 };
 

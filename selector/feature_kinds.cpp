@@ -295,8 +295,17 @@ std::string reject_reason(const FeatureSpec& spec, const SampleSignals& signals)
   return with_pass<false, std::string>(spec, [&](auto kind, const auto& s) { return kind.reject(s, signals); });
 }
 
-bool needs_float32(const FeatureSpec& spec) {
-  return with_kind(spec, [](auto kind, const auto&) { return kind.kFloat32; });
+const char* precision_name(StorePrecision precision) {
+  switch (precision) {
+    case StorePrecision::kFloat16: return "float16";
+    case StorePrecision::kBfloat16: return "bfloat16";
+    default: return "float32";
+  }
+}
+
+StorePrecision stored_precision(const FeatureSpec& spec, StorePrecision asked) {
+  const bool float32 = with_kind(spec, [](auto kind, const auto&) { return kind.kFloat32; });
+  return float32 ? StorePrecision::kFloat32 : asked;
 }
 
 bool is_representation(const FeatureSpec& spec) {

@@ -29,8 +29,9 @@ std::vector<float> vector_of(const FeatureSpec& spec, const GradientRequest& req
 /// Why this sample has no vector of this kind, or an empty string.
 std::string reject_reason(const FeatureSpec& spec, const SampleSignals& signals);
 
-/// Whether values are too large for half precision: counts, sums of losses, norms.
-bool needs_float32(const FeatureSpec& spec);
+/// What a store of the feature holds where `asked` is wanted: float32 of kinds whose values 16 bits would spoil,
+/// counts, sums of losses and norms.
+StorePrecision stored_precision(const FeatureSpec& spec, StorePrecision asked);
 
 /// Whether rows are points of a space, such as a feature file holds, and not counts, losses or gradients.
 bool is_representation(const FeatureSpec& spec);

@@ -92,7 +92,8 @@ struct FeatureStore::Impl {
     }
     std::vector<std::uint16_t> half(static_cast<std::size_t>(values));
     read_bytes(run.shard, offset, reinterpret_cast<char*>(half.data()), values * 2);
-    std::transform(half.begin(), half.end(), out, half_to_float);
+    if (manifest.spec.precision == StorePrecision::kFloat16) halves_to_floats(half, out);
+    else widen_bfloats(half, out);
   }
 };
 

@@ -22,8 +22,6 @@
 
 namespace scalselect {
 
-enum class StorePrecision { kFloat32, kFloat16 };
-
 struct FeatureStoreSpec {
   std::int64_t cols = 0;
   StorePrecision precision = StorePrecision::kFloat32;
@@ -88,7 +86,8 @@ class FeatureStore final : public RowSource {
   std::unique_ptr<Impl> impl_;
 };
 
-/// Writes the authors' `all_representations.npz`: `sample_ids` ('<U..') and `representations` ('<f4' N x d), deflated.
+/// Writes the authors' `all_representations.npz`: `sample_ids` ('<U..') and `representations` ('<f4' N x d; '<f2' of a
+/// store in float16, whose numbers it holds; bfloat16 is no type of NumPy's), deflated.
 /// Rows that share an id are all written (the authors' code would keep the last one); a warning counts them.
 void export_representations(const FeatureStore& store, IdKind ids, const std::filesystem::path& file);
 
@@ -101,5 +100,7 @@ struct Representations {
 /// Reads `all_representations.npz` (stored or deflated, float16/32/64). Throws UserError(kInput) as NpzReader, and if
 /// the two arrays differ in length.
 Representations import_representations(const std::filesystem::path& file);
+/// The shards of one table, one after the other; throws as above, and if they differ in width.
+Representations import_representations(std::span<const std::filesystem::path> files);
 
 }  // namespace scalselect

@@ -125,8 +125,17 @@ bool FeatureWriter::complete() const { return impl_->complete; }
 void FeatureWriter::append(std::int64_t row, std::string_view id, std::span<const float> vector) {
   SCALSELECT_CHECK(static_cast<std::int64_t>(vector.size()) == impl_->spec.cols);
   if (row < impl_->next_row) return;
-  const bool finite = encode_vector(vector, impl_->spec.precision, impl_->pending.values);
-  impl_->add(row, id, finite ? "" : "its vector is not finite", finite);
+  const auto precision = impl_->spec.precision;
+  const auto encoded = encode_vector(vector, precision, impl_->pending.values);
+  const auto reason =
+      encoded == Encoded::kAll ? std::string()
+      : encoded == Encoded::kNotFinite
+          ? "its vector is not finite"
+          : fmt::format(
+                "its vector is too large for {}{}; choose "
+                "another model.feature_dtype",
+                precision_name(precision), precision == StorePrecision::kFloat16 ? ", which ends at 65504" : "");
+  impl_->add(row, id, reason, encoded == Encoded::kAll);
 }
 
 void FeatureWriter::reject(std::int64_t row, std::string_view id, std::string_view reason) {

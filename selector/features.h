@@ -66,6 +66,12 @@ nlohmann::ordered_json describe_feature(const FeatureSpec& spec);
 /// A short readable name: "pooled_visual(hidden=1,attention=1,mass=0.9)".
 std::string feature_name(const FeatureSpec& spec);
 
+/// How the numbers of vectors are kept on disk: float16 keeps 11 significant bits of values up to 65504, bfloat16 8
+/// bits of float32's whole range.
+enum class StorePrecision { kFloat32, kFloat16, kBfloat16 };
+/// "float32", "float16", "bfloat16".
+const char* precision_name(StorePrecision precision);
+
 /// Vectors of the samples that could be used. `rows[i]` is the pool row of matrix row i, ascending.
 struct FeatureTable {
   std::shared_ptr<const RowSource> vectors;

@@ -1,11 +1,13 @@
 #include <fmt/format.h>
 
+#include <iterator>
 #include <unordered_set>
 
 #include "core/error.h"
 #include "core/log.h"
 #include "core/npz.h"
 #include "selector/feature_store.h"
+#include "selector/rows.h"
 
 namespace scalselect {
 
@@ -21,7 +23,8 @@ void export_representations(const FeatureStore& store, IdKind ids, const std::fi
   }
   NpzWriter writer(file, true);
   writer.add("sample_ids", names);
-  writer.add("representations", store);
+  const bool half = store.spec().precision == StorePrecision::kFloat16;
+  writer.add("representations", store, half ? NpyType::kFloat16 : NpyType::kFloat32);
   writer.finish();
 }
 
@@ -41,6 +44,28 @@ Representations import_representations(const std::filesystem::path& file) {
                     "Extract the features again.");
   }
   return loaded;
+}
+
+Representations import_representations(std::span<const std::filesystem::path> files) {
+  if (files.empty()) {
+    throw UserError(ErrorKind::kUsage, "The list of feature files is empty.", "Give features= at least one file.");
+  }
+  auto all = import_representations(files.front());
+  if (files.size() == 1) return all;
+  std::vector<std::shared_ptr<const RowSource>> shards = {all.vectors};
+  for (const auto& file : files.subspan(1)) {
+    auto shard = import_representations(file);
+    if (shard.vectors->cols() != all.vectors->cols()) {
+      throw UserError(ErrorKind::kInput,
+                      fmt::format("'{}' has {} columns, '{}' has {}.", file.string(), shard.vectors->cols(),
+                                  files.front().string(), all.vectors->cols()),
+                      "Give the shards of one table.");
+    }
+    shards.push_back(std::move(shard.vectors));
+    all.ids.insert(all.ids.end(), std::make_move_iterator(shard.ids.begin()), std::make_move_iterator(shard.ids.end()));
+  }
+  all.vectors = rows_after_rows(std::move(shards));
+  return all;
 }
 
 }  // namespace scalselect

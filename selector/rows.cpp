@@ -1,5 +1,8 @@
 #include "selector/rows.h"
 
+#include <algorithm>
+
+#include "core/check.h"
 #include "core/parallel.h"
 
 namespace scalselect {
@@ -28,8 +31,33 @@ class RowsOf final : public RowSource {
   std::vector<std::int64_t> rows_;
 };
 
-}  // namespace
-namespace {
+class RowsAfterRows final : public RowSource {
+ public:
+  explicit RowsAfterRows(std::vector<std::shared_ptr<const RowSource>> tables) : tables_(std::move(tables)) {
+    ends_.push_back(0);
+    for (const auto& table : tables_) {
+      SCALSELECT_CHECK(table->cols() == tables_.front()->cols());
+      ends_.push_back(ends_.back() + table->rows());
+    }
+  }
+  std::int64_t rows() const override { return ends_.back(); }
+  std::int64_t cols() const override { return tables_.front()->cols(); }
+  void read(std::int64_t first, std::int64_t count, float* out) const override {
+    SCALSELECT_CHECK(first >= 0 && first + count <= rows());
+    auto table = static_cast<std::size_t>(std::upper_bound(ends_.begin(), ends_.end(), first) - ends_.begin()) - 1;
+    for (; count > 0; ++table) {
+      const auto here = std::min(count, ends_[table + 1] - first);
+      if (here > 0) tables_[table]->read(first - ends_[table], here, out);
+      first += here;
+      count -= here;
+      out += here * cols();
+    }
+  }
+
+ private:
+  std::vector<std::shared_ptr<const RowSource>> tables_;
+  std::vector<std::int64_t> ends_;  ///< the row before which the tables end, from 0 on
+};
 
 constexpr std::int64_t kRowsAtOnce = 256;
 
@@ -58,6 +86,10 @@ void scale_to_unit_length(Eigen::Ref<RowMajorMatrixXf> rows) {
     const double length = row.cast<double>().norm();
     if (length > 0) row = (row.cast<double>() * (1 / length)).cast<float>();
   }
+}
+
+std::shared_ptr<const RowSource> rows_after_rows(std::vector<std::shared_ptr<const RowSource>> tables) {
+  return std::make_shared<RowsAfterRows>(std::move(tables));
 }
 
 std::shared_ptr<const RowSource> some_rows(std::shared_ptr<const RowSource> all, std::vector<std::int64_t> positions) {

@@ -39,6 +39,9 @@ void for_each_block(const RowSource& source, std::int64_t block_rows, const Use&
 /// The rows of `all` at `positions`, in that order.
 std::shared_ptr<const RowSource> some_rows(std::shared_ptr<const RowSource> all, std::vector<std::int64_t> positions);
 
+/// The rows of tables of one width, one table after the other.
+std::shared_ptr<const RowSource> rows_after_rows(std::vector<std::shared_ptr<const RowSource>> tables);
+
 /// Positions of the rows without NaN or infinity, ascending.
 std::vector<std::int64_t> finite_rows(const Eigen::Ref<const RowMajorMatrixXf>& rows);
 

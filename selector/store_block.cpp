@@ -1,5 +1,7 @@
 #include "selector/store_block.h"
 
+#include <Eigen/Core>
+#include <bit>
 #include <cmath>
 #include <cstring>
 
@@ -44,11 +46,12 @@ std::string_view header_bytes(const StoreBlockHeader& header) {
 }  // namespace
 
 std::uint32_t spec_crc(const FeatureStoreSpec& spec) {
-  const nlohmann::json tree{{"cols", spec.cols},
-                            {"value_bytes", value_bytes(spec.precision)},
-                            {"block_rows", spec.block_rows},
-                            {"shard_rows", spec.shard_rows},
-                            {"feature", spec.feature.dump()}};
+  nlohmann::json tree{{"cols", spec.cols},
+                      {"value_bytes", value_bytes(spec.precision)},
+                      {"block_rows", spec.block_rows},
+                      {"shard_rows", spec.shard_rows},
+                      {"feature", spec.feature.dump()}};
+  if (spec.precision == StorePrecision::kBfloat16) tree["precision"] = precision_name(spec.precision);
   return crc32_of(tree.dump());
 }
 
@@ -94,18 +97,35 @@ std::optional<StoreBlock> decode_payload(const StoreBlockHeader& header, std::st
   return block;
 }
 
-bool encode_vector(std::span<const float> vector, StorePrecision precision, std::string& values) {
-  const std::size_t before = values.size();
+namespace {
+
+std::uint16_t to_bfloat(float value) { return std::bit_cast<std::uint16_t>(Eigen::bfloat16(value)); }
+
+}  // namespace
+
+Encoded encode_vector(std::span<const float> vector, StorePrecision precision, std::string& values) {
+  const auto before = values.size();
+  const auto fails = [&](Encoded how) {
+    values.resize(before);
+    return how;
+  };
   for (const float value : vector) {
-    const std::uint16_t half = precision == StorePrecision::kFloat16 ? float_to_half(value) : 0;
-    if (!std::isfinite(precision == StorePrecision::kFloat16 ? half_to_float(half) : value)) {
-      values.resize(before);
-      return false;
+    if (!std::isfinite(value)) return fails(Encoded::kNotFinite);
+    if (precision == StorePrecision::kFloat32) {
+      append_value(values, value);
+      continue;
     }
-    if (precision == StorePrecision::kFloat16) append_value(values, half);
-    else append_value(values, value);
+    const bool half = precision == StorePrecision::kFloat16;
+    const auto bits = half ? float_to_half(value) : to_bfloat(value);
+    const std::uint16_t infinite = half ? 0x7c00 : 0x7f80;
+    if ((bits & infinite) == infinite) return fails(Encoded::kTooLarge);
+    append_value(values, bits);
   }
-  return true;
+  return Encoded::kAll;
+}
+
+void widen_bfloats(std::span<const std::uint16_t> from, float* out) {
+  for (const std::uint32_t bits : from) *out++ = std::bit_cast<float>(bits << 16);
 }
 
 }  // namespace scalselect

@@ -36,7 +36,7 @@ struct StoreBlock {
   std::string values;  ///< the vectors in the store's precision; filled when writing only
 };
 
-/// CRC of cols, precision, block size and feature.
+/// CRC of cols, precision, block size and feature; stores of different specs do not mix.
 std::uint32_t spec_crc(const FeatureStoreSpec& spec);
 
 /// Header and payload.
@@ -48,8 +48,16 @@ std::optional<StoreBlockHeader> decode_header(std::string_view bytes);
 /// Entries of a payload whose checksum matches; nullopt if it does not.
 std::optional<StoreBlock> decode_payload(const StoreBlockHeader& header, std::string_view payload);
 
-/// Appends a vector's bytes; false (and nothing appended) if a value is or becomes infinite or NaN.
-bool encode_vector(std::span<const float> vector, StorePrecision precision, std::string& values);
+enum class Encoded {
+  kAll,
+  kNotFinite,  ///< a value is infinite or NaN
+  kTooLarge,   ///< a value is finite, but not in this precision
+};
+/// Appends a vector's bytes, or nothing unless all its values are finite.
+Encoded encode_vector(std::span<const float> vector, StorePrecision precision, std::string& values);
+
+/// Values of bfloat16 as float32.
+void widen_bfloats(std::span<const std::uint16_t> from, float* out);
 
 inline std::int64_t value_bytes(StorePrecision precision) { return precision == StorePrecision::kFloat32 ? 4 : 2; }
 

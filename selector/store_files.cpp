@@ -12,6 +12,13 @@ namespace {
 
 constexpr int kStoreVersion = 1;
 
+StorePrecision precision_of(const std::string& name) {
+  for (const auto precision : {StorePrecision::kFloat32, StorePrecision::kFloat16, StorePrecision::kBfloat16}) {
+    if (name == precision_name(precision)) return precision;
+  }
+  throw std::runtime_error("precision");
+}
+
 }  // namespace
 
 std::filesystem::path shard_file(const std::filesystem::path& folder, std::int64_t shard) {
@@ -21,16 +28,15 @@ std::filesystem::path shard_file(const std::filesystem::path& folder, std::int64
 std::filesystem::path manifest_file(const std::filesystem::path& folder) { return folder / "manifest.json"; }
 
 void write_manifest(const std::filesystem::path& folder, const StoreManifest& manifest) {
-  const nlohmann::ordered_json tree{
-      {"version", kStoreVersion},
-      {"feature", manifest.spec.feature},
-      {"cols", manifest.spec.cols},
-      {"precision", manifest.spec.precision == StorePrecision::kFloat32 ? "float32" : "float16"},
-      {"block_rows", manifest.spec.block_rows},
-      {"shard_rows", manifest.spec.shard_rows},
-      {"shards", manifest.shards},
-      {"entries", manifest.entries},
-      {"vectors", manifest.vectors}};
+  const nlohmann::ordered_json tree{{"version", kStoreVersion},
+                                    {"feature", manifest.spec.feature},
+                                    {"cols", manifest.spec.cols},
+                                    {"precision", precision_name(manifest.spec.precision)},
+                                    {"block_rows", manifest.spec.block_rows},
+                                    {"shard_rows", manifest.spec.shard_rows},
+                                    {"shards", manifest.shards},
+                                    {"entries", manifest.entries},
+                                    {"vectors", manifest.vectors}};
   write_file_atomically(manifest_file(folder), tree.dump(2) + "\n");
 }
 
@@ -43,7 +49,7 @@ std::optional<StoreManifest> read_manifest(const std::filesystem::path& folder) 
     if (tree.at("version") != kStoreVersion) throw std::runtime_error("version");
     manifest.spec.feature = tree.at("feature");
     manifest.spec.cols = tree.at("cols");
-    manifest.spec.precision = tree.at("precision") == "float32" ? StorePrecision::kFloat32 : StorePrecision::kFloat16;
+    manifest.spec.precision = precision_of(tree.at("precision").get<std::string>());
     manifest.spec.block_rows = tree.at("block_rows");
     manifest.spec.shard_rows = tree.at("shard_rows");
     manifest.shards = tree.at("shards");

@@ -35,6 +35,7 @@ std::string config_of(const Words& words) {
   if (words.empty()) return "config";
   if (words[0] == "model") return words.size() > 1 && words[1] == "assemble" ? "model_assemble" : "";
   if (words[0] == "eval") return words.size() > 1 && is_eval_verb(words[1]) && words[1] != "answer" ? "" : "eval";
+  if (words[0] == "score" && words.size() > 1 && plain_commands().contains("score " + words[1])) return "";
   if (words[0] == "handover") return words.size() > 1 && words[1] == "check" ? "handover_check" : "";
   if (words[0] == "mini")
     return words.size() > 1 && (words[1] == "world" || words[1] == "pretrain") ? "mini_" + words[1] : "";
@@ -101,11 +102,14 @@ std::set<std::string> words_for(const std::string& name, const Words& before, co
   return out;
 }
 
-/// Words of a command that composes no configuration, or the verbs of one that composes one per verb.
-std::set<std::string> plain_words(const std::string& command) {
+/// Words after `before`, of a command that composes no configuration, or the verbs of one that composes one per verb.
+std::set<std::string> plain_words(const Words& before) {
+  auto command = before[0];
+  if (before.size() > 1 && plain_commands().contains(command + " " + before[1])) command += " " + before[1];
   if (command == "model") return {"assemble"};
   if (command == "handover") return {"check"};
   if (command == "eval") return eval_verbs();
+  if (command == "score") return {"apply", "merge", "part"};
   if (command == "mini") return {"pretrain", "probes", "sheet", "world"};
   const auto found = plain_commands().find(command);
   if (found == plain_commands().end()) return {};
@@ -139,7 +143,7 @@ int complete_words(const Words& words) {
     if (before.empty()) {
       for (const auto& command : command_names()) candidates.insert(command);
     } else {
-      candidates.merge(plain_words(before[0]));
+      candidates.merge(plain_words(before));
       if (before[0] == "methods") {
         for (const auto& entry : methods()) candidates.insert(entry.name);
       }

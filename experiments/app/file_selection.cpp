@@ -7,6 +7,7 @@
 #include "core/process_group.h"
 #include "data/pool_paths.h"
 #include "data/score_file.h"
+#include "experiments/app/progress_rows.h"
 #include "experiments/app/selection_outputs.h"
 #include "experiments/app/trainer_files.h"
 #include "experiments/inputs/constraints.h"
@@ -81,6 +82,13 @@ std::vector<fs::path> files_read(const nlohmann::json& tree) {
       add(part.is_object() ? part.value("path", nlohmann::json()) : part);
   }
   return files;
+}
+
+/// The files that a name or a pattern means; a name without a file is told when it is opened.
+std::vector<fs::path> feature_files(const std::string& name) {
+  std::error_code unknown;
+  const bool pattern = name.find_first_of("*?[{") != std::string::npos;
+  return pattern && !fs::exists(name, unknown) ? pool_files(name) : std::vector<fs::path>{name};
 }
 
 /// Chooses for each budget, before anything is written: a budget that cannot be met leaves no half of the files behind.
@@ -226,8 +234,9 @@ int run_score(const Words& words) {
     return run_score_verb(words);
   const Flags flags = parse_flags(words);
   const auto request = request_for(flags, "score");
-  if (const int code =
-          answer_questions(flags, request, "scalselect score features=FILE.npz out=importance_scores.jsonl");
+  if (const int code = answer_questions(flags, request,
+                                        "scalselect score features=FILE.npz out=importance_scores.jsonl\n"
+                                        "scalselect score features='shards/*.npz' out=importance_scores.jsonl");
       code >= 0)
     return code;
   auto bound = bind_command(flags, "score");
@@ -241,9 +250,14 @@ int run_score(const Words& words) {
                     "Leave method out, or use method=scalselect.");
   }
   const auto options = bind_options<ScalSelectOptions>(method.options, "method", bound.origin);
-  check_outputs({asked.out}, {asked.features});
-  const auto features = import_representations(asked.features);
-  const auto result = score_rows(*features.vectors, options.subspace);
+  std::vector<fs::path> files;
+  for (const auto& name : asked.features) {
+    for (auto& file : feature_files(name)) files.push_back(std::move(file));
+  }
+  check_outputs({asked.out}, files);
+  const auto features = import_representations(files);
+  const auto vectors = with_progress(features.vectors, "scoring", features.vectors->rows());
+  const auto result = score_rows(*vectors, options.subspace);
   const auto scored = write_vector_scores(features.ids, result.scores, asked.out);
   fmt::print("{}: {} scores, k = {} of {} directions hold {:.2f} % of the energy\n", asked.out, scored,
              result.directions, features.vectors->cols(), 100 * result.energy_kept);

@@ -7,6 +7,7 @@
 #include "core/files.h"
 #include "core/log.h"
 #include "experiments/app/plain_words.h"
+#include "experiments/app/progress_rows.h"
 #include "experiments/app/selection_outputs.h"
 #include "experiments/inputs/machine.h"
 #include "selector/feature_store.h"
@@ -84,9 +85,10 @@ int score_part(const Words& words) {
   }
   const auto units = share_of(command, asked.value("part"), units_of(table.vectors->rows(), first));
   std::vector<std::int64_t> excluded;
-  with_matrices_of(*table.vectors, [&] { write_part(*table.vectors, first, units, before, out, &excluded); });
   std::int64_t rows = 0;
   for (const auto& unit : units) rows += unit.count;
+  const auto vectors = with_progress(table.vectors, "summing", rows);
+  with_matrices_of(*vectors, [&] { write_part(*vectors, first, units, before, out, &excluded); });
   warn_of_excluded(table.ids, excluded, "are not summed");
   fmt::print("{}: the sums of {} rows, {} of them finite\n", out.string(), rows,
              rows - static_cast<std::int64_t>(excluded.size()));
@@ -143,8 +145,9 @@ int score_apply(const Words& words) {
   const auto table = import_representations(features);
   check_columns(fit, fit_file, *table.vectors, features);
   SubspaceScores scores;
-  with_matrices_of(*table.vectors, [&] {
-    FiniteBlocks blocks(*table.vectors);
+  const auto vectors = with_progress(table.vectors, "scoring", table.vectors->rows());
+  with_matrices_of(*vectors, [&] {
+    FiniteBlocks blocks(*vectors);
     apply_subspace(fit, blocks, scores, nullptr, *make_subspace_kernels());
   });
   fmt::print("{}: {} scores\n", out.string(), write_vector_scores(table.ids, scores.scores, out));

@@ -44,7 +44,8 @@ bool FeaturePass::finished(std::int64_t part) const {
 void FeaturePass::compute(std::int64_t part) {
   if (!extract_) extract_ = open_();
   std::vector<ExtractionJob> jobs;
-  for (std::size_t i = 0; i < jobs_.size(); ++i) jobs.push_back({jobs_[i].spec, parts_[i].folder(part)});
+  for (std::size_t i = 0; i < jobs_.size(); ++i)
+    jobs.push_back({jobs_[i].spec, parts_[i].folder(part), jobs_[i].precision});
   const auto first = parts_.front().first(part), end = parts_.front().end(part);
   ExtractionOptions options;
   options.on_progress = [&](std::int64_t row) { shared_->within(row - first); };

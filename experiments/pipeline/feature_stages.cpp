@@ -39,6 +39,8 @@ StageKey features_key(const FeatureSpec& spec, const OpenPool& pool, const WarmU
       {{"pool", pool.digest}, {"model", place.model_hash}},
       with_model_options({{"feature", nlohmann::json(describe_feature(spec))}, {"dtype", model.dtype}}, model)};
   if (is_compat(spec)) key.params["compat"] = kCompatVersion;
+  const auto precision = stored_precision(spec, model.feature_dtype);
+  if (precision != StorePrecision::kFloat32) key.params["precision"] = precision_name(precision);
   if (const auto* point = gradient_point(spec)) {
     key.params["loss"] = kLossVersion;
     if (const auto warm_up = warm_up_key(point->options, place)) key.inputs["warm_up"] = warm_up->digest();
@@ -149,7 +151,8 @@ class Extraction {
     }
     for (const auto& [state, digests] : passes) {
       std::vector<ExtractionJob> jobs;
-      for (const auto& digest : digests) jobs.push_back({wanted_.at(digest).spec, shares.at(digest).folder()});
+      for (const auto& digest : digests)
+        jobs.push_back({wanted_.at(digest).spec, shares.at(digest).folder(), place_.model->feature_dtype});
       run_pass(digests, jobs, then);
     }
     return !shares.empty();

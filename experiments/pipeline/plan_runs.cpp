@@ -357,7 +357,8 @@ class Planner {
     for (const auto& spec : specs) {
       if (!counted.insert(describe_feature(spec).dump()).second) continue;
       const auto width = gradient_point(spec) ? gradient_width(spec) : feature_width(spec, probe);
-      bytes += static_cast<double>(width) * (needs_float32(spec) ? 4 : 2);
+      const auto precision = stored_precision(spec, first_.model.feature_dtype);
+      bytes += static_cast<double>(width) * (precision == StorePrecision::kFloat32 ? 4 : 2);
     }
     return bytes;
   }

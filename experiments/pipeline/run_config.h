@@ -17,6 +17,7 @@
 #include "experiments/launchers/launcher.h"
 #include "selector/budget.h"
 #include "selector/constraints.h"
+#include "selector/features.h"
 #include "trainer/options.h"
 
 namespace scalselect::vlm {
@@ -29,12 +30,19 @@ struct ModelOptions {
   std::string path;
   std::string dtype = "float32";
   std::string chat_template = "auto";
+  StorePrecision feature_dtype = StorePrecision::kFloat32;
   std::optional<std::int64_t> min_pixels, max_pixels;
 
   template <class Visitor>
   static void describe(Visitor& v, ModelOptions& o) {
     v.field("path", o.path, "Hugging Face model folder");
     v.field("dtype", o.dtype, "weights of the forward passes: float32 or bfloat16");
+    v.choice(
+        "feature_dtype", o.feature_dtype,
+        {{"float32", StorePrecision::kFloat32},
+         {"float16", StorePrecision::kFloat16},
+         {"bfloat16", StorePrecision::kBfloat16}},
+        "vectors on disk; float16 takes half the space, and a sample with a value beyond 65504 is rejected by name");
     v.field("chat_template", o.chat_template,
             "prompts: auto (the folder's own template), a built-in layout's name, or a file of Jinja");
     v.field("min_pixels", o.min_pixels,

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "core/error.h"
 #include "core/options.h"
 #include "data/score_file.h"
 #include "data/subset.h"
@@ -30,14 +31,31 @@ struct ExtractOptions {
 };
 
 struct ScoreOptions {
-  std::string features, out;
+  std::vector<std::string> features;
+  std::string out;
   inputs::Machine machine;
 
   template <class Visitor>
   static void describe(Visitor& v, ScoreOptions& o) {
-    v.field("features", o.features, "an .npz that `extract` or the authors' code wrote");
+    const char* help =
+        "an .npz that `extract` or the authors' code wrote; a pattern (shards/*.npz, {00..12}) or a list: the shards "
+        "of one table, in this order";
+    if constexpr (std::is_same_v<Visitor, OptionBinder>) bind_names(v, o.features, help);
+    else v.field("features", o.features, help);
     v.field("out", o.out, "the scores to write, one JSON line per sample");
     inputs::Machine::describe(v, o.machine);
+  }
+
+ private:
+  /// A name or a list of them.
+  static void bind_names(OptionBinder& binder, std::vector<std::string>& names, const char* help) {
+    std::string one;
+    try {
+      binder.field("features", one, help);
+      names = {std::move(one)};
+    } catch (const UserError&) {
+      binder.field("features", names, help);
+    }
   }
 };
 

@@ -10,6 +10,7 @@
 #include <fstream>
 #include <limits>
 #include <map>
+#include <numeric>
 
 #include "core/error.h"
 #include "core/files.h"
@@ -222,10 +223,69 @@ TEST(FeatureStore, HalfPrecisionAndValuesThatDoNotFit) {
   const FeatureStore store(folder);
   EXPECT_THAT(store.pool_rows(), ElementsAre(0, 5));
   ASSERT_EQ(store.rejects().size(), 2U);
-  EXPECT_EQ(store.rejects()[1].reason, "its vector is not finite");
+  EXPECT_EQ(store.rejects()[0].reason, "its vector is not finite");
+  EXPECT_THAT(store.rejects()[1].reason, HasSubstr("too large for float16, which ends at 65504"));
   std::vector<float> values(2 * kCols);
   store.read(0, 2, values.data());
   EXPECT_EQ(values[kCols + 1], 7.125F);
+  const auto file = folder.parent_path() / "half.npz";
+  export_representations(store, IdKind::kRow, file);
+  EXPECT_EQ(NpzReader(file).describe("representations").type, NpyType::kFloat16);
+  std::vector<float> exported(2 * kCols);
+  import_representations(file).vectors->read(0, 2, exported.data());
+  EXPECT_EQ(exported, values);
+}
+
+TEST(FeatureStore, BfloatKeepsFloat32sRangeAndEightBits) {
+  const auto folder = fresh("bfloat");
+  {
+    FeatureWriter writer(folder, small_spec(StorePrecision::kBfloat16));
+    writer.append(0, "a", std::vector<float>{1, 3e38F, -1.00390625F, 1.01171875F, 0});
+    writer.append(1, "b", std::vector<float>{1, 3.4e38F, 0, 0, 0});  // rounds to infinity
+    writer.finish();
+  }
+  const FeatureStore store(folder);
+  EXPECT_EQ(store.spec().precision, StorePrecision::kBfloat16);
+  EXPECT_THAT(store.pool_rows(), ElementsAre(0));
+  EXPECT_THAT(store.rejects().at(0).reason, HasSubstr("too large for bfloat16"));
+  std::vector<float> values(kCols);
+  store.read(0, 1, values.data());
+  EXPECT_EQ(values[0], 1);
+  EXPECT_NEAR(values[1], 3e38, 3e38 / 256);
+  EXPECT_EQ(values[2], -1);  // a tie goes to the even neighbour
+  EXPECT_EQ(values[3], 1.015625F);
+  EXPECT_THAT(message_of([&] { FeatureWriter(folder, small_spec(StorePrecision::kFloat16)); }),
+              HasSubstr("other options"));
+}
+
+TEST(Representations, ShardsAreOneTable) {
+  const auto folder = fresh("shards");
+  const auto write = [&](const char* name, std::int64_t rows, std::int64_t cols, float first) {
+    std::vector<float> values(static_cast<std::size_t>(rows * cols));
+    std::iota(values.begin(), values.end(), first);
+    std::vector<std::string> ids;
+    for (std::int64_t i = 0; i < rows; ++i) ids.push_back(name + std::to_string(i));
+    NpzWriter writer(folder / name);
+    writer.add("sample_ids", ids);
+    writer.add("representations", MemoryRows(MatrixView{values.data(), rows, cols}));
+    writer.finish();
+    return folder / name;
+  };
+  fs::create_directories(folder);
+  const std::vector<fs::path> files = {write("a", 3, 2, 0), write("b", 1, 2, 6), write("c", 4, 2, 8)};
+  const auto table = import_representations(files);
+  EXPECT_THAT(table.ids, ElementsAre("a0", "a1", "a2", "b0", "c0", "c1", "c2", "c3"));
+  ASSERT_EQ(table.vectors->rows(), 8);
+  for (std::int64_t first = 0; first < 8; ++first) {
+    for (std::int64_t count = 0; first + count <= 8; ++count) {
+      std::vector<float> read(static_cast<std::size_t>(2 * count)), expected(read.size());
+      table.vectors->read(first, count, read.data());
+      std::iota(expected.begin(), expected.end(), static_cast<float>(2 * first));
+      EXPECT_EQ(read, expected) << first << " " << count;
+    }
+  }
+  const std::vector<fs::path> mixed = {files[0], write("d", 1, 3, 0)};
+  EXPECT_THAT(message_of([&] { import_representations(mixed); }), HasSubstr("d' has 3 columns, '"));
 }
 
 TEST(Representations, GoOutAndComeBack) {

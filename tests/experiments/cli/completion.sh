@@ -42,6 +42,12 @@ lacks "select " store=
 completes "bench " model= dtype=
 completes "mini " world probes
 completes "mini world " pool.
+completes "score " features= part merge apply
+completes "score part " features= first= part= fit=
+lacks "score part " method.
+completes "score merge " energy= fit=
+completes "score apply f" features= fit=
+completes "eval diff " benchmark= matcher=
 completes "generate " prompt= image= max_new_tokens= model.
 completes "eval " model. eval= only= answer
 completes "eval eval=mm" mmbench_en mme

@@ -39,6 +39,20 @@ ok "again" select model.path="$model" "${pool[@]}" budget=0.4 out=ours.json rank
 diff <(grep -v '"created"' first.json) <(grep -v '"created"' ours.manifest.json) || fail "the manifest of the same selection differs"
 ok "extract" extract model.path="$model" "${pool[@]}" out=features.npz
 ok "score" score features=features.npz out=scores.jsonl
+ok "extract in half precision" extract model.path="$model" "${pool[@]}" model.feature_dtype=float16 out=half.npz
+python3 - << 'E' || fail "the table in half precision"
+import zipfile
+header = lambda file: zipfile.ZipFile(file).read("representations.npy")[:60]
+assert b"'<f2'" in header("half.npz") and b"'<f4'" in header("features.npz")
+E
+[ "$(grep -l '"precision": "float16"' cache/features/*/*/manifest.json | wc -l)" = 1 ] || fail "half precision has no features of its own"
+mkdir shards && cp features.npz shards/0.npz && cp half.npz shards/1.npz
+ok "score shards" score 'features=shards/*.npz' out=both.jsonl
+cp both.jsonl pattern.jsonl
+ok "score a list" score 'features=[shards/0.npz,shards/1.npz]' out=both.jsonl
+cmp pattern.jsonl both.jsonl || fail "a list and a pattern of the same files differ"
+[ "$(wc -l < both.jsonl)" = $((2 * $(wc -l < scores.jsonl))) ] || fail "two shards have not the scores of both"
+refused "no shard" "nowhere" score 'features=nowhere/*.npz' out=both.jsonl
 ok "from features" select method=k_center features=features.npz "${pool[@]}" budget=20 out=center.json
 ok "from scores" select scores=scores.jsonl "${pool[@]}" budget=20 out=scored.json
 ok "from a table" select method=k_center features=features.npz budget=10 out=table.txt
