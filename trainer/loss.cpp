@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "core/check.h"
+#include "trainer/cross_entropy.h"
 
 namespace scalselect::trainer {
 
@@ -15,8 +16,6 @@ void Batch::to(torch::Device device) {
 }
 
 namespace {
-
-constexpr std::int64_t kNoTarget = -100;
 
 torch::Tensor tensor_of(const std::vector<std::int64_t>& values) { return torch::tensor(values, torch::kInt64); }
 
@@ -168,8 +167,12 @@ torch::Tensor supervised_states(vlm::Vlm model, const Batch& batch, const vlm::V
 torch::Tensor loss_sum(vlm::Vlm model, const Batch& batch, const vlm::TowerOutput& tower, const Recompute& recompute) {
   vlm::VisualTokens visual;
   if (!batch.images.empty()) visual = model->project(tower);
-  const auto logits = model->logits(supervised_states(model, batch, visual, recompute)).to(torch::kFloat32);
-  return torch::nll_loss(torch::log_softmax(logits, -1), batch.targets, {}, at::Reduction::Sum, kNoTarget);
+  const auto states = supervised_states(model, batch, visual, recompute);
+  auto& head = model->lm_head();
+  if (head.is_empty()) return head_loss_sum(states, model->decoder()->embed_tokens->weight, batch.targets);
+  if (!head->has_lora()) return head_loss_sum(states, head->weight, batch.targets);
+  const auto logs = torch::log_softmax(model->logits(states), -1, torch::kFloat32);
+  return torch::nll_loss(logs, batch.targets, {}, at::Reduction::Sum, kNoTarget);
 }
 
 }  // namespace scalselect::trainer

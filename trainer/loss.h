@@ -1,5 +1,6 @@
 // The training loss of a batch: its samples one after another in one sequence, no padding among them, attention within
-// each sample, logits only before targets.
+// each sample, logits only before targets, and
+// of some at a time.
 #pragma once
 
 #include <cstdint>

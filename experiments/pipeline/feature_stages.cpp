@@ -24,7 +24,7 @@ namespace {
 
 constexpr int kFeaturesVersion = 1;
 constexpr int kCompatVersion = 2;  ///< what the authors' token roles mean; part of their features' keys alone
-constexpr int kLossVersion = 2;    ///< how a training's loss is computed; part of gradients' keys alone
+constexpr int kLossVersion = 3;    ///< how a training's loss is computed; part of gradients' keys alone
 
 bool is_compat(const FeatureSpec& spec) {
   const auto* pooled = std::get_if<PooledVisualSpec>(&spec);

@@ -22,7 +22,7 @@ namespace scalselect::pipeline {
 namespace fs = std::filesystem;
 namespace {
 
-constexpr int kWarmUpVersion = 2;  ///< as kAdapterVersion
+constexpr int kWarmUpVersion = 3;  ///< as kAdapterVersion
 
 /// A random share of the usable rows, ascending.
 std::vector<std::int64_t> warm_up_rows(const Pool& pool, const GradientOptions& options) {

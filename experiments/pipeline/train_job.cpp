@@ -26,7 +26,7 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr std::chrono::minutes kPatience{30};  ///< for the others of a group to have read the pool and the model
-constexpr int kAdapterVersion = 2;  ///< since 2 a batch is one sequence without padding
+constexpr int kAdapterVersion = 3;  ///< since 3 a batch is one sequence, its logits are computed in parts
 
 StageKey key_from(const nlohmann::json& payload) {
   return {payload.at("stage"), payload.at("version"), payload.at("inputs"), payload.at("params")};
