@@ -14,6 +14,7 @@
 #include "core/failure.h"
 #include "core/log.h"
 #include "experiments/app/commands.h"
+#include "experiments/app/launch_command.h"
 #include "experiments/build_info.h"
 #include "experiments/config/answers.h"
 #include "selector/linalg.h"
@@ -76,6 +77,8 @@ const std::vector<Command>& commands() {
       {"cache", "list what stages left, or remove what no run uses", run_cache, kCacheUsage},
       {"bench", "the machine's own rates, and what extraction, generation, scoring and pools reach of them", run_bench,
        kBenchUsage},
+      {"launch", "a command as several processes that share its work, on this machine or by Slurm", run_launch,
+       kLaunchUsage},
       {"doctor", "facts for a bug report: versions, machine, libraries, paths", run_doctor, kDoctorUsage},
       {"mini", "the mini world alone: world, sheet, pretrain, probes", run_mini, kMiniUsage},
       {"compose", "compose any folder of YAML groups as Hydra does, and print it", compose, kComposeUsage},

@@ -4,6 +4,7 @@
 
 #include "core/error.h"
 #include "experiments/app/eval_command.h"
+#include "experiments/app/launch_command.h"
 #include "experiments/inputs/machine.h"
 
 namespace scalselect::app {
@@ -48,6 +49,11 @@ const std::map<std::string, PlainCommand>& plain_commands() {
       {"diff", {kDiffUsage, {"cache", "format", "image_root", "pool"}, {}}},
       {"overlap", {kOverlapUsage, {"cache", "format", "image_root", "pool"}, {}}},
       {"bench", {kBenchUsage, {"cache", "device", "dtype", "model", "threads"}, {}}},
+      {"launch",
+       {kLaunchUsage,
+        {"account", "after", "array", "by", "cpus", "gpus", "memory", "name", "out", "partition", "processes", "sbatch",
+         "setup", "submit", "time"},
+        {}}},
       {"methods", {kMethodsUsage, {}, {"--markdown"}}},
   };
   return table;

@@ -309,9 +309,8 @@ class Sweep {
     });
     const std::vector<OwnedJob> together(shared, jobs.end());
     jobs.erase(shared, jobs.end());
-    if (!together.empty()) train_together(together, workers);
-    const auto elsewhere = launch(jobs, workers, group_.size > 1);
-    if (!elsewhere.empty()) launch(elsewhere, workers, false);
+    train_together(together, workers);
+    launch(launch(jobs, workers, group_.size > 1), workers, false);
   }
 
   /// Runs that share a training, and the file for what its worker logs.
@@ -340,6 +339,7 @@ class Sweep {
 
   /// Runs the jobs. With `yield` those that another process is at are left alone and returned.
   std::vector<OwnedJob> launch(const std::vector<OwnedJob>& owned, const launchers::Workers& workers, bool yield) {
+    if (owned.empty()) return {};
     std::vector<launchers::Job> jobs;
     for (const auto& job : owned) {
       auto& first = *job.owners.front();
