@@ -25,9 +25,10 @@ struct TileRun {
 };
 
 /// All tiles of the lower triangle in runs, the longest first, so that threads end together. A run packs its left
-/// columns once for all of its tiles.
+/// columns once for all of its tiles, so runs are as long as keeps all threads busy; a number of the result does not
+/// depend on the run that it is in.
 std::vector<TileRun> tile_runs(std::int64_t tiles) {
-  const auto most = std::clamp<std::int64_t>(tiles / 2, 1, 4);
+  const auto most = std::clamp<std::int64_t>(tiles * (tiles + 1) / 2 / thread_count(), 1, 4);
   std::vector<TileRun> runs;
   for (std::int64_t row = 0; row < tiles; ++row) {
     const auto pieces = (row + most - 1) / most;

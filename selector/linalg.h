@@ -26,8 +26,9 @@ const char* better_openblas_core();
 /// threads of its own.
 [[gnu::constructor(101)]] static inline void use_one_blas_thread() { setenv("OPENBLAS_NUM_THREADS", "1", 1); }
 
-/// gram += z^T z, lower triangle only. Parallel over tiles of the result; each tile adds up in the order of the calls,
-/// whatever the thread count.
+/// gram += z^T z, lower triangle only. Parallel over tiles of the result, several of which are one product where
+/// threads are few; each number adds up in the order of the calls, whatever the thread count
+/// (tests/selector/linalg_test.cpp).
 void add_gram(const ConstRowsXd& z, RowMajorMatrixXd& gram);
 
 /// gram += factor * v v^T, lower triangle only. Parallel over rows.

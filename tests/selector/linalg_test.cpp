@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <string>
 
+#include "core/parallel.h"
 namespace scalselect {
 namespace {
 
@@ -92,6 +93,24 @@ TEST(SingularValues, AreThoseOfTheMatrixWithItsRightVectors) {
   const auto found = singular_values(matrix);
   EXPECT_TRUE(found.values.isApprox(Eigen::Vector2d(3, 2), 1e-14)) << found.values;
   EXPECT_TRUE(found.vectors.cwiseAbs().isApprox(RowMajorMatrixXd::Identity(2, 2), 1e-14)) << found.vectors;
+}
+
+/// Where threads are few, tiles beside each other are one product.
+TEST(Gram, IsTheSameByAnyNumberOfThreads) {
+  for (const std::int64_t cols : {100, 130, 513, 1024, 1300, 2100}) {
+    const RowMajorMatrixXd rows = RowMajorMatrixXd::Random(300, cols);
+    const auto by_threads = [&](int threads) {
+      set_threads(threads);
+      RowMajorMatrixXd gram = RowMajorMatrixXd::Zero(cols, cols);
+      add_gram({rows.data(), rows.rows(), cols}, gram);
+      set_threads(0);
+      return gram;
+    };
+    const auto one = by_threads(1);
+    EXPECT_LT((RowMajorMatrixXd(rows.transpose() * rows) - one).triangularView<Eigen::Lower>().toDenseMatrix().norm(),
+              1e-9 * one.norm());
+    for (const int threads : {2, 3, 5, 16}) EXPECT_EQ(by_threads(threads), one) << cols << " by " << threads;
+  }
 }
 
 }  // namespace
