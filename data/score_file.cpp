@@ -60,6 +60,7 @@ std::int64_t row_number(const std::string& id, const Pool& pool, const std::file
 void write_scores(std::span<const std::string> ids, std::span<const double> scores, const std::filesystem::path& file) {
   SCALSELECT_CHECK(ids.size() == scores.size());
   std::vector<std::size_t> order;
+  order.reserve(scores.size());
   for (std::size_t i = 0; i < scores.size(); ++i) {
     if (!std::isnan(scores[i])) order.push_back(i);
   }

@@ -52,6 +52,12 @@ Representations import_representations(std::span<const std::filesystem::path> fi
   }
   auto all = import_representations(files.front());
   if (files.size() == 1) return all;
+  std::int64_t rows = 0;
+  for (const auto& file : files) {
+    const NpzReader reader(file);
+    if (reader.has("sample_ids")) rows += reader.describe("sample_ids").count();
+  }
+  all.ids.reserve(static_cast<std::size_t>(rows));
   std::vector<std::shared_ptr<const RowSource>> shards = {all.vectors};
   for (const auto& file : files.subspan(1)) {
     auto shard = import_representations(file);
