@@ -62,14 +62,18 @@ TrainingMemory training_memory(const ModelShape& model, const RowShape& row, con
   const auto q = static_cast<double>(d.heads * d.head_dim), k = static_cast<double>(d.kv_heads * d.head_dim);
   const auto h = static_cast<double>(d.hidden), i = static_cast<double>(d.intermediate);
   const double per_token_layer = 2 * (2 * h + 2 * q + 2 * k + 4 * i) + 16 * h;
-  const double logits = 3 * 4 * row.answers * static_cast<double>(d.vocab);
+  // Some rows at a time (trainer/cross_entropy.h), in bfloat16 beside float32; and the gradient of all states.
+  constexpr double kLogitRows = 256;
+  const double answers = batch * row.answers;
+  const double logits =
+      std::min(kLogitRows, answers) * (way.bfloat16 ? 6 : 4) * static_cast<double>(d.vocab) + 4 * answers * h;
   const auto changed = static_cast<double>(trained_weights(model, trained));
   const auto layers = static_cast<double>(d.layers);
   const double halved = way.bfloat16 ? layers * static_cast<double>(layer_weights(d)) : 0;
   const auto group = std::min(layers, static_cast<double>(way.checkpointed));
   const double kept = group > 0 ? layers / group * 4 * h + group * per_token_layer : layers * per_token_layer;
   return {4 * (static_cast<double>(all_weights(model)) + static_cast<double>(trained.lora)) - 2 * halved, 12 * changed,
-          batch * (row.tokens() * kept + logits)};
+          batch * row.tokens() * kept + logits};
 }
 
 }  // namespace scalselect::plan

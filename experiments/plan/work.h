@@ -54,8 +54,8 @@ double bytes_per_token(const ModelShape& model, double bytes_per_weight);
 
 /// Memory of a training: weights in float32 (frozen ones of layers perhaps in bfloat16), gradients and AdamW's moments
 /// of what is trained, and what one batch keeps for its backward pass, roughly: per token and layer 2 bytes for each
-/// input and output of a linear, 16 bytes per channel of the residual stream, and logits in float32 at the answers. Of
-/// layers that are recomputed only one group keeps that at a time, the others a residual stream in float32.
+/// input and output of a linear, 16 bytes per channel of the residual stream, and logits of 256 answers. Of layers that
+/// are recomputed only one group keeps that at a time, the others a residual stream in float32.
 struct TrainingMemory {
   double weights = 0, optimiser = 0, activations = 0;
   double all() const { return weights + optimiser + activations; }
