@@ -2,7 +2,9 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
+#include <span>
 #include <vector>
 
 #include "baselines/feature_file.h"
@@ -89,27 +91,47 @@ std::vector<Sample> samples_in(const Scratch& scratch, int count) {
   return samples;
 }
 
-void bench_extraction(const fs::path& model, const std::string& dtype, const Scratch& scratch,
-                      const MachineRates& rates) {
-  constexpr int kSamples = 64;
-  const auto samples = samples_in(scratch, kSamples);
+/// The linear layers of the tower, the projector and the first decoder layer for one sample with one picture. Of text,
+/// queries, keys and values alone are needed.
+std::vector<ProductShape> linear_layers(const plan::ModelShape& shape, std::int64_t visual, std::int64_t text) {
+  const auto& tower = shape.tower;
+  const auto& decoder = shape.decoder;
+  const auto patches = visual * tower.patches_per_token + tower.extra_positions;
+  const auto queries = decoder.heads * decoder.head_dim, keys = decoder.kv_heads * decoder.head_dim;
+  const std::int64_t into = tower.gated ? 2 : 1;
+  return {{patches, tower.hidden, tower.hidden, 4 * tower.blocks},
+          {patches, tower.hidden, tower.intermediate, into * tower.blocks},
+          {patches, tower.intermediate, tower.hidden, tower.blocks},
+          {visual, shape.projector_weights / decoder.hidden, decoder.hidden, 1},
+          {visual + text, decoder.hidden, queries, 1},
+          {visual + text, decoder.hidden, keys, 2},
+          {visual, queries, decoder.hidden, 1},
+          {visual, decoder.hidden, decoder.intermediate, 2},
+          {visual, decoder.intermediate, decoder.hidden, 1}};
+}
+
+void bench_extraction(const fs::path& model, const std::string& dtype, const Scratch& scratch) {
+  constexpr int kMost = 64;
+  constexpr double kSeconds = 2;  // about, of one pass
+  auto samples = samples_in(scratch, kMost);
   const std::vector<FeatureSpec> pooled = {PooledVisualSpec{}}, counted = {PooledVisualSpec{}, TokenCountSpec{}};
   const auto request = request_for(pooled), with_counts = request_for(counted);
   vlm::ProbeOptions options;
   options.cache_mb = 0;
   const auto probe = vlm::open_probe(model, dtype, request, options);
-  const auto shape = pipeline::shape_of_model(model);
-  double flop = 0;
-  probe->observe(samples, with_counts, [&](const SampleSignals& signals) {
-    plan::RowShape row;
-    row.visual = static_cast<double>(signals.early.at(0).hidden.rows);
-    row.text = static_cast<double>(signals.counts->all);
-    flop += plan::forward_flop(shape, row, request);
+  std::vector<ProductShape> layers;
+  probe->observe(std::span(samples).first(1), with_counts, [&](const SampleSignals& signals) {
+    layers = linear_layers(pipeline::shape_of_model(model), signals.early.at(0).hidden.rows, signals.counts->all);
   });
+  double flop = 0;
+  for (const auto& layer : layers) flop += layer.flop();
+  const auto rate = products_rate(layers, dtype != "float32");
+  samples.resize(static_cast<std::size_t>(std::clamp<double>(kSeconds * rate / flop, thread_count(), kMost)));
+  const auto count = static_cast<double>(samples.size());
   const auto time = fastest([&] { probe->observe(samples, request, [](const SampleSignals&) {}); });
-  const bool half = dtype != "float32";
-  print_row(fmt::format("extraction, {}", dtype), fmt::format("{:.4g} samples/s", kSamples / time),
-            of_rate(flop / time, half ? rates.product_bf16 : rates.product, "the product"));
+  print_row("products of the extraction's shapes, " + dtype, fmt::format("{:.4g} GFLOP/s", rate / 1e9), "");
+  print_row("extraction, " + dtype, fmt::format("{:.4g} samples/s", count / time),
+            of_rate(flop * count / time, rate, "these products"));
 }
 
 void bench_generation(const fs::path& model, const std::string& dtype, const MachineRates& rates) {
@@ -196,7 +218,7 @@ int run_bench(const Words& words) {
   const auto rates = measure_machine(scratch.folder());
   print_machine(rates);
   fmt::print("\nThe hot paths, model '{}'\n", model.string());
-  bench_extraction(model, dtype, scratch, rates);
+  bench_extraction(model, dtype, scratch);
   bench_generation(model, dtype, rates);
   bench_scoring(scratch, rates);
   bench_pool(scratch, rates);

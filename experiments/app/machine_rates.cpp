@@ -94,6 +94,26 @@ double fastest(const std::function<void()>& run) {
   return best;
 }
 
+double products_rate(const std::vector<ProductShape>& products, bool bfloat16) {
+  const auto device = vlm::open_device();
+  const auto type = bfloat16 ? torch::kBFloat16 : torch::kFloat32;
+  const std::int64_t beside = device.is_cuda() ? 1 : thread_count();
+  double flop = 0, seconds = 0;
+  for (const auto& product : products) {
+    const auto weight = torch::randn({product.columns, product.inner}, device).to(type);
+    std::vector<torch::Tensor> inputs;
+    for (std::int64_t i = 0; i < beside; ++i)
+      inputs.push_back(torch::randn({product.rows, product.inner}, device).to(type));
+    const auto time = fastest([&] {
+      vlm::parallel_samples(beside, [&](std::int64_t i) { at::linear(inputs[static_cast<std::size_t>(i)], weight); });
+      if (device.is_cuda()) torch::cuda::synchronize(device.index());
+    });
+    flop += product.flop() * static_cast<double>(beside);
+    seconds += time * static_cast<double>(product.times);
+  }
+  return flop / seconds;
+}
+
 MachineRates measure_machine(const std::filesystem::path& folder) {
   MachineRates rates;
   rates.product = product_rate(torch::kFloat32);

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <vector>
 
 namespace scalselect::app {
 
@@ -23,5 +24,20 @@ struct MachineRates {
 /// Takes some seconds and 512 MiB of `folder`'s disk, which are removed. Throws UserError(kEnvironment) if there is no
 /// room.
 MachineRates measure_machine(const std::filesystem::path& folder);
+
+/// rows x inner times inner x columns, as a linear layer of a model multiplies.
+struct ProductShape {
+  std::int64_t rows = 0, inner = 0, columns = 0;
+  std::int64_t times = 1;
+
+  double flop() const {
+    return 2.0 * static_cast<double>(rows) * static_cast<double>(inner) * static_cast<double>(columns) *
+           static_cast<double>(times);
+  }
+};
+
+/// FLOP/s of all these together: each on a thread of its own on the CPU, as samples are; weights and inputs in float32
+/// or bfloat16. What a program whose only work is these products reaches at best.
+double products_rate(const std::vector<ProductShape>& products, bool bfloat16);
 
 }  // namespace scalselect::app
