@@ -6,7 +6,7 @@
     v/bin/python tests/vlm/golden/make_smollm2.py CHECKPOINT          # or any HF LLaVA folder
     v/bin/python bench/reference.py build/release/scalselect CHECKPOINT --authors authors/scripts --work SCRATCH
                                     [--threads 1] [--repeat 3] [--only extract,train,generate] [--share 1]
-                                    [--device cuda] [--dtype bfloat16]
+                                    [--device cuda] [--dtype bfloat16] [--packed]
 
 Both sides use the same device, threads, pool and dtype (except that trainer.dtype=bfloat16 keeps ours in float32 and multiplies in bfloat16,
 while theirs holds its weights in bfloat16). They take turns (ours, theirs, ours, ...), the best repetition counts. Ours is a
@@ -263,15 +263,23 @@ def training(bench):
         inside = [any(a < e + grown and b > s + grown for s, e in spans) for a, b in out["offset_mapping"]]
         return out["input_ids"], [i if keep else -100 for i, keep in zip(out["input_ids"], inside)]
 
+    def padded(rows):
+        longest = max(len(ids) for ids, _ in rows)
+        return {"input_ids": torch.tensor([r + [0] * (longest - len(r)) for r, _ in rows]),
+                "labels": torch.tensor([r + [-100] * (longest - len(r)) for _, r in rows]),
+                "attention_mask": torch.tensor([[1] * len(r) + [0] * (longest - len(r)) for r, _ in rows])}
+
+    def packed(rows):
+        """As DataCollatorWithFlattening: transformers finds the rows by their positions, and masks for SDPA."""
+        return {"input_ids": torch.tensor([[i for r, _ in rows for i in r]]),
+                "labels": torch.tensor([[i for _, r in rows for i in [-100, *r[1:]]]]),
+                "position_ids": torch.tensor([[i for r, _ in rows for i in range(len(r))]])}
+
     def step(batch):
         rows = [encode(sample) for sample in batch]
-        longest = max(len(ids) for ids, _ in rows)
-        ids = torch.tensor([r + [0] * (longest - len(r)) for r, _ in rows])
-        labels = torch.tensor([r + [-100] * (longest - len(r)) for _, r in rows])
-        mask = torch.tensor([[1] * len(r) + [0] * (longest - len(r)) for r, _ in rows])
-        pixels = prepare([Image.open(s["images"][0]) for s in batch], return_tensors="pt")["pixel_values"]
-        ids, labels, mask, pixels = (tensor.to(model.device) for tensor in (ids, labels, mask, pixels.to(model.dtype)))
-        loss = model(input_ids=ids, attention_mask=mask, pixel_values=pixels, labels=labels).loss
+        inputs = (packed if bench.options.packed else padded)(rows)
+        inputs["pixel_values"] = prepare([Image.open(s["images"][0]) for s in batch], return_tensors="pt")["pixel_values"].to(model.dtype)
+        loss = model(**{name: tensor.to(model.device) for name, tensor in inputs.items()}).loss
         loss.backward()
         torch.nn.utils.clip_grad_norm_(trained, 1.0)
         optimizer.step()
@@ -284,7 +292,8 @@ def training(bench):
             "model=hf", f"model.path={bench.model}", "pool=file", f"pool.path={pool}", "method=full", "budget=1.0", "stop_after=adapter",
             f"trainer.lora.r={RANK}", f"trainer.lora.alpha={ALPHA}", "trainer.train_projector=false", "trainer.train_embeddings=false",
             "trainer.train_head=false", f"trainer.learning_rate={RATE}", f"trainer.batch_size={size}", "trainer.group_by_length=false",
-            f"trainer.max_steps={count}", f"trainer.max_length={MAX_LENGTH}", "trainer.schedule=constant", "trainer.warmup_ratio=0",
+            f"trainer.max_steps={count}", f"trainer.threads={bench.options.threads}", f"trainer.max_length={MAX_LENGTH}",
+            "trainer.schedule=constant", "trainer.warmup_ratio=0",
             f"trainer.dtype={bench.options.dtype}", "parallel=1", "name=speed", f"cache={bench.cache}",
             f"store={bench.work / 'results.sqlite'}", f"report={bench.work / 'report'}")
         logs.clear()
@@ -360,6 +369,7 @@ def main():
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
     parser.add_argument("--dtype", default="float32", help="float32 or bfloat16")
     parser.add_argument("--batch", type=int, default=4)
+    parser.add_argument("--packed", action="store_true", help="training: their rows in one sequence without padding (ours always are)")
     parser.add_argument("--steps", type=int, default=2, help="training steps that count")
     options = parser.parse_args()
     os.environ["OMP_NUM_THREADS"] = os.environ["MKL_NUM_THREADS"] = str(options.threads)  # before torch is loaded
