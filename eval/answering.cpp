@@ -63,6 +63,12 @@ std::size_t lines_in(std::string_view text) {
   return static_cast<std::size_t>(std::count(text.begin(), text.end(), '\n'));
 }
 
+void check_count(const fs::path& file, std::size_t answers, std::size_t questions) {
+  if (answers == questions) return;
+  throw UserError(ErrorKind::kInput, fmt::format("{} has {} answers instead of {}", file.string(), answers, questions),
+                  "Delete it and run the command again.");
+}
+
 }  // namespace
 
 Answering::Answering(const Benchmark& benchmark, std::span<const Question> questions, const EvaluateOptions& options,
@@ -76,12 +82,13 @@ Answering::Answering(const Benchmark& benchmark, std::span<const Question> quest
       order_(by_picture(questions)),
       begins_(cut(questions, order_, static_cast<std::size_t>(std::max(1, options.step_size)))) {
   if (fs::exists(file_)) {
-    whole_ = check(each_in_turn(questions.size()), read_file(file_, kDataBytes), file_) == questions.size();
-    if (whole_) return;
+    check_count(file_, check(each_in_turn(questions.size()), read_file(file_, kDataBytes), file_), questions.size());
+    return;
   }
   for (std::int64_t step = 0; step < steps(); ++step) {
     const auto kept = step_file(step);
-    if (fs::exists(kept)) check_count(step, check(members(step), read_file(kept, kDataBytes), kept));
+    if (fs::exists(kept))
+      check_count(kept, check(members(step), read_file(kept, kDataBytes), kept), members(step).size());
   }
 }
 
@@ -96,7 +103,7 @@ fs::path Answering::step_file(std::int64_t step) const {
   return steps_folder(file_) / fmt::format("{:06}{}", step, kExtension);
 }
 
-bool Answering::finished(std::int64_t step) const { return whole_ || fs::exists(step_file(step)) || fs::exists(file_); }
+bool Answering::finished(std::int64_t step) const { return fs::exists(step_file(step)) || fs::exists(file_); }
 
 std::string Answering::line(const Question& question, const std::string& response) {
   json images = json::array();
@@ -132,13 +139,6 @@ std::size_t Answering::check(std::span<const std::size_t> order, const std::stri
   return count;
 }
 
-void Answering::check_count(std::int64_t step, std::size_t lines) const {
-  if (lines == members(step).size()) return;
-  throw UserError(ErrorKind::kInput,
-                  fmt::format("{} has {} answers instead of {}", step_file(step).string(), lines, questions_of(step)),
-                  "Delete it and run the command again.");
-}
-
 std::string Answering::answer(std::int64_t step, TextGenerator& generator) {
   std::map<std::string, std::string> known;  // POPE's splits share questions: each is asked once
   std::vector<GenerationPrompt> prompts;
@@ -163,11 +163,11 @@ void Answering::keep(std::int64_t step, const std::string& lines) const {
 }
 
 void Answering::join() const {
-  if (!whole_) {
+  if (!fs::exists(file_)) {
     std::vector<std::string> rows(order_.size());
     for (std::int64_t step = 0; step < steps(); ++step) {
       const auto lines = read_file(step_file(step), kDataBytes);
-      check_count(step, lines_in(lines));
+      check_count(step_file(step), lines_in(lines), members(step).size());
       std::size_t begin = 0;
       for (const auto row : members(step)) {
         const auto end = lines.find('\n', begin) + 1;
@@ -189,6 +189,7 @@ fs::path steps_folder(const fs::path& file) {
 }
 
 std::int64_t answered_in_steps(const fs::path& file) {
+  if (fs::exists(file)) return static_cast<std::int64_t>(lines_in(read_file(file, kDataBytes)));
   std::int64_t count = 0;
   std::error_code none;
   for (const auto& entry : fs::directory_iterator(steps_folder(file), none)) {

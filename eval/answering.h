@@ -53,8 +53,6 @@ class Answering {
   std::string line(const Question& question, const std::string& response);
   std::size_t check(std::span<const std::size_t> order, const std::string& lines, const std::filesystem::path& file);
 
-  void check_count(std::int64_t step, std::size_t lines) const;
-
   const Benchmark& benchmark_;
   std::span<const Question> questions_;
   EvaluateOptions options_;
@@ -63,13 +61,12 @@ class Answering {
   std::map<std::string, std::string> picture_hashes_;  ///< SHA-256 by path
   std::vector<std::size_t> order_;                     ///< questions as they are asked
   std::vector<std::size_t> begins_;                    ///< of each step, and the end
-  bool whole_ = false;                                 ///< the file was there before
 };
 
 /// Where an Answering keeps its steps: FILE.steps.
 std::filesystem::path steps_folder(const std::filesystem::path& file);
 
-/// How many questions of an unfinished `file` are answered.
+/// How many questions are answered for `file`, be it finished or not.
 std::int64_t answered_in_steps(const std::filesystem::path& file);
 
 /// All of it by this process: answers what is missing and writes `file`. `progress` (may be null) is advanced by newly

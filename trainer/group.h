@@ -11,6 +11,7 @@
 #include <functional>
 #include <memory>
 #include <span>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -30,14 +31,21 @@ class TrainingGroup {
   virtual void add_up(torch::Tensor& values) = 0;
 };
 
+/// What a process does while it waits for the others. Either may be empty.
+struct Waiting {
+  std::function<bool()> needless;                ///< asked again and again: is there nothing to do any more?
+  std::function<void(const std::string&)> tell;  ///< called with whom it waits for, from the fifth second on
+};
+
 /// Meets the other processes and connects to them: process 0 says in the file `meeting` where it can be reached, the
-/// others wait for it, on whatever machine that sees the file. Over TCP: LibTorch's c10d with Gloo, on the network
-/// interface that GLOO_SOCKET_IFNAME names, or else the one that the machine's name leads to; gradients on a GPU go
-/// through host memory. Null if `needless`, which the others ask while they wait, says that there is nothing to do.
-/// Throws UserError(kEnvironment) if not all are there after `patience`, UserError(kUsage) if `size` is no power of
-/// two.
+/// others wait for it, on whatever machine that sees the file, and take a place each; if the places of a rank are
+/// taken, by another start of the command, a process waits until it is needless. To be called before the work that may
+/// fail, so that whoever fails is missed at once. Over TCP: LibTorch's c10d with Gloo, on the network interface that
+/// GLOO_SOCKET_IFNAME names, or else the one that the machine's name leads to; gradients on a GPU go through host
+/// memory. Null if it is needless. Throws UserError(kEnvironment) if not all are there after `patience`,
+/// UserError(kUsage) if `size` is no power of two.
 std::unique_ptr<TrainingGroup> meet(const std::filesystem::path& meeting, int rank, int size,
-                                    std::chrono::seconds patience, const std::function<bool()>& needless = {});
+                                    std::chrono::seconds patience, const Waiting& waiting = {});
 
 /// Adds tensors of one shape in pairs as they come: of 2^n, the sum is that of a binary tree over them.
 class PairwiseSum {

@@ -1,23 +1,21 @@
 // Connections among the processes of a training: a TCP store to find each other by, and Gloo to send tensors.
 #include <fmt/format.h>
-#include <netdb.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <bit>
 #include <chrono>
 #include <climits>
 #include <cstdlib>
 #include <nlohmann/json.hpp>
-#include <optional>
 #include <random>
 #include <thread>
 #include <torch/csrc/distributed/c10d/ProcessGroupGloo.hpp>
 #include <torch/csrc/distributed/c10d/TCPStore.hpp>
 
 #include "core/error.h"
+#include "core/file_lock.h"
 #include "core/files.h"
-#include "core/log.h"
 #include "trainer/group.h"
 
 namespace scalselect::trainer {
@@ -28,7 +26,9 @@ using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
 constexpr milliseconds kLook{100};                ///< between two looks at the meeting's file
+constexpr milliseconds kSilent{5000};             ///< before it is told whom a process waits for
 constexpr milliseconds kConnect{3000};            ///< for one attempt to reach process 0
+constexpr milliseconds kConnectAll{120'000};      ///< among processes that have all been there
 constexpr milliseconds kSilence{30 * 60 * 1000};  ///< a process that sends nothing for so long is taken for dead
 constexpr char kToken[] = "meeting";
 
@@ -38,12 +38,20 @@ std::string host_name() {
   return name;
 }
 
-std::string first_line(const std::exception& error) {
-  const std::string text = error.what();
-  return text.substr(0, text.find('\n'));
+/// What c10d says, without the place in its sources and the stack.
+std::string plain(const std::exception& error) {
+  std::string text = error.what();
+  text.resize(std::min(text.size(), text.find('\n')));
+  if (text.starts_with("[/")) text.erase(0, std::min(text.size(), text.find("] ") + 2));
+  return text;
 }
 
-c10::intrusive_ptr<c10d::TCPStore> listen(const fs::path& meeting) {
+fs::path lock_of(const fs::path& meeting) { return meeting.string() + ".lock"; }
+std::string place_of(int rank) { return fmt::format("rank-{}", rank); }
+
+using Store = c10::intrusive_ptr<c10d::TCPStore>;
+
+Store listen(const fs::path& meeting) {
   c10d::TCPStoreOptions options;
   options.port = 0;
   options.isServer = true;
@@ -51,77 +59,83 @@ c10::intrusive_ptr<c10d::TCPStore> listen(const fs::path& meeting) {
   auto store = c10::make_intrusive<c10d::TCPStore>("localhost", options);
   const std::string token = fmt::format("{:016x}{:08x}", std::random_device()(), ::getpid());
   static_cast<c10d::Store&>(*store).set(kToken, token);
-  ensure_folder(meeting.parent_path());
   write_file_atomically(
       meeting, nlohmann::json({{"host", host_name()}, {"port", store->getPort()}, {"token", token}}).dump() + "\n");
   return store;
 }
 
-/// Whether anything accepts connections there. c10d itself tries for seconds, and prints where it stood.
-bool listens(const std::string& host, std::uint16_t port) {
-  addrinfo hints{};
-  hints.ai_socktype = SOCK_STREAM;
-  addrinfo* found = nullptr;
-  if (::getaddrinfo(host.c_str(), std::to_string(port).c_str(), &hints, &found) != 0) return false;
-  bool connected = false;
-  for (const auto* place = found; place != nullptr && !connected; place = place->ai_next) {
-    const Descriptor socket(::socket(place->ai_family, place->ai_socktype | SOCK_CLOEXEC, place->ai_protocol));
-    connected = socket && ::connect(socket.get(), place->ai_addr, place->ai_addrlen) == 0;
-  }
-  ::freeaddrinfo(found);
-  return connected;
-}
-
-/// Reaches the process that wrote the file, if it is alive: an earlier command may have left its file.
-c10::intrusive_ptr<c10d::TCPStore> reach(const fs::path& meeting) {
+/// Reaches process 0, if there is one: an earlier command may have left its file, but not its lock.
+Store reach(const fs::path& meeting) {
   std::error_code none;
-  if (!fs::exists(meeting, none)) return {};
+  if (!fs::exists(meeting, none) || lock_file(lock_of(meeting), LockKind::kShared, IfHeld::kGiveUp)) return {};
   try {
     const auto place = nlohmann::json::parse(read_file(meeting));
     c10d::TCPStoreOptions options;
     options.port = place.at("port").get<std::uint16_t>();
     options.waitWorkers = false;
     options.timeout = kConnect;
-    auto host = place.at("host").get<std::string>();
-    if (host == host_name()) host = "localhost";
-    if (!listens(host, options.port)) return {};
-    auto store = c10::make_intrusive<c10d::TCPStore>(host, options);
+    const auto host = place.at("host").get<std::string>();
+    auto store = c10::make_intrusive<c10d::TCPStore>(host == host_name() ? "localhost" : host, options);
     if (static_cast<c10d::Store&>(*store).get_to_str(kToken) == place.at("token")) return store;
-  } catch (const std::exception&) {  // removed or replaced meanwhile, or nobody listens: look again
+  } catch (const std::exception&) {  // removed or replaced meanwhile: look again
   }
   return {};
 }
 
-/// Null where `needless` says so.
-c10::intrusive_ptr<c10d::TCPStore> find_store(const fs::path& meeting, int rank, std::chrono::seconds patience,
-                                              const std::function<bool()>& needless) {
-  if (rank == 0) return listen(meeting);
-  const auto begin = steady_clock::now();
-  bool told = false;
-  for (;;) {
-    if (auto store = reach(meeting)) return store;
-    if (needless && needless()) return {};
-    const auto waited = steady_clock::now() - begin;
-    if (waited > patience) {
-      throw UserError(
-          ErrorKind::kEnvironment,
-          fmt::format("Process {} waited {} s for process 0 to begin the training.", rank, patience.count()),
-          "Start all processes of the command, with the same cache folder.");
+/// A process on its way into the group.
+class Arrival {
+ public:
+  Arrival(int rank, int size, std::chrono::seconds patience, const Waiting& waiting)
+      : rank_(rank), size_(size), patience_(patience), waiting_(waiting) {}
+
+  /// With a place that nobody else has; null if it is needless.
+  Store find(const fs::path& meeting) {
+    if (rank_ == 0) return take_place(listen(meeting));
+    for (;; pause("process 0 to begin the training")) {
+      if (auto store = reach(meeting)) {
+        if (auto taken = take_place(std::move(store))) return taken;
+      }
+      if (needless()) return {};
     }
-    if (!told && waited > std::chrono::seconds(5)) {
-      log_info("process {} waits for process 0 to begin the training", rank);
-      told = true;
+  }
+
+  /// Until every place is taken; false if it is needless.
+  bool await_all(c10d::TCPStore& store) {
+    for (int other = 0; other < size_; ++other) {
+      while (!store.check({place_of(other)})) {
+        if (needless()) return false;
+        pause(fmt::format("process {} of {}", other, size_));
+      }
     }
+    return true;
+  }
+
+ private:
+  Store take_place(Store store) const { return store->add(place_of(rank_), 1) == 1 ? std::move(store) : Store(); }
+  bool needless() const { return rank_ > 0 && waiting_.needless && waiting_.needless(); }
+  void pause(const std::string& whom) {
+    const auto waited = steady_clock::now() - begin_;
+    if (waited > patience_) {
+      throw UserError(ErrorKind::kEnvironment,
+                      fmt::format("Process {} waited {} s for {}.", rank_, patience_.count(), whom),
+                      "Start all processes of the command, with the same options and the same cache folder.");
+    }
+    if (waiting_.tell && waited > kSilent) waiting_.tell(fmt::format("process {} waits for {}", rank_, whom));
     std::this_thread::sleep_for(kLook);
   }
-}
+
+  int rank_, size_;
+  std::chrono::seconds patience_;
+  const Waiting& waiting_;
+  steady_clock::time_point begin_ = steady_clock::now();
+};
 
 class GlooGroup final : public TrainingGroup {
  public:
-  GlooGroup(c10::intrusive_ptr<c10d::TCPStore> store, int rank, int size, std::chrono::seconds patience)
-      : store_(std::move(store)) {
-    store_->setTimeout(patience);
-    auto options = c10d::ProcessGroupGloo::Options::create(patience);
+  /// `lock`: of process 0, kept as long as the group.
+  GlooGroup(Store store, int rank, int size, Descriptor lock) : lock_(std::move(lock)), store_(std::move(store)) {
+    store_->setTimeout(kConnectAll);
+    auto options = c10d::ProcessGroupGloo::Options::create(kConnectAll);
     const char* interface = std::getenv("GLOO_SOCKET_IFNAME");
     options->devices.push_back(interface != nullptr && *interface != '\0'
                                    ? c10d::ProcessGroupGloo::createDeviceForInterface(interface)
@@ -156,33 +170,40 @@ class GlooGroup final : public TrainingGroup {
     } catch (const std::exception& error) {
       throw UserError(
           ErrorKind::kEnvironment,
-          fmt::format("Process {} of the training has ended or cannot be reached ({}).", partner, first_line(error)),
+          fmt::format("Process {} of the training has ended or cannot be reached ({}).", partner, plain(error)),
           "Its own message says why; run the command again, and it goes on at the last checkpoint.");
     }
   }
 
-  c10::intrusive_ptr<c10d::TCPStore> store_;
+  Descriptor lock_;
+  Store store_;
   c10::intrusive_ptr<c10d::ProcessGroupGloo> group_;
 };
 
 }  // namespace
 
 std::unique_ptr<TrainingGroup> meet(const fs::path& meeting, int rank, int size, std::chrono::seconds patience,
-                                    const std::function<bool()>& needless) {
+                                    const Waiting& waiting) {
   if (!std::has_single_bit(static_cast<unsigned>(size)))
     throw UserError(ErrorKind::kUsage, fmt::format("{} processes cannot train together.", size),
                     "Start a power of two of them.");
+  Descriptor lock;
+  if (rank == 0) {
+    ensure_folder(meeting.parent_path());
+    fs::remove(meeting);  // an earlier command's; before the lock, which says that what lies there is true
+    lock = lock_file(lock_of(meeting), LockKind::kExclusive, IfHeld::kWait);
+  }
   try {
-    auto store = find_store(meeting, rank, patience, needless);
-    if (!store) return {};
-    return std::make_unique<GlooGroup>(std::move(store), rank, size, patience);
+    Arrival arrival(rank, size, patience, waiting);
+    auto store = arrival.find(meeting);
+    if (!store || !arrival.await_all(*store)) return {};
+    return std::make_unique<GlooGroup>(std::move(store), rank, size, std::move(lock));
   } catch (const UserError&) {
     throw;
   } catch (const std::exception& error) {
     throw UserError(
         ErrorKind::kEnvironment,
-        fmt::format("Process {} cannot connect to the other {} of the training ({}).", rank, size - 1,
-                    first_line(error)),
+        fmt::format("Process {} cannot connect to the other {} of the training ({}).", rank, size - 1, plain(error)),
         "Start all processes of the command; GLOO_SOCKET_IFNAME names a network interface that they share.");
   }
 }

@@ -9,6 +9,7 @@
 #include "core/files.h"
 #include "core/process_group.h"
 #include "core/subprocess.h"
+#include "experiments/app/eval_command.h"
 #include "experiments/app/plain_words.h"
 #include "experiments/launchers/copies.h"
 #include "experiments/launchers/slurm.h"
@@ -23,7 +24,14 @@ constexpr char kName[] = "launch";
 void check_command(const Words& words) {
   if (words.empty()) refuse_plain(kName, "No command follows '--'.");
   const auto& first = words.front();
+  for (const char* question : {"--dry-run", "--help", "-h", "--cfg", "--info"}) {
+    if (std::find(words.begin(), words.end(), question) != words.end())
+      refuse_plain(kName, fmt::format("With {} nothing is run that could be shared.", question));
+  }
   const bool runs = first.find('=') != std::string::npos || first.find_first_of("-+~") == 0;
+  const auto verb = first == "eval" && words.size() > 1 && is_eval_verb(words[1]) ? words[1] : std::string();
+  if (!verb.empty() && verb != "answer")
+    refuse_plain(kName, fmt::format("Processes of `eval {}` do not share its work: each would do all of it.", verb));
   if (runs || first == "run" || first == "extract" || first == "select" || first == "eval") return;
   const auto known = command_names();
   if (std::find(known.begin(), known.end(), first) == known.end())
@@ -40,20 +48,21 @@ std::string own_program() {
 }
 
 int by_slurm(const PlainWords& asked, const Words& command) {
-  auto tree = values_of(asked, {"processes", "array", "cpus", "gpus"});
+  auto tree = values_of(asked, {"processes", "array", "cpus", "gpus", "submit"});
   for (const char* key : {"memory", "time", "partition", "account", "after", "name", "setup", "sbatch"}) {
     if (const auto text = asked.value(key); !text.empty()) tree[key] = text;
   }
   const auto options = bind_options<launchers::SlurmOptions>(tree);
   const fs::path out = asked.value("out", "scalselect.sbatch");
   write_file_atomically(out, launchers::slurm_script(options, own_program(), command, fs::current_path().string()));
-  if (asked.value("submit", "false") != "true") {
+  if (!options.submit) {
     fmt::print("{}: submit it with `sbatch {}`\n", out.string(), out.string());
     return 0;
   }
   const auto answer = run_program({"sbatch", "--parsable", fs::absolute(out).string()});
   if (answer.status != 0) {
-    throw UserError(ErrorKind::kEnvironment, fmt::format("`sbatch {}` failed: {}", out.string(), answer.err),
+    const auto reason = answer.err.substr(0, answer.err.find_last_not_of("\r\n") + 1);
+    throw UserError(ErrorKind::kEnvironment, fmt::format("`sbatch {}` failed: {}", out.string(), reason),
                     "The script is written; mend it or submit it where sbatch is.");
   }
   fmt::print("job {}", answer.out);

@@ -1,6 +1,7 @@
 // scalselect: one program for selection, training, evaluation and reports.
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <signal.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -171,6 +172,7 @@ Words command_names() {
 int main(int argc, char** argv) {
   using namespace scalselect;
   try {
+    signal(SIGCHLD, SIG_DFL);  // ignored, as some supervisors leave it, the ends of our own processes would be lost
     app::restart_with_fitting_blas(argv);
     return app::after_flush(app::dispatch({argv + 1, argv + argc}));
   } catch (const UserError& error) {

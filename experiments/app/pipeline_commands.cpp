@@ -33,6 +33,10 @@ int run_pipeline(const Words& words) {
   log_info("feature extractions {}, selections {}, trainings {}, evaluations {} (the rest came from the cache)",
            summary.extractions, summary.selections, summary.trainings, summary.evaluations);
   if (const auto group = process_group(); !group.leads()) {
+    if (summary.failed > 0) {
+      log_warning("process {} of {}: {} of {} runs failed here", group.rank, group.size, summary.failed, summary.runs);
+      return 1;
+    }
     log_info("process {} of {}: everything is computed; process 0 scores and reports", group.rank, group.size);
     return 0;
   }

@@ -143,8 +143,9 @@ int run_copies(const std::vector<std::string>& words, int processes) {
     for (std::size_t i = 0; i < copies.size(); ++i) {
       auto& copy = copies[i];
       if (waits[i + 1].revents != 0) copy.listen();
-      if (copy.look() && i > 0 && copy.exit_code() != 0 && !first_ended && !interrupted) {
-        log_warning("process {} ended with exit code {}; the others take over what it was at", i, copy.exit_code());
+      if (copy.look() && copy.exit_code() != 0 && !first_ended && !interrupted) {
+        if (i > 0) log_warning("process {} ended with exit code {}", i, copy.exit_code());
+        else if (copy.exit_code() > 128) log_message(LogLevel::kError, "process 0 was ended by a signal");
       }
       some = some || copy.lives();
     }

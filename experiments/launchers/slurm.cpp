@@ -2,8 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <sstream>
-
 #include "core/error.h"
 #include "experiments/report/text.h"
 
@@ -13,17 +11,27 @@ namespace {
 class Script {
  public:
   void option(const std::string& name, const std::string& value) {
-    if (value.find_first_of("\r\n") != std::string::npos)
-      throw UserError(ErrorKind::kUsage, fmt::format("The value of {} has a line break.", name), "Leave it out.");
-    text_ += fmt::format("#SBATCH --{}={}\n", name, value);
+    refuse_beyond_a_line(name, value, "\r\n\"");
+    const bool blank = value.find_first_of(" \t#") != std::string::npos;
+    text_ += blank ? fmt::format("#SBATCH --{}=\"{}\"\n", name, value) : fmt::format("#SBATCH --{}={}\n", name, value);
   }
   void option(const std::string& name, const std::optional<std::string>& value) {
     if (value) option(name, *value);
+  }
+  /// As the user wrote it, with quotation marks.
+  void further(const std::string& text) {
+    refuse_beyond_a_line("sbatch", text, "\r\n");
+    text_ += "#SBATCH " + text + "\n";
   }
   void line(const std::string& text) { text_ += text + "\n"; }
   std::string text() const { return text_; }
 
  private:
+  static void refuse_beyond_a_line(const std::string& name, const std::string& value, const char* refused) {
+    if (value.find_first_of(refused) != std::string::npos)
+      throw UserError(ErrorKind::kUsage, fmt::format("{} has a line break or a quotation mark.", name),
+                      "Leave it out.");
+  }
   std::string text_ = "#!/bin/bash\n";
 };
 
@@ -43,10 +51,9 @@ std::string slurm_script(const SlurmOptions& options, const std::string& program
   script.option("time", options.time);
   script.option("partition", options.partition);
   script.option("account", options.account);
-  if (options.after) script.option("dependency", "afterok:" + *options.after);
+  if (options.after) script.option("dependency", "afterany:" + *options.after);
   script.option("signal", std::string(options.array ? "B:TERM@60" : "TERM@60"));
-  std::istringstream further(options.sbatch.value_or(""));
-  for (std::string word; further >> word;) script.line("#SBATCH " + word);
+  if (options.sbatch) script.further(*options.sbatch);
   script.line("set -euo pipefail");
   if (options.setup) script.line(*options.setup);
   std::vector<std::string> command = {program};
@@ -57,7 +64,7 @@ std::string slurm_script(const SlurmOptions& options, const std::string& program
     script.line("exec " + text);  // the signal before the limit reaches the program
   } else {
     // One that dies does not take the others with it: they take its work over.
-    script.line("srun --kill-on-bad-exit=0 --label " + text);
+    script.line(fmt::format("srun --kill-on-bad-exit=0 --cpus-per-task={} --label {}", options.cpus, text));
   }
   return script.text();
 }

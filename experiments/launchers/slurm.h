@@ -11,7 +11,7 @@ namespace scalselect::launchers {
 
 struct SlurmOptions {
   int processes = 1;
-  bool array = false;
+  bool array = false, submit = false;
   int cpus = 8, gpus = 0;
   std::optional<std::string> memory, time, partition, account, after, name, setup, sbatch;
 
@@ -27,15 +27,16 @@ struct SlurmOptions {
     v.field("time", o.time, "limit, as --time takes it: 24:00:00");
     v.field("partition", o.partition, "--partition");
     v.field("account", o.account, "--account");
-    v.field("after", o.after, "begin when these jobs have ended well: 1234 or 1234:1235");
+    v.field("after", o.after, "begin when these jobs have ended, however: 1234 or 1234:1235");
     v.field("name", o.name, "of the job");
     v.field("setup", o.setup, "a line of shell that comes first: module load cuda");
     v.field("sbatch", o.sbatch, "further options of sbatch, blanks between them: --qos=long --exclude=node7");
+    v.field("submit", o.submit, "hand the script to sbatch");
   }
 };
 
 /// The script. `program`: the path to start; `words`: its command; `folder`: where it runs, and where its
-/// output goes. Throws UserError(kUsage) for values that would break the script (a line break).
+/// output goes. Throws UserError(kUsage) for values that would break the script (a line break, a quotation mark).
 std::string slurm_script(const SlurmOptions& options, const std::string& program, const std::vector<std::string>& words,
                          const std::string& folder);
 

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "core/device.h"
+#include "core/error.h"
 #include "core/files.h"
 #include "eval/answering.h"
 #include "eval/registry.h"
@@ -90,7 +91,12 @@ struct PredictionPass::Work {
     auto all = warnings;
     for (std::int64_t step = 0; step < answering->steps(); ++step) {
       const auto file = beside(step, ".warnings");
-      if (fs::exists(file)) add_warnings(all, nlohmann::json::parse(read_file(file)));
+      if (!fs::exists(file)) continue;
+      const auto told = nlohmann::json::parse(read_file(file), nullptr, false);
+      if (!told.is_array())
+        throw UserError(ErrorKind::kInput, "'" + file.string() + "' is damaged.",
+                        "Delete it and run the command again.");
+      add_warnings(all, told);
     }
     return all;
   }

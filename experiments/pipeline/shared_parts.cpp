@@ -9,14 +9,14 @@ namespace scalselect::pipeline {
 
 SharedParts::SharedParts(Work work) : work_(std::move(work)) {
   for (std::int64_t part = 0; part < work_.count; ++part) {
-    done_before_.push_back(work_.finished(part));
-    if (done_before_.back()) done_ += work_.size(part);
+    counted_.push_back(work_.finished(part));
+    if (counted_.back()) done_ += work_.size(part);
   }
 }
 
 void SharedParts::take_free() {
   for (std::int64_t part = 0; part < work_.count; ++part) {
-    if (!done_before_[static_cast<std::size_t>(part)]) take(part, IfHeld::kGiveUp);
+    if (!counted_[static_cast<std::size_t>(part)]) take(part, IfHeld::kGiveUp);
     see_finished_of_others();
   }
 }
@@ -41,14 +41,22 @@ void SharedParts::take(std::int64_t part, IfHeld held) {
     work_.compute(part);
     computed_ = true;
   }
+  count(part);
+}
+
+void SharedParts::count(std::int64_t part) {
+  const auto index = static_cast<std::size_t>(part);
+  if (counted_[index]) return;
+  counted_[index] = true;
   advance_to(before_ + work_.size(part));
 }
 
 void SharedParts::see_finished_of_others() {
   std::erase_if(busy_, [&](std::int64_t part) {
-    const bool done = work_.finished(part);
-    if (done) advance_to(done_ + work_.size(part));
-    return done;
+    if (!work_.finished(part)) return false;
+    before_ = done_;
+    count(part);
+    return true;
   });
 }
 

@@ -38,11 +38,12 @@ class SharedParts {
 
  private:
   void take(std::int64_t part, IfHeld held);
+  void count(std::int64_t part);
   void see_finished_of_others();
   void advance_to(std::int64_t done);
 
   Work work_;
-  std::vector<bool> done_before_;   ///< of each part: an earlier attempt finished it
+  std::vector<bool> counted_;       ///< of each part: it is in done_
   std::vector<std::int64_t> busy_;  ///< parts that other processes were at
   std::int64_t done_ = 0, before_ = 0;
   bool computed_ = false;

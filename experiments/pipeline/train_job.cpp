@@ -25,8 +25,8 @@ namespace scalselect::pipeline {
 namespace fs = std::filesystem;
 namespace {
 
-constexpr std::chrono::minutes kPatience{30};  ///< for the others of a group to have read the pool and the model
-constexpr int kAdapterVersion = 3;  ///< since 3 a batch is one sequence, its logits are computed in parts
+constexpr std::chrono::minutes kPatience{15};  ///< for the others of a group to have come to the same training
+constexpr int kAdapterVersion = 3;             ///< since 3 a batch is one sequence, its logits are computed in parts
 
 StageKey key_from(const nlohmann::json& payload) {
   return {payload.at("stage"), payload.at("version"), payload.at("inputs"), payload.at("params")};
@@ -37,6 +37,7 @@ class JobProgress {
  public:
   JobProgress(launchers::Reporter& reporter, double training_share, std::string label)
       : reporter_(reporter), share_(training_share), label_(std::move(label)) {}
+  void waiting(const std::string& what) { reporter_.progress(0, label_ + ": " + what); }
   void training(std::int64_t step, std::int64_t steps, double loss) {
     reporter_.progress(share_ * static_cast<double>(step) / static_cast<double>(std::max<std::int64_t>(1, steps)),
                        fmt::format("{}: step {}/{}, loss {:.3f}", label_, step, steps, loss));
@@ -73,6 +74,14 @@ std::string skipped_text(const trainer::TrainingSet& set) {
 /// Fine-tunes into `folder`: adapter/ (PEFT), train_log.jsonl, skipped.jsonl, and until it is done the checkpoint.
 /// Processes of a group other than the first write nothing, and leave off where the cache has the adapter.
 void fine_tune(const TrainJob& job, const ArtifactCache& cache, const fs::path& folder, JobProgress& progress) {
+  std::unique_ptr<trainer::TrainingGroup> group;
+  if (job.processes > 1) {
+    group = trainer::meet(folder / "training" / "meeting.json", job.rank, job.processes, kPatience,
+                          {[&] { return cache.find(job.adapter).has_value(); },
+                           [&](const std::string& whom) { progress.waiting(whom); }});
+    if (!group) return;
+    log_info("{}: process {} of {} that share the training", job.label, job.rank, job.processes);
+  }
   auto [model, chat, images] = vlm::open_model(job.model, trainer::load_for_training(job.trainer),
                                                pixels_of(job.model_options), job.model_options.chat_template);
   const auto samples = selected_samples(job);
@@ -82,13 +91,6 @@ void fine_tune(const TrainJob& job, const ArtifactCache& cache, const fs::path& 
   trainer::TrainCallbacks callbacks;
   callbacks.progress = false;
   callbacks.on_step = [&](const trainer::StepRecord& step) { progress.training(step.step, steps, step.loss); };
-  std::unique_ptr<trainer::TrainingGroup> group;
-  if (job.processes > 1) {
-    group = trainer::meet(folder / "training" / "meeting.json", job.rank, job.processes, kPatience,
-                          [&] { return cache.find(job.adapter).has_value(); });
-    if (!group) return;
-    log_info("{}: process {} of {} that share the training", job.label, job.rank, job.processes);
-  }
   const auto result = trainer::train(model, set, features, job.trainer, callbacks, folder / "training", group.get());
   if (job.rank > 0) return;
   write_file_atomically(folder / "train_log.jsonl", train_log_text(result));

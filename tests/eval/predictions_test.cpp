@@ -136,6 +136,14 @@ TEST_F(PredictionsTest, AStepThatLacksAnswersIsNamed) {
               HasSubstr("cut.jsonl.steps/000002.jsonl has 0 answers instead of "));
 }
 
+TEST_F(PredictionsTest, AFinishedFileThatLacksAnswersIsNamed) {
+  const auto whole = uninterrupted();
+  folder_.write("cut.jsonl", whole.substr(0, whole.rfind('\n', whole.size() - 2) + 1));
+  TableGenerator generator(some_answer);
+  EXPECT_THAT(message_of([&] { evaluate(*bench_, questions_, generator, options_, folder_ / "cut.jsonl"); }),
+              HasSubstr("cut.jsonl has 59 answers instead of 60. Delete it"));
+}
+
 TEST_F(PredictionsTest, FailingModelKeepsWhatItAnswered) {
   const std::string whole = uninterrupted();
   TableGenerator generator(some_answer);

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 
+#include <atomic>
 #include <cmath>
 #include <cstring>
 #include <mutex>
@@ -204,8 +205,37 @@ TEST(TrainingGroup, AnEarlierMeetingsFileDoesNotKeepAnybodyApart) {
   second->add_up(one);
   late.join();
   EXPECT_EQ(one.item<float>(), 2);
+}
+
+TEST(TrainingGroup, WhoIsMissingIsTold) {
+  const TestFolder folder;
   EXPECT_THAT(message_of([&] { meet(folder / "nowhere", 1, 2, std::chrono::seconds(1)); }),
-              HasSubstr("waited 1 s for process 0"));
+              HasSubstr("Process 1 waited 1 s for process 0 to begin"));
+  EXPECT_THAT(message_of([&] { meet(folder / "meeting", 0, 2, std::chrono::seconds(1)); }),
+              HasSubstr("Process 0 waited 1 s for process 1 of 2"));
+}
+
+/// As when the same command is started twice.
+TEST(TrainingGroup, APlaceIsTakenOnceAndTheOtherWaitsUntilItIsNeedless) {
+  const TestFolder folder;
+  std::atomic<int> members = 0, needless = 0;
+  std::vector<std::thread> processes;
+  for (const int rank : {0, 1, 1, 1}) {
+    processes.emplace_back([&, rank] {
+      const auto group = meet(folder / "meeting", rank, 2, kPatience, {[&] { return members == 2; }, {}});
+      if (!group) {
+        ++needless;
+        return;
+      }
+      auto one = torch::ones({1});
+      group->add_up(one);
+      EXPECT_EQ(one.item<float>(), 2);
+      ++members;
+    });
+  }
+  for (auto& process : processes) process.join();
+  EXPECT_EQ(members, 2);
+  EXPECT_EQ(needless, 2);
 }
 
 TEST(TrainingGroup, ShardsThatCannotBeAreRefused) {

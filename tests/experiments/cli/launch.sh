@@ -25,6 +25,12 @@ got=0
 [ "$got" = 2 ] || fails "exit $got instead of 2: $(cat log.txt)"
 says log.txt "process 1: Could not override 'no_such_key'"
 
+echo "== a parent that ignores the ends of its children does not matter"
+got=0
+timeout 60 python3 -c 'import os, signal, sys; signal.signal(signal.SIGCHLD, signal.SIG_IGN); os.execv(sys.argv[1], sys.argv[1:])' \
+  "$program" launch processes=2 -- extract "${pool[@]}" no_such_key=1 out=x.npz 2> log.txt || got=$?
+[ "$got" = 2 ] || fails "exit $got instead of 2: $(cat log.txt)"
+
 echo "== a signal ends all of them, once, and the same command goes on"
 "$program" launch processes=2 -- extract "${pool[@]}" cache=stopped threads=1 out=stopped.npz > /dev/null 2> log.txt & launched=$!
 until compgen -G "stopped/features/*/*.partial/parts/*/shard-*" > /dev/null; do
@@ -40,11 +46,11 @@ pgrep -f "stopped.npz" > /dev/null && fails "a copy lives on"
 cmp alone.npz stopped.npz || fails "another .npz after a signal"
 
 echo "== the script for Slurm"
-"$program" launch by=slurm processes=16 cpus=4 gpus=1 time=24:00:00 after=12 sbatch='--qos=long --exclude=n7' setup='module load cuda' out=job.sbatch -- \
+"$program" launch by=slurm processes=16 cpus=4 gpus=1 time=24:00:00 after=12 name='two words' sbatch='--qos=long --exclude=n7' setup='module load cuda' out=job.sbatch -- \
   -m method=full,scalselect pool.path="a pool.json" device=cuda > log.txt
 says log.txt "submit it with"
 bash -n job.sbatch || fails "no shell script: $(cat job.sbatch)"
-for line in "#SBATCH --ntasks=16" "#SBATCH --gpus-per-task=1" "#SBATCH --dependency=afterok:12" "#SBATCH --qos=long" "#SBATCH --exclude=n7" "module load cuda" \
+for line in "#SBATCH --ntasks=16" "#SBATCH --gpus-per-task=1" "#SBATCH --dependency=afterany:12" "#SBATCH --qos=long --exclude=n7" '#SBATCH --job-name="two words"' "srun --kill-on-bad-exit=0 --cpus-per-task=4" "module load cuda" \
   "-m method=full,scalselect" "'pool.path=a pool.json' device=cuda"; do says job.sbatch "$line"; done
 "$program" launch by=slurm processes=4 array=true out=array.sbatch -- extract "${pool[@]}" cache=array threads=1 out=array.npz > log.txt
 says array.sbatch "#SBATCH --array=0-3"
@@ -59,6 +65,10 @@ wrong "Processes of \`score\` do not share its work" processes=2 -- score featur
 wrong "There is no command 'extrct'. Did you mean 'extract'?" processes=2 -- extrct
 wrong "'processes' is 0" processes=0 -- extract
 wrong "'gpus' is for by=slurm" processes=2 gpus=1 -- extract
+wrong "Processes of \`eval rescore\` do not share its work" processes=2 -- eval rescore RUN
+wrong "With --dry-run nothing is run" processes=2 -- eval model=mini --dry-run
+wrong "'submit'" by=slurm processes=2 submit=yes -- extract
+wrong "a line break or a quotation mark" by=slurm processes=2 name='a"b' -- extract
 wrong "by is local or slurm, not 'pbs'" by=pbs processes=2 -- extract
 SCALSELECT_RANK=0 wrong "one of several already, by SCALSELECT_RANK" processes=2 -- extract
 if ! command -v sbatch > /dev/null; then
