@@ -9,12 +9,10 @@
 #include <cblas.h>
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
-#include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 #include <functional>
@@ -26,6 +24,7 @@
 #include "core/files.h"
 #include "core/npz.h"
 #include "core/parallel.h"
+#include "core/subprocess.h"
 #include "selector/finite_blocks.h"
 #include "selector/linalg.h"
 
@@ -49,12 +48,10 @@ void read_all(const fs::path& file) {
 
 /// Runs `program score`; its output on standard output.
 std::string score(const std::string& program, const fs::path& features, const fs::path& out) {
-  const auto command = fmt::format("'{}' score features='{}' out='{}'", program, features.string(), out.string());
-  FILE* const pipe = ::popen(command.c_str(), "r");
-  std::string text(256, '\0');
-  text.resize(pipe == nullptr ? 0 : std::fread(text.data(), 1, text.size(), pipe));
-  if (pipe == nullptr || ::pclose(pipe) != 0) throw UserError(ErrorKind::kEnvironment, "'" + command + "' failed.");
-  return text;
+  const auto ended = run_program({program, "score", "features=" + features.string(), "out=" + out.string()});
+  if (ended.status != 0)
+    throw UserError(ErrorKind::kEnvironment, fmt::format("'{} score' failed: {}", program, ended.err));
+  return ended.out;
 }
 
 /// The products of a table of `rows`, block by block as `score` has them.

@@ -21,8 +21,8 @@ namespace scalselect::eval {
 
 struct EvaluateOptions {
   GenerationOptions generation;
-  int step_size =
-      256;  ///< questions of a step, but those about one picture stay together where they are no more than that
+  /// Questions of a step, but those about one picture stay together where they are no more than that.
+  int step_size = 256;
 };
 
 class Answering {

@@ -79,7 +79,7 @@ class Trainer {
     check_shards(options.shards, group == nullptr ? 1 : group->size());
     torch::manual_seed(static_cast<std::uint64_t>(options.seed));
     choose_parameters();
-    identity_ = identity(options, set);
+    if (!folder_.empty() || group_ != nullptr) identity_ = identity(options, set);  // hashes the whole set
     if (!folder_.empty()) resume();
     if (options.shards > 1) shards_.emplace(optimizer_->parameters());
     agree();

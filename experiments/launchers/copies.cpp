@@ -20,6 +20,7 @@
 #include "core/files.h"
 #include "core/interrupt.h"
 #include "core/log.h"
+#include "experiments/launchers/child.h"
 
 namespace scalselect::launchers {
 namespace {
@@ -37,11 +38,6 @@ sigset_t passed_on() {
     if (now.sa_handler != SIG_IGN) sigaddset(&set, signal);  // as under nohup
   }
   return set;
-}
-
-UserError cannot(const char* what) {
-  return UserError(ErrorKind::kEnvironment, fmt::format("Cannot {}: {}.", what, std::strerror(errno)),
-                   "Check the limits of processes and open files.");
 }
 
 class Copy {
@@ -103,9 +99,9 @@ class Copy {
           std::pair("SCALSELECT_PROCESSES", processes), std::pair("SCALSELECT_LOCAL_PROCESSES", processes)}) {
       ::setenv(name, std::to_string(value).c_str(), 1);
     }
-    std::vector<char*> arguments = {const_cast<char*>("scalselect")};
-    for (const auto& word : words) arguments.push_back(const_cast<char*>(word.c_str()));
-    arguments.push_back(nullptr);
+    std::vector<std::string> command = {"scalselect"};
+    command.insert(command.end(), words.begin(), words.end());
+    const auto arguments = pointers(command);
     ::execv("/proc/self/exe", arguments.data());
     ::_exit(127);
   }

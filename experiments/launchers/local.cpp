@@ -21,6 +21,7 @@
 #include "core/files.h"
 #include "core/interrupt.h"
 #include "core/log.h"
+#include "experiments/launchers/child.h"
 #include "experiments/launchers/protocol.h"
 
 namespace scalselect::launchers {
@@ -38,18 +39,6 @@ std::vector<std::string> worker_environment(int threads) {
   variables.push_back("SCALSELECT_THREADS=" + std::to_string(threads));
   variables.push_back("SCALSELECT_DEVICE=" + compute_device().text());
   return variables;
-}
-
-std::vector<char*> pointers(const std::vector<std::string>& words) {
-  std::vector<char*> out;
-  for (const auto& word : words) out.push_back(const_cast<char*>(word.c_str()));
-  out.push_back(nullptr);
-  return out;
-}
-
-UserError cannot(const char* what) {
-  return UserError(ErrorKind::kEnvironment, fmt::format("Cannot {}: {}.", what, std::strerror(errno)),
-                   "Check the limits of processes and open files.");
 }
 
 /// A running worker; killed with its owner.

@@ -78,13 +78,9 @@ TEST(TrainingGroup, ShardsTakeEveryNth) {
 }
 
 TrainOptions sharded(int shards) {
-  TrainOptions options;
-  options.lora.r = 4;
-  options.lora.alpha = 8;
-  options.learning_rate = 1e-2;
+  auto options = small_options();
   options.batch_size = 6;
   options.accumulation = 2;
-  options.epochs = 2;
   options.checkpoint_every = 2;
   options.shards = shards;
   return options;

@@ -19,17 +19,6 @@
 namespace scalselect::trainer {
 namespace {
 
-TrainOptions small_options() {
-  TrainOptions options;
-  options.lora.r = 4;
-  options.lora.alpha = 8;
-  options.learning_rate = 1e-2;
-  options.batch_size = 4;
-  options.epochs = 2;
-  options.checkpoint_every = 3;
-  return options;
-}
-
 struct Run {
   vlm::LlavaModel model;
   TrainResult result;

@@ -71,6 +71,18 @@ inline TrainingSet synthetic_set(int count, std::uint64_t seed = 1) {
   return set;
 }
 
+/// Two passes in batches of four, a checkpoint every third step.
+inline TrainOptions small_options() {
+  TrainOptions options;
+  options.lora.r = 4;
+  options.lora.alpha = 8;
+  options.learning_rate = 1e-2;
+  options.batch_size = 4;
+  options.epochs = 2;
+  options.checkpoint_every = 3;
+  return options;
+}
+
 /// Features of the seven images of `synthetic_set`.
 inline ImageFeatures synthetic_features(vlm::LlavaModel& model) {
   torch::NoGradGuard no_grad;

@@ -4,11 +4,7 @@
 #   cluster.sh SCALSELECT     SCALSELECT: the program
 set -euo pipefail
 program=$(realpath "$1")
-folder=$(mktemp -d)
-trap 'kill -9 $(jobs -p) 2>/dev/null || true; rm -rf "$folder"' EXIT
-cd "$folder"
-fails() { echo "FAILED: $*" >&2; exit 1; }
-says() { grep -qF -- "$2" "$1" || fails "no '$2' in: $(cat "$1")"; }  # says FILE TEXT
+source "$(dirname "$0")/begin.sh"
 # starts RANK SIZE LOG COMMAND…: in the background
 starts() { SCALSELECT_RANK=$1 SCALSELECT_PROCESSES=$2 SCALSELECT_THREADS=1 "$program" "${@:4}" > "$3.out" 2> "$3" & }
 features() { (cd "$1/features" && find . -type f ! -name '*.lock' ! -name meta.json -print0 | sort -z | xargs -0 sha256sum); }
@@ -47,7 +43,7 @@ cmp subset.json expected.json || fails "another subset"
 echo "== a sweep: trainings are shared out, each is done once, and the table is that of one process"
 # shellcheck disable=SC2054  # the commas are the sweep's
 sweep=(-m method=random,length,scalselect budget=0.05 seed=1 trainer.epochs=1 parallel=1 name=shared
-       eval.root="$folder/world/benchmarks" "eval.benchmarks=[{kind: pope, name: mini-pope, path: mini-pope}]" "${pool[@]}")
+       eval.root="$PWD/world/benchmarks" "eval.benchmarks=[{kind: pope, name: mini-pope, path: mini-pope}]" "${pool[@]}")
 "$program" "${sweep[@]}" cache=alone store=alone.sqlite report=alone_report > alone.txt 2> log.txt || { cat log.txt; fails "sweep"; }
 starts 0 2 rank0.log "${sweep[@]}" cache=shared store=shared.sqlite report=shared_report; first=$!
 starts 1 2 rank1.log "${sweep[@]}" cache=shared store=shared.sqlite report=shared_report; second=$!

@@ -3,11 +3,7 @@
 #   launch.sh SCALSELECT     SCALSELECT: the program
 set -euo pipefail
 program=$(realpath "$1")
-folder=$(mktemp -d)
-trap 'kill -9 $(jobs -p) 2>/dev/null || true; rm -rf "$folder"' EXIT
-cd "$folder"
-fails() { echo "FAILED: $*" >&2; exit 1; }
-says() { grep -qF -- "$2" "$1" || fails "no '$2' in: $(cat "$1")"; }  # says FILE TEXT
+source "$(dirname "$0")/begin.sh"
 
 "$program" mini world out=world pool.world.pool_size=2100 pool.world.questions_per_skill=11 pool.world.pope_images=2 > log.txt 2>&1 || { cat log.txt; exit 1; }
 pool=(model=mini pool=file pool.path=world/pool.json pool.image_root=world/images)

@@ -3,11 +3,7 @@
 #   workers.sh SCALSELECT     SCALSELECT: the program
 set -euo pipefail
 program=$(realpath "$1")
-folder=$(mktemp -d)
-trap 'rm -rf "$folder"' EXIT
-cd "$folder"
-fails() { echo "FAILED: $*" >&2; exit 1; }
-says() { grep -qF -- "$2" "$1" || fails "no '$2' in: $(cat "$1")"; }  # says FILE TEXT
+source "$(dirname "$0")/begin.sh"
 statuses() { "$program" runs store=store.sqlite > runs.txt; awk '$3 ~ /^20/ {print $2}' runs.txt | sort | paste -sd' '; }
 
 "$program" mini world out=world pool.world.pool_size=200 pool.world.questions_per_skill=11 pool.world.pope_images=2 > log.txt 2>&1 || { cat log.txt; exit 1; }
@@ -21,7 +17,7 @@ for row in (1, 3):
 json.dump(pool, open("forty.json", "w"), indent=1)
 PY
 benchmark="{kind: pope, name: mini-pope, path: mini-pope}"
-run=("$program" run pool=file pool.path=forty.json pool.image_root=world/images eval.root="$folder/world/benchmarks" "eval.benchmarks=[$benchmark]"
+run=("$program" run pool=file pool.path=forty.json pool.image_root=world/images eval.root="$PWD/world/benchmarks" "eval.benchmarks=[$benchmark]"
      trainer.epochs=1 trainer.batch_size=2 trainer.checkpoint_every=1 budget=1.0 store=store.sqlite cache=cache parallel=2)
 says_left_out() { grep -q "warning:.*training leaves out 2 of 40 rows; the first is row 1: no answer to learn" "$1" || fails "rows left out are not reported in: $(cat "$1")"; }
 
