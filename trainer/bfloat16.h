@@ -1,4 +1,4 @@
-// Mixed precision: bfloat16 matrix products over float32 weights.
+// Mixed precision: bfloat16 matrix products over float32 weights; and frozen weights in fewer bits than these.
 #pragma once
 
 #include <ATen/autocast_mode.h>
@@ -8,6 +8,7 @@
 #include "vlm/fused.h"
 #include "vlm/libtorch.h"
 #include "vlm/llama.h"
+#include "vlm/nf4.h"
 
 namespace scalselect::trainer {
 
@@ -34,10 +35,12 @@ class BFloat16Products {
   at::DeviceType type_;
 };
 
-/// How to load a model that is to be trained with `options`: frozen weights that round_frozen_weights would round are
-/// rounded as they are read, so that no memory is needed for them in float32.
+/// How to load a model that is to be trained with `options`: frozen weights that quantise_frozen_weights would quantise
+/// or round_frozen_weights would round are so as they are read: no memory is needed for them in float32.
 inline vlm::LoadOptions load_for_training(const TrainOptions& options) {
   vlm::LoadOptions load;
+  load.block_nf4 = options.quantization == Quantization::kNf4;
+  if (load.block_nf4) return load;
   if (options.dtype != ComputeType::kBFloat16) return load;
   load.block_dtype = [on_cpu = load.device.is_cpu()](at::IntArrayRef shape) {
     return on_cpu && c10::multiply_integers(shape) <= vlm::kLargestFused ? torch::kFloat32 : torch::kBFloat16;
@@ -51,10 +54,21 @@ inline vlm::LoadOptions load_for_training(const TrainOptions& options) {
 inline void round_frozen_weights(vlm::LlamaModel& decoder) {
   for (const auto& module : decoder->modules(/*include_self=*/false)) {
     auto* const linear = dynamic_cast<vlm::LinearImpl*>(module.get());
-    if (linear == nullptr || linear->weight.requires_grad() || linear->weight.scalar_type() != torch::kFloat32)
+    if (linear == nullptr || linear->nf4() || linear->weight.requires_grad() ||
+        linear->weight.scalar_type() != torch::kFloat32)
       continue;
     if (linear->has_lora() && vlm::can_fuse_lora_into(linear->weight)) continue;
     linear->weight.set_data(linear->weight.to(torch::kBFloat16));
+  }
+}
+
+/// Quantises the weights of the decoder's linear layers to NF4, all of which are frozen in every training; those that
+/// are quantised stay as they are.
+inline void quantise_frozen_weights(vlm::LlamaModel& decoder) {
+  for (const auto& module : decoder->modules(/*include_self=*/false)) {
+    auto* const linear = dynamic_cast<vlm::LinearImpl*>(module.get());
+    if (linear == nullptr || linear->nf4()) continue;
+    linear->hold_in_nf4(vlm::quantise_nf4(linear->weight).to(linear->device()));
   }
 }
 

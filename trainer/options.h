@@ -34,6 +34,7 @@ struct LoraOptions {
 
 enum class Schedule { kCosine, kLinear, kConstant };
 enum class ComputeType { kFloat32, kBFloat16 };
+enum class Quantization { kNone, kNf4 };
 
 /// Defaults: the mini world's recipe; real models' recipes are configurations.
 struct TrainOptions {
@@ -62,6 +63,9 @@ struct TrainOptions {
 
   std::int64_t seed = 1;
   ComputeType dtype = ComputeType::kFloat32;  ///< of matrix products; trained weights stay in float32
+  /// How the decoder's frozen linear layers are held (QLoRA, arXiv:2305.14314): kNf4 = four bits, scales in eight bits,
+  /// as bitsandbytes' nf4 with double quantisation. Embeddings, head, projector and tower are never quantised.
+  Quantization quantization = Quantization::kNone;
   /// Threads inside operators on the CPU. Sums are split among them, so the last bits of the result depend on it: it is
   /// an option of the training, not of the machine. (Images are read and encoded by all available threads.)
   int threads = 1;
@@ -99,6 +103,8 @@ struct TrainOptions {
     v.field("seed", o.seed, "of initial adapters, dropout and data order");
     v.choice("dtype", o.dtype, {{"float32", ComputeType::kFloat32}, {"bfloat16", ComputeType::kBFloat16}},
              "of matrix products; trained weights and the optimiser stay in float32");
+    v.choice("quantization", o.quantization, {{"none", Quantization::kNone}, {"nf4", Quantization::kNf4}},
+             "of the decoder's frozen linear layers: nf4 = 4 bits with double quantisation (QLoRA)");
     v.field("threads", o.threads, "threads inside operators on the CPU; part of the result's identity", Range{1, 1024});
     v.field("gradient_checkpointing", o.gradient_checkpointing,
             "decoder layers that keep only their first input and are computed again for their gradients; 0 = none",

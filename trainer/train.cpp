@@ -57,6 +57,7 @@ std::vector<StepRecord> unpack_history(const torch::Tensor& table) {
 nlohmann::json identity(const TrainOptions& options, const TrainingSet& set) {
   nlohmann::json tree = dump_options(options);
   for (const char* key : kWithoutEffect) tree.erase(key);
+  if (options.quantization == Quantization::kNone) tree.erase("quantization");  // as before there was a choice
   return {{"options", tree}, {"data", set.digest()}};
 }
 
@@ -136,7 +137,8 @@ class Trainer {
       group.weight_decay = decayed ? options_.weight_decay : 0.0;
       group.parameters.emplace_back(name, tensor);
     }
-    if (options_.dtype == ComputeType::kBFloat16) round_frozen_weights(model_->decoder());
+    if (options_.quantization == Quantization::kNf4) quantise_frozen_weights(model_->decoder());
+    else if (options_.dtype == ComputeType::kBFloat16) round_frozen_weights(model_->decoder());
     optimizer_ =
         std::make_unique<AdamW>(std::vector<ParameterGroup>{groups[0][1], groups[0][0], groups[1][1], groups[1][0]},
                                 options_.beta1, options_.beta2, options_.eps);

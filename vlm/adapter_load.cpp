@@ -120,7 +120,7 @@ class AdapterReader {
       refuse(file_.path(), "has an adapter for '" + module + "', which is not a linear layer of the model",
              "Check that the adapter was trained on this base model.");
     }
-    const auto device = linear->weight.device();
+    const auto device = linear->device();
     const auto A = file_.tensor(a_name).to(device, torch::kFloat32, false, /*copy=*/true);
     const auto B = file_.tensor(b_name).to(device, torch::kFloat32, false, /*copy=*/true);
     if (A.dim() != 2 || B.dim() != 2 || A.size(1) != linear->in_features() || B.size(0) != linear->out_features() ||

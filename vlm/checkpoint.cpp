@@ -16,6 +16,8 @@
 #include "core/memory.h"
 #include "data/python_json.h"
 #include "vlm/config_sizes.h"
+#include "vlm/linear.h"
+#include "vlm/nf4.h"
 #include "vlm/qwen_vl.h"
 #include "vlm/safetensors.h"
 #include "vlm/weight_files.h"
@@ -103,6 +105,25 @@ class Weights {
 
   /// A copy of tensor `name`, converted; the checkpoint's memory is never aliased.
   torch::Tensor load(const std::string& name, at::IntArrayRef shape, const LoadOptions& options) const {
+    return taken<torch::Tensor>(name, shape, [&](const torch::Tensor& stored) {
+      return stored.to(options.device, dtype_of(name, shape, options), /*non_blocking=*/false, /*copy=*/true);
+    });
+  }
+
+  /// Tensor `name` in four bits.
+  Nf4Weight load_nf4(const std::string& name, at::IntArrayRef shape, torch::Device device) const {
+    return taken<Nf4Weight>(name, shape, [&](const torch::Tensor& stored) { return quantise_nf4(stored).to(device); });
+  }
+
+  /// Whether `name` is a weight of the decoder's linear layers.
+  static bool is_block_weight(const std::string& name) {
+    return name.starts_with(kBlocks) && name.ends_with("_proj.weight");
+  }
+
+ private:
+  /// What `take` makes of tensor `name`, which is checked before and its file's memory given back after.
+  template <class Made, class Take>
+  Made taken(const std::string& name, at::IntArrayRef shape, const Take& take) const {
     const auto found = names_.find(name);
     if (found == names_.end()) {
       refuse("tensor '" + name + "' is missing",
@@ -122,12 +143,11 @@ class Weights {
              "Use the model's folder with bfloat16, float16 or float32 weights.");
     }
     check_finite(stored, found->second);
-    auto taken = stored.to(options.device, dtype_of(name, shape, options), /*non_blocking=*/false, /*copy=*/true);
+    Made made = take(stored);
     files_.release(found->second);  // otherwise the file's pages would take memory besides the weights made of them
-    return taken;
+    return made;
   }
 
- private:
   /// How the weights are quantised according to config.json; empty: not at all.
   static std::string quantisation(const std::filesystem::path& folder) {
     const auto tree = read_python_json(folder / "config.json");
@@ -158,8 +178,7 @@ class Weights {
   }
 
   static torch::ScalarType dtype_of(const std::string& name, at::IntArrayRef shape, const LoadOptions& options) {
-    const bool block = name.starts_with(kBlocks) && name.ends_with("_proj.weight");
-    return block && options.block_dtype ? options.block_dtype(shape) : options.dtype;
+    return options.block_dtype && is_block_weight(name) ? options.block_dtype(shape) : options.dtype;
   }
 
   /// Of the parts to be built; of the tower all, even if some blocks are left out.
@@ -171,7 +190,10 @@ class Weights {
       if (head ? !parts.head : !text && !parts.tower) continue;
       if (!files_.has(stored)) continue;
       const auto shape = files_.shape(stored);
-      total += c10::multiply_integers(shape) * static_cast<std::int64_t>(elementSize(dtype_of(name, shape, options)));
+      const auto numbers = c10::multiply_integers(shape);
+      total += options.block_nf4 && is_block_weight(name)
+                   ? nf4_bytes(numbers)
+                   : numbers * static_cast<std::int64_t>(elementSize(dtype_of(name, shape, options)));
     }
     return total;
   }
@@ -215,8 +237,21 @@ std::string canonical_tensor_name(const std::string& name) {
 namespace {
 
 void fill(torch::nn::Module& model, const Weights& weights, const LoadOptions& options) {
+  std::map<std::string, std::shared_ptr<LinearImpl>> in_nf4;  // by the name of the weight
+  if (options.block_nf4) {
+    for (const auto& module : model.named_modules("", /*include_self=*/false)) {
+      const auto weight = module.key() + ".weight";
+      const auto linear = std::dynamic_pointer_cast<LinearImpl>(module.value());
+      if (linear && Weights::is_block_weight(weight)) in_nf4.emplace(weight, linear);
+    }
+  }
   for (auto& item : model.named_parameters()) {
     auto& parameter = item.value();
+    if (const auto linear = in_nf4.find(item.key()); linear != in_nf4.end()) {
+      parameter.set_requires_grad(false);
+      linear->second->hold_in_nf4(weights.load_nf4(item.key(), parameter.sizes(), options.device));
+      continue;
+    }
     parameter.set_data(weights.load(item.key(), parameter.sizes(), options));
     parameter.set_requires_grad(false);
   }
@@ -277,6 +312,10 @@ LlavaModel load_llava(const std::filesystem::path& folder, const LoadOptions& op
 void save_llava(const std::filesystem::path& folder, const LlavaModel& model, std::optional<torch::ScalarType> dtype) {
   const auto& config = model->config();
   TORCH_CHECK(model->parts().tower && model->parts().decoder_layers < 0, "a model can only be saved whole");
+  for (const auto& module : model->modules(/*include_self=*/false)) {
+    const auto* const linear = dynamic_cast<const LinearImpl*>(module.get());
+    TORCH_CHECK(linear == nullptr || !linear->nf4(), "weights in four bits cannot be saved");
+  }
   std::vector<std::pair<std::string, torch::Tensor>> tensors;
   for (const auto& item : model->named_parameters()) {
     TORCH_CHECK(item.key().find("lora_") == std::string::npos, "merge LoRA branches before saving");

@@ -19,6 +19,8 @@ struct LoadOptions {
   ModelParts parts;
   /// The type, by shape, of the weights in the linear layers of the decoder's blocks; empty: `dtype`.
   std::function<torch::ScalarType(at::IntArrayRef shape)> block_dtype = {};
+  /// Those weights are quantised to NF4 from the checkpoint's own values, one tensor at a time (vlm/nf4.h).
+  bool block_nf4 = false;
   bool needed_tower_only = true;  ///< build only the tower blocks that the features need (parts.tower_layers == -1)
 };
 

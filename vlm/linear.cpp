@@ -15,10 +15,10 @@ LinearImpl::LinearImpl(std::int64_t in, std::int64_t out, bool with_bias) {
 
 torch::Tensor LinearImpl::forward(const torch::Tensor& x) {
   const bool drops = is_training() && lora_dropout > 0;
-  if (has_lora() && !drops && can_fuse_lora(x, weight, lora_A)) {
+  if (!nf4_ && has_lora() && !drops && can_fuse_lora(x, weight, lora_A)) {
     return fused_lora_linear(x, weight, bias, lora_A, lora_B, lora_scaling);
   }
-  auto y = torch::linear(x, weight, bias);
+  auto y = nf4_ ? nf4_linear(x, *nf4_, bias) : torch::linear(x, weight, bias);
   if (!has_lora()) return y;
   auto input = x;
   if (drops) input = torch::dropout(input, lora_dropout, true);
@@ -26,13 +26,22 @@ torch::Tensor LinearImpl::forward(const torch::Tensor& x) {
   return torch::add(y, branch.to(y.scalar_type()), lora_scaling);
 }
 
+void LinearImpl::hold_in_nf4(Nf4Weight quantised) {
+  TORCH_CHECK(quantised.rows == out_features() && quantised.columns == in_features(),
+              "the quantised weight does not fit the layer");
+  TORCH_CHECK(nf4_ || !weight.requires_grad(), "a weight that is trained cannot be held in four bits");
+  nf4_ = std::move(quantised);
+  if (parameters_.contains("weight")) parameters_.erase("weight");
+  weight = torch::Tensor();
+}
+
 void LinearImpl::attach_lora(std::int64_t rank, double scaling, double dropout) {
   const double bound = 1.0 / std::sqrt(static_cast<double>(in_features()));
   // Drawn on the CPU, so that a seed gives the same matrices on every device.
   const auto drawn = torch::empty({rank, in_features()}, torch::kFloat32).uniform_(-bound, bound);
-  const auto options = torch::TensorOptions().device(weight.device()).dtype(torch::kFloat32);
-  attach_lora(drawn.to(weight.device()).requires_grad_(),
-              torch::zeros({out_features(), rank}, options).requires_grad_(), scaling, dropout);
+  const auto options = torch::TensorOptions().device(device()).dtype(torch::kFloat32);
+  attach_lora(drawn.to(device()).requires_grad_(), torch::zeros({out_features(), rank}, options).requires_grad_(),
+              scaling, dropout);
 }
 
 void LinearImpl::attach_lora(torch::Tensor A, torch::Tensor B, double scaling, double dropout) {
@@ -57,7 +66,12 @@ void LinearImpl::merge_lora() {
   if (!has_lora()) return;
   torch::NoGradGuard no_grad;
   const auto update = torch::mm(lora_B.to(torch::kFloat32), lora_A.to(torch::kFloat32)) * lora_scaling;
-  weight.copy_(weight.to(torch::kFloat32) + update);
+  if (nf4_) {
+    weight = register_parameter("weight", dequantise(*nf4_, torch::kFloat32).add_(update), /*requires_grad=*/false);
+    nf4_.reset();
+  } else {
+    weight.copy_(weight.to(torch::kFloat32) + update);
+  }
   detach_lora();
 }
 

@@ -1,15 +1,20 @@
 // A linear layer that may carry a LoRA branch, in PEFT's semantics (peft/tuners/lora/layer.py).
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "vlm/libtorch.h"
+#include "vlm/nf4.h"
 
 namespace scalselect::vlm {
 
 /// y = x W^T + b, and with a branch: y += scaling * (dropout(x) A^T) B^T.
 /// Parameters: "weight" [out, in]; "bias" [out] if any; "lora_A" [r, in] and "lora_B" [out, r] while attached.
 /// Weights are uninitialised until loaded or filled.
+/// A frozen weight may be held in four bits (vlm/nf4.h) in the place of the parameter "weight", which is then undefined
+/// and not among the parameters; W stands for its dequantised value, and the branch is added as PEFT adds it over
+/// bitsandbytes' Linear4bit.
 class LinearImpl : public torch::nn::Module {
  public:
   LinearImpl(std::int64_t in, std::int64_t out, bool with_bias);
@@ -18,8 +23,14 @@ class LinearImpl : public torch::nn::Module {
   /// branch's input only. The branch is computed in its own dtype (float32 over a bfloat16 base, as PEFT does).
   torch::Tensor forward(const torch::Tensor& x);
 
-  std::int64_t in_features() const { return weight.size(1); }
-  std::int64_t out_features() const { return weight.size(0); }
+  std::int64_t in_features() const { return nf4_ ? nf4_->columns : weight.size(1); }
+  std::int64_t out_features() const { return nf4_ ? nf4_->rows : weight.size(0); }
+  torch::Device device() const { return nf4_ ? nf4_->device() : weight.device(); }
+
+  /// Holds `quantised` in the place of "weight". It must have the layer's sizes.
+  void hold_in_nf4(Nf4Weight quantised);
+  /// Unset unless the weight is held in four bits.
+  const std::optional<Nf4Weight>& nf4() const { return nf4_; }
 
   /// Adds a branch: A uniform in +-1/sqrt(in) from torch's CPU generator, B zero; float32, both require grad.
   void attach_lora(std::int64_t rank, double scaling, double dropout);
@@ -27,12 +38,16 @@ class LinearImpl : public torch::nn::Module {
   void attach_lora(torch::Tensor A, torch::Tensor B, double scaling, double dropout);
   /// Removes the branch.
   void detach_lora();
-  /// W += scaling * B A (product in float32), then removes the branch.
+  /// W += scaling * B A (product in float32), then removes the branch. A weight in four bits becomes a float32
+  /// parameter: the sum is not quantised again.
   void merge_lora();
   bool has_lora() const { return lora_A.defined(); }
 
   torch::Tensor weight, bias, lora_A, lora_B;
   double lora_scaling = 1.0, lora_dropout = 0.0;
+
+ private:
+  std::optional<Nf4Weight> nf4_;
 };
 TORCH_MODULE(Linear);
 

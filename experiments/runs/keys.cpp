@@ -14,6 +14,7 @@ namespace scalselect::pipeline {
 
 nlohmann::json training_identity(nlohmann::json options) {
   for (const char* key : {"checkpoint_every", "feature_cache_mb", "gradient_checkpointing"}) options.erase(key);
+  if (options.value("quantization", "") == "none") options.erase("quantization");
   return options;
 }
 

@@ -16,7 +16,7 @@
 namespace scalselect::pipeline {
 
 /// The trainer's options (as dump_options gives them) without those that cannot change the adapter: how often it saves
-/// and how much memory it may use.
+/// and how much memory it may use; `quantization` only if there is one.
 nlohmann::json training_identity(nlohmann::json trainer);
 
 /// A benchmark's options without those that cannot change an answer: paths (their contents are in the inputs), and

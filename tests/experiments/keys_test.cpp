@@ -28,8 +28,17 @@ std::vector<std::string> left_out(const nlohmann::json& options, const nlohmann:
 }
 
 TEST(Keys, EveryTrainingOptionCountsButTheNamedOnes) {
-  const auto options = nlohmann::json(dump_options(trainer::TrainOptions{}));
+  trainer::TrainOptions quantised;
+  quantised.quantization = trainer::Quantization::kNf4;
+  const auto options = nlohmann::json(dump_options(quantised));
   EXPECT_THAT(left_out(options, training_identity(options)), UnorderedElementsAreArray(trainer::kWithoutEffect));
+}
+
+/// An adapter that was trained before there was the option has the key that it had.
+TEST(Keys, QuantizationCountsWhereThereIsOne) {
+  const auto options = nlohmann::json(dump_options(trainer::TrainOptions{}));
+  EXPECT_FALSE(training_identity(options).contains("quantization"));
+  EXPECT_EQ(training_identity(options).size() + trainer::kWithoutEffect.size() + 1, options.size());
 }
 
 TEST(Keys, EveryBenchmarkOptionCountsButPlacesAndWhatScoresDecide) {
