@@ -46,17 +46,43 @@ std::vector<std::size_t> by_picture(std::span<const Question> questions) {
   return order;
 }
 
-// Where the steps begin, and the end of the last.
-std::vector<std::size_t> cut(std::span<const Question> questions, std::span<const std::size_t> order,
-                             std::size_t size) {
-  std::vector<std::size_t> begins = {0};
-  for (std::size_t i = 1; i < order.size(); ++i) {
-    const auto length = i - begins.back();
-    const bool another = questions[order[i]].images != questions[order[i - 1]].images;
-    if (length >= 2 * size || (length >= size && another)) begins.push_back(i);
+/// Steps of about `size` questions, in working order.
+std::vector<WorkPart> equal_steps(std::span<const Question> questions, std::span<const std::size_t> order,
+                                  std::int64_t size) {
+  std::vector<WorkPart> steps;
+  for (std::int64_t i = 0; i < std::ssize(order); ++i) {
+    const auto place = static_cast<std::size_t>(i);
+    const auto length = steps.empty() ? 0 : i - steps.back().first;
+    const bool another = i > 0 && questions[order[place]].images != questions[order[place - 1]].images;
+    if (steps.empty() || length >= 2 * size || (length >= size && another)) steps.push_back({i, i});
+    steps.back().end = i + 1;
   }
-  if (!order.empty()) begins.push_back(order.size());
-  return begins;
+  return steps;
+}
+
+/// What the questions cost, in tokens: those of the picture, where it is another one, of the prompt and of an answer.
+std::vector<WorkItem> costs(std::span<const Question> questions, std::span<const std::size_t> order) {
+  constexpr double kPictureTokens = 576, kBytesAToken = 4, kAnswerTokens = 32;
+  std::vector<WorkItem> items;
+  const Question* before = nullptr;
+  for (const auto index : order) {
+    const auto& question = questions[index];
+    WorkItem item;
+    item.joined = before != nullptr && !question.images.empty() && question.images == before->images;
+    const auto pictures = item.joined ? 0.0 : static_cast<double>(question.images.size());
+    item.cost = static_cast<float>(kPictureTokens * pictures + kAnswerTokens +
+                                   static_cast<double>(question.prompt.size()) / kBytesAToken);
+    items.push_back(item);
+    before = &question;
+  }
+  return items;
+}
+
+bool has_steps(const fs::path& folder) {
+  std::error_code none;
+  const fs::directory_iterator files(folder, none);
+  return std::any_of(begin(files), end(files),
+                     [](const fs::directory_entry& file) { return file.path().extension() == kExtension; });
 }
 
 std::size_t lines_in(std::string_view text) {
@@ -79,12 +105,13 @@ Answering::Answering(const Benchmark& benchmark, std::span<const Question> quest
       file_(std::move(file)),
       profile_(dump_options(benchmark.options())["style"].get<std::string>()),
       fingerprint_(benchmark.fingerprint()),
-      order_(by_picture(questions)),
-      begins_(cut(questions, order_, static_cast<std::size_t>(std::max(1, options.step_size)))) {
+      order_(by_picture(questions)) {
   if (fs::exists(file_)) {
+    cut_ = even_parts(std::ssize(order_), std::ssize(order_));
     check_count(file_, check(each_in_turn(questions.size()), read_file(file_, kDataBytes), file_), questions.size());
     return;
   }
+  cut_ = agreed_cut(steps_folder(file_), std::ssize(order_), [&] { return cut(); });
   for (std::int64_t step = 0; step < steps(); ++step) {
     const auto kept = step_file(step);
     if (fs::exists(kept))
@@ -92,9 +119,19 @@ Answering::Answering(const Benchmark& benchmark, std::span<const Question> quest
   }
 }
 
+std::vector<WorkPart> Answering::cut() const {
+  const std::int64_t size = std::max(1, options_.step_size);
+  const bool earlier = has_steps(steps_folder(file_));
+  if (earlier) log_info("'{}': answers in equal steps, which an earlier version began, go on", file_.string());
+  if (earlier || options_.processes == 1) return equal_steps(questions_, order_, size);
+  const auto busy = static_cast<std::int64_t>(options_.generation.batch_size) * options_.threads;
+  return cut_work(costs(questions_, order_), {options_.processes, std::min(busy, size), size});
+}
+
 std::span<const std::size_t> Answering::members(std::int64_t step) const {
-  const auto first = begins_.at(static_cast<std::size_t>(step));
-  return std::span(order_).subspan(first, begins_.at(static_cast<std::size_t>(step) + 1) - first);
+  const auto& part = cut_.at(static_cast<std::size_t>(step));
+  return std::span(order_).subspan(static_cast<std::size_t>(part.first),
+                                   static_cast<std::size_t>(part.end - part.first));
 }
 
 std::int64_t Answering::questions_of(std::int64_t step) const { return std::ssize(members(step)); }

@@ -14,6 +14,7 @@
 
 #include "core/log.h"
 #include "core/probes.h"
+#include "core/work_cut.h"
 #include "eval/benchmark.h"
 #include "eval/predictions.h"
 
@@ -23,17 +24,20 @@ struct EvaluateOptions {
   GenerationOptions generation;
   /// Questions of a step, but those about one picture stay together where they are no more than that.
   int step_size = 256;
+  int processes = 1;  ///< that will answer; for several, the last steps are short (core/work_cut.h)
+  int threads = 1;    ///< of each of them: a step has a batch of the generator's for each thread
 };
 
 class Answering {
  public:
   /// `questions`: all of `benchmark` that can be asked, in its order; they and `benchmark` must outlive this. `file`:
-  /// the predictions.jsonl to make. Throws UserError(kInput) if the files there hold answers to other questions or
-  /// prompts, or steps of another size.
+  /// the predictions.jsonl to make. FILE.steps/cut.json says how the questions are cut into steps, as whoever came
+  /// first has decided; steps that an earlier version began go on. Throws UserError(kInput) if the files there hold
+  /// answers to other questions or prompts; UserError(kEnvironment) if nothing can be written there.
   Answering(const Benchmark& benchmark, std::span<const Question> questions, const EvaluateOptions& options,
             std::filesystem::path file);
 
-  std::int64_t steps() const { return static_cast<std::int64_t>(begins_.size()) - 1; }
+  std::int64_t steps() const { return std::ssize(cut_); }
   std::int64_t questions_of(std::int64_t step) const;
   /// FILE.steps/000012.jsonl. Who may answer a step is for the callers to settle.
   std::filesystem::path step_file(std::int64_t step) const;
@@ -49,6 +53,7 @@ class Answering {
   void join() const;
 
  private:
+  std::vector<WorkPart> cut() const;
   std::span<const std::size_t> members(std::int64_t step) const;  ///< indices of its questions
   std::string line(const Question& question, const std::string& response);
   std::size_t check(std::span<const std::size_t> order, const std::string& lines, const std::filesystem::path& file);
@@ -60,7 +65,7 @@ class Answering {
   std::string profile_, fingerprint_;
   std::map<std::string, std::string> picture_hashes_;  ///< SHA-256 by path
   std::vector<std::size_t> order_;                     ///< questions as they are asked
-  std::vector<std::size_t> begins_;                    ///< of each step, and the end
+  std::vector<WorkPart> cut_;                          ///< the steps, of `order_`
 };
 
 /// Where an Answering keeps its steps: FILE.steps.

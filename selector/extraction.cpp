@@ -76,7 +76,7 @@ void walk(const PoolStretch& rows, std::vector<Output>& outputs, const Extractio
     end = row + 1 + options.batch_samples;
     if (options.on_progress) options.on_progress(row + 1);
   });
-  for (auto& output : outputs) output.writer.finish();
+  for (auto& output : outputs) output.writer.finish(options.durability);
 }
 
 /// `run` with all rows of a pool.

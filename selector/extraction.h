@@ -6,6 +6,7 @@
 #include <span>
 #include <vector>
 
+#include "core/files.h"
 #include "core/probes.h"
 #include "data/pool.h"
 #include "selector/feature_store.h"
@@ -23,6 +24,7 @@ struct ExtractionJob {
 struct ExtractionOptions {
   std::int64_t batch_samples = 64;                    ///< samples handed to the probe at a time; never changes a result
   std::function<void(std::int64_t end)> on_progress;  ///< after each batch: rows before `end` are done; may be empty
+  Durability durability = Durability::kSynced;        ///< of the finished stores
 };
 
 /// Rows first … end - 1 of a pool, and the cursor that reads them.

@@ -4,9 +4,11 @@
 
 #include <algorithm>
 #include <limits>
+#include <numeric>
 #include <vector>
 
 #include "core/files.h"
+#include "core/log.h"
 #include "selector/feature_store.h"
 #include "selector/store_files.h"
 
@@ -14,7 +16,12 @@ namespace scalselect {
 namespace fs = std::filesystem;
 namespace {
 
+/// Of a part, before its size depended on the work: such parts lie there without a cut.json.
+constexpr std::int64_t kFormerRows = 1024;
+constexpr std::int64_t kLongRows = 512;
+
 fs::path parts_of(const fs::path& store) { return store / "parts"; }
+fs::path numbered(const fs::path& store, std::int64_t part) { return parts_of(store) / fmt::format("{:06}", part); }
 fs::path facts_file(const fs::path& part) { return part / "finished.json"; }
 
 /// Adds the entries of `part` in the order of their rows.
@@ -36,21 +43,37 @@ void append(const FeatureStore& part, FeatureWriter& writer) {
 
 }  // namespace
 
-StoreParts::StoreParts(fs::path store, std::int64_t rows) : store_(std::move(store)), rows_(rows) {}
+StoreParts::StoreParts(fs::path store, std::vector<WorkPart> cut) : store_(std::move(store)), cut_(std::move(cut)) {}
 
-std::int64_t StoreParts::count() const { return (rows_ + kRows - 1) / kRows; }
+std::vector<WorkPart> StoreParts::known_cut(const fs::path& store, std::int64_t rows) {
+  auto known = kept_cut(parts_of(store), rows);
+  if (known.empty() && fs::exists(numbered(store, 0))) return even_parts(rows, kFormerRows);
+  return known;
+}
 
-std::int64_t StoreParts::end(std::int64_t part) const { return std::min(rows_, (part + 1) * kRows); }
+std::vector<WorkPart> StoreParts::cut(const fs::path& store, std::int64_t rows,
+                                      const std::function<std::vector<WorkPart>()>& make) {
+  return agreed_cut(parts_of(store), rows, [&] {
+    if (!fs::exists(numbered(store, 0))) return make();
+    log_info("'{}' was begun in parts of {} rows by an earlier version, and goes on in these", store.string(),
+             kFormerRows);
+    return even_parts(rows, kFormerRows);
+  });
+}
 
-fs::path StoreParts::folder(std::int64_t part) const { return parts_of(store_) / fmt::format("{:06}", part); }
+fs::path StoreParts::folder(std::int64_t part) const { return numbered(store_, part); }
 
 // Of a join that was killed while it removed the parts, the store is complete.
 bool StoreParts::finished(std::int64_t part) const {
   return fs::exists(facts_file(folder(part))) || fs::exists(manifest_file(store_));
 }
 
+Durability StoreParts::durability(std::int64_t part) const {
+  return end(part) - first(part) < kLongRows ? Durability::kNone : Durability::kSynced;
+}
+
 void StoreParts::finish(std::int64_t part, const nlohmann::json& facts) const {
-  write_file_atomically(facts_file(folder(part)), facts.dump() + "\n");
+  write_file_atomically(facts_file(folder(part)), facts.dump() + "\n", durability(part));
 }
 
 nlohmann::json StoreParts::facts(std::int64_t part) const {
@@ -60,8 +83,11 @@ nlohmann::json StoreParts::facts(std::int64_t part) const {
 
 void StoreParts::join() const {
   if (!read_manifest(store_)) {
-    FeatureWriter writer(store_, FeatureStore(folder(0)).spec());
-    for (std::int64_t part = 0; part < count(); ++part) {
+    std::vector<std::int64_t> order(cut_.size());
+    std::iota(order.begin(), order.end(), 0);
+    std::sort(order.begin(), order.end(), [&](auto a, auto b) { return first(a) < first(b); });
+    FeatureWriter writer(store_, FeatureStore(folder(order.front())).spec());
+    for (const auto part : order) {
       if (end(part) > writer.next_row()) append(FeatureStore(folder(part)), writer);
     }
     writer.finish();

@@ -16,6 +16,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/files.h"
 #include "core/matrix.h"
 #include "data/score_file.h"
 #include "selector/features.h"
@@ -53,8 +54,8 @@ class FeatureWriter {
   /// A vector with NaN or infinity (also: too large for float16) becomes a reject of that row.
   void append(std::int64_t row, std::string_view id, std::span<const float> vector);
   void reject(std::int64_t row, std::string_view id, std::string_view reason);
-  /// Writes the last block, rejects.jsonl and manifest.json, flushed to disk.
-  void finish();
+  /// Writes the last block, rejects.jsonl and manifest.json, flushed to disk if they are to survive a power cut.
+  void finish(Durability durability = Durability::kSynced);
 
  private:
   struct Impl;
@@ -87,7 +88,7 @@ class FeatureStore final : public RowSource {
 };
 
 /// Writes the authors' `all_representations.npz`: `sample_ids` ('<U..') and `representations` ('<f4' N x d; '<f2' of a
-/// store in float16, whose numbers it holds; bfloat16 is no type of NumPy's), deflated.
+/// store in float16, whose numbers it holds; bfloat16 is no type of NumPy's).
 /// Rows that share an id are all written (the authors' code would keep the last one); a warning counts them.
 void export_representations(const FeatureStore& store, IdKind ids, const std::filesystem::path& file);
 

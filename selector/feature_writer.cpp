@@ -87,17 +87,17 @@ struct FeatureWriter::Impl {
     if (written % spec.shard_rows == 0) close_shard();
   }
 
-  void close_shard() {
-    if (file.is_open()) file.flush();
+  void close_shard(Durability durability = Durability::kSynced) {
+    if (file.is_open() && durability == Durability::kSynced) file.flush();
     file = AppendFile();
   }
 
-  void write_rejects() const {
+  void write_rejects(Durability durability) const {
     std::string text;
     for (const auto& reject : rejects) {
       text += nlohmann::ordered_json{{"row", reject.row}, {"id", reject.id}, {"reason", reject.reason}}.dump() + "\n";
     }
-    write_file_atomically(folder / "rejects.jsonl", text);
+    write_file_atomically(folder / "rejects.jsonl", text, durability);
   }
 };
 
@@ -142,14 +142,14 @@ void FeatureWriter::reject(std::int64_t row, std::string_view id, std::string_vi
   if (row >= impl_->next_row) impl_->add(row, id, reason, false);
 }
 
-void FeatureWriter::finish() {
+void FeatureWriter::finish(Durability durability) {
   if (impl_->complete) return;
   impl_->write_pending();
-  impl_->close_shard();
-  impl_->write_rejects();
+  impl_->close_shard(durability);
+  impl_->write_rejects(durability);
   const std::int64_t shards = (impl_->written + impl_->spec.shard_rows - 1) / impl_->spec.shard_rows;
   impl_->remove_shards_from(shards);
-  write_manifest(impl_->folder, {impl_->spec, shards, impl_->written, impl_->vectors});
+  write_manifest(impl_->folder, {impl_->spec, shards, impl_->written, impl_->vectors}, durability);
   impl_->complete = true;
   impl_->next_row = std::numeric_limits<std::int64_t>::max();
 }

@@ -27,7 +27,7 @@ std::filesystem::path shard_file(const std::filesystem::path& folder, std::int64
 
 std::filesystem::path manifest_file(const std::filesystem::path& folder) { return folder / "manifest.json"; }
 
-void write_manifest(const std::filesystem::path& folder, const StoreManifest& manifest) {
+void write_manifest(const std::filesystem::path& folder, const StoreManifest& manifest, Durability durability) {
   const nlohmann::ordered_json tree{{"version", kStoreVersion},
                                     {"feature", manifest.spec.feature},
                                     {"cols", manifest.spec.cols},
@@ -37,7 +37,7 @@ void write_manifest(const std::filesystem::path& folder, const StoreManifest& ma
                                     {"shards", manifest.shards},
                                     {"entries", manifest.entries},
                                     {"vectors", manifest.vectors}};
-  write_file_atomically(manifest_file(folder), tree.dump(2) + "\n");
+  write_file_atomically(manifest_file(folder), tree.dump(2) + "\n", durability);
 }
 
 std::optional<StoreManifest> read_manifest(const std::filesystem::path& folder) {

@@ -19,7 +19,7 @@ struct StoreManifest {
   std::int64_t shards = 0, entries = 0, vectors = 0;
 };
 
-void write_manifest(const std::filesystem::path& folder, const StoreManifest& manifest);
+void write_manifest(const std::filesystem::path& folder, const StoreManifest& manifest, Durability durability);
 /// nullopt if there is none. Throws UserError(kInput) if the file is not a feature store's manifest.
 std::optional<StoreManifest> read_manifest(const std::filesystem::path& folder);
 

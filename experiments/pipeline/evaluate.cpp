@@ -6,6 +6,8 @@
 #include "core/device.h"
 #include "core/error.h"
 #include "core/files.h"
+#include "core/parallel.h"
+#include "core/process_group.h"
 #include "eval/answering.h"
 #include "eval/registry.h"
 #include "experiments/pipeline/shared_parts.h"
@@ -60,6 +62,8 @@ struct PredictionPass::Work {
     eval::EvaluateOptions options;
     options.generation.max_new_tokens = answer_limit(pass.benchmark_, pass.eval_);
     options.generation.batch_size = pass.eval_.batch_size;
+    options.processes = process_group().size;
+    options.threads = thread_count();
     answering.emplace(*asked, loaded.questions, options, share->folder() / kPredictionsFile);
     parts.emplace(SharedParts::Work{
         .count = answering->steps(),

@@ -21,15 +21,17 @@ class FeaturePass {
   using Extract = std::function<void(const PoolStretch& rows, const std::vector<ExtractionJob>& jobs,
                                      const ExtractionOptions& options)>;
 
-  /// `jobs`: stores that are put together later (StoreParts::join), in the same order in every process. `open` loads
-  /// the model; it is called when there is a part to compute. `heard`: what this process warns of, which is kept with
-  /// the parts it computes.
-  FeaturePass(const Pool& pool, std::vector<ExtractionJob> jobs, std::function<Extract()> open, Warnings& heard);
+  /// `jobs`: stores that are put together later (StoreParts::join), in the same order in every process, whose rows are
+  /// all cut as `cut` says. `open` loads the model; it is called when there is a part to compute. `heard`: what this
+  /// process warns of, which is kept with the parts it computes.
+  FeaturePass(const Pool& pool, std::vector<ExtractionJob> jobs, const std::vector<WorkPart>& cut,
+              std::function<Extract()> open, Warnings& heard);
   FeaturePass(const FeaturePass&) = delete;
   FeaturePass& operator=(const FeaturePass&) = delete;
 
-  void take_free_parts() { shared_->take_free(); }
-  void await_others() { shared_->await_others(); }
+  /// Both say how long they took where there are several processes.
+  void take_free_parts();
+  void await_others();
   /// Whether this process has computed anything.
   bool computed() const { return shared_->computed(); }
 

@@ -7,6 +7,9 @@
 #include <set>
 
 #include "core/log.h"
+#include "core/parallel.h"
+#include "core/process_group.h"
+#include "core/work_cut.h"
 #include "experiments/pipeline/environment.h"
 #include "experiments/pipeline/feature_pass.h"
 #include "experiments/pipeline/gradients.h"
@@ -16,6 +19,7 @@
 #include "selector/feature_kinds.h"
 #include "selector/feature_parts.h"
 #include "selector/feature_store.h"
+#include "selector/row_costs.h"
 #include "vlm/probe.h"
 
 namespace scalselect::pipeline {
@@ -136,30 +140,66 @@ class Extraction {
     FeatureSpec spec;
     StageKey key;
   };
+  struct Pass {
+    std::vector<WorkPart> cut;
+    std::vector<std::string> digests;
+  };
 
   /// One round over what the cache lacks; false if it lacks nothing. Shares are taken in the order of the keys, so that
   /// two processes never wait for each other in a circle.
   bool work(const std::function<void(FeaturePass&)>& then) {
     std::map<std::string, ArtifactCache::Share> shares;
-    std::map<std::string, std::vector<std::string>> passes;
+    std::map<std::string, std::vector<std::string>> by_state;
     for (const auto& [digest, wanted] : wanted_) {
       if (cache_.find(wanted.key)) continue;
       auto share = cache_.share(wanted.key);
       if (cache_.find(wanted.key)) continue;
       shares.emplace(digest, std::move(share));
-      passes[pass_of(wanted.spec)].push_back(digest);
+      by_state[pass_of(wanted.spec)].push_back(digest);
     }
-    for (const auto& [state, digests] : passes) {
-      std::vector<ExtractionJob> jobs;
-      for (const auto& digest : digests)
-        jobs.push_back({wanted_.at(digest).spec, shares.at(digest).folder(), place_.model->feature_dtype});
-      run_pass(digests, jobs, then);
+    for (const auto& [state, digests] : by_state) {
+      for (const auto& pass : passes_over(digests, shares)) {
+        std::vector<ExtractionJob> jobs;
+        for (const auto& digest : pass.digests)
+          jobs.push_back({wanted_.at(digest).spec, shares.at(digest).folder(), place_.model->feature_dtype});
+        run_pass(pass, jobs, then);
+      }
     }
     return !shares.empty();
   }
 
-  void run_pass(const std::vector<std::string>& digests, const std::vector<ExtractionJob>& jobs,
+  /// Stores whose rows are cut alike: those that have been begun as they are, the others as the first of these.
+  std::vector<Pass> passes_over(std::vector<std::string> digests,
+                                const std::map<std::string, ArtifactCache::Share>& shares) {
+    const auto rows = pool_.pool->size();
+    std::stable_partition(digests.begin(), digests.end(), [&](const std::string& digest) {
+      return !StoreParts::known_cut(shares.at(digest).folder(), rows).empty();
+    });
+    std::vector<Pass> passes;
+    for (const auto& digest : digests) {
+      auto cut = StoreParts::cut(shares.at(digest).folder(), rows,
+                                 [&] { return passes.empty() ? new_cut() : passes.front().cut; });
+      const auto same = std::find_if(passes.begin(), passes.end(), [&](const Pass& pass) { return pass.cut == cut; });
+      if (same != passes.end()) same->digests.push_back(digest);
+      else passes.push_back({std::move(cut), {digest}});
+    }
+    for (auto& pass : passes) std::sort(pass.digests.begin(), pass.digests.end());  // the order of their locks
+    return passes;
+  }
+
+  /// A process that knows of no other cuts whole batches, in order and without a look at the rows: it may be a task of
+  /// a job array.
+  std::vector<WorkPart> new_cut() const {
+    constexpr int kTasks = 8;
+    const auto group = process_group();
+    if (group.size > 1) return cut_work(row_costs(*pool_.pool), {group.size, thread_count()});
+    const std::vector<WorkItem> rows(static_cast<std::size_t>(pool_.pool->size()));
+    return cut_work(rows, {kTasks, ExtractionOptions().batch_samples});
+  }
+
+  void run_pass(const Pass& pass_of_stores, const std::vector<ExtractionJob>& jobs,
                 const std::function<void(FeaturePass&)>& then) {
+    const auto& digests = pass_of_stores.digests;
     std::string names;
     for (const auto& job : jobs) names += (names.empty() ? "" : ", ") + feature_name(job.spec);
     fs::path warm_up;
@@ -170,7 +210,7 @@ class Extraction {
     }
     log_info("features: one pass over {} samples for {}", pool_.pool->size(), names);
     FeaturePass pass(
-        *pool_.pool, jobs, [&] { return open_extractor(jobs, *place_.model, warm_up); }, heard_);
+        *pool_.pool, jobs, pass_of_stores.cut, [&] { return open_extractor(jobs, *place_.model, warm_up); }, heard_);
     pass.take_free_parts();
     then(pass);
     if (pass.computed()) computed_.insert(digests.begin(), digests.end());
@@ -182,9 +222,9 @@ class Extraction {
       if (cache_.find(wanted.key)) continue;
       auto whole = cache_.begin(wanted.key);
       if (cache_.find(wanted.key)) continue;
-      const StoreParts parts(whole.folder(), pool_.pool->size());
+      const StoreParts parts(whole.folder(), StoreParts::known_cut(whole.folder(), pool_.pool->size()));
       std::vector<std::string> warnings;
-      bool missing = false;
+      bool missing = parts.count() == 0;
       for (std::int64_t part = 0; part < parts.count() && !missing; ++part) {
         missing = !parts.finished(part);
         if (!missing) add_warnings(warnings, parts.facts(part).value("warnings", std::vector<std::string>()));

@@ -39,7 +39,7 @@ void SharedParts::take(std::int64_t part, IfHeld held) {
   before_ = done_;
   if (!work_.finished(part)) {
     work_.compute(part);
-    computed_ = true;
+    computed_units_ += work_.size(part);
   }
   count(part);
 }

@@ -34,7 +34,8 @@ class SharedParts {
   void take_free();
   /// Waits until the others have computed theirs; a part whose process has died is computed here.
   void await_others();
-  bool computed() const { return computed_; }  ///< whether this process has computed a part
+  bool computed() const { return computed_units_ > 0; }  ///< whether this process has computed a part
+  std::int64_t computed_units() const { return computed_units_; }
 
  private:
   void take(std::int64_t part, IfHeld held);
@@ -45,8 +46,7 @@ class SharedParts {
   Work work_;
   std::vector<bool> counted_;       ///< of each part: it is in done_
   std::vector<std::int64_t> busy_;  ///< parts that other processes were at
-  std::int64_t done_ = 0, before_ = 0;
-  bool computed_ = false;
+  std::int64_t done_ = 0, before_ = 0, computed_units_ = 0;
 };
 
 }  // namespace scalselect::pipeline

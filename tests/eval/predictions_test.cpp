@@ -104,6 +104,37 @@ TEST_F(PredictionsTest, KilledAnywhereResumesToTheSameBytes) {
   }
 }
 
+TEST_F(PredictionsTest, ForSeveralProcessesTheLastStepsAreShort) {
+  const std::string whole = uninterrupted();
+  options_.step_size = 30;
+  options_.processes = 4;
+  options_.generation.batch_size = 2;
+  TableGenerator generator(some_answer);
+  const Answering answering(*bench_, questions_, options_, folder_ / "p.jsonl");
+  EXPECT_GE(answering.steps(), 10);
+  EXPECT_LE(answering.questions_of(answering.steps() - 1), 6);
+  auto alone = options_;
+  alone.processes = 1;
+  EXPECT_EQ(Answering(*bench_, questions_, alone, folder_ / "p.jsonl").steps(), answering.steps())
+      << "who comes later does as the first one said";
+  evaluate(*bench_, questions_, generator, alone, folder_ / "p.jsonl");
+  EXPECT_EQ(read_file(folder_ / "p.jsonl"), whole);
+  EXPECT_FALSE(std::filesystem::exists(steps_folder(folder_ / "p.jsonl")));
+}
+
+TEST_F(PredictionsTest, StepsOfAnEarlierVersionGoOn) {
+  const std::string whole = uninterrupted(), made = in_working_order(whole);
+  leave("cut.jsonl", made, [&](std::int64_t step) { return step == 1; });
+  std::filesystem::remove(steps_folder(folder_ / "cut.jsonl") / "cut.json");  // which it did not write
+  options_.processes = 4;
+  TableGenerator generator(some_answer);
+  ::testing::internal::CaptureStderr();
+  evaluate(*bench_, questions_, generator, options_, folder_ / "cut.jsonl");
+  EXPECT_THAT(::testing::internal::GetCapturedStderr(), HasSubstr("which an earlier version began, go on"));
+  EXPECT_LT(generator.prompts_seen, 40);
+  EXPECT_EQ(read_file(folder_ / "cut.jsonl"), whole);
+}
+
 /// Answers as floats may: what comes out depends on what is computed together.
 class CompanyGenerator : public TextGenerator {
  public:

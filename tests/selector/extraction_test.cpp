@@ -1,5 +1,6 @@
 #include "selector/extraction.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 
 #include <cmath>
@@ -12,6 +13,7 @@
 #include "selector/choose.h"
 #include "selector/feature_kinds.h"
 #include "selector/feature_parts.h"
+#include "selector/row_costs.h"
 #include "selector/scalselect.h"
 
 namespace scalselect {
@@ -76,7 +78,7 @@ Pool pool_of_thirty() {
   for (int row = 0; row < kSize; ++row) {
     if (row == 11) out << "{\"id\": 11, \"conversations\": []}\n";
     else {
-      out << "{\"id\": " << row << (row == 5 ? "" : ", \"image\": \"x.png\"")
+      out << "{\"id\": " << row << (row == 5 ? "" : fmt::format(", \"image\": \"{}.png\"", row / 3))
           << ", \"conversations\": [{\"from\": \"human\", \"value\": \"?\"}]}\n";
     }
   }
@@ -148,14 +150,18 @@ TEST(Extraction, ContinuesWhereItStopped) {
   EXPECT_EQ(values_of(FeatureStore(cut.folder)), values_of(FeatureStore(whole.folder)));
 }
 
+constexpr std::int64_t kPartRows = 1024;
+
+StoreParts even(const fs::path& store, const Pool& pool) { return {store, even_parts(pool.size(), kPartRows)}; }
+
 /// Rows with a reject at the edges of parts and in their middle.
 Pool pool_of_parts(std::int64_t rows) {
   const auto folder = fs::path(::testing::TempDir()) / "extraction_test";
   fs::create_directories(folder);
   std::ofstream out(folder / "parts.jsonl");
   for (std::int64_t row = 0; row < rows; ++row) {
-    const bool empty = row % StoreParts::kRows == 0 || row % StoreParts::kRows == 77;
-    out << "{\"id\": " << row << (row % 501 == 5 ? "" : ", \"image\": \"x.png\"")
+    const bool empty = row % kPartRows == 0 || row % kPartRows == 77;
+    out << "{\"id\": " << row << (row % 501 == 5 ? std::string() : fmt::format(", \"image\": \"{}.png\"", row / 3))
         << ", \"conversations\": " << (empty ? "[]" : "[{\"from\": \"human\", \"value\": \"?\"}]") << "}\n";
   }
   out.close();
@@ -174,16 +180,18 @@ std::map<std::string, std::string> bytes_of(const fs::path& folder) {
 void extract_part(const Pool& pool, PoolCursor& cursor, const StoreParts& parts, std::int64_t part) {
   FakeProbe probe;
   const ExtractionJob job{PooledVisualSpec{}, parts.folder(part)};
-  extract_features(PoolStretch{pool, cursor, parts.first(part), parts.end(part)}, probe, {&job, 1});
+  ExtractionOptions options;
+  options.durability = parts.durability(part);
+  extract_features(PoolStretch{pool, cursor, parts.first(part), parts.end(part)}, probe, {&job, 1}, options);
   parts.finish(part, {{"by", part}});
 }
 
 TEST(Extraction, PartsMakeTheBytesOfAWhole) {
-  const auto pool = pool_of_parts(3 * StoreParts::kRows + 500);
+  const auto pool = pool_of_parts(3 * kPartRows + 500);
   const ExtractionJob whole{PooledVisualSpec{}, fresh("whole")};
   FakeProbe probe;
   extract_features(pool, probe, {&whole, 1});
-  const StoreParts parts(fresh("in_parts"), pool.size());
+  const auto parts = even(fresh("in_parts"), pool);
   ASSERT_EQ(parts.count(), 4);
   PoolCursor one(pool), other(pool);
   for (const std::int64_t part : {3, 0}) extract_part(pool, one, parts, part);  // one process goes back
@@ -195,18 +203,83 @@ TEST(Extraction, PartsMakeTheBytesOfAWhole) {
   EXPECT_EQ(bytes_of(parts.folder(0).parent_path().parent_path()), bytes_of(whole.folder));
 }
 
+TEST(Extraction, HoweverTheRowsAreCutTheBytesAreTheSame) {
+  const auto pool = pool_of_parts(1300);
+  const ExtractionJob whole{PooledVisualSpec{}, fresh("whole")};
+  FakeProbe probe;
+  extract_features(pool, probe, {&whole, 1});
+  for (const int processes : {2, 16}) {
+    const auto store = fresh("cut");
+    const auto cut = StoreParts::cut(store, pool.size(), [&] { return cut_work(row_costs(pool), {processes}); });
+    EXPECT_EQ(StoreParts::cut(store, pool.size(), [] { return std::vector<WorkPart>(); }), cut)
+        << "the first one holds";
+    const StoreParts parts(store, cut);
+    EXPECT_GT(parts.count(), 15 * processes);
+    EXPECT_LE(parts.end(parts.count() - 1) - parts.first(parts.count() - 1), 4) << "the last one is short";
+    PoolCursor one(pool), other(pool);
+    for (std::int64_t part = 0; part < parts.count(); ++part)
+      extract_part(pool, part % 3 == 0 ? one : other, parts, part);
+    parts.join();
+    EXPECT_EQ(bytes_of(store), bytes_of(whole.folder));
+  }
+}
+
+TEST(Extraction, WhatAnEarlierVersionBeganGoesOnInItsParts) {
+  const auto pool = pool_of_parts(2 * kPartRows + 300);
+  const ExtractionJob whole{PooledVisualSpec{}, fresh("whole")};
+  FakeProbe probe;
+  extract_features(pool, probe, {&whole, 1});
+  const auto store = fresh("earlier");
+  PoolCursor cursor(pool);
+  extract_part(pool, cursor, even(store, pool), 0);  // without a word on the cut
+  EXPECT_EQ(StoreParts::known_cut(store, pool.size()), even_parts(pool.size(), kPartRows));
+  ::testing::internal::CaptureStderr();
+  const StoreParts parts(store, StoreParts::cut(store, pool.size(), [&] { return cut_work(row_costs(pool), {4}); }));
+  EXPECT_THAT(::testing::internal::GetCapturedStderr(), ::testing::HasSubstr("was begun in parts of 1024 rows"));
+  ASSERT_EQ(parts.count(), 3);
+  EXPECT_TRUE(parts.finished(0));
+  for (const std::int64_t part : {1, 2}) extract_part(pool, cursor, parts, part);
+  parts.join();
+  EXPECT_EQ(bytes_of(store), bytes_of(whole.folder));
+}
+
+TEST(RowCosts, CountPicturesThatTheRowBeforeDoesNotShare) {
+  const auto file = fs::path(::testing::TempDir()) / "row_costs.jsonl";
+  std::ofstream(file) << R"({"id": 0, "image": "a.png", "conversations": [{"from": "human", "value": "12345678"}]})"
+                         "\n"
+                      << R"({"id": 1, "image": "a.png", "conversations": [{"from": "human", "value": "1234"}]})"
+                         "\n"
+                      << R"({"id": 2, "image": ["a.png", "b.png"], "conversations": [{"from": "human", "value": ""}]})"
+                         "\n"
+                      << R"({"id": 3, "conversations": [{"from": "human", "value": "1234"}]})"
+                         "\n"
+                      << R"({"id": 4, "conversations": [{"from": "human", "value": "1234"}]})"
+                         "\n"
+                      << R"({"id": 5, "conversations": []})"
+                         "\n";
+  const auto costs = row_costs(Pool(file));
+  std::vector<float> tokens;
+  std::vector<bool> joined;
+  for (const auto& item : costs) {
+    tokens.push_back(item.cost);
+    joined.push_back(item.joined);
+  }
+  EXPECT_THAT(tokens, ElementsAre(16 + 576 + 2, 16 + 1, 16 + 2 * 576, 17, 17, 16));
+  EXPECT_THAT(joined, ElementsAre(false, true, false, false, false, false));
+}
+
 TEST(Extraction, AJoinThatWasKilledGoesOn) {
-  const auto pool = pool_of_parts(StoreParts::kRows + 300);
+  const auto pool = pool_of_parts(kPartRows + 300);
   const ExtractionJob whole{PooledVisualSpec{}, fresh("whole")};
   FakeProbe probe;
   extract_features(pool, probe, {&whole, 1});
   const auto store = fresh("half_joined");
-  const StoreParts parts(store, pool.size());
+  const auto parts = even(store, pool);
   PoolCursor cursor(pool);
   for (const std::int64_t part : {0, 1}) extract_part(pool, cursor, parts, part);
   // What the killed join had written: the first blocks.
   FakeProbe half;
-  half.stop_at = StoreParts::kRows - 200;
+  half.stop_at = kPartRows - 200;
   const ExtractionJob cut{PooledVisualSpec{}, store};
   EXPECT_THROW(extract_features(pool, half, {&cut, 1}), std::runtime_error);
   parts.join();
@@ -214,8 +287,8 @@ TEST(Extraction, AJoinThatWasKilledGoesOn) {
 }
 
 TEST(Extraction, APartThatIsDamagedIsNamed) {
-  const auto pool = pool_of_parts(StoreParts::kRows + 300);
-  const StoreParts parts(fresh("damaged"), pool.size());
+  const auto pool = pool_of_parts(kPartRows + 300);
+  const auto parts = even(fresh("damaged"), pool);
   PoolCursor cursor(pool);
   for (const std::int64_t part : {0, 1}) extract_part(pool, cursor, parts, part);
   fs::resize_file(parts.folder(1) / "shard-00000.bin", 1000);
