@@ -2,11 +2,28 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <bit>
 
 #include "core/error.h"
 
 namespace scalselect::trainer {
+
+std::vector<std::string> gather(TrainingGroup& group, const std::string& mine) {
+  auto lengths = torch::zeros({group.size()}, torch::kInt64);
+  lengths[group.rank()] = static_cast<std::int64_t>(mine.size());
+  group.add_up(lengths);
+  const auto longest = lengths.max().item<std::int64_t>();
+  auto bytes = torch::zeros({group.size(), longest}, torch::kUInt8);
+  std::copy(mine.begin(), mine.end(), bytes.data_ptr<std::uint8_t>() + group.rank() * longest);
+  if (longest > 0) group.add_up(bytes);
+  std::vector<std::string> texts;
+  for (int rank = 0; rank < group.size(); ++rank) {
+    const auto* begin = bytes.const_data_ptr<std::uint8_t>() + rank * longest;
+    texts.emplace_back(begin, begin + lengths[rank].item<std::int64_t>());
+  }
+  return texts;
+}
 
 void PairwiseSum::add(torch::Tensor values) {
   std::int64_t count = 1;

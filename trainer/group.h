@@ -31,6 +31,9 @@ class TrainingGroup {
   virtual void add_up(torch::Tensor& values) = 0;
 };
 
+/// The texts of all processes of the group, by rank. All call it at the same point. Throws what add_up throws.
+std::vector<std::string> gather(TrainingGroup& group, const std::string& mine);
+
 /// What a process does while it waits for the others. Either may be empty.
 struct Waiting {
   std::function<bool()> needless;                ///< asked again and again: is there nothing to do any more?

@@ -49,6 +49,11 @@ std::int64_t ImageReader::tokens(const std::string& path) {
   return known_.emplace(path, count).first->second;
 }
 
+void ImageReader::know(const std::string& path, std::int64_t tokens) {
+  const std::lock_guard lock(mutex_);
+  known_.emplace(path, tokens);
+}
+
 std::vector<std::int64_t> ImageReader::image_tokens(std::span<const std::string> paths) {
   std::vector<std::int64_t> counts;
   for (const auto& path : paths) counts.push_back(tokens(path));

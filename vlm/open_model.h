@@ -31,6 +31,8 @@ class ImageReader {
   /// Visual tokens of each image. If images keep their own sizes, each file is decoded once for that and its size
   /// remembered. Throws UserError(kInput) for an image that cannot be decoded or does not fit the model.
   std::vector<std::int64_t> image_tokens(std::span<const std::string> paths);
+  /// What another process found out: image_tokens need not look at that picture.
+  void know(const std::string& path, std::int64_t tokens);
 
   /// Of all processed images; empty where each keeps its own.
   std::optional<ImageSize> fixed_size() const;

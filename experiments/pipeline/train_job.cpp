@@ -85,8 +85,9 @@ void fine_tune(const TrainJob& job, const ArtifactCache& cache, const fs::path& 
   auto [model, chat, images] = vlm::open_model(job.model, trainer::load_for_training(job.trainer),
                                                pixels_of(job.model_options), job.model_options.chat_template);
   const auto samples = selected_samples(job);
+  trainer::share_image_tokens(samples, *images, group.get());
   auto set = trainer::make_training_set(samples, chat, *images, job.trainer.max_length);
-  trainer::ImageFeatures features(model, images, set, job.trainer.feature_cache_mb);
+  trainer::ImageFeatures features(model, images, set, job.trainer.feature_cache_mb, group.get());
   const auto steps = trainer::total_steps(job.trainer, static_cast<std::int64_t>(set.samples.size()));
   trainer::TrainCallbacks callbacks;
   callbacks.progress = false;

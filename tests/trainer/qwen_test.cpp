@@ -2,11 +2,16 @@
 // (tests/vlm/golden/make_qwen.py).
 #include <gtest/gtest.h>
 
+#include <chrono>
+#include <thread>
+
 #include "core/files.h"
 #include "core/rng.h"
 #include "data/image.h"
 #include "tests/trainer/training_test_util.h"
 #include "trainer/gradients.h"
+#include "trainer/group.h"
+#include "trainer/image_features.h"
 #include "trainer/loss.h"
 #include "vlm/checkpoint.h"
 #include "vlm/safetensors.h"
@@ -189,6 +194,68 @@ TEST(ImageFeatures, AnUnreadablePictureCostsItsRowsWithAndWithoutACache) {
     }
   }
   EXPECT_EQ(digests[0], digests[1]);
+}
+
+/// A process whose companions say nothing: what is found is its own.
+class Silent final : public TrainingGroup {
+ public:
+  explicit Silent(int rank) : rank_(rank) {}
+  int rank() const override { return rank_; }
+  int size() const override { return 2; }
+  void add_up(torch::Tensor&) override {}
+
+ private:
+  int rank_;
+};
+
+TEST(ImageFeatures, AProcessOfAGroupDecodesItsShare) {
+  TestFolder folder;
+  const auto samples = pool_in(folder);
+  auto [model, chat, images] = vlm::open_model(folder_of("llava_base"), {});
+  write_file_atomically(folder / "1.png", "no picture");  // the second image of the set: that of process 1
+  for (const int limit_mb : {0, 64}) {
+    for (const int rank : {0, 1}) {
+      auto set = make_training_set(samples, chat, *images, 256);
+      Silent group(rank);
+      const ImageFeatures features(model, images, set, limit_mb, &group);
+      EXPECT_EQ(set.skipped.size(), rank == 1 ? 2u : 0u);
+    }
+  }
+}
+
+TEST(ImageFeatures, AllProcessesOfAGroupLeaveOutTheSameRowsAndHaveTheSameFeatures) {
+  for (const char* base : {"llava_base", "qwen3_base"}) {
+    TestFolder folder;
+    const auto samples = pool_in(folder);
+    write_file_atomically(folder / "1.png", "no picture");
+    const auto opened = [&](TrainingGroup* group, const auto& use) {
+      auto [model, chat, images] = vlm::open_model(folder_of(base), {});
+      share_image_tokens(samples, *images, group);
+      auto set = make_training_set(samples, chat, *images, 256);
+      ImageFeatures features(model, images, set, 64, group);
+      EXPECT_TRUE(features.cached());
+      use(set, features.fetch(set.samples[0].images).features);
+    };
+    std::string digest;
+    torch::Tensor first;
+    opened(nullptr, [&](const TrainingSet& set, const torch::Tensor& features) {
+      digest = set.digest();
+      first = features;
+      EXPECT_EQ(set.skipped.size(), 2u);
+    });
+    std::vector<std::thread> members;
+    for (int rank = 0; rank < 2; ++rank) {
+      members.emplace_back([&, rank] {
+        const auto group = meet(folder / "meeting", rank, 2, std::chrono::seconds(60));
+        opened(group.get(), [&](const TrainingSet& set, const torch::Tensor& features) {
+          EXPECT_EQ(set.skipped.size(), 2u) << base;
+          EXPECT_EQ(set.digest(), digest) << base;
+          EXPECT_TRUE(torch::equal(features, first)) << base;
+        });
+      });
+    }
+    for (auto& member : members) member.join();
+  }
 }
 
 }  // namespace
