@@ -14,6 +14,7 @@
 #include "core/files.h"
 #include "core/log.h"
 #include "core/npz.h"
+#include "data/pool_paths.h"
 #include "selector/feature_kinds.h"
 #include "selector/feature_store.h"
 #include "selector/rows.h"
@@ -26,6 +27,21 @@ bool begins_with(const std::filesystem::path& file, const std::string& magic) {
   std::string head(magic.size(), '\0');
   in.read(head.data(), static_cast<std::streamsize>(head.size()));
   return in && head == magic;
+}
+
+bool is_matrix(const std::filesystem::path& file) { return begins_with(file, "\x93NUMPY"); }
+
+std::shared_ptr<const RowSource> matrix_after_matrix(std::span<const std::filesystem::path> files) {
+  std::vector<std::shared_ptr<const RowSource>> shards;
+  for (const auto& file : files) {
+    shards.push_back(open_npy_rows(file));
+    if (shards.back()->cols() == shards.front()->cols()) continue;
+    throw UserError(ErrorKind::kInput,
+                    fmt::format("'{}' has {} columns, '{}' has {}.", file.string(), shards.back()->cols(),
+                                files.front().string(), shards.front()->cols()),
+                    "Give the shards of one table.");
+  }
+  return shards.size() == 1 ? shards.front() : rows_after_rows(std::move(shards));
 }
 
 std::string vector_methods() {
@@ -90,15 +106,37 @@ bool needs_vectors_only(const Method& method) {
   return method.needs.empty() || is_representation(method.needs.front());
 }
 
-FeatureFile open_feature_file(const std::filesystem::path& path) {
-  FeatureFile file{path, {}, {}, {}};
-  if (begins_with(path, "\x93NUMPY")) {
-    file.vectors = open_npy_rows(path);
-  } else {
-    auto representations = import_representations(path);
-    file.vectors = std::move(representations.vectors);
-    file.ids = std::move(representations.ids);
+std::vector<std::filesystem::path> feature_files(std::span<const std::string> names) {
+  std::vector<std::filesystem::path> files;
+  for (const auto& name : names) {
+    std::error_code unknown;
+    const bool pattern = name.find_first_of("*?[{") != std::string::npos;
+    if (!pattern || std::filesystem::exists(name, unknown)) files.emplace_back(name);
+    else
+      for (auto& file : pool_files(name)) files.push_back(std::move(file));
   }
+  return files;
+}
+
+FeatureFile open_feature_file(const std::filesystem::path& path) { return open_feature_file(std::span(&path, 1)); }
+
+FeatureFile open_feature_file(std::span<const std::filesystem::path> paths) {
+  const auto matrices = std::count_if(paths.begin(), paths.end(), is_matrix);
+  Representations table;
+  if (matrices == 0) {
+    table = import_representations(paths);
+  } else if (matrices == std::ssize(paths)) {
+    table.vectors = matrix_after_matrix(paths);
+  } else {
+    throw UserError(ErrorKind::kInput,
+                    fmt::format("{} of the {} files of features are .npy matrices, which have no ids, and others have.",
+                                matrices, paths.size()),
+                    "Give the shards of one table, all .npz or all .npy.");
+  }
+  std::filesystem::path name = paths.front();
+  if (paths.size() > 1) name += fmt::format(" and {} more", paths.size() - 1);
+  FeatureFile file{std::move(name), std::move(table.vectors), std::move(table.ids), {}};
+  const auto& path = file.path;
   file.finite = finite_rows_of(*file.vectors);
   const auto size = file.vectors->rows();
   if (file.finite.empty()) {

@@ -84,13 +84,6 @@ std::vector<fs::path> files_read(const nlohmann::json& tree) {
   return files;
 }
 
-/// The files that a name or a pattern means; a name without a file is told when it is opened.
-std::vector<fs::path> feature_files(const std::string& name) {
-  std::error_code unknown;
-  const bool pattern = name.find_first_of("*?[{") != std::string::npos;
-  return pattern && !fs::exists(name, unknown) ? pool_files(name) : std::vector<fs::path>{name};
-}
-
 /// Chooses for each budget, before anything is written: a budget that cannot be met leaves no half of the files behind.
 void choose_all(const Method& method, const MethodInput& input, Chosen& chosen) {
   std::optional<SelectionResult> scored;
@@ -103,12 +96,16 @@ void choose_all(const Method& method, const MethodInput& input, Chosen& chosen) 
 void describe(const schema::SelectOptions& asked, const RowSet& rows, const FileDigests& digests,
               pipeline::SelectionRecord& record) {
   if (asked.scores) add_file(record, "scores", *asked.scores, digests);
-  if (asked.features) add_file(record, "features", *asked.features, digests);
-  for (const char* key : {"scores", "features"}) {
-    const auto& file = key == std::string("scores") ? asked.scores : asked.features;
-    if (file) record.settings[key] = *file;
+  if (asked.scores) record.settings["scores"] = *asked.scores;
+  if (!asked.features.empty()) {
+    const auto files = feature_files(asked.features);
+    add_files(record, "features", files, digests);
+    auto& named = record.settings["features"];
+    if (files.size() == 1) named = files.front().string();
+    else
+      for (const auto& file : files) named.push_back(file.string());
   }
-  if (asked.scores || asked.features) record.settings["ids"] = dump_options(asked)["ids"];
+  if (asked.scores || !asked.features.empty()) record.settings["ids"] = dump_options(asked)["ids"];
   record.settings["seed"] = asked.seed;
   pipeline::add_constraints(record, asked.constraints, rows.constraints, digests);
 }
@@ -153,11 +150,11 @@ Chosen choose_from_scores(Bound bound) {
 }
 
 /// A feature file with or without its pool; or a pool alone, for methods that read nothing of a model.
-Chosen choose_from_vectors(Bound bound) {
+Chosen choose_from_vectors(Bound bound, Door door) {
   const auto asked = select_options(bound);
   asked.machine.use();
   const auto choice = take_method(bound);
-  if (inputs::target_from(bound.take_raw("target"), bound.origin) && asked.features) {
+  if (inputs::target_from(bound.take_raw("target"), bound.origin) && door == Door::kFeatures) {
     throw UserError(ErrorKind::kUsage, "'target' needs a model; a feature file holds the vectors of one pool.",
                     "Give model.path and pool.path instead of features, or leave target out.");
   }
@@ -183,10 +180,10 @@ Chosen choose_from_vectors(Bound bound) {
                     "Give pool.path, or leave the constraint out.");
   pipeline::Warnings heard;
   FeatureTable table;
-  if (asked.features) {
-    const auto file = open_feature_file(*asked.features);
+  if (door == Door::kFeatures) {
+    const auto file = open_feature_file(feature_files(asked.features));
     table = open ? table_of(file, *open->pool, asked.ids) : table_of(file);
-    if (!open) chosen.rows = RowSet{*asked.features, file.vectors->rows(), file.finite};
+    if (!open) chosen.rows = RowSet{file.path.string(), file.vectors->rows(), file.finite};
   }
   if (open) chosen.rows = inputs::row_set(*open, asked.constraints, cache);
   for (const auto& budget : chosen.budgets) check_constraints(method, chosen.rows, budget);
@@ -226,7 +223,7 @@ Door door_of(const nlohmann::json& tree, const KeyOrigin& origin) {
 }
 
 Chosen choose_from_files(Bound bound, Door door) {
-  return door == Door::kScores ? choose_from_scores(std::move(bound)) : choose_from_vectors(std::move(bound));
+  return door == Door::kScores ? choose_from_scores(std::move(bound)) : choose_from_vectors(std::move(bound), door);
 }
 
 int run_score(const Words& words) {
@@ -250,10 +247,7 @@ int run_score(const Words& words) {
                     "Leave method out, or use method=scalselect.");
   }
   const auto options = bind_options<ScalSelectOptions>(method.options, "method", bound.origin);
-  std::vector<fs::path> files;
-  for (const auto& name : asked.features) {
-    for (auto& file : feature_files(name)) files.push_back(std::move(file));
-  }
+  const auto files = feature_files(asked.features);
   check_outputs({asked.out}, files);
   const auto features = import_representations(files);
   const auto vectors = with_progress(features.vectors, "scoring", features.vectors->rows());
@@ -271,7 +265,7 @@ int run_select(const Words& words) {
           flags, request,
           "scalselect select (scores=FILE | model.path=DIR) pool.path=POOL.json budget=0.16 out=subset.json\n"
           "scalselect select method=random|ids|full pool.path=POOL.json [budget=0.16] out=subset.json\n"
-          "scalselect select features=FILE.npz|FILE.npy method=NAME budget=0.16 out=rows.txt");
+          "scalselect select features=FILE.npz|FILE.npy|'shards/*.npz' method=NAME budget=0.16 out=rows.txt");
       code >= 0)
     return code;
   const auto composed = config::compose(request);

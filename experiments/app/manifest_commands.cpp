@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 
+#include "baselines/feature_file.h"
 #include "core/files.h"
 #include "core/hash.h"
 #include "core/log.h"
@@ -30,7 +31,7 @@ struct Item {
   std::string what, place;
 };
 
-/// Single files that a selection may be made from, by the keys of `select`, which are their roles too.
+/// Files that a selection may be made from, by the keys of `select`, which are their roles too.
 constexpr const char* kLists[] = {"exclude", "features", "must_keep", "scores"};
 
 /// The manifest's settings, with what the words name elsewhere today.
@@ -66,13 +67,7 @@ class Check {
       const auto role = pipeline::text_at(input, "role");
       if (role == "model") model(input);
       else if (role == "pool" || role == "target") pool(role, input);
-      else
-        for (const auto& file : files_of(input)) {
-          const auto today = settings_.find(role);
-          const bool named = today != settings_.end() && today->is_string();
-          compare(role, named ? today->get<std::string>() : pipeline::text_at(file, "path"),
-                  pipeline::text_at(file, "sha256"));
-        }
+      else compare_all(role, files_today(role, files_of(input)), files_of(input));
     }
     unrecorded();
     return std::move(items_);
@@ -91,6 +86,19 @@ class Check {
   static Json files_of(const Json& input) {
     const auto found = input.find("files");
     return found != input.end() && found->is_array() ? *found : Json::array();
+  }
+
+  /// Where the files of `recorded` are today: as the settings name them, else where they were.
+  std::vector<fs::path> files_today(const std::string& role, const Json& recorded) const {
+    std::vector<std::string> names;
+    const auto today = settings_.find(role);
+    if (today != settings_.end() && today->is_string()) names.push_back(today->get<std::string>());
+    else if (today != settings_.end() && today->is_array()) names = today->get<std::vector<std::string>>();
+    if (!names.empty() && role == "features") return feature_files(names);
+    if (!names.empty()) return {names.begin(), names.end()};
+    std::vector<fs::path> files;
+    for (const auto& file : recorded) files.emplace_back(pipeline::text_at(file, "path"));
+    return files;
   }
 
   bool add(const char* state, const std::string& what, const fs::path& place) {

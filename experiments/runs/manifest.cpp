@@ -124,7 +124,14 @@ void add_pool(SelectionRecord& record, const std::string& role, const inputs::Op
 }
 
 void add_file(SelectionRecord& record, const std::string& role, const fs::path& file, const FileDigests& digests) {
-  record.inputs.push_back({{"role", role}, {"files", Json::array({file_entry(file, digests.sha256(file))})}});
+  add_files(record, role, std::span(&file, 1), digests);
+}
+
+void add_files(SelectionRecord& record, const std::string& role, std::span<const fs::path> files,
+               const FileDigests& digests) {
+  auto entries = Json::array();
+  for (const auto& file : files) entries.push_back(file_entry(file, digests.sha256(file)));
+  record.inputs.push_back({{"role", role}, {"files", std::move(entries)}});
 }
 
 void add_folder(SelectionRecord& record, const std::string& role, const fs::path& folder, const std::string& digest) {

@@ -44,6 +44,9 @@ void add_pool(SelectionRecord& record, const std::string& role, const inputs::Op
               const FileDigests& digests);
 void add_file(SelectionRecord& record, const std::string& role, const std::filesystem::path& file,
               const FileDigests& digests);
+/// One input of several files, in their order.
+void add_files(SelectionRecord& record, const std::string& role, std::span<const std::filesystem::path> files,
+               const FileDigests& digests);
 void add_folder(SelectionRecord& record, const std::string& role, const std::filesystem::path& folder,
                 const std::string& digest);
 

@@ -30,6 +30,18 @@ struct ExtractOptions {
   }
 };
 
+/// A name, a list of them, or null: none.
+inline void bind_names(OptionBinder& binder, const char* key, std::vector<std::string>& names, const char* help) {
+  std::optional<std::string> one;
+  try {
+    binder.field(key, one, help);
+    names.clear();
+    if (one) names.push_back(std::move(*one));
+  } catch (const UserError&) {
+    binder.field(key, names, help);
+  }
+}
+
 struct ScoreOptions {
   std::vector<std::string> features;
   std::string out;
@@ -40,22 +52,10 @@ struct ScoreOptions {
     const char* help =
         "an .npz that `extract` or the authors' code wrote; a pattern (shards/*.npz, {00..12}) or a list: the shards "
         "of one table, in this order";
-    if constexpr (std::is_same_v<Visitor, OptionBinder>) bind_names(v, o.features, help);
+    if constexpr (std::is_same_v<Visitor, OptionBinder>) bind_names(v, "features", o.features, help);
     else v.field("features", o.features, help);
     v.field("out", o.out, "the scores to write, one JSON line per sample");
     inputs::Machine::describe(v, o.machine);
-  }
-
- private:
-  /// A name or a list of them.
-  static void bind_names(OptionBinder& binder, std::vector<std::string>& names, const char* help) {
-    std::string one;
-    try {
-      binder.field("features", one, help);
-      names = {std::move(one)};
-    } catch (const UserError&) {
-      binder.field("features", names, help);
-    }
   }
 };
 
@@ -81,7 +81,8 @@ struct SubsetFormatOption {
 enum class TagPlaces { kPool, kOurs };
 
 struct SelectOptions {
-  std::optional<std::string> scores, features, ranking, handover;
+  std::optional<std::string> scores, ranking, handover;
+  std::vector<std::string> features;
   TagPlaces handover_tags = TagPlaces::kPool;
   std::string out, cache;
   SubsetFormatOption format;
@@ -93,8 +94,11 @@ struct SelectOptions {
   template <class Visitor>
   static void describe(Visitor& v, SelectOptions& o) {
     v.field("scores", o.scores, "a file that `score` wrote; null: extract and score first, by model.path");
-    v.field("features", o.features,
-            "vectors, .npz or .npy: no model is run; without pool.path rows of this file are written");
+    const char* vectors =
+        "vectors, .npz or .npy: no model is run; without pool.path rows of this file are written; a pattern "
+        "(shards/*.npz, {00..12}) or a list: the shards of one table, in this order";
+    if constexpr (std::is_same_v<Visitor, OptionBinder>) bind_names(v, "features", o.features, vectors);
+    else v.field("features", o.features, vectors);
     v.field("ranking", o.ranking, "also write row, id and score of every sample here, best first");
     v.field("out", o.out, "the subset to write; with several budgets the budget is put before the extension");
     SubsetFormatOption::describe(v, o.format);

@@ -12,6 +12,7 @@
 #include "core/npz.h"
 #include "selector/choose.h"
 #include "tests/baselines/coverage_tables.h"
+#include "tests/message_of.h"
 
 namespace scalselect {
 namespace {
@@ -30,7 +31,8 @@ class FeatureFileTest : public ::testing::Test {
   void TearDown() override { fs::remove_all(folder_); }
 
   /// A float64 matrix as numpy.save writes it (format version 1).
-  fs::path write_npy(const std::vector<double>& values, std::int64_t cols) const {
+  fs::path write_npy(const std::vector<double>& values, std::int64_t cols,
+                     const std::string& name = "features.npy") const {
     std::string header = "{'descr': '<f8', 'fortran_order': False, 'shape': (" +
                          std::to_string(values.size() / static_cast<std::size_t>(cols)) + ", " + std::to_string(cols) +
                          "), }";
@@ -38,16 +40,17 @@ class FeatureFileTest : public ::testing::Test {
     header += '\n';
     std::string bytes = std::string("\x93NUMPY\x01\x00", 8) + '\x76' + '\0' + header;
     bytes.append(reinterpret_cast<const char*>(values.data()), values.size() * sizeof(double));
-    write_file_atomically(folder_ / "features.npy", bytes);
-    return folder_ / "features.npy";
+    write_file_atomically(folder_ / name, bytes);
+    return folder_ / name;
   }
 
-  fs::path write_npz(const std::vector<std::string>& ids, const std::vector<float>& values, std::int64_t cols) const {
-    NpzWriter writer(folder_ / "features.npz");
+  fs::path write_npz(const std::vector<std::string>& ids, const std::vector<float>& values, std::int64_t cols,
+                     const std::string& name = "features.npz") const {
+    NpzWriter writer(folder_ / name);
     writer.add("sample_ids", ids);
     writer.add("representations", MemoryRows({values.data(), static_cast<std::int64_t>(ids.size()), cols}));
     writer.finish();
-    return folder_ / "features.npz";
+    return folder_ / name;
   }
 
   Pool pool_of(std::int64_t size) const {
@@ -113,6 +116,43 @@ TEST_F(FeatureFileTest, AuthorsFileNamesPoolRows) {
   EXPECT_THROW(table_of(by_id, pool, IdKind::kRow), UserError);
   const auto method = make_vector_method("graph_cut", {{"metric", "dot"}, {"lambda", 0}});
   EXPECT_THAT(select_rows(method, by_id, kThree), ElementsAre(1, 2, 0));
+}
+
+TEST_F(FeatureFileTest, ShardsOfOneTableAreItsRows) {
+  const auto values = gaussian_rows(40, 5);
+  const auto whole = open_feature_file(write_npy({values.begin(), values.end()}, 5));
+  const std::vector<fs::path> matrices = {write_npy({values.begin(), values.begin() + 60}, 5, "part-0.npy"),
+                                          write_npy({values.begin() + 60, values.end()}, 5, "part-1.npy")};
+  const auto method = make_vector_method("facility_location", json::object());
+  const auto expected = select_rows(method, whole, Count{8});
+  const auto joined = open_feature_file(matrices);
+  EXPECT_THAT(joined.path.string(), ::testing::EndsWith("part-0.npy and 1 more"));
+  EXPECT_EQ(select_rows(method, joined, Count{8}), expected);
+  const std::string pattern = folder_ / "part-*.npy";
+  EXPECT_EQ(feature_files(std::span(&pattern, 1)), matrices);
+
+  std::vector<std::string> ids;
+  for (int row = 0; row < 40; ++row) ids.push_back(std::to_string(row));
+  const std::vector<fs::path> archives = {
+      write_npz({ids.begin() + 12, ids.end()}, {values.begin() + 60, values.end()}, 5, "b.npz"),
+      write_npz({ids.begin(), ids.begin() + 12}, {values.begin(), values.begin() + 60}, 5, "a.npz")};
+  const auto named = open_feature_file(archives);
+  EXPECT_EQ(named.ids.front(), "12") << "in the order given";
+  const auto table = table_of(named, pool_of(40), IdKind::kRow);
+  std::vector<float> read(values.size());
+  table.vectors->read(0, 40, read.data());
+  EXPECT_EQ(read, std::vector<float>(values.begin(), values.end())) << "by row of the pool";
+
+  EXPECT_THAT(message_of([&] {
+                open_feature_file(std::vector{matrices[0], archives[0]});
+              }),
+              HasSubstr("1 of the 2 files of features are .npy matrices, which have no ids, and others have"));
+  EXPECT_THAT(message_of([&] {
+                open_feature_file(std::vector{matrices[0], write_npy({1, 2}, 1, "thin.npy")});
+              }),
+              AllOf(HasSubstr("thin.npy' has 1 columns"), HasSubstr("part-0.npy' has 5")));
+  EXPECT_THAT(message_of([&] { open_feature_file(std::vector<fs::path>()); }),
+              HasSubstr("The list of feature files is empty"));
 }
 
 TEST_F(FeatureFileTest, AMatrixMustFitThePool) {
