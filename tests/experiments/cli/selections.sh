@@ -57,7 +57,7 @@ ok "from features" select method=k_center features=features.npz "${pool[@]}" bud
 ok "from scores" select scores=scores.jsonl "${pool[@]}" budget=20 out=scored.json
 ok "from shards" select method=k_center 'features=[shards/0.npz,shards/1.npz]' budget=10 out=shards.txt
 says "shards.txt: 10 of $(wc -l < both.jsonl) rows of 'shards/0.npz and 1 more'"
-ok "verify shards" verify shards.manifest.json
+ok "verify shards" verify shards.txt.manifest.json
 refused "no feature file" "The list of feature files is empty" select method=k_center 'features=[]' budget=10 out=none.txt
 ok "from a table" select method=k_center features=features.npz budget=10 out=table.txt
 ok "two budgets" select method=random "${pool[@]}" budget='[5,10]' out=two.json
