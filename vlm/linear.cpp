@@ -1,9 +1,7 @@
 #include "vlm/linear.h"
 
-#include <array>
 #include <cmath>
 
-#include "core/error.h"
 #include "vlm/fused.h"
 
 namespace scalselect::vlm {
@@ -77,40 +75,6 @@ void LinearImpl::merge_lora() {
 
 EmbeddingImpl::EmbeddingImpl(std::int64_t rows, std::int64_t width) {
   weight = register_parameter("weight", torch::empty({rows, width}));
-}
-
-namespace {
-
-/// x sigmoid(1.702 x). Where nothing is kept for a backward pass, one buffer serves all three steps: the same bits, and
-/// less memory to go through.
-torch::Tensor quick_gelu(const torch::Tensor& x) {
-  if (torch::GradMode::is_enabled() && x.requires_grad()) return x * torch::sigmoid(1.702 * x);
-  return torch::mul(x, 1.702).sigmoid_().mul_(x);
-}
-
-struct NamedActivation {
-  const char* name;
-  Activation function;
-};
-
-const std::array<NamedActivation, 6> kActivations = {{
-    {"gelu", [](const torch::Tensor& x) { return torch::gelu(x); }},
-    {"gelu_pytorch_tanh", [](const torch::Tensor& x) { return torch::gelu(x, "tanh"); }},
-    {"gelu_new", [](const torch::Tensor& x) { return torch::gelu(x, "tanh"); }},
-    {"quick_gelu", quick_gelu},
-    {"silu", [](const torch::Tensor& x) { return torch::silu(x); }},
-    {"relu", [](const torch::Tensor& x) { return torch::relu(x); }},
-}};
-
-}  // namespace
-
-Activation activation(const std::string& hf_name) {
-  std::string known;
-  for (const auto& entry : kActivations) {
-    if (hf_name == entry.name) return entry.function;
-    known += (known.empty() ? "" : ", ") + std::string(entry.name);
-  }
-  throw UserError(ErrorKind::kInput, "activation '" + hf_name + "' is not known", "Known are: " + known + ".");
 }
 
 }  // namespace scalselect::vlm

@@ -61,9 +61,4 @@ class EmbeddingImpl : public torch::nn::Module {
 };
 TORCH_MODULE(Embedding);
 
-/// The activation of that HF name: gelu (erf), gelu_pytorch_tanh, gelu_new, quick_gelu, silu, relu.
-/// Throws UserError(kInput) for another name, listing these.
-using Activation = torch::Tensor (*)(const torch::Tensor&);
-Activation activation(const std::string& hf_name);
-
 }  // namespace scalselect::vlm

@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "vlm/activation.h"
 #include "vlm/config.h"
 #include "vlm/kv_cache.h"
 #include "vlm/libtorch.h"

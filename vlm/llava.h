@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "vlm/activation.h"
 #include "vlm/clip_tower.h"
 #include "vlm/config.h"
 #include "vlm/libtorch.h"

@@ -3,6 +3,7 @@
 
 #include <vector>
 
+#include "vlm/activation.h"
 #include "vlm/config.h"
 #include "vlm/libtorch.h"
 #include "vlm/qwen_tower.h"

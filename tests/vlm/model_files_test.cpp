@@ -392,9 +392,5 @@ TEST(Linear, LoraOverBfloatKeepsItsOwnPrecision) {
   EXPECT_EQ(layer(torch::randn({3, 6}).to(torch::kBFloat16)).scalar_type(), torch::kBFloat16);
 }
 
-TEST(Activation, UnknownNameListsTheKnownOnes) {
-  EXPECT_THAT(message_of([] { activation("swish2"); }), AllOf(HasSubstr("'swish2'"), HasSubstr("quick_gelu")));
-}
-
 }  // namespace
 }  // namespace scalselect::vlm
