@@ -10,6 +10,8 @@
 #include <c10/core/impl/DeviceGuardImplInterface.h>
 #include <torch/library.h>
 
+#include <algorithm>
+#include <atomic>
 #include <cstdlib>
 #include <cstring>
 #include <iostream>
@@ -22,13 +24,32 @@ namespace {
 
 constexpr auto kFake = c10::DeviceType::PrivateUse1;
 
+std::atomic<std::int64_t> memory{std::int64_t{1} << 40}, in_use{0}, peak{0};
+
+/// The size is kept in front of the data.
+constexpr std::size_t kFront = 64;
+
+void release(void* block) {
+  if (block == nullptr) return;
+  in_use -= static_cast<std::int64_t>(*static_cast<std::size_t*>(block));
+  std::free(block);
+}
+
 class HostAllocator final : public c10::Allocator {
  public:
   c10::DataPtr allocate(std::size_t bytes) override {
-    void* data = bytes == 0 ? nullptr : std::malloc(bytes);
-    return {data, data, &std::free, c10::Device(kFake, 0)};
+    if (bytes == 0) return {nullptr, nullptr, &release, c10::Device(kFake, 0)};
+    if (in_use + static_cast<std::int64_t>(bytes) > memory) {
+      throw c10::OutOfMemoryError({__func__, __FILE__, static_cast<std::uint32_t>(__LINE__)},
+                                  "the fake device is full");
+    }
+    in_use += static_cast<std::int64_t>(bytes);
+    peak = std::max(peak.load(), in_use.load());
+    auto* block = static_cast<char*>(std::aligned_alloc(kFront, (bytes + 2 * kFront - 1) / kFront * kFront));
+    *reinterpret_cast<std::size_t*>(block) = bytes;
+    return {block + kFront, block, &release, c10::Device(kFake, 0)};
   }
-  c10::DeleterFnPtr raw_deleter() const override { return &std::free; }
+  c10::DeleterFnPtr raw_deleter() const override { return nullptr; }
   void copy_data(void* to, const void* from, std::size_t bytes) const override { std::memcpy(to, from, bytes); }
 };
 
@@ -187,6 +208,13 @@ TORCH_LIBRARY_IMPL(aten, PrivateUse1, m) {
   m.impl("convolution_overrideable", TORCH_FN(convolution));
 }
 TORCH_LIBRARY_IMPL(_, PrivateUse1, m) { m.fallback(torch::CppFunction::makeFromBoxedFunction<&on_the_cpu>()); }
+
+void limit_fake_memory(std::int64_t bytes) {
+  memory = bytes;
+  peak = in_use.load();
+}
+std::int64_t fake_memory_in_use() { return in_use; }
+std::int64_t fake_memory_peak() { return peak; }
 
 torch::Device fake_device() { return {kFake, 0}; }
 

@@ -1,5 +1,6 @@
 #include "vlm/device.h"
 
+#include <c10/core/impl/VirtualGuardImpl.h>
 #include <dlfcn.h>
 #include <fmt/format.h>
 #include <torch/cuda.h>
@@ -63,6 +64,16 @@ torch::Device open_device(const ComputeDevice& device) {
   if (count == 0) throw UserError(ErrorKind::kEnvironment, "LibTorch finds no GPU on this machine.", kDriverRemedy);
   check_gpu(device.index, count);
   return {torch::kCUDA, static_cast<c10::DeviceIndex>(device.index)};
+}
+
+DeviceMark::DeviceMark(torch::Device device) {
+  if (!device.is_cuda()) return;
+  event_.emplace(device.type());
+  event_->record(c10::impl::VirtualGuardImpl(device.type()).getStream(device));
+}
+
+void DeviceMark::wait() const {
+  if (event_) event_->synchronize();
 }
 
 }  // namespace scalselect::vlm

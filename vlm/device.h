@@ -2,6 +2,10 @@
 // never loads it.
 #pragma once
 
+#include <c10/core/Event.h>
+
+#include <optional>
+
 #include "core/device.h"
 #include "vlm/libtorch.h"
 
@@ -12,5 +16,17 @@ namespace scalselect::vlm {
 /// backward pass), since the answer is kept. Throws UserError(kEnvironment), one sentence each: this LibTorch has no
 /// CUDA half, a library that it needs is missing, no GPU, no driver or an old one, no GPU with that number.
 torch::Device open_device(const ComputeDevice& device = compute_device());
+
+/// A place in the work that this thread has given to a device, so that one can wait until it is done up to there.
+/// Without a GPU all of it is done at once.
+class DeviceMark {
+ public:
+  /// After what was given so far.
+  explicit DeviceMark(torch::Device device);
+  void wait() const;
+
+ private:
+  std::optional<c10::Event> event_;
+};
 
 }  // namespace scalselect::vlm

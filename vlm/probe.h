@@ -7,8 +7,10 @@
 //   embedding, norm, queries and keys.
 // * Attention is computed for instruction rows only, logits at supervised positions only.
 //
-// Every sample is a computation of its own (samples run in parallel on threads), so its bits do not depend on other
-// samples, on how they are grouped into calls, or on the number of threads.
+// On the CPU every sample is a computation of its own (samples run in parallel on threads), so its bits do not depend
+// on other samples, on how they are grouped into calls, or on the number of threads. A GPU needs larger products:
+// there, several samples go through the tower and the first layers together, while threads decode the pictures of the
+// next, and a sample agrees with itself in other company up to the rounding of those products.
 #pragma once
 
 #include <cstdint>
@@ -27,10 +29,16 @@ namespace scalselect::vlm {
 struct ProbeOptions {
   /// Full forward pass of every sample with an explicit S x S attention map and no sharing: the oracle of the tests.
   bool plain = false;
-  std::int64_t cache_mb = 256;         ///< states of prefixes kept over calls, MiB (on a GPU a quarter)
+  std::int64_t cache_mb = 256;  ///< states of prefixes kept over calls, MiB (on a GPU a quarter)
+  /// Tokens up to the last picture of the samples that go through the model together; at least one sample does. 0: one
+  /// sample at a time. Unset: 0 on the CPU, kTokensTogether on a GPU.
+  std::optional<std::int64_t> tokens_together;
   PixelLimits pixels;                  ///< see open_model
   std::string chat_template = "auto";  ///< see open_model
 };
+
+/// On a GPU: products of about ten thousand rows.
+inline constexpr std::int64_t kTokensTogether = 12288;
 
 /// How many layers each part of a sequence must run through for a request. The prefix ends with the last image token.
 struct ProbeDepth {
@@ -63,7 +71,12 @@ class VlmProbe final : public FeatureProbe {
   void observe(std::span<const Sample> samples, const SignalRequest& request, const SignalSink& sink) override;
 
  private:
-  /// Computes the requested signals of samples that were not rejected.
+  using Group = std::vector<PendingSample*>;  // samples of one prefix
+  class Together;
+
+  /// Renders the samples; those that cannot be used are rejected.
+  std::vector<PendingSample> render(std::span<const Sample> samples, const SignalRequest& request);
+  /// Computes the requested signals of samples that were not rejected, each prefix on a thread of its own.
   void pass(std::span<PendingSample> work, const SignalRequest& request, const ProbeDepth& depth);
 
   Vlm model_;
@@ -72,6 +85,7 @@ class VlmProbe final : public FeatureProbe {
   ProbeOptions options_;
   std::string cached_for_;  // the depth to which the cache's entries were run
   BoundedCache<PrefixStates> cache_;
+  std::int64_t tokens_together_;  // halved where the GPU's memory does not hold so many
 };
 
 /// The model of an HF folder, with the parts that `request` needs (all parts for an empty request).

@@ -54,21 +54,6 @@ LayerStates run_layers(Vlm& model, const torch::Tensor& x, DecodeOptions options
   return out;
 }
 
-struct EncodedPrefix {
-  DecoderInput input;  // embeddings undefined unless requested
-  torch::Tensor tower_mean;
-};
-
-/// Tower, projector and merged embeddings of ids[0, end).
-EncodedPrefix encode(Vlm& model, const std::vector<std::int64_t>& ids, std::int64_t end,
-                     const std::vector<torch::Tensor>& pixels, bool embed) {
-  const auto features = model->encode(pixels);
-  EncodedPrefix encoded;
-  encoded.tower_mean = features.features.to(torch::kFloat32).flatten(0, -2).mean(0);
-  if (embed) encoded.input = model->assemble(ids_tensor(model, ids, 0, end), model->project(features));
-  return encoded;
-}
-
 DecodeOptions decode_options(const DecoderInput& input, KvCache* cache) {
   DecodeOptions options;
   options.positions = input.positions;
@@ -92,6 +77,96 @@ torch::Tensor keys_of(Vlm& model, std::int64_t layer, const torch::Tensor& state
 torch::Tensor average(const torch::Tensor& probabilities, const torch::Tensor& visual, std::int64_t users) {
   const auto heads = static_cast<double>(probabilities.size(1));
   return probabilities[0].index_select(2, visual).sum(at::IntArrayRef({0, 1})) / (heads * static_cast<double>(users));
+}
+
+/// The pictures of one prefix.
+struct SeenPictures {
+  torch::Tensor tower_mean;
+  VisualTokens visual;  // rows [V, d]; undefined unless requested
+};
+
+/// Part `count` after `begin` of the rows [.., width].
+torch::Tensor part_of(const torch::Tensor& rows, std::int64_t begin, std::int64_t count) {
+  return rows.flatten(0, -2).narrow(0, begin, count);
+}
+
+/// One pass of the tower, and of the projector if `project`, over all pictures.
+std::vector<SeenPictures> see(Vlm& model, std::span<const PrefixInput> inputs, bool project) {
+  std::vector<torch::Tensor> pixels;
+  for (const auto& input : inputs) pixels.insert(pixels.end(), input.pixels.begin(), input.pixels.end());
+  const auto features = model->encode(pixels);
+  std::int64_t tokens = 0;
+  for (const auto& grid : features.grids) tokens += grid.tokens();
+  const auto rows_each = features.features.numel() / features.features.size(-1) / tokens;  // of a visual token
+  const auto visual = project ? model->project(features) : VisualTokens{};
+  std::vector<SeenPictures> out;
+  std::int64_t begin = 0;
+  std::size_t picture = 0;
+  for (const auto& input : inputs) {
+    auto& own = out.emplace_back();
+    std::int64_t count = 0;
+    for (std::size_t i = 0; i < input.pixels.size(); ++i) {
+      own.visual.grids.push_back(features.grids[picture++]);
+      count += own.visual.grids.back().tokens();
+    }
+    own.tower_mean = part_of(features.features, begin * rows_each, count * rows_each).to(torch::kFloat32).mean(0);
+    if (project) own.visual.rows = part_of(visual.rows, begin, count);
+    for (const auto& deep : visual.deep) own.visual.deep.push_back(part_of(deep, begin, count));
+    begin += count;
+  }
+  return out;
+}
+
+/// Prefixes of similar length are padded to the same and go together.
+std::int64_t padded_length(std::int64_t length) {
+  constexpr std::int64_t kMultiple = 64;
+  return (length + kMultiple - 1) / kMultiple * kMultiple;
+}
+
+/// Decodes prefixes of one padded length as a batch. The padding is behind them, where causal attention never looks;
+/// a lone one needs none.
+void decode_prefixes(Vlm& model, std::span<const PrefixInput> inputs, const std::vector<SeenPictures>& seen,
+                     const std::vector<std::size_t>& members, const SignalRequest& request, const ProbeDepth& depth,
+                     std::vector<std::shared_ptr<PrefixStates>>& out) {
+  const std::int64_t padding = model->image_token_id() == 0 ? 1 : 0;
+  const auto rows = static_cast<std::int64_t>(members.size());
+  const auto first = out[members.front()]->length;
+  const auto length = rows == 1 ? first : padded_length(first);
+  const auto ids = torch::full({rows, length}, padding, torch::kInt64);
+  std::vector<VisualTokens> visual;
+  for (std::int64_t row = 0; row < rows; ++row) {
+    const auto i = members[static_cast<std::size_t>(row)];
+    std::copy_n(inputs[i].ids.begin(), out[i]->length, ids[row].data_ptr<std::int64_t>());
+    visual.push_back(seen[i].visual);
+    model->check_image_tokens(ids[row].eq(model->image_token_id()).sum().item<std::int64_t>(), visual.back().rows);
+  }
+  const auto input = model->assemble(ids, rows == 1 ? visual.front() : concatenate(visual));
+  KvCache cache(depth.prefix);
+  auto run =
+      run_layers(model, input.embeddings, decode_options(input, &cache), depth.prefix, depth.prefix_norm, request);
+  std::map<std::int64_t, torch::Tensor> keys;
+  for (const auto& spec : request.early) {
+    const auto layer = spec.attention_layer;
+    if (layer <= depth.prefix) keys[layer] = cache.keys(layer - 1);
+    else keys[layer] = keys_of(model, layer, run.states.at(layer - 1), input.positions);
+  }
+  // A copy of its own for each of several, so that one does not keep the memory of all.
+  const auto own = [&](const torch::Tensor& x, std::int64_t row, std::int64_t axis, std::int64_t count) {
+    return rows == 1 ? x : x.narrow(0, row, 1).narrow(axis, 0, count).clone();
+  };
+  for (std::int64_t row = 0; row < rows; ++row) {
+    auto& prefix = *out[members[static_cast<std::size_t>(row)]];
+    for (const auto& [from, to] :
+         {std::pair{&run.states, &prefix.states}, {&run.raw, &prefix.raw}, {&run.mixed, &prefix.mixed}}) {
+      for (const auto& [layer, x] : *from) (*to)[layer] = own(x, row, 1, prefix.length);
+    }
+    for (const auto& [layer, x] : keys) prefix.keys[layer] = own(x, row, 2, prefix.length);
+    const bool shared = input.positions.size(-2) == 1;
+    prefix.positions = input.positions.narrow(-2, shared ? 0 : row, 1).narrow(-1, 0, prefix.length);
+    prefix.cache = std::make_unique<KvCache>(cache);
+    if (rows > 1) prefix.cache->select_rows(torch::tensor({row}).to(model->device()));
+    prefix.cache->truncate(prefix.length);
+  }
 }
 
 }  // namespace
@@ -133,28 +208,24 @@ std::set<std::int64_t> mixed_layers_read(const SignalRequest& request) {
   return layers;
 }
 
-std::shared_ptr<PrefixStates> run_prefix(Vlm& model, const std::vector<std::int64_t>& ids,
-                                         const std::vector<torch::Tensor>& pixels, const SignalRequest& request,
-                                         const ProbeDepth& depth) {
-  auto out = std::make_shared<PrefixStates>();
-  const auto image = model->image_token_id();
-  out->length = static_cast<std::int64_t>(ids.rend() - std::find(ids.rbegin(), ids.rend(), image));
-  if (!depth.forward && !request.tower_mean) return out;
-  const auto encoded = encode(model, ids, out->length, pixels, depth.forward);
-  out->tower_mean = encoded.tower_mean;
-  if (!depth.forward) return out;
-  out->cache = std::make_unique<KvCache>(depth.prefix);
-  out->positions = encoded.input.positions;
-  auto run = run_layers(model, encoded.input.embeddings, decode_options(encoded.input, out->cache.get()), depth.prefix,
-                        depth.prefix_norm, request);
-  out->states = std::move(run.states);
-  out->raw = std::move(run.raw);
-  out->mixed = std::move(run.mixed);
-  for (const auto& spec : request.early) {
-    const auto layer = spec.attention_layer;
-    if (layer <= depth.prefix) out->keys[layer] = out->cache->keys(layer - 1);
-    else out->keys[layer] = keys_of(model, layer, out->states.at(layer - 1), out->positions);
+std::vector<std::shared_ptr<PrefixStates>> run_prefixes(Vlm& model, std::span<const PrefixInput> inputs,
+                                                        const SignalRequest& request, const ProbeDepth& depth) {
+  std::vector<std::shared_ptr<PrefixStates>> out;
+  for (const auto& input : inputs) {
+    auto& prefix = *out.emplace_back(std::make_shared<PrefixStates>());
+    const auto image = model->image_token_id();
+    prefix.length =
+        static_cast<std::int64_t>(input.ids.rend() - std::find(input.ids.rbegin(), input.ids.rend(), image));
   }
+  if (!depth.forward && !request.tower_mean) return out;
+  const auto seen = see(model, inputs, depth.forward);
+  std::map<std::int64_t, std::vector<std::size_t>> by_length;
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    out[i]->tower_mean = seen[i].tower_mean;
+    by_length[padded_length(out[i]->length)].push_back(i);
+  }
+  if (!depth.forward) return out;
+  for (const auto& [length, members] : by_length) decode_prefixes(model, inputs, seen, members, request, depth, out);
   return out;
 }
 
@@ -185,10 +256,12 @@ SampleStates run_plain(Vlm& model, const std::vector<std::int64_t>& ids, const s
                        const SignalRequest& request) {
   SampleStates out;
   out.prefix = static_cast<std::int64_t>(ids.size());
-  const auto encoded = encode(model, ids, out.prefix, pixels, true);
-  out.tower_mean = encoded.tower_mean;
-  out.positions = encoded.input.positions;
-  auto run = run_layers(model, encoded.input.embeddings, decode_options(encoded.input, nullptr), -1, true, request);
+  const PrefixInput whole{ids, pixels};
+  const auto seen = see(model, std::span(&whole, 1), /*project=*/true).front();
+  out.tower_mean = seen.tower_mean;
+  const auto input = model->assemble(torch::tensor(ids, torch::kInt64).unsqueeze(0), seen.visual);
+  out.positions = input.positions;
+  auto run = run_layers(model, input.embeddings, decode_options(input, nullptr), -1, true, request);
   out.prefix_states = std::move(run.states);
   out.prefix_raw = std::move(run.raw);
   out.prefix_mixed = std::move(run.mixed);

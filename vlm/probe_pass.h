@@ -53,10 +53,18 @@ std::set<std::int64_t> layers_read(const SignalRequest& request);
 /// Layers whose attention blocks' outputs a request reads.
 std::set<std::int64_t> mixed_layers_read(const SignalRequest& request);
 
-/// Runs the prefix: `ids` up to the last image token. pixels: one tensor per image, as VlmImpl::encode takes them.
-std::shared_ptr<PrefixStates> run_prefix(Vlm& model, const std::vector<std::int64_t>& ids,
-                                         const std::vector<torch::Tensor>& pixels, const SignalRequest& request,
-                                         const ProbeDepth& depth);
+/// What a prefix is computed from: token ids, read up to the last image token, and one tensor per image, as
+/// VlmImpl::encode takes them.
+struct PrefixInput {
+  const std::vector<std::int64_t>& ids;
+  std::vector<torch::Tensor> pixels;
+};
+
+/// Runs prefixes: all pictures through the tower at once, and those of similar length through the decoder. The states
+/// of several agree with those of each alone up to the rounding of matrix products whose shapes differ. Throws
+/// UserError(kInput) if image tokens do not fit the pictures.
+std::vector<std::shared_ptr<PrefixStates>> run_prefixes(Vlm& model, std::span<const PrefixInput> inputs,
+                                                        const SignalRequest& request, const ProbeDepth& depth);
 
 /// Runs the rest of `ids` after a prefix, to depth.suffix.
 SampleStates run_suffix(Vlm& model, PrefixStates& prefix, const std::vector<std::int64_t>& ids,

@@ -51,12 +51,12 @@ Semaphore& device_semaphore() {
 
 thread_local bool has_permit = false;
 
-[[noreturn]] void gpu_is_full() {
+}  // namespace
+
+void gpu_is_full() {
   throw UserError(ErrorKind::kEnvironment, "The GPU's memory does not hold one sample besides the model.",
                   "Use model.dtype=bfloat16, a smaller model.max_pixels, or device=cpu.");
 }
-
-}  // namespace
 
 DevicePermit::DevicePermit(torch::Device device) : acquired_(!device.is_cpu() && !has_permit) {
   if (!acquired_) return;

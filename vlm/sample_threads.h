@@ -34,6 +34,9 @@ class DevicePermit {
   bool acquired_;
 };
 
+/// Throws UserError(kEnvironment): one sample alone does not fit into the GPU's memory.
+[[noreturn]] void gpu_is_full();
+
 /// body(i) for i in [0, count) on `thread_count()` threads, without gradients, each with single-threaded operators.
 /// If a GPU's memory does not hold as many samples as there are threads, those that did not fit are run again, half as
 /// many at a time, with a warning; `body` must therefore start its sample from scratch each time it is called.

@@ -18,17 +18,24 @@ void VlmImpl::build_decoder(torch::nn::Module& body) {
 
 torch::Tensor VlmImpl::embed(const torch::Tensor& ids) { return decoder_->embed_tokens(ids); }
 
+torch::Tensor VlmImpl::image_rows(const torch::Tensor& ids) const {
+  return ids.reshape({-1}).eq(image_token_id_).nonzero().squeeze(1).to(device());
+}
+
+void VlmImpl::check_image_tokens(std::int64_t count, const torch::Tensor& visual) const {
+  const auto given = visual.defined() ? visual.numel() / text_.hidden_size : 0;
+  if (count == given) return;
+  throw UserError(ErrorKind::kInput,
+                  "the prompt has " + std::to_string(count) + " image tokens, but the images give " +
+                      std::to_string(given) + " features",
+                  "Check that the image token is expanded to the visual tokens of each image.");
+}
+
 torch::Tensor VlmImpl::merge(const torch::Tensor& embeddings, const torch::Tensor& ids, const torch::Tensor& visual) {
-  const auto rows = ids.reshape({-1}).eq(image_token_id_).nonzero().squeeze(1);
+  const auto rows = image_rows(ids);
   const auto width = embeddings.size(-1);
-  const auto given = visual.defined() ? visual.numel() / width : 0;
-  if (rows.size(0) != given) {
-    throw UserError(ErrorKind::kInput,
-                    "the prompt has " + std::to_string(rows.size(0)) + " image tokens, but the images give " +
-                        std::to_string(given) + " features",
-                    "Check that the image token is expanded to the visual tokens of each image.");
-  }
-  if (given == 0) return embeddings;
+  check_image_tokens(rows.size(0), visual);
+  if (rows.size(0) == 0) return embeddings;
   return embeddings.reshape({-1, width})
       .index_copy(0, rows, visual.reshape({-1, width}).to(embeddings.scalar_type()))
       .view(embeddings.sizes());
@@ -38,17 +45,17 @@ VisualTokens VlmImpl::project(const TowerOutput& seen) { return {project(seen.fe
 
 DecoderInput VlmImpl::assemble(const torch::Tensor& ids, const VisualTokens& visual, const torch::Tensor& keep) {
   DecoderInput input;
-  input.embeddings = merge(embed(ids), ids, visual.rows);
+  input.embeddings = merge(embed(ids.to(device())), ids, visual.rows);
   if (!text_.mrope_section.empty()) {
     const auto kept = keep.defined() ? keep.cpu() : keep;
-    input.positions = mrope_positions(ids.cpu(), visual.grids, image_token_id_, kept).to(ids.device());
+    input.positions = mrope_positions(ids.cpu(), visual.grids, image_token_id_, kept).to(device());
   } else if (keep.defined()) {
-    input.positions = (keep.cumsum(1) - 1).clamp_min(0);
+    input.positions = (keep.to(device()).cumsum(1) - 1).clamp_min(0);
   } else {
-    input.positions = torch::arange(ids.size(1), ids.options()).unsqueeze(0);
+    input.positions = torch::arange(ids.size(1), ids.options().device(device())).unsqueeze(0);
   }
   if (visual.deep.empty()) return input;
-  input.deep.rows = ids.reshape({-1}).eq(image_token_id_).nonzero().squeeze(1);
+  input.deep.rows = image_rows(ids);
   input.deep.features = visual.deep;
   return input;
 }

@@ -86,11 +86,14 @@ class VlmImpl : public torch::nn::Module {
   /// ids int64 [B, S] -> [B, S, d].
   torch::Tensor embed(const torch::Tensor& ids);
   /// Overwrites the rows where ids == image_token_id by `visual` [..., d], in order (row-major over batch and
-  /// position). Throws UserError(kInput) if the counts differ. Differentiable in both.
+  /// position). Throws UserError(kInput) if the counts differ. Differentiable in both. With ids on the CPU nothing
+  /// waits for a GPU.
   torch::Tensor merge(const torch::Tensor& embeddings, const torch::Tensor& ids, const torch::Tensor& visual);
+  /// Throws UserError(kInput) unless a prompt's `count` image tokens are as many as the rows of `visual` [..., d].
+  void check_image_tokens(std::int64_t count, const torch::Tensor& visual) const;
   VisualTokens project(const TowerOutput& seen);
-  /// ids int64 [B, S]; `visual` of all images of the batch in order. `keep` int64 [B, S]: 1 = real token, 0 = padding;
-  /// undefined = no padding on the left.
+  /// ids int64 [B, S], on the CPU or the model's device; `visual` of all images of the batch in order. `keep` int64
+  /// [B, S]: 1 = real token, 0 = padding; undefined = no padding on the left.
   DecoderInput assemble(const torch::Tensor& ids, const VisualTokens& visual, const torch::Tensor& keep = {});
   /// See LlamaModelImpl::forward.
   torch::Tensor decode(const torch::Tensor& embeddings, const DecodeOptions& options = {});
@@ -116,6 +119,9 @@ class VlmImpl : public torch::nn::Module {
   void build_decoder(torch::nn::Module& body);
 
  private:
+  /// Where ids [..] == image_token_id, flat; on the model's device.
+  torch::Tensor image_rows(const torch::Tensor& ids) const;
+
   LlamaConfig text_;
   std::int64_t image_token_id_;
   ModelParts parts_;
