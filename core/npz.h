@@ -1,7 +1,7 @@
 // NumPy's .npy and .npz files, read in blocks and written without holding the array in memory.
 //
-// Types: '<f2' '<f4' '<f8' '<i4' '<i8' and fixed-width UTF-32 strings '<U..'; C order. Zip members stored or deflated,
-// with zip64 records where sizes need them. Format: numpy.lib.format (versions 1 to 3), PKWARE APPNOTE 6.3.
+// Types: '<f2' '<f4' '<f8' '<i4' '<i8' and fixed-width UTF-32 strings '<U..'; C order. Zip members stored, or deflated
+// when read, with zip64 records where sizes need them. Format: numpy.lib.format (versions 1 to 3), PKWARE APPNOTE 6.3.
 #pragma once
 
 #include <cstdint>
@@ -65,9 +65,10 @@ std::vector<std::string> read_npy_texts(const std::filesystem::path& file);
 
 class NpzWriter {
  public:
-  /// Writes beside `file` and puts the result in place in `finish`. `deflate`: like numpy.savez_compressed.
-  /// Throws UserError(kEnvironment) if the place cannot be written, here and in every call.
-  explicit NpzWriter(const std::filesystem::path& file, bool deflate = false);
+  /// Writes beside `file` and puts the result in place in `finish`. Members are stored, as by numpy.savez: deflating
+  /// floats saves about a tenth, and reading them back in place is not possible then. Throws UserError(kEnvironment) if
+  /// the place cannot be written, here and in every call.
+  explicit NpzWriter(const std::filesystem::path& file);
   ~NpzWriter();  ///< without `finish` nothing is left
 
   /// '<f4' N x d, in blocks; with NpyType::kFloat16 '<f2', of values that it holds.

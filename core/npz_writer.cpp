@@ -1,7 +1,7 @@
 #include <fmt/format.h>
-#include <zlib.h>
 
 #include <algorithm>
+#include <string_view>
 
 #include "core/check.h"
 #include "core/crc32.h"
@@ -32,70 +32,34 @@ std::vector<std::uint32_t> code_points(const std::string& text) {
   return points;
 }
 
-/// One member while it is written: counts, checksum, compression.
+/// One member while it is written: counts and checksum.
 class MemberStream {
  public:
-  MemberStream(FileWriter& out, bool deflate) : out_(out), deflate_(deflate) {
-    if (deflate_ &&
-        deflateInit2(&stream_, Z_DEFAULT_COMPRESSION, Z_DEFLATED, -MAX_WBITS, 8, Z_DEFAULT_STRATEGY) != Z_OK) {
-      throw std::bad_alloc();
-    }
-  }
-  MemberStream(const MemberStream&) = delete;
-  ~MemberStream() {
-    if (deflate_) deflateEnd(&stream_);
-  }
+  explicit MemberStream(FileWriter& out) : out_(out) {}
 
   void write(const void* data, std::size_t count) {
-    const auto* bytes = static_cast<const Bytef*>(data);
-    crc_ = crc32_of({static_cast<const char*>(data), count}, crc_);
-    plain_ += static_cast<std::int64_t>(count);
-    if (!deflate_) return emit(bytes, count);
-    while (count > 0) {
-      const std::size_t part = std::min(count, kChunk);
-      pack(bytes, part, Z_NO_FLUSH);
-      bytes += part;
-      count -= part;
-    }
+    const std::string_view bytes(static_cast<const char*>(data), count);
+    crc_ = crc32_of(bytes, crc_);
+    bytes_ += static_cast<std::int64_t>(count);
+    out_.write(bytes);
   }
 
   /// Fills in what is known now.
-  void finish(ZipMember& member) {
-    if (deflate_) pack(nullptr, 0, Z_FINISH);
+  void finish(ZipMember& member) const {
     member.crc = crc_;
-    member.bytes = plain_;
-    member.packed_bytes = packed_;
+    member.bytes = member.packed_bytes = bytes_;
   }
 
  private:
-  void pack(const Bytef* bytes, std::size_t count, int flush) {
-    stream_.next_in = const_cast<Bytef*>(bytes);
-    stream_.avail_in = static_cast<uInt>(count);
-    do {
-      stream_.next_out = buffer_.data();
-      stream_.avail_out = static_cast<uInt>(buffer_.size());
-      deflate(&stream_, flush);
-      emit(buffer_.data(), buffer_.size() - stream_.avail_out);
-    } while (stream_.avail_out == 0);
-  }
-  void emit(const Bytef* bytes, std::size_t count) {
-    out_.write({reinterpret_cast<const char*>(bytes), count});
-    packed_ += static_cast<std::int64_t>(count);
-  }
-
   FileWriter& out_;
-  bool deflate_;
-  z_stream stream_{};
-  std::vector<Bytef> buffer_ = std::vector<Bytef>(kChunk);
   std::uint32_t crc_ = 0;
-  std::int64_t plain_ = 0, packed_ = 0;
+  std::int64_t bytes_ = 0;
 };
 
 }  // namespace
 
 struct NpzWriter::Impl {
   FileWriter out;
-  bool deflate;
   std::vector<ZipMember> members;
 
   /// Writes a member whose bytes `fill(stream)` produces.
@@ -103,10 +67,9 @@ struct NpzWriter::Impl {
   void add(const std::string& name, const std::string& header, const Fill& fill) {
     ZipMember member;
     member.name = name + ".npy";
-    member.deflated = deflate;
     member.header_offset = static_cast<std::int64_t>(out.size());
     out.write(zip_local_header(member));
-    MemberStream stream(out, deflate);
+    MemberStream stream(out);
     stream.write(header.data(), header.size());
     fill(stream);
     stream.finish(member);
@@ -121,8 +84,7 @@ struct NpzWriter::Impl {
   }
 };
 
-NpzWriter::NpzWriter(const std::filesystem::path& file, bool deflate)
-    : impl_(new Impl{FileWriter(file), deflate, {}}) {}
+NpzWriter::NpzWriter(const std::filesystem::path& file) : impl_(new Impl{FileWriter(file), {}}) {}
 
 NpzWriter::~NpzWriter() = default;
 

@@ -21,7 +21,7 @@ void export_representations(const FeatureStore& store, IdKind ids, const std::fi
     log_warning("{}: {} rows share their id with another row; ids=row keeps them apart", file.string(),
                 names.size() - distinct.size());
   }
-  NpzWriter writer(file, true);
+  NpzWriter writer(file);
   writer.add("sample_ids", names);
   const bool half = store.spec().precision == StorePrecision::kFloat16;
   writer.add("representations", store, half ? NpyType::kFloat16 : NpyType::kFloat32);

@@ -110,6 +110,16 @@ std::vector<ProductShape> linear_layers(const plan::ModelShape& shape, std::int6
           {visual, decoder.intermediate, decoder.hidden, 1}};
 }
 
+/// The attention of the tower, where it looks at whole pictures, and of the first decoder layer to the picture.
+std::vector<AttentionShape> attentions(const plan::ModelShape& shape, std::int64_t visual) {
+  const auto& tower = shape.tower;
+  const auto& decoder = shape.decoder;
+  const auto patches = visual * tower.patches_per_token + tower.extra_positions;
+  std::vector<AttentionShape> all = {{decoder.heads, visual, decoder.head_dim, true, 1}};
+  if (tower.heads > 0) all.push_back({tower.heads, patches, tower.hidden / tower.heads, false, tower.blocks});
+  return all;
+}
+
 void bench_extraction(const fs::path& model, const std::string& dtype, const Scratch& scratch) {
   constexpr int kMost = 64;
   constexpr double kSeconds = 2;  // about, of one pass
@@ -120,8 +130,12 @@ void bench_extraction(const fs::path& model, const std::string& dtype, const Scr
   options.cache_mb = 0;
   const auto probe = vlm::open_probe(model, dtype, request, options);
   std::vector<ProductShape> layers;
+  std::vector<AttentionShape> attention;
   probe->observe(std::span(samples).first(1), with_counts, [&](const SampleSignals& signals) {
-    layers = linear_layers(pipeline::shape_of_model(model), signals.early.at(0).hidden.rows, signals.counts->all);
+    const auto shape = pipeline::shape_of_model(model);
+    const auto visual = signals.early.at(0).hidden.rows;
+    layers = linear_layers(shape, visual, signals.counts->all);
+    attention = attentions(shape, visual);
   });
   double flop = 0;
   for (const auto& layer : layers) flop += layer.flop();
@@ -130,8 +144,10 @@ void bench_extraction(const fs::path& model, const std::string& dtype, const Scr
   const auto count = static_cast<double>(samples.size());
   const auto time = fastest([&] { probe->observe(samples, request, [](const SampleSignals&) {}); });
   print_row("products of the extraction's shapes, " + dtype, fmt::format("{:.4g} GFLOP/s", rate / 1e9), "");
+  const auto floor = count * (flop / rate + attention_seconds(attention, dtype != "float32"));
   print_row("extraction, " + dtype, fmt::format("{:.4g} samples/s", count / time),
-            of_rate(flop * count / time, rate, "these products"));
+            fmt::format("{}, {}", of_rate(flop * count / time, rate, "these products"),
+                        of_rate(floor, time, "them and attention")));
 }
 
 void bench_generation(const fs::path& model, const std::string& dtype, const MachineRates& rates) {

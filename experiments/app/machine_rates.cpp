@@ -61,6 +61,17 @@ double copy_rate() {
          });
 }
 
+/// Seconds of body(i) for i below the samples that are computed at once, and how many those are.
+std::pair<double, std::int64_t> seconds_of_samples(torch::Device device,
+                                                   const std::function<void(std::int64_t)>& body) {
+  const std::int64_t beside = device.is_cuda() ? 1 : thread_count();
+  const auto time = fastest([&] {
+    vlm::parallel_samples(beside, body);
+    if (device.is_cuda()) torch::cuda::synchronize(device.index());
+  });
+  return {time, beside};
+}
+
 void measure_disk(const std::filesystem::path& folder, MachineRates& rates) {
   constexpr std::int64_t kBytes = 512 * kMebibyte;
   const auto file = folder / "disk";
@@ -97,7 +108,6 @@ double fastest(const std::function<void()>& run) {
 double products_rate(const std::vector<ProductShape>& products, bool bfloat16) {
   const auto device = vlm::open_device();
   const auto type = bfloat16 ? torch::kBFloat16 : torch::kFloat32;
-  const std::int64_t beside = device.is_cuda() ? 1 : thread_count();
   double flop = 0, seconds = 0;
   for (const auto& product : products) {
     // As a model's layers, they do not stay in the processor's caches.
@@ -106,19 +116,32 @@ double products_rate(const std::vector<ProductShape>& products, bool bfloat16) {
     std::vector<torch::Tensor> weights;
     for (std::int64_t i = 0; i < layers; ++i)
       weights.push_back(torch::randn({product.columns, product.inner}, device).to(type));
-    std::vector<torch::Tensor> inputs;
-    for (std::int64_t i = 0; i < beside; ++i)
-      inputs.push_back(torch::randn({product.rows, product.inner}, device).to(type));
-    const auto time = fastest([&] {
-      vlm::parallel_samples(beside, [&](std::int64_t i) {
-        for (const auto& weight : weights) at::linear(inputs[static_cast<std::size_t>(i)], weight);
-      });
-      if (device.is_cuda()) torch::cuda::synchronize(device.index());
+    const auto input = torch::randn({product.rows, product.inner}, device).to(type);
+    const auto [time, beside] = seconds_of_samples(device, [&](std::int64_t) {
+      for (const auto& weight : weights) at::linear(input, weight);
     });
     flop += product.flop() * static_cast<double>(beside);
     seconds += time * static_cast<double>(product.times) / static_cast<double>(layers);
   }
   return flop / seconds;
+}
+
+double attention_seconds(const std::vector<AttentionShape>& attentions, bool bfloat16) {
+  const auto device = vlm::open_device();
+  const auto type = bfloat16 ? torch::kBFloat16 : torch::kFloat32;
+  double seconds = 0;
+  for (const auto& shape : attentions) {
+    // In memory as projections write it: the heads of a position side by side.
+    const auto draw = [&] {
+      return torch::randn({1, shape.positions, shape.heads, shape.head_dim}, device).to(type).transpose(1, 2);
+    };
+    const auto q = draw(), k = draw(), v = draw();
+    const auto [time, beside] = seconds_of_samples(device, [&, &q = q, &k = k, &v = v](std::int64_t) {
+      at::scaled_dot_product_attention(q, k, v, {}, 0.0, shape.causal);
+    });
+    seconds += time * static_cast<double>(shape.times) / static_cast<double>(beside);
+  }
+  return seconds;
 }
 
 MachineRates measure_machine(const std::filesystem::path& folder) {

@@ -40,4 +40,14 @@ struct ProductShape {
 /// or bfloat16. What a program whose only work is these products reaches at best.
 double products_rate(const std::vector<ProductShape>& products, bool bfloat16);
 
+/// Attention of every position of a sequence to all (or, causally, to those before it), `times` over.
+struct AttentionShape {
+  std::int64_t heads = 0, positions = 0, head_dim = 0;
+  bool causal = false;
+  std::int64_t times = 1;
+};
+
+/// Seconds that LibTorch's attention takes for all of these, one of each at a time on each thread on the CPU.
+double attention_seconds(const std::vector<AttentionShape>& attentions, bool bfloat16);
+
 }  // namespace scalselect::app

@@ -22,7 +22,8 @@ plan::ModelShape shape_of(const vlm::LlavaConfig& config) {
                  vision.num_channels * vision.patch_size * vision.patch_size,
                  /*patches_per_token=*/1,
                  /*extra_positions=*/1,
-                 vision.patches() + 1};
+                 vision.patches() + 1,
+                 vision.num_attention_heads};
   const auto in = config.feature_size(), out = config.text.hidden_size;
   shape.projector_weights = in * out + out * out + (config.projector_bias ? 2 * out : 0);
   shape.tokens_per_image = config.tokens_per_image();
@@ -42,7 +43,8 @@ plan::ModelShape shape_of(const vlm::QwenVlConfig& config) {
                  vision.in_channels * vision.temporal_patch_size * vision.patch_size * vision.patch_size,
                  vision.merge_unit(),
                  /*extra_positions=*/0,
-                 vision.num_position_embeddings};
+                 vision.num_position_embeddings,
+                 third ? vision.num_heads : 0};
   // The merger and those of DeepStack: merged patches through two linears.
   const auto merged = vision.hidden_size * vision.merge_unit();
   const auto merger = merged * merged + merged + merged * vision.out_hidden_size + vision.out_hidden_size;

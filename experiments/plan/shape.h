@@ -25,6 +25,7 @@ struct TowerShape {
   std::int64_t patches_per_token = 1;
   std::int64_t extra_positions = 0;      ///< the class token
   std::int64_t position_embeddings = 0;  ///< learned
+  std::int64_t heads = 0;                ///< of attention; 0 where a block does not attend to the whole picture
 };
 
 struct ModelShape {
