@@ -418,7 +418,8 @@ class Planner {
   }
 
   static plan::TrainingWay way_of(const trainer::TrainOptions& options) {
-    return {options.dtype == trainer::ComputeType::kBFloat16, options.gradient_checkpointing};
+    return {options.dtype == trainer::ComputeType::kBFloat16, options.gradient_checkpointing,
+            options.quantization == trainer::Quantization::kNf4};
   }
 
   void trainings() {

@@ -69,11 +69,15 @@ TrainingMemory training_memory(const ModelShape& model, const RowShape& row, con
       std::min(kLogitRows, answers) * (way.bfloat16 ? 6 : 4) * static_cast<double>(d.vocab) + 4 * answers * h;
   const auto changed = static_cast<double>(trained_weights(model, trained));
   const auto layers = static_cast<double>(d.layers);
-  const double halved = way.bfloat16 ? layers * static_cast<double>(layer_weights(d)) : 0;
+  // Bytes of a weight: in four bits with its share of scales and their magnitudes (vlm/nf4.h), and in a product.
+  constexpr double kNf4 = 0.5 + (1 + 4.0 / 256) / 64;
+  const double product = way.bfloat16 ? 2 : 4;
+  const double dequantised = way.nf4 ? product * h * std::max(i, q) : 0;
+  const double saved = layers * static_cast<double>(layer_weights(d)) * (4 - (way.nf4 ? kNf4 : product));
   const auto group = std::min(layers, static_cast<double>(way.checkpointed));
   const double kept = group > 0 ? layers / group * 4 * h + group * per_token_layer : layers * per_token_layer;
-  return {4 * (static_cast<double>(all_weights(model)) + static_cast<double>(trained.lora)) - 2 * halved, 12 * changed,
-          batch * row.tokens() * kept + logits};
+  const double weights = 4 * (static_cast<double>(all_weights(model)) + static_cast<double>(trained.lora));
+  return {weights - saved + dequantised, 12 * changed, batch * row.tokens() * kept + logits};
 }
 
 }  // namespace scalselect::plan

@@ -39,6 +39,7 @@ std::int64_t trained_weights(const ModelShape& model, const Trained& trained);
 struct TrainingWay {
   bool bfloat16 = false;          ///< products, so that frozen weights of the decoder's layers are held in it
   std::int64_t checkpointed = 0;  ///< layers that keep one input together and are computed twice; 0 = none are
+  bool nf4 = false;               ///< frozen weights of the decoder's layers are held in four bits
 };
 
 /// Forward and backward of one row; layers that are recomputed are multiplied once more. Frozen matrices are multiplied
@@ -52,10 +53,11 @@ double answer_flop(const ModelShape& model, const RowShape& prompt, double new_t
 /// Bytes of the decoder's weights that a new token reads, whatever the size of its batch.
 double bytes_per_token(const ModelShape& model, double bytes_per_weight);
 
-/// Memory of a training: weights in float32 (frozen ones of layers perhaps in bfloat16), gradients and AdamW's moments
-/// of what is trained, and what one batch keeps for its backward pass, roughly: per token and layer 2 bytes for each
-/// input and output of a linear, 16 bytes per channel of the residual stream, and logits of 256 answers. Of layers that
-/// are recomputed only one group keeps that at a time, the others a residual stream in float32.
+/// Memory of a training: weights in float32 (frozen ones of layers perhaps in bfloat16, or in four bits beside the
+/// largest matrix dequantised for its product), gradients and AdamW's moments of what is trained, and what one batch
+/// keeps for its backward pass, roughly: per token and layer 2 bytes for each input and output of a linear, 16 bytes
+/// per channel of the residual stream, and logits of 256 answers. Of layers that are recomputed only one group keeps
+/// that at a time, the others a residual stream in float32.
 struct TrainingMemory {
   double weights = 0, optimiser = 0, activations = 0;
   double all() const { return weights + optimiser + activations; }

@@ -140,6 +140,11 @@ TEST(PlanWork, TrainingMemory) {
   const auto small = training_memory(shape, kRow, trained, 16, way);
   EXPECT_NEAR(small.weights / 1e9, memory.weights / 1e9 - 2 * 32 * .202375168, 1e-3) << "layers in bfloat16";
   EXPECT_NEAR(small.activations, 16 * 706 * (32 * 4 * 4096 + channels) + 6 * 256 * 32064 + states, 1);
+  const auto quantised = training_memory(shape, kRow, trained, 16, {true, 1, true});
+  const double matrix = 2e-9 * 4096 * 11008;
+  EXPECT_NEAR(quantised.weights / 1e9, small.weights / 1e9 - 32 * .202375168 * (2 - 4.126953 / 8) + matrix, 1e-3)
+      << "a code, 1/64 of a scale, 1/16384 of a float; and a matrix in bfloat16";
+  EXPECT_EQ(quantised.activations, small.activations);
   const double whole = training_flop(shape, kRow, trained);
   EXPECT_NEAR((training_flop(shape, kRow, trained, way) - whole) / kGiga, 9144.1196 + 261.3239, .01);
 }
