@@ -6,6 +6,7 @@
 #include <mutex>
 #include <set>
 
+#include "core/device.h"
 #include "core/log.h"
 #include "core/parallel.h"
 #include "core/process_group.h"
@@ -188,13 +189,19 @@ class Extraction {
   }
 
   /// A process that knows of no other cuts whole batches, in order and without a look at the rows: it may be a task of
-  /// a job array.
+  /// a job array. A GPU is kept busy by more rows than one for each thread.
   std::vector<WorkPart> new_cut() const {
     constexpr int kTasks = 8;
+    constexpr std::int64_t kMost = 1024, kLeastOnGpu = 64, kBatchOnGpu = 512;
     const auto group = process_group();
-    if (group.size > 1) return cut_work(row_costs(*pool_.pool), {group.size, thread_count()});
-    const std::vector<WorkItem> rows(static_cast<std::size_t>(pool_.pool->size()));
-    return cut_work(rows, {kTasks, ExtractionOptions().batch_samples});
+    const bool gpu = compute_device().cuda;
+    if (group.size > 1)
+      return cut_work(row_costs(*pool_.pool), {group.size, gpu ? kLeastOnGpu : thread_count(), kMost});
+    const auto rows = pool_.pool->size(), batch = gpu ? kBatchOnGpu : ExtractionOptions().batch_samples;
+    const std::vector<WorkItem> batches(static_cast<std::size_t>((rows + batch - 1) / batch));
+    auto parts = cut_work(batches, {kTasks, 1, kMost / batch});
+    for (auto& part : parts) part = {part.first * batch, std::min(part.end * batch, rows)};
+    return parts;
   }
 
   void run_pass(const Pass& pass_of_stores, const std::vector<ExtractionJob>& jobs,
