@@ -12,7 +12,7 @@ features() { (cd "$1/features" && find . -type f ! -name '*.lock' ! -name meta.j
 "$program" mini world out=world pool.world.pool_size=3300 pool.world.questions_per_skill=11 pool.world.pope_images=2 > log.txt 2>&1 || { cat log.txt; exit 1; }
 pool=(model=mini pool=file pool.path=world/pool.json pool.image_root=world/images)
 
-echo "== extraction: four parts by three processes, one of which is killed at work"
+echo "== extraction by three processes, one of which is killed at work"
 "$program" extract "${pool[@]}" cache=alone out=alone.npz > alone.out 2> log.txt || { cat log.txt; fails "extract"; }
 starts 1 3 rank1.log extract "${pool[@]}" cache=shared out=shared.npz; killed=$!
 until compgen -G "shared/features/*/*.partial/parts/*/shard-*" > /dev/null; do  # its first rows are on disk
