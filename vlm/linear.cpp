@@ -3,20 +3,23 @@
 #include <cmath>
 
 #include "vlm/fused.h"
+#include "vlm/packed_weight.h"
 
 namespace scalselect::vlm {
 
-LinearImpl::LinearImpl(std::int64_t in, std::int64_t out, bool with_bias) {
+LinearImpl::LinearImpl(std::int64_t in, std::int64_t out, bool with_bias) : in_(in), out_(out) {
   weight = register_parameter("weight", torch::empty({out, in}));
   if (with_bias) bias = register_parameter("bias", torch::empty({out}));
 }
 
 torch::Tensor LinearImpl::forward(const torch::Tensor& x) {
   const bool drops = is_training() && lora_dropout > 0;
-  if (!nf4_ && has_lora() && !drops && can_fuse_lora(x, weight, lora_A)) {
+  if (weight.defined() && has_lora() && !drops && can_fuse_lora(x, weight, lora_A)) {
     return fused_lora_linear(x, weight, bias, lora_A, lora_B, lora_scaling);
   }
-  auto y = nf4_ ? nf4_linear(x, *nf4_, bias) : torch::linear(x, weight, bias);
+  auto y = nf4_                ? nf4_linear(x, *nf4_, bias)
+           : packed_.defined() ? packed_linear(x, packed_, bias)
+                               : torch::linear(x, weight, bias);
   if (!has_lora()) return y;
   auto input = x;
   if (drops) input = torch::dropout(input, lora_dropout, true);
@@ -29,6 +32,16 @@ void LinearImpl::hold_in_nf4(Nf4Weight quantised) {
               "the quantised weight does not fit the layer");
   TORCH_CHECK(nf4_ || !weight.requires_grad(), "a weight that is trained cannot be held in four bits");
   nf4_ = std::move(quantised);
+  drop_weight();
+}
+
+void LinearImpl::pack_weight() {
+  if (!weight.defined() || !can_pack(weight)) return;
+  packed_ = pack(weight);
+  drop_weight();
+}
+
+void LinearImpl::drop_weight() {
   if (parameters_.contains("weight")) parameters_.erase("weight");
   weight = torch::Tensor();
 }
@@ -62,6 +75,7 @@ void LinearImpl::detach_lora() {
 
 void LinearImpl::merge_lora() {
   if (!has_lora()) return;
+  TORCH_CHECK(!packed_.defined(), "a branch cannot be merged into a packed weight");
   torch::NoGradGuard no_grad;
   const auto update = torch::mm(lora_B.to(torch::kFloat32), lora_A.to(torch::kFloat32)) * lora_scaling;
   if (nf4_) {
@@ -71,6 +85,13 @@ void LinearImpl::merge_lora() {
     weight.copy_(weight.to(torch::kFloat32) + update);
   }
   detach_lora();
+}
+
+void pack_weights(torch::nn::Module& model) {
+  const torch::NoGradGuard no_grad;
+  for (const auto& module : model.modules()) {
+    if (auto* linear = module->as<LinearImpl>()) linear->pack_weight();
+  }
 }
 
 EmbeddingImpl::EmbeddingImpl(std::int64_t rows, std::int64_t width) {

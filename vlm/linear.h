@@ -14,7 +14,7 @@ namespace scalselect::vlm {
 /// Weights are uninitialised until loaded or filled.
 /// A frozen weight may be held in four bits (vlm/nf4.h) in the place of the parameter "weight", which is then undefined
 /// and not among the parameters; W stands for its dequantised value, and the branch is added as PEFT adds it over
-/// bitsandbytes' Linear4bit.
+/// bitsandbytes' Linear4bit. Or it may be packed (vlm/packed_weight.h), for forward passes alone.
 class LinearImpl : public torch::nn::Module {
  public:
   LinearImpl(std::int64_t in, std::int64_t out, bool with_bias);
@@ -23,14 +23,19 @@ class LinearImpl : public torch::nn::Module {
   /// branch's input only. The branch is computed in its own dtype (float32 over a bfloat16 base, as PEFT does).
   torch::Tensor forward(const torch::Tensor& x);
 
-  std::int64_t in_features() const { return nf4_ ? nf4_->columns : weight.size(1); }
-  std::int64_t out_features() const { return nf4_ ? nf4_->rows : weight.size(0); }
-  torch::Device device() const { return nf4_ ? nf4_->device() : weight.device(); }
+  std::int64_t in_features() const { return in_; }
+  std::int64_t out_features() const { return out_; }
+  torch::Device device() const {
+    return nf4_ ? nf4_->device() : packed_.defined() ? packed_.device() : weight.device();
+  }
 
   /// Holds `quantised` in the place of "weight". It must have the layer's sizes.
   void hold_in_nf4(Nf4Weight quantised);
   /// Unset unless the weight is held in four bits.
   const std::optional<Nf4Weight>& nf4() const { return nf4_; }
+
+  /// Holds a packed copy in the place of "weight", if that can be packed. No branch can be merged afterwards.
+  void pack_weight();
 
   /// Adds a branch: A uniform in +-1/sqrt(in) from torch's CPU generator, B zero; float32, both require grad.
   void attach_lora(std::int64_t rank, double scaling, double dropout);
@@ -47,9 +52,17 @@ class LinearImpl : public torch::nn::Module {
   double lora_scaling = 1.0, lora_dropout = 0.0;
 
  private:
+  void drop_weight();
+
+  std::int64_t in_, out_;
   std::optional<Nf4Weight> nf4_;
+  torch::Tensor packed_;
 };
 TORCH_MODULE(Linear);
+
+/// Packs the weights of all linear layers below `model` that can be packed: for models whose forward passes are all
+/// that is wanted.
+void pack_weights(torch::nn::Module& model);
 
 /// An embedding table: parameter "weight" [rows, width].
 class EmbeddingImpl : public torch::nn::Module {

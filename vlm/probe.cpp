@@ -208,7 +208,9 @@ std::unique_ptr<FeatureProbe> open_probe(const std::filesystem::path& folder, co
   const bool whole = options.plain || depth.prefix_norm || depth.built == 0 || depth.built == layers;
   load.parts.decoder_layers = whole ? -1 : depth.built;
   load.parts.head = options.plain || request.answer_loss || request.lone_loss || depth.built == 0;
-  return std::make_unique<VlmProbe>(open_model(folder, load, options.pixels, options.chat_template), options);
+  auto opened = open_model(folder, load, options.pixels, options.chat_template);
+  pack_weights(*opened.model);
+  return std::make_unique<VlmProbe>(std::move(opened), options);
 }
 
 }  // namespace scalselect::vlm

@@ -28,8 +28,9 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr int kFeaturesVersion = 1;
-constexpr int kCompatVersion = 2;  ///< what the authors' token roles mean; part of their features' keys alone
-constexpr int kLossVersion = 3;    ///< how a training's loss is computed; part of gradients' keys alone
+constexpr int kCompatVersion = 2;    ///< what the authors' token roles mean; part of their features' keys alone
+constexpr int kBFloat16Version = 2;  ///< since 2 with packed weights on the CPU; part of bfloat16 features' keys alone
+constexpr int kLossVersion = 3;      ///< how a training's loss is computed; part of gradients' keys alone
 
 bool is_compat(const FeatureSpec& spec) {
   const auto* pooled = std::get_if<PooledVisualSpec>(&spec);
@@ -44,6 +45,7 @@ StageKey features_key(const FeatureSpec& spec, const OpenPool& pool, const WarmU
       {{"pool", pool.digest}, {"model", place.model_hash}},
       with_model_options({{"feature", nlohmann::json(describe_feature(spec))}, {"dtype", model.dtype}}, model)};
   if (is_compat(spec)) key.params["compat"] = kCompatVersion;
+  if (model.dtype == "bfloat16") key.params["bfloat16"] = kBFloat16Version;
   const auto precision = stored_precision(spec, model.feature_dtype);
   if (precision != StorePrecision::kFloat32) key.params["precision"] = precision_name(precision);
   if (const auto* point = gradient_point(spec)) {
