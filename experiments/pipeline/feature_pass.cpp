@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 
+#include "core/device.h"
 #include "core/process_group.h"
 
 namespace scalselect::pipeline {
@@ -70,6 +71,8 @@ void FeaturePass::compute(std::int64_t part) {
   const auto first = parts_.front().first(part), end = parts_.front().end(part);
   ExtractionOptions options;
   options.durability = parts_.front().durability(part);
+  // Samples of one call share a GPU's products, and it idles at a call's ends.
+  if (compute_device().cuda) options.batch_samples = 512;
   options.on_progress = [&](std::int64_t row) { shared_->within(row - first); };
   extract_({pool_, cursor_, first, end}, jobs, options);
   const nlohmann::json facts{{"warnings", heard_.take()}};
