@@ -140,7 +140,9 @@ void bench_extraction(const fs::path& model, const std::string& dtype, const Scr
   double flop = 0;
   for (const auto& layer : layers) flop += layer.flop();
   const auto rate = products_rate(layers, dtype != "float32");
-  samples.resize(static_cast<std::size_t>(std::clamp<double>(kSeconds * rate / flop, thread_count(), kMost)));
+  const int threads = std::min(thread_count(), kMost);
+  const auto each = static_cast<int>(std::clamp<double>(kSeconds * rate / flop / threads, 1, kMost / threads));
+  samples.resize(static_cast<std::size_t>(each * threads));  // as many for each thread, or some would wait
   const auto count = static_cast<double>(samples.size());
   const auto time = fastest([&] { probe->observe(samples, request, [](const SampleSignals&) {}); });
   print_row("products of the extraction's shapes, " + dtype, fmt::format("{:.4g} GFLOP/s", rate / 1e9), "");

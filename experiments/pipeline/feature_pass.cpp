@@ -45,6 +45,11 @@ FeaturePass::FeaturePass(const Pool& pool, std::vector<ExtractionJob> jobs, cons
   progress_.emplace("extracting", "samples", pool.size(), shared_->done());
 }
 
+std::int64_t FeaturePass::batch_rows() {
+  constexpr std::int64_t kOnGpu = 512;
+  return compute_device().cuda ? kOnGpu : ExtractionOptions().batch_samples;
+}
+
 void FeaturePass::take_free_parts() {
   const auto begin = Clock::now();
   shared_->take_free();
@@ -71,8 +76,7 @@ void FeaturePass::compute(std::int64_t part) {
   const auto first = parts_.front().first(part), end = parts_.front().end(part);
   ExtractionOptions options;
   options.durability = parts_.front().durability(part);
-  // Samples of one call share a GPU's products, and it idles at a call's ends.
-  if (compute_device().cuda) options.batch_samples = 512;
+  options.batch_samples = batch_rows();
   options.on_progress = [&](std::int64_t row) { shared_->within(row - first); };
   extract_({pool_, cursor_, first, end}, jobs, options);
   const nlohmann::json facts{{"warnings", heard_.take()}};

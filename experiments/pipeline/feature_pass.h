@@ -29,6 +29,10 @@ class FeaturePass {
   FeaturePass(const FeaturePass&) = delete;
   FeaturePass& operator=(const FeaturePass&) = delete;
 
+  /// Rows handed to the model at a time. On a GPU more: those of one call share its products, and it idles at a call's
+  /// ends.
+  static std::int64_t batch_rows();
+
   /// Both say how long they took where there are several processes.
   void take_free_parts();
   void await_others();

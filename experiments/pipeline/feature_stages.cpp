@@ -194,12 +194,13 @@ class Extraction {
   /// a job array. A GPU is kept busy by more rows than one for each thread.
   std::vector<WorkPart> new_cut() const {
     constexpr int kTasks = 8;
-    constexpr std::int64_t kMost = 1024, kLeastOnGpu = 64, kBatchOnGpu = 512;
+    constexpr std::int64_t kMost = 1024, kLeastOnGpu = 64;
     const auto group = process_group();
-    const bool gpu = compute_device().cuda;
-    if (group.size > 1)
-      return cut_work(row_costs(*pool_.pool), {group.size, gpu ? kLeastOnGpu : thread_count(), kMost});
-    const auto rows = pool_.pool->size(), batch = gpu ? kBatchOnGpu : ExtractionOptions().batch_samples;
+    if (group.size > 1) {
+      const auto least = compute_device().cuda ? kLeastOnGpu : thread_count();
+      return cut_work(row_costs(*pool_.pool), {group.size, least, kMost});
+    }
+    const auto rows = pool_.pool->size(), batch = FeaturePass::batch_rows();
     const std::vector<WorkItem> batches(static_cast<std::size_t>((rows + batch - 1) / batch));
     auto parts = cut_work(batches, {kTasks, 1, kMost / batch});
     for (auto& part : parts) part = {part.first * batch, std::min(part.end * batch, rows)};
