@@ -102,18 +102,25 @@ extract() { # POOL: from an empty cache
   "$program" extract model.path="$model" model.dtype="$dtype" pool.path="$scratch/$1.json" out="$scratch/$1.npz" cache="$scratch/cache_$1" device="$device"
 }
 extraction() { seconds extract few > "$out/extract_few.s" && seconds extract all > "$out/extract_all.s"; }
-train() { # STEPS
-  "$program" run model.path="$model" pool=file pool.path="$scratch/all.json" method=full budget=1.0 stop_after=adapter trainer.max_steps="$1" \
+train() { # STEPS [KEY=VALUE…]
+  local count=$1
+  shift
+  "$program" run model.path="$model" pool=file pool.path="$scratch/all.json" method=full budget=1.0 stop_after=adapter trainer.max_steps="$count" \
     trainer.batch_size="$batch" trainer.dtype=bfloat16 trainer.gradient_checkpointing=1 trainer.train_embeddings=false trainer.train_head=false \
-    trainer.checkpoint_every=0 cache="$scratch/cache_$1_steps" store="$scratch/$1.sqlite" name=gpu device="$device"
+    trainer.checkpoint_every=0 cache="$scratch/cache_${count}_steps" store="$scratch/$count.sqlite" name=gpu device="$device" "$@"
 }
-training() {
-  ( while :; do nvidia-smi --query-gpu=memory.used --format=csv,noheader,nounits 2> /dev/null || break; sleep 1; done > "$out/memory.txt" ) &
-  local watcher=$! code=0
-  { seconds train "${steps[0]}" > "$out/train_few.s" && seconds train "${steps[1]}" > "$out/train_all.s"; } || code=$?
+watching() { # FILE COMMAND…: the card's memory in use, every second, while it runs
+  local file=$1 code=0
+  shift
+  ( while :; do nvidia-smi --query-gpu=memory.used --format=csv,noheader,nounits 2> /dev/null || break; sleep 1; done > "$file" ) &
+  local watcher=$!
+  "$@" || code=$?
   kill "$watcher" 2> /dev/null || true
   return "$code"
 }
+train_twice() { seconds train "${steps[0]}" > "$out/train_few.s" && seconds train "${steps[1]}" > "$out/train_all.s"; }
+training() { watching "$out/memory.txt" train_twice; }
+nf4() { watching "$out/memory_nf4.txt" train "${steps[0]}" trainer.quantization=nf4; }
 tokens() { # of the steps after the first ones
   python3 - "$scratch" "${steps[@]}" <<'PY'
 import glob, json, sys
@@ -159,7 +166,7 @@ profile() {
   nsys profile --stats=true -o "$out/extraction" "$program" extract model.path="$model" model.dtype="$dtype" pool.path="$scratch/few.json" \
     out="$scratch/few.npz" cache="$scratch/cache_few" device="$device"
 }
-export -f facts tests extract extraction train training generate generation make_table scoring peers profile seconds make_pool
+export -f facts tests extract extraction train watching train_twice training nf4 generate generation make_table scoring peers profile seconds make_pool
 export program build source scratch out device dtype model few many words rows columns batch AUTHORS
 export STEPS="${steps[*]}" ANSWER="${answer[*]}"
 run() { step "$1" "$2" bash -c "set -euo pipefail; steps=($STEPS) answer=($ANSWER); $1"; }
@@ -183,6 +190,9 @@ fi
 if run training 150; then
   figure "LoRA training, batch $batch" "$(rate "$(tokens)" "$(cat "$out/train_few.s")" "$(cat "$out/train_all.s")")" tokens/s training
   [ ! -s "$out/memory.txt" ] || figure "its memory" "$(sort -n "$out/memory.txt" | tail -1)" MiB training
+fi
+if run nf4 60; then
+  [ ! -s "$out/memory_nf4.txt" ] || figure "LoRA training over weights in four bits: its memory" "$(sort -n "$out/memory_nf4.txt" | tail -1)" MiB nf4
 fi
 if run generation 60; then
   figure "generation, one prompt" "$(rate $((answer[1] - answer[0])) "$(cat "$out/generate_few.s")" "$(cat "$out/generate_all.s")")" tokens/s generation

@@ -46,8 +46,8 @@ class ImageFeatures {
  private:
   vlm::TowerOutput look_at(std::int64_t index) const;
 
-  std::vector<vlm::TowerOutput>
-      cache_;  // one per image, empty until it is computed; features [1, V, F], or [P, F] where sizes differ
+  // One per image, empty until it is computed; features [1, V, F], or [P, F] where sizes differ.
+  std::vector<vlm::TowerOutput> cache_;
   mutable vlm::Vlm model_{nullptr};
   std::shared_ptr<vlm::ImageReader> images_;
   std::vector<std::string> paths_;

@@ -120,6 +120,10 @@ Words known_flags();
 /// word that is neither a flag nor KEY=VALUE, with what it may have been meant for.
 Flags parse_flags(const Words& words);
 
+/// Whether a command line that begins with `word` names no command: it is an override ("budget=0.2", "+key=1", "~key")
+/// or a flag, and the whole line is a run's.
+bool is_override_or_flag(const std::string& word);
+
 /// A request over the project's configuration folder (or -cp) with `config_name` as the primary file.
 config::ComposeRequest request_for(const Flags& flags, const std::string& config_name);
 

@@ -40,8 +40,7 @@ std::string config_of(const Words& words) {
   if (words[0] == "mini")
     return words.size() > 1 && (words[1] == "world" || words[1] == "pretrain") ? "mini_" + words[1] : "";
   if (const auto found = commands.find(words[0]); found != commands.end()) return found->second;
-  const bool pipeline = words[0].find('=') != std::string::npos || words[0].find_first_of("-+~") == 0;
-  return pipeline ? "config" : "";
+  return is_override_or_flag(words[0]) ? "config" : "";
 }
 
 /// Keys below `value`, each up to the next dot after what has been typed: "trainer." first, then "trainer.epochs=".

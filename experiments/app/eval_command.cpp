@@ -28,8 +28,7 @@ std::set<std::string> eval_verbs() {
 }
 
 int run_eval(const Words& words) {
-  const bool named = !words.empty() && words[0].find_first_of("=-+~") == std::string::npos;
-  if (!named) return eval_answer(words);
+  if (words.empty() || is_override_or_flag(words[0])) return eval_answer(words);
   if (const auto verb = verbs().find(words[0]); verb != verbs().end())
     return verb->second({words.begin() + 1, words.end()});
   const auto names = eval_verbs();

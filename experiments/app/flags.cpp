@@ -164,4 +164,8 @@ int answer_questions(const Flags& flags, const config::ComposeRequest& request, 
   return 0;
 }
 
+bool is_override_or_flag(const std::string& word) {
+  return word.find('=') != std::string::npos || word.find_first_of("-+~") == 0;
+}
+
 }  // namespace scalselect::app

@@ -28,11 +28,11 @@ void check_command(const Words& words) {
     if (std::find(words.begin(), words.end(), question) != words.end())
       refuse_plain(kName, fmt::format("With {} nothing is run that could be shared.", question));
   }
-  const bool runs = first.find('=') != std::string::npos || first.find_first_of("-+~") == 0;
   const auto verb = first == "eval" && words.size() > 1 && is_eval_verb(words[1]) ? words[1] : std::string();
   if (!verb.empty() && verb != "answer")
     refuse_plain(kName, fmt::format("Processes of `eval {}` do not share its work: each would do all of it.", verb));
-  if (runs || first == "run" || first == "extract" || first == "select" || first == "eval") return;
+  if (is_override_or_flag(first) || first == "run" || first == "extract" || first == "select" || first == "eval")
+    return;
   const auto known = command_names();
   if (std::find(known.begin(), known.end(), first) == known.end())
     refuse_plain(kName, fmt::format("There is no command '{}'.{}", first, did_you_mean(first, known)));

@@ -132,8 +132,7 @@ int dispatch(const Words& words) {
     return command.run(rest);
   }
   // A word without '=' that is not a flag can only be meant as a command.
-  const bool override_like = words[0].find('=') != std::string::npos || words[0].find_first_of("-+~") == 0;
-  if (override_like) return run_pipeline(words);
+  if (is_override_or_flag(words[0])) return run_pipeline(words);
   throw UserError(ErrorKind::kUsage,
                   fmt::format("There is no command '{}'.{}", words[0], did_you_mean(words[0], command_names())),
                   "`scalselect --help` lists the commands.");

@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 #include <torch/autograd.h>
 
+#include "tests/fake_device.h"
 #include "tests/vlm/model_test_util.h"
 #include "vlm/checkpoint.h"
 #include "vlm/linear.h"
@@ -45,6 +46,26 @@ TEST(Nf4, DequantisedValuesAreThoseOfBitsandbytes) {
       EXPECT_TRUE(torch::equal(dequantise(weight, type), expected.to(type))) << name << " " << type;
       EXPECT_TRUE(torch::equal(dequantise_by_operations(weight, type), expected.to(type))) << name << " " << type;
     }
+  }
+}
+
+TEST(Nf4, OnDeviceWeightsAndLayersAreTheCpus) {
+  torch::manual_seed(2);
+  const auto matrix = torch::randn({48, 96}), x = torch::randn({5, 96}), bias = torch::randn({48});
+  const auto weight = quantise_nf4(matrix);
+  const auto run = [&](torch::Device device) {
+    auto input = x.to(device).requires_grad_();
+    const auto y = nf4_linear(input, weight.to(device), bias.to(device));
+    const auto slope = torch::autograd::grad({y}, {input}, {torch::ones_like(y)}).front();
+    return std::pair(y.detach().cpu(), slope.cpu());
+  };
+  const auto [y, slope] = run(torch::kCPU);
+  for (const auto device : devices_beside_the_cpu()) {
+    EXPECT_TRUE(
+        torch::equal(dequantise(weight.to(device), torch::kFloat32).cpu(), dequantise(weight, torch::kFloat32)));
+    const auto [other_y, other_slope] = run(device);
+    EXPECT_TRUE(torch::allclose(other_y, y, 1e-5, 1e-5)) << device;
+    EXPECT_TRUE(torch::allclose(other_slope, slope, 1e-5, 1e-5)) << device;
   }
 }
 

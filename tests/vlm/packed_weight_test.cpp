@@ -58,7 +58,9 @@ TEST(PackedWeight, ALayerKeepsItsSizesAndABranch) {
   EXPECT_TRUE(torch::allclose(layer(x).to(torch::kFloat32), plain.to(torch::kFloat32), 1.0 / 64, 0.1));
   layer->attach_lora(torch::randn({4, 64}), torch::randn({48, 4}), 0.5, 0.0);
   EXPECT_EQ(layer(x).sizes(), plain.sizes());
-  if (!layer->weight.defined()) EXPECT_THROW(layer->merge_lora(), c10::Error);
+  if (!layer->weight.defined()) {
+    EXPECT_THROW(layer->merge_lora(), c10::Error);
+  }
 }
 
 TEST(PackedWeight, Float32AndTrainedWeightsStayAsTheyAre) {

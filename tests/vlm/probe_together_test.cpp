@@ -76,7 +76,7 @@ TEST_P(Together, TheSameCallHasTheSameBits) {
   }
 }
 
-TEST_P(Together, OnOtherDevicesToo) {
+TEST_P(Together, OnDeviceAsOnTheCpuAlone) {
   const auto samples = many(pictures_);
   const auto request = everything();
   const auto alone = observe(*open(0), samples, request);
