@@ -9,12 +9,11 @@
 #include "data/picture_digest.h"
 #include "eval/registry.h"
 #include "eval/releases.h"
-#include "trainer/options.h"
 
 namespace scalselect::pipeline {
 
 nlohmann::json training_identity(nlohmann::json options) {
-  for (const char* key : trainer::kWithoutEffect) options.erase(key);
+  for (const char* key : {"checkpoint_every", "feature_cache_mb", "gradient_checkpointing"}) options.erase(key);
   if (options.value("quantization", "") == "none") options.erase("quantization");
   return options;
 }
