@@ -3,12 +3,16 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <iterator>
+#include <set>
 #include <string>
 
 #include "core/error.h"
 #include "core/parallel.h"
 #include "tests/fake_device.h"
 #include "tests/vlm/probe_test_util.h"
+#include "vlm/checkpoint.h"
 #include "vlm/open_model.h"
 
 namespace scalselect::vlm {
@@ -74,6 +78,50 @@ TEST_P(Together, TheSameCallHasTheSameBits) {
     set_threads(3);
     EXPECT_EQ(observe(*open(200), samples, request), once);
   }
+}
+
+/// Leverage of each row of z on the five leading directions, as ScalSelect ranks, and the `count` rows that lead.
+std::set<std::int64_t> leaders(const std::vector<Signals>& signals, std::int64_t count) {
+  std::vector<torch::Tensor> rows;
+  for (const auto& signal : signals) {
+    const auto attention = torch::tensor(signal.attention.at(0)).to(torch::kFloat64);
+    const auto hidden = torch::tensor(signal.hidden.at(0)).to(torch::kFloat64).view({attention.size(0), -1});
+    rows.push_back(attention.matmul(hidden) / attention.sum());
+  }
+  const auto z = torch::stack(rows);
+  const auto u = std::get<0>(torch::linalg_svd(z - z.mean(0), /*full_matrices=*/false));
+  const auto order = u.narrow(1, 0, 5).square().sum(1).argsort(0, /*descending=*/true);
+  const auto* row = order.const_data_ptr<std::int64_t>();
+  return {row, row + count};
+}
+
+TEST_P(Together, TheSameRowsLead) {
+  const int rows = 80, led = 13;
+  std::vector<Sample> samples;
+  Rng rng(5, "test/ranks");
+  for (int i = 0; i < rows; ++i) {
+    Image image{30, 24, std::vector<std::uint8_t>(30 * 24 * 3)};
+    const auto spread = 1 + rng.below(255);
+    for (auto& value : image.rgb) value = static_cast<std::uint8_t>(rng.below(spread));
+    const auto file = pictures_.path(100 + i);
+    write_png(file, image);
+    samples.push_back(sample(i, {file}, {"<image>\nWhat is this?", "A cat."}));
+  }
+  const auto request = only_early(1, 1, TokenRoles::kStrict);
+  const auto alone = leaders(observe(*open(0), samples, request), led);
+  EXPECT_EQ(leaders(observe(*open(1000), samples, request), led), alone);
+  const auto in_bfloat16 = [&](std::int64_t tokens) {
+    LoadOptions load;
+    load.dtype = weight_dtype("bfloat16");
+    auto options = own_sizes();
+    options.tokens_together = tokens;
+    VlmProbe probe(open_model(golden_folder(GetParam()), load, {}, "auto"), options);
+    return leaders(observe(probe, samples, request), led);
+  };
+  const auto one = in_bfloat16(0), many = in_bfloat16(1000);
+  std::vector<std::int64_t> both;
+  std::set_intersection(one.begin(), one.end(), many.begin(), many.end(), std::back_inserter(both));
+  EXPECT_GE(std::ssize(both), led - 1);
 }
 
 TEST_P(Together, OnDeviceAsOnTheCpuAlone) {
