@@ -131,8 +131,12 @@ std::unique_ptr<RowSource> rows_in(std::shared_ptr<const Descriptor> handle, con
       array.type == NpyType::kFloat16 || array.type == NpyType::kFloat32 || array.type == NpyType::kFloat64;
   if (!floats || array.shape.size() != 2) refuse(where, "is not a matrix of floats", "Save an N x d float32 array.");
   if (array.shape[1] == 0) refuse(where, "has rows of no numbers", "Save an N x d float32 array.");
-  if (static_cast<std::int64_t>(member.size()) < array.header_bytes + array.count() * array.item_bytes) {
-    refuse(where, "is cut short", "Write or copy the file again.");
+  const auto expected = array.header_bytes + array.count() * array.item_bytes;
+  const auto bytes = static_cast<std::int64_t>(member.size());
+  if (bytes < expected) refuse(where, "is cut short", "Write or copy the file again.");
+  if (bytes > expected) {  // then the shape may be what is damaged, and no checksum of it is ever compared
+    refuse(where, fmt::format("has {} bytes more than the matrix that its header tells of", bytes - expected),
+           "Write or copy the file again.");
   }
   if (array.type == NpyType::kFloat64)
     log_warning("{} holds float64 numbers; they are read as float32, as features are", where);

@@ -62,7 +62,8 @@ class Cutter {
     std::vector<Piece> pieces;
     for (std::int64_t i = 0; i < std::ssize(items_); ++i) {
       const auto length = pieces.empty() ? 0 : i - pieces.back().part.first;
-      const bool full = pieces.empty() || length >= most_ || (pieces.back().cost >= dear && seam(i));
+      const bool enough = length >= least_ && pieces.back().cost >= dear && seam(i);
+      const bool full = pieces.empty() || length >= most_ || enough;
       if (full) pieces.push_back({{i, i}});
       pieces.back().part.end = i + 1;
       pieces.back().cost += cost(i);
@@ -138,12 +139,12 @@ std::vector<WorkPart> kept_cut(const fs::path& folder, std::int64_t items) {
   if (!fs::exists(file)) return {};
   std::vector<WorkPart> parts;
   const auto tree = nlohmann::json::parse(read_file(file), nullptr, false);
-  try {
-    for (const auto& [first, end] : tree.get<std::vector<std::pair<std::int64_t, std::int64_t>>>())
-      parts.push_back({first, end});
-  } catch (const nlohmann::json::exception&) {
-    parts.clear();
-  }
+  const auto is_part = [](const nlohmann::json& entry) {
+    return entry.is_array() && entry.size() == 2 && entry[0].is_number_integer() && entry[1].is_number_integer();
+  };
+  const bool pairs = tree.is_array() && std::all_of(tree.begin(), tree.end(), is_part);
+  for (const auto& entry : pairs ? tree : nlohmann::json::array())
+    parts.push_back({entry[0].get<std::int64_t>(), entry[1].get<std::int64_t>()});
   if (parts.empty() || !is_whole(parts, items)) {
     throw UserError(ErrorKind::kInput,
                     fmt::format("'{}' does not say how {} rows or questions are shared out.", file.string(), items),

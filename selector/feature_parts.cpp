@@ -4,11 +4,13 @@
 
 #include <algorithm>
 #include <limits>
+#include <memory>
 #include <numeric>
+#include <optional>
 #include <vector>
 
+#include "core/error.h"
 #include "core/files.h"
-#include "core/log.h"
 #include "selector/feature_store.h"
 #include "selector/store_files.h"
 
@@ -16,13 +18,41 @@ namespace scalselect {
 namespace fs = std::filesystem;
 namespace {
 
-/// Of a part, before its size depended on the work: such parts lie there without a cut.json.
-constexpr std::int64_t kFormerRows = 1024;
 constexpr std::int64_t kLongRows = 512;
 
 fs::path parts_of(const fs::path& store) { return store / "parts"; }
-fs::path numbered(const fs::path& store, std::int64_t part) { return parts_of(store) / fmt::format("{:06}", part); }
 fs::path facts_file(const fs::path& part) { return part / "finished.json"; }
+
+/// Nothing if it is not there, or was not written to its end.
+std::optional<nlohmann::json> read_facts(const fs::path& part) {
+  const auto file = facts_file(part);
+  if (!fs::exists(file)) return std::nullopt;
+  auto facts = nlohmann::json::parse(read_file(file), nullptr, false);
+  return facts.is_object() ? std::optional(std::move(facts)) : std::nullopt;
+}
+
+/// The store of rows first … end - 1. Throws UserError(kInput) if it is damaged, or of other rows.
+std::unique_ptr<const FeatureStore> open_part(const fs::path& folder, std::int64_t first, std::int64_t end) {
+  const auto remedy =
+      fmt::format("Delete the folder '{}' and run the command again: it is computed again.", folder.string());
+  try {
+    auto store = std::make_unique<const FeatureStore>(folder);
+    const auto& part = *store;
+    const auto inside = [&](std::int64_t row) { return row >= first && row < end; };
+    const auto& rows = part.pool_rows();
+    const bool whole = std::ssize(rows) + std::ssize(part.rejects()) == end - first &&
+                       std::all_of(rows.begin(), rows.end(), inside) &&
+                       std::all_of(part.rejects().begin(), part.rejects().end(),
+                                   [&](const FeatureReject& reject) { return inside(reject.row); });
+    if (whole) return store;
+    throw UserError(
+        ErrorKind::kInput,
+        fmt::format("'{}' does not hold the rows {} to {}, which its name says.", folder.string(), first, end - 1),
+        remedy);
+  } catch (const UserError& error) {
+    throw UserError(ErrorKind::kInput, error.problem(), remedy);
+  }
+}
 
 /// Adds the entries of `part` in the order of their rows.
 void append(const FeatureStore& part, FeatureWriter& writer) {
@@ -46,26 +76,21 @@ void append(const FeatureStore& part, FeatureWriter& writer) {
 StoreParts::StoreParts(fs::path store, std::vector<WorkPart> cut) : store_(std::move(store)), cut_(std::move(cut)) {}
 
 std::vector<WorkPart> StoreParts::known_cut(const fs::path& store, std::int64_t rows) {
-  auto known = kept_cut(parts_of(store), rows);
-  if (known.empty() && fs::exists(numbered(store, 0))) return even_parts(rows, kFormerRows);
-  return known;
+  return kept_cut(parts_of(store), rows);
 }
 
 std::vector<WorkPart> StoreParts::cut(const fs::path& store, std::int64_t rows,
                                       const std::function<std::vector<WorkPart>()>& make) {
-  return agreed_cut(parts_of(store), rows, [&] {
-    if (!fs::exists(numbered(store, 0))) return make();
-    log_info("'{}' was begun in parts of {} rows by an earlier version, and goes on in these", store.string(),
-             kFormerRows);
-    return even_parts(rows, kFormerRows);
-  });
+  return agreed_cut(parts_of(store), rows, make);
 }
 
-fs::path StoreParts::folder(std::int64_t part) const { return numbered(store_, part); }
+fs::path StoreParts::folder(std::int64_t part) const {
+  return parts_of(store_) / fmt::format("{:08}-{:08}", first(part), end(part));
+}
 
 // Of a join that was killed while it removed the parts, the store is complete.
 bool StoreParts::finished(std::int64_t part) const {
-  return fs::exists(facts_file(folder(part))) || fs::exists(manifest_file(store_));
+  return read_facts(folder(part)).has_value() || fs::exists(manifest_file(store_));
 }
 
 Durability StoreParts::durability(std::int64_t part) const {
@@ -77,8 +102,7 @@ void StoreParts::finish(std::int64_t part, const nlohmann::json& facts) const {
 }
 
 nlohmann::json StoreParts::facts(std::int64_t part) const {
-  const auto file = facts_file(folder(part));
-  return fs::exists(file) ? nlohmann::json::parse(read_file(file)) : nlohmann::json::object();
+  return read_facts(folder(part)).value_or(nlohmann::json::object());
 }
 
 void StoreParts::join() const {
@@ -86,9 +110,10 @@ void StoreParts::join() const {
     std::vector<std::int64_t> order(cut_.size());
     std::iota(order.begin(), order.end(), 0);
     std::sort(order.begin(), order.end(), [&](auto a, auto b) { return first(a) < first(b); });
-    FeatureWriter writer(store_, FeatureStore(folder(order.front())).spec());
+    const auto opened = [&](std::int64_t part) { return open_part(folder(part), first(part), end(part)); };
+    FeatureWriter writer(store_, opened(order.front())->spec());
     for (const auto part : order) {
-      if (end(part) > writer.next_row()) append(FeatureStore(folder(part)), writer);
+      if (end(part) > writer.next_row()) append(*opened(part), writer);
     }
     writer.finish();
   }

@@ -19,8 +19,7 @@ class StoreParts {
   /// `cut`: of the pool's rows, in the order in which parts are taken; empty of a store that is together.
   StoreParts(std::filesystem::path store, std::vector<WorkPart> cut);
 
-  /// How the rows of a store that has been begun are cut; empty if it has not been. What an earlier version began goes
-  /// on in its parts of 1,024 rows. Throws what kept_cut throws.
+  /// How the rows of a store that has been begun are cut; empty if it has not been. Throws what kept_cut throws.
   static std::vector<WorkPart> known_cut(const std::filesystem::path& store, std::int64_t rows);
   /// The same, or else what `make` gives, for all processes from now on. Throws what agreed_cut throws.
   static std::vector<WorkPart> cut(const std::filesystem::path& store, std::int64_t rows,
@@ -31,7 +30,8 @@ class StoreParts {
   std::int64_t end(std::int64_t part) const {
     return cut_.at(static_cast<std::size_t>(part)).end;
   }  ///< behind its last
-  /// STORE/parts/000012. Who may write a part is for the callers to settle.
+  /// STORE/parts/00001024-00002048, by its rows: those of another cut are never taken for it. Who may write a part is
+  /// for the callers to settle.
   std::filesystem::path folder(std::int64_t part) const;
 
   /// Whether `finish` was called for the part, or the store is together already.
@@ -43,8 +43,9 @@ class StoreParts {
   void finish(std::int64_t part, const nlohmann::json& facts) const;
   nlohmann::json facts(std::int64_t part) const;  ///< empty if the part is not there any more
 
-  /// Puts the finished parts together into the store and removes them. After a kill, a restart goes on. Throws what
-  /// FeatureStore and FeatureWriter throw.
+  /// Puts the finished parts together into the store and removes them. After a kill, a restart goes on. Throws
+  /// UserError(kInput) for a part that is damaged or holds other rows than its own, with its folder; and what
+  /// FeatureWriter throws.
   void join() const;
 
  private:

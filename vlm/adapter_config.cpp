@@ -175,7 +175,9 @@ void tell_alpha(const std::filesystem::path& file, const std::string& key, doubl
 
 void check_numbers(const AdapterSpec& spec, const std::filesystem::path& file) {
   const char* const correct = "Correct that entry.";
-  if (spec.r < 1) refuse(file, fmt::format("has {} for 'r', which must be at least 1", spec.r), correct);
+  // Rank 0 is ours: modules trained in full and no branches (trainer.lora.r=0).
+  if (spec.r < 0 || (spec.r == 0 && spec.modules_to_save.empty()))
+    refuse(file, fmt::format("has {} for 'r', which must be at least 1", spec.r), correct);
   if (!(spec.dropout >= 0 && spec.dropout <= 1))
     refuse(file, fmt::format("has {} for 'lora_dropout', which is no share from 0 to 1", spec.dropout), correct);
   tell_alpha(file, "lora_alpha", spec.alpha);

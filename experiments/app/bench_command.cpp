@@ -21,6 +21,7 @@
 #include "experiments/plan/work.h"
 #include "selector/feature_kinds.h"
 #include "selector/subspace.h"
+#include "vlm/checkpoint.h"
 #include "vlm/probe.h"
 #include "vlm/text_generator.h"
 
@@ -232,6 +233,8 @@ int run_bench(const Words& words) {
   use_machine(asked);
   const auto model = inputs::find_path(asked.value("model", "data/mini/model"));
   const auto dtype = asked.value("dtype", "float32");
+  pipeline::shape_of_model(model);  // what cannot be used is told before a minute is spent
+  vlm::weight_dtype(dtype);
   const Scratch scratch(asked.value("cache", "cache"));
   const auto rates = measure_machine(scratch.folder());
   print_machine(rates);

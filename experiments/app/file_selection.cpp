@@ -1,5 +1,8 @@
 // score, and select from scores, features or a pool alone: what needs files and no model.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <unordered_set>
 
 #include "baselines/feature_file.h"
 #include "baselines/registry.h"
@@ -150,6 +153,21 @@ Chosen choose_from_scores(Bound bound) {
 }
 
 /// A feature file with or without its pool; or a pool alone, for methods that read nothing of a model.
+/// Those that the pool itself left out were named when it was read.
+void tell_of_rows_without_vector(const OpenPool& open, const FeatureTable& table,
+                                 const std::vector<std::string>& files) {
+  const std::unordered_set<std::int64_t> known(table.rows.begin(), table.rows.end());
+  std::int64_t missing = 0, first = 0;
+  for (std::int64_t row = open.pool->size() - 1; row >= 0; --row) {
+    if (!open.pool->usable(row) || known.contains(row)) continue;
+    ++missing;
+    first = row;
+  }
+  if (missing == 0) return;
+  log_warning("{} of {} samples of '{}' have no vector in '{}' and cannot be chosen, the first of them row {}", missing,
+              open.pool->size(), open.path.string(), fmt::join(files, "', '"), first);
+}
+
 Chosen choose_from_vectors(Bound bound, Door door) {
   const auto asked = select_options(bound);
   asked.machine.use();
@@ -186,6 +204,7 @@ Chosen choose_from_vectors(Bound bound, Door door) {
     if (!open) chosen.rows = RowSet{file.path.string(), file.vectors->rows(), file.finite};
   }
   if (open) chosen.rows = inputs::row_set(*open, asked.constraints, cache);
+  if (open && door == Door::kFeatures) tell_of_rows_without_vector(*open, table, asked.features);
   for (const auto& budget : chosen.budgets) check_constraints(method, chosen.rows, budget);
   const auto input = open_input(
       method, chosen.rows, [&](const FeatureSpec&) { return table; }, static_cast<std::uint64_t>(asked.seed));

@@ -36,7 +36,7 @@ struct ModelOptions {
   template <class Visitor>
   static void describe(Visitor& v, ModelOptions& o) {
     v.field("path", o.path, "Hugging Face model folder");
-    v.field("dtype", o.dtype, "weights of the forward passes: float32 or bfloat16");
+    v.field("dtype", o.dtype, "weights of the forward passes: float32, bfloat16 or float16");
     v.choice(
         "feature_dtype", o.feature_dtype,
         {{"float32", StorePrecision::kFloat32},

@@ -139,6 +139,13 @@ TEST(WorkCut, HoldsEachItemOnceInPartsOfTheSizesAsked) {
   }
 }
 
+TEST(WorkCut, NoPartIsShorterThanWhatKeepsAProcessBusyButTheLastOfItsPiece) {
+  for (const std::int64_t items : {87, 240, 2017}) {
+    const auto parts = cut_work(std::vector<WorkItem>(static_cast<std::size_t>(items)), {16, /*least=*/64, 256});
+    for (const auto& part : parts) EXPECT_TRUE(part.end - part.first >= 64 || part.end == items) << part.first;
+  }
+}
+
 TEST(WorkCut, WhatSharesAPictureStaysTogether) {
   std::vector<WorkItem> items;
   for (int i = 0; i < 5000; ++i) items.push_back({i % 5 == 0 ? 600.0F : 20.0F, i % 5 != 0});
@@ -183,7 +190,8 @@ TEST_F(KeptCut, TheFirstOneHolds) {
 }
 
 TEST_F(KeptCut, OneThatIsDamagedOrOfOtherWorkIsRefused) {
-  for (const char* text : {"", "[", "{}", "[]", "[[0, 4]]", "[[0, 4], [5, 10]]", "[[0, 11]]", "[[0, 10], [3, 4]]"}) {
+  for (const char* text : {"", "[", "{}", "[]", "[[0, 4]]", "[[0, 4], [5, 10]]", "[[0, 11]]", "[[0, 10], [3, 4]]",
+                           "[[0.5, 10]]", "[[0, 10, 7]]", "[[-1, 10]]"}) {
     write_file_atomically(folder_ / "cut.json", text);
     EXPECT_THAT(message_of([&] { kept_cut(folder_, 10); }), ::testing::HasSubstr("Delete the folder")) << text;
   }

@@ -15,12 +15,15 @@
 #include "selector/feature_parts.h"
 #include "selector/row_costs.h"
 #include "selector/scalselect.h"
+#include "tests/message_of.h"
 
 namespace scalselect {
 namespace {
 
 namespace fs = std::filesystem;
+using ::testing::AllOf;
 using ::testing::ElementsAre;
+using ::testing::HasSubstr;
 
 constexpr std::int64_t kSize = 30, kWidth = 4, kTokens = 6;
 
@@ -224,23 +227,50 @@ TEST(Extraction, HoweverTheRowsAreCutTheBytesAreTheSame) {
   }
 }
 
-TEST(Extraction, WhatAnEarlierVersionBeganGoesOnInItsParts) {
+TEST(Extraction, PartsOfAnotherCutAreNeverTakenForThoseOfThis) {
   const auto pool = pool_of_parts(2 * kPartRows + 300);
   const ExtractionJob whole{PooledVisualSpec{}, fresh("whole")};
   FakeProbe probe;
   extract_features(pool, probe, {&whole, 1});
-  const auto store = fresh("earlier");
+  const auto store = fresh("other_cut");
   PoolCursor cursor(pool);
-  extract_part(pool, cursor, even(store, pool), 0);  // without a word on the cut
-  EXPECT_EQ(StoreParts::known_cut(store, pool.size()), even_parts(pool.size(), kPartRows));
-  ::testing::internal::CaptureStderr();
-  const StoreParts parts(store, StoreParts::cut(store, pool.size(), [&] { return cut_work(row_costs(pool), {4}); }));
-  EXPECT_THAT(::testing::internal::GetCapturedStderr(), ::testing::HasSubstr("was begun in parts of 1024 rows"));
-  ASSERT_EQ(parts.count(), 3);
-  EXPECT_TRUE(parts.finished(0));
-  for (const std::int64_t part : {1, 2}) extract_part(pool, cursor, parts, part);
+  const StoreParts before(store, StoreParts::cut(store, pool.size(), [&] { return even_parts(pool.size(), 100); }));
+  for (const std::int64_t part : {0, 3}) extract_part(pool, cursor, before, part);
+  fs::remove(store / "parts/cut.json");
+  const StoreParts parts(store, StoreParts::cut(store, pool.size(), [&] { return even_parts(pool.size(), 150); }));
+  for (std::int64_t part = 0; part < parts.count(); ++part) {
+    EXPECT_FALSE(parts.finished(part));
+    extract_part(pool, cursor, parts, part);
+  }
   parts.join();
   EXPECT_EQ(bytes_of(store), bytes_of(whole.folder));
+}
+
+TEST(Extraction, APartThatHoldsOtherRowsIsRefused) {
+  const auto pool = pool_of_parts(900);
+  const StoreParts parts(fresh("swapped"), even_parts(pool.size(), 300));
+  PoolCursor cursor(pool);
+  for (const std::int64_t part : {0, 1, 2}) extract_part(pool, cursor, parts, part);
+  fs::rename(parts.folder(1), parts.folder(0).parent_path() / "aside");
+  fs::rename(parts.folder(2), parts.folder(1));
+  fs::rename(parts.folder(0).parent_path() / "aside", parts.folder(2));
+  EXPECT_THAT(message_of([&] { parts.join(); }),
+              AllOf(HasSubstr("00000300-00000600' does not hold the rows 300 to 599"), HasSubstr("Delete the folder")));
+}
+
+TEST(Extraction, APartWhoseLastFileWasLostIsNotFinished) {
+  const auto pool = pool_of_parts(600);
+  const StoreParts parts(fresh("lost"), even_parts(pool.size(), 300));
+  PoolCursor cursor(pool);
+  for (const std::int64_t part : {0, 1}) extract_part(pool, cursor, parts, part);
+  fs::resize_file(parts.folder(1) / "finished.json", 0);
+  EXPECT_TRUE(parts.finished(0));
+  EXPECT_FALSE(parts.finished(1));
+  EXPECT_TRUE(parts.facts(1).empty());
+  extract_part(pool, cursor, parts, 1);
+  EXPECT_TRUE(parts.finished(1));
+  fs::remove(parts.folder(0) / "manifest.json");
+  EXPECT_THAT(message_of([&] { parts.join(); }), HasSubstr("Delete the folder"));
 }
 
 TEST(RowCosts, CountPicturesThatTheRowBeforeDoesNotShare) {
@@ -292,12 +322,7 @@ TEST(Extraction, APartThatIsDamagedIsNamed) {
   PoolCursor cursor(pool);
   for (const std::int64_t part : {0, 1}) extract_part(pool, cursor, parts, part);
   fs::resize_file(parts.folder(1) / "shard-00000.bin", 1000);
-  try {
-    parts.join();
-    FAIL();
-  } catch (const UserError& error) {
-    EXPECT_THAT(error.what(), ::testing::HasSubstr("parts/000001"));
-  }
+  EXPECT_THAT(message_of([&] { parts.join(); }), HasSubstr("parts/00001024-00001324"));
 }
 
 TEST(ScalSelectMethod, RanksAStoreByLeverage) {

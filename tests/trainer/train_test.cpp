@@ -340,6 +340,18 @@ TEST(Train, OnTheCpuSmallWeightsAreReadAsTheyAreSinceBranchesAreFusedIntoThem) {
   EXPECT_EQ(load.block_dtype({4096, 11008}), torch::kBFloat16);
 }
 
+TEST(Train, ModulesTrainedInFullAloneMakeAnAdapterThatLoads) {
+  auto options = small_options();
+  options.lora.r = 0;
+  options.max_steps = 2;
+  auto done = run(options);
+  const auto folder = std::filesystem::path(::testing::TempDir()) / "no_branches";
+  vlm::save_adapter(folder, done.model, adapter_spec(options, done.model, "base"));
+  auto loaded = tiny_model();
+  vlm::load_adapter(folder, loaded);
+  expect_equal_weights(loaded, done.model);
+}
+
 TEST(Train, NothingToTrainIsRefused) {
   auto options = small_options();
   options.lora.r = 0;
