@@ -124,6 +124,11 @@ bool is_whole(std::vector<WorkPart> parts, std::int64_t items) {
 
 }  // namespace
 
+double estimated_tokens(std::size_t pictures, std::size_t text_bytes) {
+  constexpr double kPictureTokens = 576, kBytesAToken = 4;
+  return kPictureTokens * static_cast<double>(pictures) + static_cast<double>(text_bytes) / kBytesAToken;
+}
+
 std::vector<WorkPart> cut_work(std::span<const WorkItem> items, const CutOptions& options) {
   return Cutter(items, options).cut();
 }

@@ -2,6 +2,7 @@
 // none has to wait long for the others, and the work that is estimated dearest is taken first.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
@@ -15,6 +16,10 @@ struct WorkItem {
   float cost = 1;       ///< estimated, in any unit; > 0
   bool joined = false;  ///< should stay with the item before it, with which it shares what is computed once
 };
+
+/// A guess at the tokens that a model reads, before any model is known: 576 (LLaVA-1.5's) for each picture, and one for
+/// four bytes of text.
+double estimated_tokens(std::size_t pictures, std::size_t text_bytes);
 
 /// Items first … end - 1.
 struct WorkPart {

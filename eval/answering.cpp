@@ -62,16 +62,15 @@ std::vector<WorkPart> equal_steps(std::span<const Question> questions, std::span
 
 /// What the questions cost, in tokens: those of the picture, where it is another one, of the prompt and of an answer.
 std::vector<WorkItem> costs(std::span<const Question> questions, std::span<const std::size_t> order) {
-  constexpr double kPictureTokens = 576, kBytesAToken = 4, kAnswerTokens = 32;
+  constexpr double kAnswerTokens = 32;
   std::vector<WorkItem> items;
   const Question* before = nullptr;
   for (const auto index : order) {
     const auto& question = questions[index];
     WorkItem item;
     item.joined = before != nullptr && !question.images.empty() && question.images == before->images;
-    const auto pictures = item.joined ? 0.0 : static_cast<double>(question.images.size());
-    item.cost = static_cast<float>(kPictureTokens * pictures + kAnswerTokens +
-                                   static_cast<double>(question.prompt.size()) / kBytesAToken);
+    const auto pictures = item.joined ? 0 : question.images.size();
+    item.cost = static_cast<float>(kAnswerTokens + estimated_tokens(pictures, question.prompt.size()));
     items.push_back(item);
     before = &question;
   }

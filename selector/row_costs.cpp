@@ -5,8 +5,6 @@
 namespace scalselect {
 namespace {
 
-constexpr double kPictureTokens = 576;
-constexpr double kBytesAToken = 4;
 constexpr double kLeast = 16;  ///< a template's own tokens
 
 }  // namespace
@@ -18,10 +16,9 @@ std::vector<WorkItem> row_costs(const Pool& pool) {
   pool.for_each([&](Sample& sample) {
     WorkItem item;
     item.joined = !sample.images.empty() && sample.images == before;
-    double tokens = kLeast;
-    for (const auto& turn : sample.turns) tokens += static_cast<double>(turn.text.size()) / kBytesAToken;
-    if (!item.joined) tokens += kPictureTokens * static_cast<double>(sample.images.size());
-    item.cost = static_cast<float>(tokens);
+    std::size_t bytes = 0;
+    for (const auto& turn : sample.turns) bytes += turn.text.size();
+    item.cost = static_cast<float>(kLeast + estimated_tokens(item.joined ? 0 : sample.images.size(), bytes));
     costs.push_back(item);
     before = std::move(sample.images);
   });

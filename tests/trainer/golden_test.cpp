@@ -5,36 +5,13 @@
 
 #include "core/error.h"
 #include "core/files.h"
-#include "tests/trainer/training_test_util.h"
+#include "tests/trainer/golden_training.h"
 #include "trainer/schedule.h"
-#include "vlm/checkpoint.h"
-#include "vlm/safetensors.h"
 
 namespace scalselect::trainer {
 namespace {
 
 using nlohmann::json;
-
-const std::filesystem::path kGolden = SCALSELECT_TEST_DATA;
-const std::filesystem::path kBase =
-    std::filesystem::path(SCALSELECT_SOURCE_DIR) / "tests" / "vlm" / "golden" / "llava_base";
-
-json golden() { return json::parse(read_file(kGolden / "training.json")); }
-
-TrainingSet golden_set(const json& tree) {
-  TrainingSet set;
-  for (const auto& item : tree.at("samples")) {
-    TrainingSample sample;
-    sample.ids = item.at("ids").get<std::vector<std::int64_t>>();
-    sample.supervised = item.at("supervised").get<std::vector<std::uint8_t>>();
-    if (sample.ids[1] == 350) {
-      sample.images = {static_cast<std::int64_t>(set.images.size())};
-      set.images.push_back(std::to_string(set.images.size()));
-    }
-    set.samples.push_back(sample);
-  }
-  return set;
-}
 
 TEST(Golden, SchedulesAreThoseOfTransformers) {
   const std::map<std::string, Schedule> kinds = {
@@ -52,27 +29,8 @@ TEST(Golden, SchedulesAreThoseOfTransformers) {
 TEST(Golden, TrainingFromAPeftAdapterGivesPeftsLosses) {
   const auto tree = golden();
   const vlm::SafetensorsFile tensors(kGolden / "training.safetensors");
-  auto model = vlm::load_llava(kBase);
-  auto set = golden_set(tree);
-  torch::Tensor encoded;
-  {
-    torch::NoGradGuard no_grad;
-    encoded = model->encode_images(tensors.tensor("pixels"));
-  }
-  ImageFeatures features(encoded);
-  const auto spec = vlm::load_adapter(kGolden / "initial", model);
-  EXPECT_EQ(spec.r, 4);
-  TrainOptions options;
-  options.lora.r = static_cast<int>(spec.r);
-  options.lora.alpha = spec.alpha;
-  options.learning_rate = tree.at("learning_rate");
-  options.projector_lr = tree.at("projector_lr").get<double>();
-  options.weight_decay = tree.at("weight_decay");
-  options.warmup_ratio = tree.at("warmup").get<double>() / tree.at("steps").get<double>();
-  options.max_steps = tree.at("steps").get<std::int64_t>();
-  options.batch_size = 2;
-  options.accumulation = 2;
-  const auto result = train(model, set, features, options, {{}, false});
+  const auto [model, options, result] = golden_run(tree);
+  EXPECT_EQ(options.lora.r, 4);
   ASSERT_EQ(result.steps, 8);
   for (std::size_t i = 0; i < 8; ++i) {
     const double loss = tree.at("losses")[i], norm = tree.at("grad_norms")[i];

@@ -6,17 +6,13 @@
 #include "core/error.h"
 #include "core/files.h"
 #include "tests/message_of.h"
-#include "tests/trainer/training_test_util.h"
+#include "tests/trainer/golden_training.h"
 #include "trainer/bfloat16.h"
 #include "vlm/checkpoint.h"
 #include "vlm/safetensors.h"
 
 namespace scalselect::trainer {
 namespace {
-
-const std::filesystem::path kGolden = SCALSELECT_TEST_DATA;
-const std::filesystem::path kBase =
-    std::filesystem::path(SCALSELECT_SOURCE_DIR) / "tests" / "vlm" / "golden" / "llava_base";
 
 TrainOptions nf4_options() {
   auto options = small_options();
@@ -147,40 +143,10 @@ TEST(Nf4Training, TheAdapterIsLoadedOverPlainWeights) {
 }
 
 TEST(Nf4Training, FromAPeftAdapterGivesPeftsLossesOverBitsandbytes) {
-  const auto read = [](const char* name) { return nlohmann::json::parse(read_file(kGolden / name)); };
-  const auto tree = read("training.json"), expected = read("nf4_training.json");
-  const vlm::SafetensorsFile tensors(kGolden / "training.safetensors");
-  TrainOptions options;
-  options.quantization = Quantization::kNf4;
-  auto model = vlm::load_llava(kBase, load_for_training(options));
-  TrainingSet set;
-  for (const auto& item : tree.at("samples")) {
-    TrainingSample sample;
-    sample.ids = item.at("ids").get<std::vector<std::int64_t>>();
-    sample.supervised = item.at("supervised").get<std::vector<std::uint8_t>>();
-    if (sample.ids[1] == 350) {
-      sample.images = {static_cast<std::int64_t>(set.images.size())};
-      set.images.push_back(std::to_string(set.images.size()));
-    }
-    set.samples.push_back(sample);
-  }
-  torch::Tensor encoded;
-  {
-    const torch::NoGradGuard no_grad;
-    encoded = model->encode_images(tensors.tensor("pixels"));
-  }
-  ImageFeatures features(encoded);
-  const auto spec = vlm::load_adapter(kGolden / "initial", model);
-  options.lora.r = static_cast<int>(spec.r);
-  options.lora.alpha = spec.alpha;
-  options.learning_rate = tree.at("learning_rate");
-  options.projector_lr = tree.at("projector_lr").get<double>();
-  options.weight_decay = tree.at("weight_decay");
-  options.warmup_ratio = tree.at("warmup").get<double>() / tree.at("steps").get<double>();
-  options.max_steps = tree.at("steps").get<std::int64_t>();
-  options.batch_size = 2;
-  options.accumulation = 2;
-  const auto result = train(model, set, features, options, {{}, false});
+  const auto tree = golden(), expected = golden("nf4_training.json");
+  TrainOptions wanted;
+  wanted.quantization = Quantization::kNf4;
+  const auto [model, options, result] = golden_run(tree, wanted);
   ASSERT_EQ(result.steps, 8);
   for (std::size_t i = 0; i < 8; ++i) {
     const double loss = expected.at("losses")[i], norm = expected.at("grad_norms")[i], plain = tree.at("losses")[i];
