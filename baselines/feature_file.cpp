@@ -35,11 +35,7 @@ std::shared_ptr<const RowSource> matrix_after_matrix(std::span<const std::filesy
   std::vector<std::shared_ptr<const RowSource>> shards;
   for (const auto& file : files) {
     shards.push_back(open_npy_rows(file));
-    if (shards.back()->cols() == shards.front()->cols()) continue;
-    throw UserError(ErrorKind::kInput,
-                    fmt::format("'{}' has {} columns, '{}' has {}.", file.string(), shards.back()->cols(),
-                                files.front().string(), shards.front()->cols()),
-                    "Give the shards of one table.");
+    check_columns(*shards.back(), file, *shards.front(), files.front());
   }
   return shards.size() == 1 ? shards.front() : rows_after_rows(std::move(shards));
 }

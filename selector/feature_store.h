@@ -92,6 +92,10 @@ class FeatureStore final : public RowSource {
 /// Rows that share an id are all written (the authors' code would keep the last one); a warning counts them.
 void export_representations(const FeatureStore& store, IdKind ids, const std::filesystem::path& file);
 
+/// Throws UserError(kInput), naming both files, unless a shard has as many columns as the first one.
+void check_columns(const RowSource& shard, const std::filesystem::path& file, const RowSource& first,
+                   const std::filesystem::path& first_file);
+
 /// What such a file holds, whether the authors' code or this program wrote it.
 struct Representations {
   std::shared_ptr<const RowSource> vectors;

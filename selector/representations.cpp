@@ -28,6 +28,15 @@ void export_representations(const FeatureStore& store, IdKind ids, const std::fi
   writer.finish();
 }
 
+void check_columns(const RowSource& shard, const std::filesystem::path& file, const RowSource& first,
+                   const std::filesystem::path& first_file) {
+  if (shard.cols() == first.cols()) return;
+  throw UserError(
+      ErrorKind::kInput,
+      fmt::format("'{}' has {} columns, '{}' has {}.", file.string(), shard.cols(), first_file.string(), first.cols()),
+      "Give the shards of one table.");
+}
+
 Representations import_representations(const std::filesystem::path& file) {
   const NpzReader reader(file);
   for (const char* name : {"sample_ids", "representations"}) {
@@ -61,12 +70,7 @@ Representations import_representations(std::span<const std::filesystem::path> fi
   std::vector<std::shared_ptr<const RowSource>> shards = {all.vectors};
   for (const auto& file : files.subspan(1)) {
     auto shard = import_representations(file);
-    if (shard.vectors->cols() != all.vectors->cols()) {
-      throw UserError(ErrorKind::kInput,
-                      fmt::format("'{}' has {} columns, '{}' has {}.", file.string(), shard.vectors->cols(),
-                                  files.front().string(), all.vectors->cols()),
-                      "Give the shards of one table.");
-    }
+    check_columns(*shard.vectors, file, *all.vectors, files.front());
     shards.push_back(std::move(shard.vectors));
     all.ids.insert(all.ids.end(), std::make_move_iterator(shard.ids.begin()), std::make_move_iterator(shard.ids.end()));
   }
